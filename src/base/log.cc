@@ -1,0 +1,48 @@
+#include "base/log.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "base/text.h"
+
+namespace isolate::log {
+namespace {
+std::string program_name = "isolate";
+bool is_quiet = false;
+
+bool use_colour() {
+  static const bool use = stderr_is_terminal() && (std::getenv("NO_COLOR") == nullptr || *std::getenv("NO_COLOR") == 0);
+  return use;
+}
+
+void print(const char* colour, std::string_view kind, std::string_view message) {
+  std::string out = program_name + ": ";
+  if (!kind.empty()) {
+    if (use_colour()) out += colour;
+    out += kind;
+    if (use_colour()) out += "\033[0m";
+    out += ": ";
+  }
+  out += text::printable(message);
+  out += '\n';
+  // Nobody is left to tell when stderr is gone, ignoring.
+  [[maybe_unused]] auto written = ::write(STDERR_FILENO, out.data(), out.size());
+}
+}  // namespace
+
+void set_up(std::string_view program, bool quiet) {
+  program_name = program;
+  is_quiet = quiet;
+}
+
+void error(std::string_view message) { print("\033[1;31m", "error", message); }
+void warning(std::string_view message) { print("\033[1;33m", "warning", message); }
+void info(std::string_view message) {
+  if (!is_quiet) print("", "", message);
+}
+
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+}  // namespace isolate::log

@@ -1,0 +1,20 @@
+#include "base/random.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace isolate {
+
+std::string random_name() {
+  constexpr char kAlphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+  std::array<unsigned char, 12> bytes{};
+  // Up to 256 bytes are never interrupted and never short once the pool is initialised (getrandom(2)).
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  std::string name;
+  for (auto byte : bytes) name += kAlphabet[byte % 32];
+  return name;
+}
+
+}  // namespace isolate

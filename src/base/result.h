@@ -1,0 +1,72 @@
+// Result<T>: a value, or an Error that says which call failed, on what, and why. Exceptions never cross our functions.
+#pragma once
+
+#include <cerrno>
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+
+namespace isolate {
+
+class Error {
+ public:
+  // `context` names the call and what it was about, e.g. "mount overlay on root". `code` is an errno value.
+  Error(int code, std::string context) : code_(code), context_(std::move(context)) {}
+  // A failure that has no errno; `text` is the whole message.
+  explicit Error(std::string text) : code_(0), context_(std::move(text)) {}
+
+  int code() const { return code_; }
+  const std::string& context() const { return context_; }
+
+  // What the user can do about it; shown after the reason.
+  Error&& advise(std::string advice) && {
+    advice_ = std::move(advice);
+    return std::move(*this);
+  }
+  // The same error, told with what was being attempted in front: "step: call subject: reason".
+  Error&& within(const std::string& step) && {
+    context_ = step + ": " + context_;
+    return std::move(*this);
+  }
+
+  // One line a user can act on: "context: reason; advice".
+  std::string message() const;
+
+  // As text, to pass to another process, and back.
+  std::string packed() const;
+  static Error from_packed(const std::string& text);
+
+ private:
+  int code_;
+  std::string context_;
+  std::string advice_;
+};
+
+template <typename T>
+using Result = tl::expected<T, Error>;
+
+inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> fail(std::string text) { return fail(Error(std::move(text))); }
+inline tl::unexpected<Error> fail(int code, std::string context) { return fail(Error(code, std::move(context))); }
+
+}  // namespace isolate
+
+#define ISOLATE_JOIN_2(a, b) a##b
+#define ISOLATE_JOIN(a, b) ISOLATE_JOIN_2(a, b)
+
+// Yields the value of a Result, or returns its error from the enclosing function.
+#define TRY(expression) ISOLATE_TRY(expression, ISOLATE_JOIN(try_result_, __COUNTER__))
+#define ISOLATE_TRY(expression, name)                           \
+  ({                                                            \
+    auto name = (expression);                                   \
+    if (!name) return ::isolate::fail(std::move(name).error()); \
+    std::move(name).value();                                    \
+  })
+
+// The same for Result<void>.
+#define TRY_VOID(expression) ISOLATE_TRY_VOID(expression, ISOLATE_JOIN(try_result_, __COUNTER__))
+#define ISOLATE_TRY_VOID(expression, name)                      \
+  do {                                                          \
+    auto name = (expression);                                   \
+    if (!name) return ::isolate::fail(std::move(name).error()); \
+  } while (false)

@@ -1,0 +1,46 @@
+#include <unistd.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "engine/engine.h"
+
+namespace isolate {
+namespace {
+
+// Not through PATH: the caller's environment decides nothing here.
+Result<std::string> find_bwrap() {
+  for (const char* path : {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"}) {
+    if (::access(path, X_OK) == 0) return std::string(path);
+  }
+  return fail("bwrap is not installed; install it (Debian: apt-get install bubblewrap), or use another engine with -e");
+}
+
+}  // namespace
+
+CapabilitySet bwrap_capabilities() { return CapabilitySet::docker_default(); }
+
+Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
+  EnginePlan plan;
+  plan.mounts_proc_itself = true;
+  plan.no_new_privileges = true;
+  plan.program = {TRY(find_bwrap()),  "--die-with-parent",
+                  "--as-pid-1",       "--unshare-pid",
+                  "--unshare-ipc",    "--unshare-uts",
+                  "--unshare-cgroup", "--hostname",
+                  request.host_name,  "--dev-bind",
+                  request.root,       "/",
+                  "--proc",           "/proc",
+                  "--chdir",          request.working_directory};
+  if (!request.share_network) plan.program.emplace_back("--unshare-net");
+  plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
+  // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.
+  auto capabilities = request.capabilities;
+  capabilities.add(TRY(CapabilitySet::parse("SETPCAP")));
+  for (const auto& name : capabilities.names()) plan.program.insert(plan.program.end(), {"--cap-add", name});
+  plan.program.emplace_back("--");
+  plan.program.insert(plan.program.end(), request.init.begin(), request.init.end());
+  return plan;
+}
+
+}  // namespace isolate

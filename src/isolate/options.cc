@@ -1,0 +1,255 @@
+#include "isolate/options.h"
+
+#include <fmt/format.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "isolate/config.h"
+
+namespace isolate {
+namespace {
+
+using Setter = Result<void> (*)(const std::string& value, Options* options);
+
+struct Option {
+  char letter;  // 0: none
+  const char* name;
+  const char* value;  // what the value is called in the help; null: a switch
+  const char* help;
+  Setter set;
+};
+
+template <bool Options::*Member>
+Result<void> set_switch(const std::string& value, Options* options) {
+  options->*Member = value == "true";
+  return {};
+}
+
+template <bool RunRequest::*Member>
+Result<void> set_request_switch(const std::string& value, Options* options) {
+  options->request.*Member = value == "true";
+  return {};
+}
+
+template <const char* (*Text)()>
+Result<void> not_yet(const std::string& /*value*/, Options* /*options*/) {
+  return fail(Text());
+}
+const char* x11_text() { return "-1/--x11 is not there yet: this version passes no X11 socket on"; }
+const char* pulse_text() { return "-2/--pulse is not there yet: this version passes no PulseAudio socket on"; }
+const char* refresh_text() {
+  return "-r/--refresh is not there yet: this version keeps no pools; -z makes its clone on the spot";
+}
+const char* force_text() { return "-f/--force goes with -r/--refresh, which is not there yet"; }
+const char* no_create_text() { return "-s/--no-create goes with -r/--refresh, which is not there yet"; }
+
+Result<void> set_engine(const std::string& value, Options* options) {
+  options->request.engine = TRY(parse_engine(value));
+  return {};
+}
+
+Result<void> set_directory(const std::string& value, Options* options) {
+  char resolved[PATH_MAX];
+  if (::realpath(value.c_str(), resolved) == nullptr)
+    return fail(errno, "template directory " + text::printable(value));
+  if (std::string_view(resolved) == "/") return fail("template directory: '/' is the host's own root");
+  options->request.directory = resolved;
+  options->request.template_name.clear();
+  return {};
+}
+
+Result<void> set_template(const std::string& value, Options* options) {
+  options->request.template_name = value;
+  options->request.directory.clear();
+  return {};
+}
+
+Result<void> add_bind(const std::string& value, Options* options) {
+  options->request.binds.push_back(TRY(parse_bind(value)));
+  return {};
+}
+
+Result<void> add_variable(const std::string& value, Options* options) {
+  options->request.environment.push_back(TRY(parse_variable(value)));
+  return {};
+}
+
+Result<void> set_working_directory(const std::string& value, Options* options) {
+  if (!value.starts_with('/'))
+    return fail("chdir '" + text::printable(value) + "': must begin with '/'; it is a path inside");
+  options->request.working_directory = value;
+  return {};
+}
+
+Result<void> set_uid_base(const std::string& value, Options* options) {
+  options->request.uid_base = TRY(parse_id_base(value, "uid-base"));
+  return {};
+}
+
+Result<void> set_gid_base(const std::string& value, Options* options) {
+  options->request.gid_base = TRY(parse_id_base(value, "gid-base"));
+  return {};
+}
+
+Result<void> set_userns(const std::string& value, Options* options) {
+  options->request.userns = TRY(parse_userns(value));
+  return {};
+}
+
+Result<void> set_status_fd(const std::string& value, Options* options) {
+  options->request.status_fd = static_cast<int>(TRY(text::number(value, "status-fd", 0, 1 << 20)));
+  return {};
+}
+
+Result<void> add_capability(const std::string& value, Options* options) {
+  options->request.added_capabilities.add(TRY(CapabilitySet::parse(value)));
+  return {};
+}
+
+Result<void> drop_capability(const std::string& value, Options* options) {
+  options->request.dropped_capabilities.add(TRY(CapabilitySet::parse(value)));
+  return {};
+}
+
+Result<void> set_store(const std::string& value, Options* options) {
+  if (!value.starts_with('/')) return fail("store '" + text::printable(value) + "': must begin with '/'");
+  options->request.store = value;
+  return {};
+}
+
+constexpr std::array kOptions = {
+    Option{'e', "engine", "ENGINE", "bwrap (default) or chroot, which does not isolate", set_engine},
+    Option{'t', "template-dir", "DIR", "run on the directory itself: changes persist", set_directory},
+    Option{'z', "template", "NAME", "run in a fresh clone of the template, thrown away at the end", set_template},
+    Option{'d', "bind", "HOST:TARGET[:ro]", "show a file or directory of the host inside; repeatable", add_bind},
+    Option{'v', "env", "NAME:VALUE", "set a variable inside; also NAME=VALUE; repeatable", add_variable},
+    Option{'p', "chdir", "DIR", "start in this directory of the root (default /)", set_working_directory},
+    Option{'u', "uid-base", "N", "users 0..65535 inside are N..N+65535 outside", set_uid_base},
+    Option{'g', "gid-base", "N", "the same for groups", set_gid_base},
+    Option{'n', "share-net", nullptr, "share the host's network", set_request_switch<&RunRequest::share_network>},
+    Option{'i', "ignore-sigint", nullptr, "ignore SIGINT, keep running",
+           set_request_switch<&RunRequest::ignore_interrupt>},
+    Option{0, "userns", "auto|private|single", "which ids to map: see isolate(1)", set_userns},
+    Option{0, "cap-add", "CAP,...", "give capabilities, in the user namespace", add_capability},
+    Option{0, "cap-drop", "CAP,...", "take capabilities away; ALL takes every one", drop_capability},
+    Option{0, "read-only", nullptr, "the root can't be written to", set_request_switch<&RunRequest::read_only>},
+    Option{0, "keep", nullptr, "keep the clone, and say where it is", set_request_switch<&RunRequest::keep>},
+    Option{0, "store", "DIR", "where templates and clones are", set_store},
+    Option{0, "dry-run", nullptr, "print what would be done", set_request_switch<&RunRequest::dry_run>},
+    Option{0, "timings", nullptr, "print how long each step took, in microseconds",
+           set_request_switch<&RunRequest::timings>},
+    Option{0, "status-fd", "FD", "write start and end as JSON lines to this descriptor", set_status_fd},
+    Option{'x', "trace", nullptr, "print each step and system call with its result", set_switch<&Options::trace>},
+    Option{'q', "quiet", nullptr, "print only warnings and errors", set_switch<&Options::quiet>},
+    Option{'1', "x11", nullptr, "not yet: X11 inside", not_yet<x11_text>},
+    Option{'2', "pulse", nullptr, "not yet: PulseAudio inside", not_yet<pulse_text>},
+    Option{'r', "refresh", "TEMPLATE", "not yet: refresh the pool of a template", not_yet<refresh_text>},
+    Option{'f', "force", nullptr, "not yet: with -r, replace all unused clones", not_yet<force_text>},
+    Option{'s', "no-create", nullptr, "not yet: with -r, make no new clones", not_yet<no_create_text>},
+    Option{'h', "help", nullptr, "print this", set_switch<&Options::help>},
+    Option{0, "version", nullptr, "print the version", set_switch<&Options::version>},
+};
+constexpr int kFirstLong = 1000;  // getopt's value for the option of this index and no letter
+
+const Option& option_of(int code) {
+  for (std::size_t i = 0; i < kOptions.size(); ++i) {
+    if (kOptions[i].letter == code || kFirstLong + static_cast<int>(i) == code) return kOptions[i];
+  }
+  ::abort();  // getopt gives back only what is in the table
+}
+
+Result<void> parse_arguments(int argc, char** argv, Options* options) {
+  std::string letters = "+:";  // stop at the first non-option; ':' tells a missing value from an unknown option
+  std::array<option, kOptions.size() + 1> long_options{};
+  for (std::size_t i = 0; i < kOptions.size(); ++i) {
+    const auto& known = kOptions[i];
+    const int code = known.letter != 0 ? known.letter : kFirstLong + static_cast<int>(i);
+    long_options[i] = {known.name, known.value != nullptr ? required_argument : no_argument, nullptr, code};
+    if (known.letter == 0) continue;
+    letters += known.letter;
+    if (known.value != nullptr) letters += ':';
+  }
+  opterr = 0;
+  bool directory_given = false;
+  bool template_given = false;
+  for (int code = 0; (code = ::getopt_long(argc, argv, letters.c_str(), long_options.data(), nullptr)) != -1;) {
+    const auto shown = [argv] { return text::printable(argv[optind - 1]); };
+    if (code == '?') {
+      const std::string name =
+          optopt > 0 && optopt < kFirstLong ? fmt::format("-{}", static_cast<char>(optopt)) : shown();
+      return fail(fmt::format("unknown option '{}'; see isolate --help", text::printable(name)));
+    }
+    if (code == ':') return fail(fmt::format("option '{}' needs a value; see isolate --help", shown()));
+    directory_given |= code == 't';
+    template_given |= code == 'z';
+    TRY_VOID(option_of(code).set(optarg != nullptr ? optarg : "true", options));
+  }
+  if (directory_given && template_given)
+    return fail("-t and -z exclude each other: a directory itself, or a clone of a template");
+  for (int i = optind; i < argc; ++i) options->request.command.emplace_back(argv[i]);
+  return {};
+}
+
+Result<void> check(const RunRequest& request) {
+  if (request.template_name.empty() && request.directory.empty()) {
+    return fail("no template: name one with -z NAME or -t DIR, or set template = \"NAME\" in the configuration");
+  }
+  if (request.command.empty()) return fail("no command; usage: isolate [options] COMMAND [ARG...]");
+  if (request.command[0].empty()) return fail("the command is an empty word");
+  if (request.keep && request.template_name.empty())
+    return fail("--keep goes with -z: with -t the directory itself is kept");
+  return {};
+}
+
+std::string environment(const char* name) {
+  const char* value = ::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+Result<void> apply_setting(std::string_view name, const std::string& value, Options* options) {
+  for (const auto& known : kOptions) {
+    if (name != known.name) continue;
+    if (known.value == nullptr && value != "true" && value != "false") {
+      return fail(fmt::format("{} is a switch: true or false", name));
+    }
+    return known.set(value, options);
+  }
+  return fail(fmt::format("unknown setting '{}'; settings are named as the long options", text::printable(name)));
+}
+
+Result<Options> parse_options(int argc, char** argv) {
+  Options options;
+  TRY_VOID(read_configuration(&options));
+  TRY_VOID(parse_arguments(argc, argv, &options));
+  if (options.help || options.version) return options;
+  options.request.pre_hook = environment("PRE_SPAWN_HOOK");
+  options.request.post_hook = environment("POST_SPAWN_HOOK");
+  TRY_VOID(check(options.request));
+  return options;
+}
+
+std::string help_text() {
+  std::string text =
+      "usage: isolate [options] COMMAND [ARG...]\n"
+      "Runs COMMAND in a fresh, throw-away copy of a Linux root. Options end at COMMAND.\n\n";
+  for (const auto& known : kOptions) {
+    std::string names = known.letter != 0 ? fmt::format("-{}, ", known.letter) : "    ";
+    names += fmt::format("--{}", known.name);
+    if (known.value != nullptr) names += fmt::format(" {}", known.value);
+    text += fmt::format("  {:<33} {}\n", names, known.help);
+  }
+  text +=
+      "\nEnvironment: PRE_SPAWN_HOOK, POST_SPAWN_HOOK: shell commands run before and after, as you, with ROOTFS set.\n"
+      "Configuration: /etc/isolate/config.toml, ~/.config/isolate/config.toml: long option names as keys.\n"
+      "Exit status: the command's; 128+n for signal n; 125 isolate failed, 126 not executable, 127 not found.\n";
+  return text;
+}
+
+}  // namespace isolate

@@ -1,0 +1,30 @@
+// The options of isolate: one table for the command line, the configuration files and the help text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "run/request.h"
+
+namespace isolate {
+
+struct Options {
+  RunRequest request;
+  bool trace = false;
+  bool quiet = false;
+  bool help = false;
+  bool version = false;
+};
+
+// Reads the configuration files, then argv, which wins. Errors: plain text for the user.
+Result<Options> parse_options(int argc, char** argv);
+
+// Applies one setting, by the long name of an option. `value` of a switch is "true" or "false".
+// Errors: plain text; there is no such option; the value is not of its form.
+Result<void> apply_setting(std::string_view name, const std::string& value, Options* options);
+
+std::string help_text();
+
+}  // namespace isolate

@@ -1,0 +1,86 @@
+#include "isolatectl/debian_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "linux/process.h"
+
+namespace isolate {
+
+const char* const kIndexFormat = "$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(COMPONENT)";
+
+namespace {
+
+std::string_view without_trailing_slashes(std::string_view uri) {
+  while (uri.ends_with('/')) uri.remove_suffix(1);
+  return uri;
+}
+
+// Which archive an index is of. Where the lists were never fetched, origin and label are empty and the path must tell.
+bool is_debian(const std::vector<std::string>& fields) {
+  return fields[2] == "Debian" || (fields[2].empty() && without_trailing_slashes(fields[0]).ends_with("/debian"));
+}
+bool is_security(const std::vector<std::string>& fields) {
+  const auto uri = without_trailing_slashes(fields[0]);
+  return fields[2] == "Debian-Security" || (fields[2].empty() && uri.ends_with("/debian-security"));
+}
+
+}  // namespace
+
+std::vector<std::string> sources_for(std::string_view suite, std::string_view index_targets) {
+  std::string main_uri;
+  std::string security_uri;
+  for (const auto& line : text::split(index_targets, '\n')) {
+    const auto fields = text::split(line, '|');
+    if (fields.size() != 4 || fields[3] != "main") continue;
+    if (main_uri.empty() && is_debian(fields)) main_uri = without_trailing_slashes(fields[0]);
+    if (security_uri.empty() && is_security(fields)) security_uri = without_trailing_slashes(fields[0]);
+  }
+  std::vector<std::string> lines;
+  if (main_uri.empty()) return lines;
+  lines.push_back(fmt::format("deb {} {} main", main_uri, suite));
+  lines.push_back(fmt::format("deb {} {}-updates main", main_uri, suite));
+  if (!security_uri.empty()) lines.push_back(fmt::format("deb {} {}-security main", security_uri, suite));
+  return lines;
+}
+
+std::vector<std::string> transport_settings(std::string_view apt_config) {
+  constexpr std::array<std::string_view, 7> kPrefixes = {
+      "Acquire::http::Proxy", "Acquire::https::Proxy",       "Acquire::ForceIPv4", "Acquire::ForceIPv6",
+      "Acquire::Check-Date ", "Acquire::Check-Valid-Until ", "Acquire::Retries "};
+  std::vector<std::string> settings;
+  for (const auto& line : text::split(apt_config, '\n')) {
+    const bool wanted = std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                                    [&line](std::string_view prefix) { return line.starts_with(prefix); });
+    const auto end = line.rfind(';');
+    if (wanted && end != std::string::npos && !line.ends_with("\"\";")) settings.push_back(line.substr(0, end));
+  }
+  return settings;
+}
+
+Result<std::vector<std::string>> mmdebstrap_command(const DebianRequest& request, bool as_root) {
+  if (!text::is_name(request.suite, 40))
+    return fail("'" + text::printable(request.suite) + "' is not the name of a suite");
+  std::vector<std::string> command = {"mmdebstrap", as_root ? "--mode=root" : "--mode=unshare", "--format=tar",
+                                      "--variant=" + request.variant};
+  if (!request.include.empty()) command.push_back("--include=" + text::join(request.include, ","));
+
+  // A host without apt has no mirrors of its own; mmdebstrap knows Debian's, ignoring.
+  if (auto config = run_program({"apt-config", "dump"}); config && config->status.success()) {
+    for (const auto& setting : transport_settings(config->out)) command.push_back("--aptopt=" + setting);
+  }
+  command.push_back(request.suite);
+  command.emplace_back("-");
+  auto mirrors = request.mirrors;
+  if (mirrors.empty()) {
+    auto targets = run_program({"apt-get", "indextargets", "--format", kIndexFormat, "Created-By: Packages"});
+    if (targets && targets->status.success()) mirrors = sources_for(request.suite, targets->out);
+  }
+  command.insert(command.end(), mirrors.begin(), mirrors.end());
+  return command;
+}
+
+}  // namespace isolate

@@ -1,0 +1,48 @@
+#include "isolatectl/interruption.h"
+
+#include <poll.h>
+#include <signal.h>
+
+namespace isolate {
+namespace {
+
+volatile sig_atomic_t was_requested = 0;
+void on_signal(int /*number*/) { was_requested = 1; }
+
+constexpr int kPollMilliseconds = 100;  // a signal that comes just before poll() is noticed by the next round
+constexpr int kGraceRounds = 50;        // 5 seconds
+
+}  // namespace
+
+void Interruption::catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool Interruption::requested() { return was_requested != 0; }
+
+Result<void> Interruption::check() {
+  if (requested()) return fail("interrupted; nothing was left behind");
+  return {};
+}
+
+Result<ExitStatus> wait_interruptibly(ChildProcess* child, int output, const std::function<bool()>& on_output) {
+  bool reading = output >= 0;
+  int rounds_since_asked = -1;
+  while (true) {
+    pollfd sources[] = {{reading ? output : -1, POLLIN, 0}, {child->pidfd(), POLLIN, 0}};
+    ::poll(sources, 2, kPollMilliseconds);
+    if (Interruption::requested() && rounds_since_asked++ < 0) child->signal(SIGTERM);
+    if (rounds_since_asked > kGraceRounds) child->signal(SIGKILL);
+    if (reading && sources[0].revents != 0) {
+      reading = on_output();
+      continue;
+    }
+    // What the child's own children still write is of no interest once it has ended.
+    if (sources[1].revents != 0) return child->wait();
+  }
+}
+
+}  // namespace isolate

@@ -1,0 +1,128 @@
+#include <fmt/format.h>
+#include <time.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "isolatectl/commands.h"
+#include "isolatectl/table.h"
+#include "linux/idmap.h"
+
+namespace isolate {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Result<void> print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) return fail(errno, "write to standard output");
+  return {};
+}
+
+Result<void> print(const Json& json) { return print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"); }
+
+std::string time_text(std::int64_t seconds) {
+  const time_t value = seconds;
+  struct tm parts {};
+  char text[32];
+  if (::localtime_r(&value, &parts) == nullptr || ::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts) == 0)
+    return "?";
+  return text;
+}
+
+Json to_json(const TemplateInfo& info) {
+  return {{"name", info.name},     {"store", info.store},     {"generation", info.generation},
+          {"layers", info.layers}, {"created", info.created}, {"origin", info.origin}};
+}
+
+// The name of a user whose number is in a lease's file.
+std::string user_text(const std::string& uid) {
+  auto number = text::number(uid, "uid", 0, 0xffffffff);
+  if (!number) return uid;
+  auto name = user_name(static_cast<std::uint32_t>(*number));
+  return name.empty() ? uid : name;
+}
+
+struct LeaseRow {
+  LeaseInfo info;
+  std::uint64_t bytes = 0;
+  std::uint64_t age = 0;  // seconds
+};
+
+Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
+  std::vector<LeaseRow> rows;
+  for (const auto& name : TRY(pool_names(context.path()))) {
+    auto pool = context.pool(name);
+    for (auto& info : TRY(kept ? pool.kept() : pool.leases())) {
+      auto bytes = context.store().clone_bytes(info.clone_id);
+      if (!bytes) continue;  // ended since, ignoring
+      const auto now = ::time(nullptr);
+      const auto age = now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
+      rows.push_back({std::move(info), *bytes, age});
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<void> list_templates(Context& context) {
+  const auto infos = TRY(context.store().templates());
+  if (context.json()) {
+    Json list = Json::array();
+    for (const auto& info : infos) list.push_back(to_json(info));
+    return print(list);
+  }
+  std::vector<std::vector<std::string>> rows = {{"NAME", "STORE", "GENERATION", "LAYERS", "CREATED", "FROM"}};
+  for (const auto& info : infos) {
+    rows.push_back({info.name, info.store, std::to_string(info.generation), std::to_string(info.layers),
+                    time_text(info.created), info.origin});
+  }
+  return print(table(rows));
+}
+
+Result<void> show_template(Context& context, const std::string& name) {
+  const auto info = TRY(context.store().info(name));
+  const auto bytes = TRY(context.store().template_bytes(name));
+  auto pool = context.pool(name);
+  const auto leases = TRY(pool.leases());
+  const auto kept = TRY(pool.kept());
+  if (context.json()) {
+    auto json = to_json(info);
+    json["bytes"] = bytes;
+    json["leases"] = leases.size();
+    json["kept"] = kept.size();
+    return print(json);
+  }
+  return print(fmt::format(
+      "name:        {}\nstore:       {}\ngeneration:  {}\nlayers:      {}\ncreated:     {}\nfrom:        {}\n"
+      "disk used:   {}\nleases:      {}\nkept clones: {}\n",
+      info.name, info.store, info.generation, info.layers, time_text(info.created), text::printable(info.origin),
+      text::human_size(bytes), leases.size(), kept.size()));
+}
+
+Result<void> list_leases(Context& context, bool kept) {
+  const auto leases = TRY(lease_rows(context, kept));
+  if (context.json()) {
+    Json list = Json::array();
+    for (const auto& [info, bytes, age] : leases) {
+      list.push_back({{"clone", info.clone_id},
+                      {"user", user_text(info.user)},
+                      {"template", info.template_name},
+                      {"generation", info.generation},
+                      {"engine", info.engine},
+                      {"pid", info.pid},
+                      {"age", age},
+                      {"bytes", bytes}});
+    }
+    return print(list);
+  }
+  std::vector<std::vector<std::string>> rows = {{"CLONE", "USER", "TEMPLATE", "ENGINE", "AGE", "DISK"}};
+  for (const auto& [info, bytes, age] : leases) {
+    rows.push_back({info.clone_id, user_text(info.user), info.template_name, info.engine, text::human_duration(age),
+                    text::human_size(bytes)});
+  }
+  return print(table(rows));
+}
+
+}  // namespace isolate

@@ -1,0 +1,136 @@
+// isolatectl: templates, clones and leases of the caller's own store.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+
+#include "base/log.h"
+#include "isolatectl/commands.h"
+#include "run/run.h"
+
+namespace isolate {
+
+Result<std::unique_ptr<Context>> Context::open(const std::string& store_option, bool json, bool quiet) {
+  if (!store_option.empty() && store_option.front() != '/')
+    return fail("store '" + store_option + "': must begin with '/'");
+  auto path = TRY(store_path(store_option, Caller::current()));
+  std::unique_ptr<Context> context(new Context(path, json, quiet));
+  context->store_ = std::make_unique<OverlayStore>(TRY(OverlayStore::open(path, &context->owner_)));
+  return context;
+}
+
+namespace {
+
+struct CommandLine {
+  std::string store;
+  bool json = false;
+  bool quiet = false;
+  bool kept = false;
+  std::string name;
+  CreateOptions create;
+  std::vector<std::string> command;
+  std::function<Result<int>(Context&)> verb;
+};
+
+// A verb that has no exit status of its own.
+template <typename Body>
+std::function<Result<int>(Context&)> plain(Body body) {
+  return [body](Context& context) -> Result<int> {
+    TRY_VOID(body(context));
+    return 0;
+  };
+}
+
+void add_create(CLI::App* parent, CommandLine* line) {
+  auto* verb = parent->add_subcommand("create", "make a template of a Debian release, a directory or a tar archive");
+  verb->add_option("NAME", line->create.name)->required();
+  verb->add_option("--from", line->create.from, "debian:bookworm, debian:trixie, DIR or TARBALL")->required();
+  verb->add_option("--mirror", line->create.mirrors,
+                   "where packages come from (default: as the host's apt); repeatable");
+  verb->add_option("--variant", line->create.variant, "mmdebstrap's variant (default minbase)");
+  verb->add_option("--include", line->create.include, "more packages, separated by commas")->delimiter(',');
+  verb->callback(
+      [line] { line->verb = plain([line](Context& context) { return create_template(context, line->create); }); });
+}
+
+void add_edit(CLI::App* parent, CommandLine* line) {
+  auto* verb = parent->add_subcommand("edit",
+                                      "a root shell in the template, or COMMAND behind --; its changes become the next "
+                                      "generation when it ends with 0");
+  verb->add_option("NAME", line->name)->required();
+  verb->add_option("COMMAND", line->command, "command and arguments, behind --");
+  verb->callback(
+      [line] { line->verb = [line](Context& context) { return edit_template(context, line->name, line->command); }; });
+}
+
+void add_gc(CLI::App* parent, CommandLine* line) {
+  auto* verb =
+      parent->add_subcommand("gc", "remove what ended runs and interrupted commands have left, and old generations");
+  verb->add_flag("--kept", line->kept, "remove clones kept with isolate --keep, too");
+  verb->callback(
+      [line] { line->verb = plain([line](Context& context) { return collect_garbage(context, line->kept); }); });
+}
+
+void add_template_verbs(CLI::App* app, CommandLine* line) {
+  auto* templates = app->add_subcommand("template", "templates: roots that clones are made of");
+  templates->require_subcommand(1)->fallthrough();
+  add_create(templates, line);
+  add_edit(templates, line);
+  templates->add_subcommand("list", "all templates")->callback([line] { line->verb = plain(list_templates); });
+  auto* show = templates->add_subcommand("show", "one template, with what it takes on disk");
+  show->add_option("NAME", line->name)->required();
+  show->callback(
+      [line] { line->verb = plain([line](Context& context) { return show_template(context, line->name); }); });
+  auto* remove = templates->add_subcommand("remove", "remove a template that is not in use");
+  remove->add_option("NAME", line->name)->required();
+  remove->callback(
+      [line] { line->verb = plain([line](Context& context) { return remove_template(context, line->name); }); });
+  add_gc(templates, line);
+  for (auto* verb : templates->get_subcommands({})) verb->fallthrough();
+}
+
+int run_verb(const CommandLine& line) {
+  log::set_up("isolatectl", line.quiet);
+  auto context = Context::open(line.store, line.json, line.quiet);
+  Result<int> status = context ? line.verb(**context) : Result<int>(fail(std::move(context).error()));
+  if (status) return *status;
+  log::error(status.error().message());
+  return 1;
+}
+
+int main_with_exceptions(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app{"Templates, clones and leases of isolate"};
+  app.name("isolatectl");
+  app.require_subcommand(1)->fallthrough();
+  app.set_version_flag("--version", "isolatectl " ISOLATE_VERSION);
+  app.add_option("--store", line.store, "where templates and clones are");
+  app.add_flag("--json", line.json, "print lists as JSON");
+  app.add_flag("-q,--quiet", line.quiet, "print only warnings and errors");
+  add_template_verbs(&app, &line);
+  add_gc(&app, &line);
+  auto* ps = app.add_subcommand("ps", "running leases: user, template, engine, age, disk used")->fallthrough();
+  ps->add_flag("--kept", line.kept, "the clones kept with isolate --keep instead");
+  ps->callback([&line] { line.verb = plain([&line](Context& context) { return list_leases(context, line.kept); }); });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // help and version
+    log::set_up("isolatectl", false);
+    log::error(std::string(error.what()) + "; see isolatectl --help");
+    return 1;
+  }
+  return run_verb(line);
+}
+
+}  // namespace
+}  // namespace isolate
+
+int main(int argc, char** argv) {
+  // CLI11 and the standard library report by exceptions; nothing of ours throws.
+  try {
+    return isolate::main_with_exceptions(argc, argv);
+  } catch (const std::exception& error) {
+    isolate::log::error(error.what());
+    return 1;
+  }
+}

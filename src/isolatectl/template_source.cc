@@ -1,0 +1,218 @@
+#include "isolatectl/template_source.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "isolatectl/interruption.h"
+#include "linux/file.h"
+#include "linux/process.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::string_view kDebianPrefix = "debian:";
+
+struct Pipe {
+  Fd read;
+  Fd write;
+};
+
+Result<Pipe> make_pipe() {
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "template"));
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+// The last lines that a tool has written, and what they say about progress.
+class ToolOutput {
+ public:
+  ToolOutput(Fd fd, Progress* progress) : fd_(std::move(fd)), progress_(progress) {}
+
+  int fd() const { return fd_.get(); }
+
+  bool read() {
+    char buffer[4096];
+    const ssize_t got = ::read(fd_.get(), buffer, sizeof buffer);
+    if (got < 0) return errno == EINTR;
+    partial_.append(buffer, static_cast<std::size_t>(got));
+    for (std::size_t end = 0; (end = partial_.find_first_of("\r\n")) != std::string::npos; partial_.erase(0, end + 1)) {
+      take_line(partial_.substr(0, end));
+    }
+    return got > 0;
+  }
+
+  // What the tool complained of last: its error lines, or else its last line.
+  std::string complaint() const { return error_.empty() ? last_ : error_; }
+
+ private:
+  void take_line(const std::string& line) {
+    if (line.empty()) return;
+    last_ = line;
+    if (error_.empty() && (line.starts_with("E: ") || line.find("rror") != std::string::npos)) error_ = line;
+    struct Phase {
+      std::string_view words;
+      unsigned percent;
+    };
+    // Where mmdebstrap is when it says so, measured on a small root.
+    constexpr std::array<Phase, 7> kPhases = {{{"running apt-get update", 5},
+                                               {"downloading packages", 15},
+                                               {"extracting archives", 25},
+                                               {"installing essential", 40},
+                                               {"installing remaining", 65},
+                                               {"cleaning package lists", 85},
+                                               {"creating tarball", 90}}};
+    for (const auto& phase : kPhases) {
+      if (line.find(phase.words) != std::string::npos) progress_->show(phase.percent, phase.words);
+    }
+  }
+
+  Fd fd_;
+  Progress* progress_;
+  std::string partial_;
+  std::string last_;
+  std::string error_;
+};
+
+std::vector<std::string> extract_command(const std::string& layer, const std::string& archive, bool keep_owners) {
+  // /dev is made new for each run, and its nodes could not be made by an ordinary user.
+  return {"tar",
+          "--extract",
+          "--directory",
+          layer,
+          "--file",
+          archive,
+          "--force-local",
+          "--numeric-owner",
+          "--same-permissions",
+          keep_owners ? "--same-owner" : "--no-same-owner",
+          "--xattrs",
+          "--xattrs-include=security.capability",
+          "--exclude=./dev/*",
+          "--exclude=dev/*"};
+}
+
+std::vector<std::string> pack_command(const std::string& directory) {
+  return {"tar",
+          "--create",
+          "--directory",
+          directory,
+          "--file",
+          "-",
+          "--numeric-owner",
+          "--one-file-system",
+          "--xattrs",
+          "--xattrs-include=security.capability",
+          "--exclude=./dev/*",
+          "."};
+}
+
+Result<void> run_tool(const std::vector<std::string>& command, int in, int out, Progress* progress) {
+  auto errors = TRY(make_pipe());
+  auto started = spawn(command, {in, out, errors.write.get()});
+  if (!started && started.error().code() == ENOENT) {
+    return fail(command[0] + " is not installed; install it (Debian: apt-get install " + command[0] + ")");
+  }
+  auto child = TRY(std::move(started));
+  errors.write.reset();
+  ToolOutput output(std::move(errors.read), progress);
+  const auto status = TRY(wait_interruptibly(&child, output.fd(), [&output] { return output.read(); }));
+  TRY_VOID(Interruption::check());
+  while (output.read()) {
+  }
+  if (status.success()) return {};
+  return fail(
+      text::printable(command[0] + ": " + (output.complaint().empty() ? status.describe() : output.complaint())));
+}
+
+// Both ends of a pipe at work: `producer` writes an archive, tar takes it apart as the owner of the store's files.
+Result<void> pipe_into_layer(const std::vector<std::string>& producer, bool producer_is_owner, const std::string& layer,
+                             OwnerNamespace* owner, Progress* progress) {
+  auto archive = TRY(make_pipe());
+  auto reason = TRY(make_pipe());
+  const int user_namespace = TRY(owner->descriptor());
+  const bool keep_owners = owner->caller().is_root() || owner->ids().has_range();
+  auto consumer = TRY(fork_child(0, [&]() -> int {
+    archive.write.reset();
+    auto extracted = run_as_root_in(user_namespace, [&]() -> Result<void> {
+      return run_tool(extract_command(layer, "-", keep_owners), archive.read.get(), -1, progress);
+    });
+    if (extracted) return 0;
+    // A parent that does not listen any more gets the exit status, ignoring.
+    [[maybe_unused]] auto written = write_all(reason.write.get(), extracted.error().packed(), "reason");
+    return 1;
+  }));
+  archive.read.reset();
+  reason.write.reset();
+  const int out = archive.write.get();
+  auto produced = producer_is_owner
+                      ? run_as_root_in(user_namespace, [&] { return run_tool(producer, -1, out, progress); })
+                      : run_tool(producer, -1, out, progress);
+  archive.write.reset();
+  progress->show(95, "unpacking");
+  const auto status = TRY(wait_interruptibly(&consumer, -1, [] { return false; }));
+  TRY_VOID(Interruption::check());
+  // Why the archive was not unpacked comes first: its producer then fails too, of a broken pipe.
+  if (auto text = TRY(read_all(reason.read.get())); !text.empty()) return fail(Error::from_packed(text));
+  if (produced && !status.success()) return fail("the archive could not be unpacked into " + layer);
+  return produced;
+}
+
+}  // namespace
+
+Result<TemplateSource> parse_template_source(const std::string& from) {
+  TemplateSource source;
+  source.description = from;
+  if (from.starts_with(kDebianPrefix)) {
+    source.debian.suite = from.substr(kDebianPrefix.size());
+    return source;
+  }
+  char resolved[PATH_MAX];
+  if (::realpath(from.c_str(), resolved) == nullptr) {
+    return fail(
+        Error(errno, "source " + text::printable(from)).advise("give debian:SUITE, a directory, or a tar archive"));
+  }
+  source.path = resolved;
+  const auto status = TRY(status_of(AT_FDCWD, source.path));
+  if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+    return fail("source " + from + " is neither a directory nor a file");
+  source.kind = S_ISDIR(status.st_mode) ? TemplateSource::Kind::directory : TemplateSource::Kind::archive;
+  return source;
+}
+
+Result<void> fill_layer(const TemplateSource& source, const std::string& layer, OwnerNamespace* owner,
+                        Progress* progress) {
+  const bool is_root = owner->caller().is_root();
+  switch (source.kind) {
+    case TemplateSource::Kind::debian: {
+      if (!is_root && !owner->ids().has_range()) return fail(advice_on_subids(owner->caller()));
+      const auto command = TRY(mmdebstrap_command(source.debian, is_root));
+      TRY_VOID(pipe_into_layer(command, false, layer, owner, progress));
+      break;
+    }
+    case TemplateSource::Kind::directory:
+      progress->show(10, "copying " + source.path);
+      TRY_VOID(pipe_into_layer(pack_command(source.path), true, layer, owner, progress));
+      break;
+    case TemplateSource::Kind::archive: {
+      progress->show(10, "unpacking " + source.path);
+      const bool keep_owners = is_root || owner->ids().has_range();
+      TRY_VOID(
+          owner->run([&] { return run_tool(extract_command(layer, source.path, keep_owners), -1, -1, progress); }));
+      break;
+    }
+  }
+  return owner->run([&]() -> Result<void> {
+    if (TRY(list_directory(AT_FDCWD, layer)).empty()) return fail("source " + source.description + " holds no files");
+    // The guest's own users have to pass "/".
+    if (::chmod(layer.c_str(), 0755) != 0) return fail(errno, "chmod " + layer);
+    return {};
+  });
+}
+
+}  // namespace isolate

@@ -1,0 +1,194 @@
+#include "linux/file.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/trace.h"
+
+namespace isolate {
+
+Result<Fd> open_file(int directory, const std::string& path, int flags, mode_t mode) {
+  return Fd(
+      static_cast<int>(TRY(trace::check(::openat(directory, path.c_str(), flags | O_CLOEXEC, mode), "open", path))));
+}
+
+Result<struct stat> status_of(int directory, const std::string& path, int flags) {
+  struct stat status {};
+  TRY(trace::check(::fstatat(directory, path.c_str(), &status, flags), "stat", path));
+  return status;
+}
+
+Result<std::string> read_all(int fd, std::size_t most) {
+  std::string text;
+  char buffer[4096];
+  while (text.size() <= most) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(errno, "read");
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  return fail(EFBIG, "read");
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
+  auto file = TRY(open_file(AT_FDCWD, path, O_RDONLY));
+  auto text = read_all(file.get(), most);
+  if (!text) return fail(text.error().code(), "read " + path);
+  return text;
+}
+
+Result<void> write_all(int fd, std::string_view data, std::string_view subject) {
+  while (!data.empty()) {
+    const ssize_t written = ::write(fd, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail(errno, "write " + std::string(subject));
+    data.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<void> make_directory(int directory, const std::string& name, mode_t mode) {
+  TRY(trace::check(::mkdirat(directory, name.c_str(), mode), "mkdir", name));
+  return {};
+}
+
+Result<void> make_directories(const std::string& path, mode_t mode) {
+  int made = ::mkdir(path.c_str(), mode);
+  const auto slash = path.rfind('/');
+  if (made != 0 && errno == ENOENT && slash != std::string::npos && slash > 0) {
+    TRY_VOID(make_directories(path.substr(0, slash), mode));
+    made = ::mkdir(path.c_str(), mode);
+  }
+  if (made != 0 && errno != EEXIST) return fail(errno, "mkdir " + path);
+  // The mode that was asked for, whatever the umask.
+  if (made == 0 && ::chmod(path.c_str(), mode) != 0) return fail(errno, "chmod " + path);
+  return {};
+}
+
+Result<void> rename_file(int old_directory, const std::string& old_name, int new_directory, const std::string& new_name,
+                         unsigned flags) {
+  TRY(trace::check(::renameat2(old_directory, old_name.c_str(), new_directory, new_name.c_str(), flags), "rename",
+                   old_name + " to " + new_name));
+  return {};
+}
+
+namespace {
+
+class DirectoryStream {
+ public:
+  static Result<DirectoryStream> open(int directory, const std::string& path) {
+    auto fd = TRY(open_file(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    DIR* stream = ::fdopendir(fd.get());
+    if (stream == nullptr) return fail(errno, "open directory " + path);
+    fd.release();
+    return DirectoryStream(stream);
+  }
+  DirectoryStream(DirectoryStream&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)) {}
+  DirectoryStream& operator=(DirectoryStream&&) = delete;
+  ~DirectoryStream() {
+    if (stream_ != nullptr) ::closedir(stream_);
+  }
+
+  // The next entry that is not "." or "..", or null at the end.
+  const dirent* next() {
+    while (const dirent* entry = ::readdir(stream_)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") return entry;
+    }
+    return nullptr;
+  }
+  int fd() const { return ::dirfd(stream_); }
+
+ private:
+  explicit DirectoryStream(DIR* stream) : stream_(stream) {}
+  DIR* stream_;
+};
+
+// Removes what is in a directory. Directories deeper than kDeepest are moved up into `top` and left for a later round,
+// so that a tree of any depth needs a bounded number of descriptors and no long path.
+class TreeRemover {
+ public:
+  explicit TreeRemover(int top) : top_(top) {}
+
+  Result<void> empty(int directory, const std::string& name, dev_t device, int depth) {
+    auto stream = TRY(DirectoryStream::open(directory, name));
+    const auto status = TRY(status_of(stream.fd(), "", AT_EMPTY_PATH));
+    if (status.st_dev != device) return fail(EXDEV, "remove " + name);
+    while (const dirent* entry = stream.next()) {
+      if (entry->d_type != DT_DIR) {
+        if (::unlinkat(stream.fd(), entry->d_name, 0) == 0) continue;
+        if (errno != EISDIR) return fail(errno, std::string("remove ") + entry->d_name);
+      }
+      TRY_VOID(remove_directory(stream.fd(), entry->d_name, device, depth + 1));
+    }
+    return {};
+  }
+
+  Result<void> remove_directory(int parent, const std::string& name, dev_t device, int depth) {
+    constexpr int kDeepest = 64;
+    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) return {};
+    if (errno != ENOTEMPTY && errno != EEXIST) return fail(errno, "remove " + name);
+    if (depth > kDeepest) {
+      return rename_file(parent, name, top_, ".deep-" + std::to_string(moved_++));
+    }
+    TRY_VOID(empty(parent, name, device, depth));
+    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) return {};
+    return fail(errno, "remove " + name);
+  }
+
+  bool take_moved() { return std::exchange(moved_in_round_, moved_) != moved_; }
+
+ private:
+  int top_;
+  unsigned moved_ = 0;
+  unsigned moved_in_round_ = 0;
+};
+
+Result<void> add_usage(int directory, const std::string& name, TreeUsage* usage) {
+  auto stream = TRY(DirectoryStream::open(directory, name));
+  while (const dirent* entry = stream.next()) {
+    auto status = status_of(stream.fd(), entry->d_name, AT_SYMLINK_NOFOLLOW);
+    if (!status) continue;  // gone since, ignoring: the tree is in use
+    usage->bytes += static_cast<std::uint64_t>(status->st_blocks) * 512;
+    ++usage->files;
+    if (!S_ISDIR(status->st_mode)) continue;
+    auto below = add_usage(stream.fd(), entry->d_name, usage);
+    if (!below && below.error().code() != ENOENT) return below;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> list_directory(int directory, const std::string& path) {
+  auto stream = TRY(DirectoryStream::open(directory, path));
+  std::vector<std::string> names;
+  while (const dirent* entry = stream.next()) names.emplace_back(entry->d_name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> remove_tree(int directory, const std::string& name) {
+  if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return fail(errno, "remove " + name);
+  auto top = TRY(open_file(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const auto status = TRY(status_of(top.get(), "", AT_EMPTY_PATH));
+  TreeRemover remover(top.get());
+  do {
+    TRY_VOID(remover.empty(directory, name, status.st_dev, 0));
+  } while (remover.take_moved());
+  if (::unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0) return fail(errno, "remove " + name);
+  return {};
+}
+
+Result<TreeUsage> tree_usage(int directory, const std::string& name) {
+  TreeUsage usage;
+  TRY_VOID(add_usage(directory, name, &usage));
+  return usage;
+}
+
+}  // namespace isolate

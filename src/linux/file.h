@@ -1,0 +1,43 @@
+// Files and directories by descriptor, with errors that name what they were about.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace isolate {
+
+// open(2) with O_CLOEXEC.
+Result<Fd> open_file(int directory, const std::string& path, int flags, mode_t mode = 0);
+Result<struct stat> status_of(int directory, const std::string& path, int flags = 0);
+Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 20);
+Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
+Result<void> write_all(int fd, std::string_view data, std::string_view subject);
+
+Result<void> make_directory(int directory, const std::string& name, mode_t mode);
+// Makes the path and what is missing above it, with exactly this mode. What exists is left as it is.
+Result<void> make_directories(const std::string& path, mode_t mode);
+Result<void> rename_file(int old_directory, const std::string& old_name, int new_directory, const std::string& new_name,
+                         unsigned flags = 0);
+
+// The names in a directory without "." and "..", sorted.
+Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
+
+// Removes `name` below `directory` and all that is in it, however deep, without following links or crossing into
+// another file system. A name that does not exist is no error.
+Result<void> remove_tree(int directory, const std::string& name);
+
+struct TreeUsage {
+  std::uint64_t bytes = 0;  // allocated on disk; a file with several links counts once for each
+  std::uint64_t files = 0;
+};
+Result<TreeUsage> tree_usage(int directory, const std::string& name);
+
+}  // namespace isolate

@@ -1,0 +1,76 @@
+#include "linux/idmap.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+
+#include <memory>
+
+#include "base/text.h"
+#include "linux/process.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::uint64_t kMostIds = 0xffffffff;
+constexpr std::uint32_t kNobody = 65534;
+
+struct FileCloser {
+  void operator()(FILE* file) const { ::fclose(file); }
+};
+using File = std::unique_ptr<FILE, FileCloser>;
+
+}  // namespace
+
+std::string describe(const std::vector<IdMapEntry>& map) {
+  std::vector<std::string> parts;
+  for (const auto& entry : map) parts.push_back(fmt::format("{} {} {}", entry.inside, entry.outside, entry.count));
+  return text::join(parts, ", ");
+}
+
+std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid) {
+  std::vector<IdRange> ranges;
+  const std::string uid_text = std::to_string(uid);
+  for (const auto& line : text::split(text, '\n')) {
+    const auto fields = text::split(line, ':');
+    if (fields.size() != 3 || fields[0].empty() || (fields[0] != user_name && fields[0] != uid_text)) continue;
+    auto base = text::number(fields[1], "base", 1, kMostIds - 1);
+    auto count = text::number(fields[2], "count", 1, kMostIds);
+    if (!base || !count || *base + *count > kMostIds) continue;
+    ranges.push_back({static_cast<std::uint32_t>(*base), static_cast<std::uint32_t>(*count)});
+  }
+  return ranges;
+}
+
+std::string user_name(std::uint32_t uid) {
+  // fgetpwent reads the file itself: a static program can't load the modules of nsswitch.conf.
+  if (File file(::fopen("/etc/passwd", "re")); file) {
+    while (const passwd* entry = ::fgetpwent(file.get())) {
+      if (entry->pw_uid == uid) return entry->pw_name;
+    }
+  }
+  auto asked = run_program({"getent", "passwd", std::to_string(uid)});
+  if (!asked || !asked->status.success()) return {};
+  return asked->out.substr(0, asked->out.find(':'));
+}
+
+std::string owner_within(const IdRange& range, bool groups) {
+  auto within = [&range](std::uint32_t id) {
+    return id != kNobody && id >= range.base && id - range.base < range.count;
+  };
+  File file(::fopen(groups ? "/etc/group" : "/etc/passwd", "re"));
+  if (!file) return {};
+  if (groups) {
+    while (const group* entry = ::fgetgrent(file.get())) {
+      if (within(entry->gr_gid)) return entry->gr_name;
+    }
+  } else {
+    while (const passwd* entry = ::fgetpwent(file.get())) {
+      if (within(entry->pw_uid)) return entry->pw_name;
+    }
+  }
+  return {};
+}
+
+}  // namespace isolate

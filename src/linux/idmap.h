@@ -1,0 +1,47 @@
+// Id maps of user namespaces, and the ranges of ids that /etc/subuid and /etc/subgid give to a user.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace isolate {
+
+// `count` ids from `inside` on are the ids from `outside` on, seen from the parent namespace.
+struct IdMapEntry {
+  std::uint32_t inside = 0;
+  std::uint32_t outside = 0;
+  std::uint32_t count = 0;
+  bool operator==(const IdMapEntry&) const = default;
+};
+
+struct IdMaps {
+  std::vector<IdMapEntry> uid;
+  std::vector<IdMapEntry> gid;
+  bool operator==(const IdMaps&) const = default;
+};
+
+// "0 1000 1, 1 100000 65535": for people and for plans.
+std::string describe(const std::vector<IdMapEntry>& map);
+
+struct IdRange {
+  std::uint32_t base = 0;
+  std::uint32_t count = 0;
+  bool operator==(const IdRange&) const = default;
+};
+
+// The ranges of a user in the text of /etc/subuid or /etc/subgid: lines NAME:BASE:COUNT or UID:BASE:COUNT (subuid(5)).
+// Lines that are not of this form are passed over, as newuidmap does.
+std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid);
+
+// Name of a user of /etc/passwd, or of another source of the system's (asked through getent); empty where there is
+// none.
+std::string user_name(std::uint32_t uid);
+
+// The first user or group (of /etc/passwd or /etc/group) whose id lies in the range, other than nobody; empty if none.
+std::string owner_within(const IdRange& range, bool groups);
+
+}  // namespace isolate

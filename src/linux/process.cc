@@ -1,0 +1,174 @@
+#include "linux/process.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "base/text.h"
+#include "base/trace.h"
+
+namespace isolate {
+
+ExitStatus ExitStatus::from_wait_status(int status) {
+  if (WIFSIGNALED(status)) return {true, WTERMSIG(status)};
+  return {false, WEXITSTATUS(status)};
+}
+
+std::string ExitStatus::describe() const { return (signalled ? "signal " : "exit status ") + std::to_string(value); }
+
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
+
+ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
+  if (this != &other) {
+    kill_and_reap();
+    pid_ = std::exchange(other.pid_, -1);
+    pidfd_ = std::move(other.pidfd_);
+  }
+  return *this;
+}
+
+Result<ExitStatus> ChildProcess::wait() {
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) return fail(errno, "waitpid " + std::to_string(pid_));
+  }
+  pid_ = -1;
+  pidfd_.reset();
+  return ExitStatus::from_wait_status(status);
+}
+
+void ChildProcess::signal(int number) const {
+  // Not yet reaped, so the pid is still this child's; it may be a zombie already, ignoring.
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
+void ChildProcess::kill_and_reap() {
+  if (pid_ <= 0) return;
+  signal(SIGKILL);
+  auto ignored = wait();  // it is our child and it was killed, ignoring: nothing more can be done about it
+}
+
+void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body) {
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = namespaces | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const pid_t parent = ::getpid();
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid == 0) {
+    die_with_parent();
+    // In a new pid namespace getppid() is 0; otherwise a changed parent means that it has died already.
+    const pid_t parent_now = ::getppid();
+    if (parent_now != parent && parent_now != 0) ::_exit(1);
+    ::_exit(body());
+  }
+  TRY(trace::check(pid, "clone3", "child"));
+  return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
+}
+
+std::vector<std::string> current_environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  return variables;
+}
+
+std::vector<char*> pointer_array(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (const auto& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+namespace {
+
+void add_descriptor(posix_spawn_file_actions_t* actions, int from, int to, int flags_for_null) {
+  if (from >= 0 && from != to) ::posix_spawn_file_actions_adddup2(actions, from, to);
+  if (from < 0 && flags_for_null >= 0) ::posix_spawn_file_actions_addopen(actions, to, "/dev/null", flags_for_null, 0);
+}
+
+// Reads what is there from `source` into `target`; false at its end.
+bool drain(int source, std::string* target) {
+  constexpr std::size_t kMost = 1 << 20;
+  char buffer[4096];
+  const ssize_t got = ::read(source, buffer, sizeof buffer);
+  if (got < 0) return errno == EINTR || errno == EAGAIN;
+  if (target->size() < kMost) target->append(buffer, static_cast<std::size_t>(got));
+  return got > 0;
+}
+
+}  // namespace
+
+Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds& fds,
+                           const std::vector<std::string>& environment) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  add_descriptor(&actions, fds.in, STDIN_FILENO, O_RDONLY);
+  add_descriptor(&actions, fds.out, STDOUT_FILENO, -1);
+  add_descriptor(&actions, fds.err, STDERR_FILENO, -1);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t signals;
+  sigemptyset(&signals);
+  ::posix_spawnattr_setsigmask(&attributes, &signals);
+  sigfillset(&signals);
+  ::posix_spawnattr_setsigdefault(&attributes, &signals);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+
+  auto arguments = pointer_array(argv);
+  auto variables = pointer_array(environment);
+  pid_t pid = -1;
+  const int error = ::posix_spawnp(&pid, argv[0].c_str(), &actions, &attributes, arguments.data(),
+                                   environment.empty() ? environ : variables.data());
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (trace::enabled()) trace::line("spawn " + text::join(argv, " ") + " = " + std::to_string(error == 0 ? pid : -1));
+  if (error != 0) return fail(error, "start " + argv[0]);
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  return ChildProcess(pid, std::move(pidfd));
+}
+
+Result<Output> run_program(const std::vector<std::string>& argv) {
+  int out[2];
+  int err[2];
+  TRY(trace::check(::pipe2(out, O_CLOEXEC), "pipe2", argv[0]));
+  Fd out_read(out[0]);
+  Fd out_write(out[1]);
+  TRY(trace::check(::pipe2(err, O_CLOEXEC), "pipe2", argv[0]));
+  Fd err_read(err[0]);
+  Fd err_write(err[1]);
+  auto child = TRY(spawn(argv, {-1, out_write.get(), err_write.get()}));
+  out_write.reset();
+  err_write.reset();
+
+  Output output;
+  pollfd sources[] = {{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}};
+  std::string* targets[] = {&output.out, &output.err};
+  int open_sources = 2;
+  while (open_sources > 0) {
+    if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll " + argv[0]);
+    for (int i = 0; i < 2; ++i) {
+      if (sources[i].revents == 0 || drain(sources[i].fd, targets[i])) continue;
+      sources[i].fd = -1;
+      --open_sources;
+    }
+  }
+  output.status = TRY(child.wait());
+  return output;
+}
+
+}  // namespace isolate

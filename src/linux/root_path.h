@@ -1,0 +1,23 @@
+// Paths inside a root that is not ours yet: every link of the tree is resolved as if the tree were "/" already, so none
+// leads outside (openat2 with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS, Linux 5.6).
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace isolate::root_path {
+
+// Errors: ENOENT nothing there, ELOOP a link into /proc or a loop.
+Result<Fd> open(int root, const std::string& path, int flags);
+
+// An O_PATH descriptor of the directory; it and what is missing above it are made with `mode` if `create` is set.
+Result<Fd> directory(int root, const std::string& path, bool create, mode_t mode = 0755);
+
+// An O_PATH descriptor of a file that something can be mounted on; an empty one is made if `create` is set.
+Result<Fd> file(int root, const std::string& path, bool create);
+
+}  // namespace isolate::root_path

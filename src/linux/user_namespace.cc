@@ -1,0 +1,144 @@
+#include "linux/user_namespace.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+bool sysctl_is(const char* path, std::string_view value) {
+  auto text = read_file(path);
+  return text && text->substr(0, text->find('\n')) == value;
+}
+
+Error explained(Error error) {
+  if (sysctl_is("/proc/sys/user/max_user_namespaces", "0")) {
+    return std::move(error).advise("user namespaces are switched off: sysctl user.max_user_namespaces is 0");
+  }
+  if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
+    return std::move(error).advise(
+        "user namespaces are switched off for ordinary users: sysctl -w kernel.unprivileged_userns_clone=1");
+  }
+  if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
+    return std::move(error).advise(
+        "AppArmor restricts user namespaces: give isolate a profile that allows userns, or "
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+  }
+  if (error.code() == ENOSPC) {
+    return std::move(error).advise("the limit of user namespaces is reached (sysctl user.max_user_namespaces)");
+  }
+  if (error.code() == EPERM) {
+    return std::move(error).advise("user namespaces are not allowed here (a container's seccomp filter, or a chroot)");
+  }
+  return error;
+}
+
+std::string map_text(const std::vector<IdMapEntry>& map) {
+  std::string lines;
+  for (const auto& entry : map) lines += fmt::format("{} {} {}\n", entry.inside, entry.outside, entry.count);
+  return lines;
+}
+
+Result<void> write_proc(pid_t pid, const char* name, const std::string& content) {
+  const std::string path = fmt::format("/proc/{}/{}", pid, name);
+  auto file = TRY(open_file(AT_FDCWD, path, O_WRONLY));
+  // The kernel takes a map in one write only.
+  TRY(trace::check(::write(file.get(), content.data(), content.size()), "write", path));
+  return {};
+}
+
+std::vector<std::string> map_command(const char* program, pid_t pid, const std::vector<IdMapEntry>& map) {
+  std::vector<std::string> argv = {program, std::to_string(pid)};
+  for (const auto& entry : map) {
+    for (auto number : {entry.inside, entry.outside, entry.count}) argv.push_back(std::to_string(number));
+  }
+  return argv;
+}
+
+Result<void> finish(Result<ChildProcess> helper, const char* program) {
+  if (!helper) {
+    if (helper.error().code() != ENOENT) return fail(std::move(helper).error());
+    return fail(
+        fmt::format("{} is not installed; install it (Debian: apt-get install uidmap), or run with "
+                    "--userns=single",
+                    program));
+  }
+  const auto status = TRY(helper->wait());
+  if (status.success()) return {};
+  return fail(fmt::format("{} refused the id map ({}); see /etc/subuid and /etc/subgid", program, status.describe()));
+}
+
+Result<void> write_maps(pid_t pid, const IdMaps& maps, MapWriter writer) {
+  if (writer == MapWriter::newuidmap) {
+    // Both at once: each is a program start of its own, the larger part of what a run costs an ordinary user.
+    auto uid_helper = spawn(map_command("newuidmap", pid, maps.uid));
+    auto gid_helper = spawn(map_command("newgidmap", pid, maps.gid));
+    TRY_VOID(finish(std::move(uid_helper), "newuidmap"));
+    return finish(std::move(gid_helper), "newgidmap");
+  }
+  // A process that could drop groups could get around permissions that deny a group (CVE-2014-8989).
+  if (writer == MapWriter::self) TRY_VOID(write_proc(pid, "setgroups", "deny"));
+  TRY_VOID(write_proc(pid, "uid_map", map_text(maps.uid)));
+  return write_proc(pid, "gid_map", map_text(maps.gid));
+}
+
+}  // namespace
+
+Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer) {
+  // The child only lends its namespace; nothing of it is left once the descriptor is open.
+  auto holder = fork_child(CLONE_NEWUSER, [] {
+    ::pause();
+    return 0;
+  });
+  if (!holder) return fail(explained(std::move(holder).error().within("user namespace")));
+  TRY_VOID(write_maps(holder->pid(), maps, writer));
+  return open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", holder->pid()), O_RDONLY);
+}
+
+Result<void> become_root_in(int user_namespace, Groups groups) {
+  TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace"));
+  // Denied in a namespace of one id, where the groups stay the caller's own, ignoring.
+  if (groups == Groups::drop && ::setgroups(0, nullptr) != 0 && errno != EPERM) return fail(errno, "setgroups");
+  TRY(trace::check(::setresgid(0, 0, 0), "setresgid", "0"));
+  TRY(trace::check(::setresuid(0, 0, 0), "setresuid", "0"));
+  die_with_parent();
+  return {};
+}
+
+Result<void> run_in_child(const std::function<Result<void>()>& body) {
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "result"));
+  Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  auto child = TRY(fork_child(0, [&] {
+    auto outcome = body();
+    if (outcome) return 0;
+    // A parent that does not listen any more gets the exit status, ignoring.
+    [[maybe_unused]] auto written = write_all(write_end.get(), outcome.error().packed(), "result");
+    return 1;
+  }));
+  write_end.reset();
+  auto text = TRY(read_all(read_end.get()));
+  const auto status = TRY(child.wait());
+  if (!text.empty()) return fail(Error::from_packed(text));
+  if (!status.success()) return fail("a helper process ended with " + status.describe());
+  return {};
+}
+
+Result<void> run_as_root_in(int user_namespace, const std::function<Result<void>()>& body) {
+  if (user_namespace < 0) return body();
+  return run_in_child([&]() -> Result<void> {
+    TRY_VOID(become_root_in(user_namespace));
+    return body();
+  });
+}
+
+}  // namespace isolate

@@ -1,0 +1,28 @@
+// Who is who inside: the id maps of a run, decided from the request, the caller, and the owner of the root on disk.
+#pragma once
+
+#include "base/result.h"
+#include "linux/caller.h"
+#include "linux/lock.h"
+#include "run/request.h"
+
+namespace isolate {
+
+struct IdPlan {
+  bool new_namespace = true;  // false: the host's own ids (chroot as root)
+  IdMaps maps;
+  MapWriter writer = MapWriter::direct;
+  bool idmap_root = false;   // the root's layers are mounted with the maps: on disk 0..65535
+  bool idmap_binds = false;  // so are directories of the host
+  // Within the namespace another one, for a caller who keeps id 0 for himself: inside 0 is its id 1.
+  bool nested_private = false;
+  // The guest gets a namespace of its own below: what it inherits in mounts is locked. Decided with the capabilities.
+  bool nested = false;
+  FileLock range_lock;  // the range is this run's alone while it is held
+};
+
+// `root_owner` is the owner of "/" in the template, on disk.
+// Errors: plain text: no range, a range that is not the caller's, or that belongs to users of the host.
+Result<IdPlan> plan_ids(const RunRequest& request, OwnerNamespace* owner, std::uint32_t root_owner);
+
+}  // namespace isolate

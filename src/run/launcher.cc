@@ -1,0 +1,215 @@
+#include "run/launcher.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/trace.h"
+#include "linux/control_socket.h"
+#include "linux/file.h"
+#include "linux/mount.h"
+#include "linux/process.h"
+#include "linux/root_path.h"
+#include "linux/user_namespace.h"
+#include "run/root_builder.h"
+
+namespace isolate {
+namespace {
+
+Result<void> new_mount_namespace() {
+  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
+  return {};
+}
+
+// The map of a namespace below one that has the map `above`: its ids from `first` on, as 0 and up. An entry may not
+// span two entries of the map above.
+std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::uint32_t first) {
+  std::vector<IdMapEntry> map;
+  for (const auto& entry : above) {
+    if (entry.inside >= first) map.push_back({entry.inside - first, entry.inside, entry.count});
+  }
+  return map;
+}
+
+class Launcher {
+ public:
+  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root)
+      : plan_(plan), fds_(fds), steps_(*steps), caller_is_root_(caller_is_root), builder_(plan, fds.user_namespace) {}
+
+  Result<void> run() {
+    TRY_VOID(steps_.run("mount-namespace", [this] { return enter_mount_namespace(); }));
+    TRY_VOID(steps_.run("sources", [this] { return builder_.open_sources(); }));
+    for (const auto& warning : builder_.warnings()) log::warning(warning);
+    TRY_VOID(steps_.run("stage", [this] { return builder_.attach_sources(); }));
+    if (caller_is_root_ && fds_.user_namespace >= 0) {
+      TRY_VOID(steps_.run("user-namespace-join", [this] { return join(fds_.user_namespace); }));
+    }
+    TRY_VOID(steps_.run("root", [this] { return mount_root(); }));
+    for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+      TRY_VOID(steps_.run(step_name(plan_.mounts[i].kind), [this, i] { return builder_.mount_in_root(i); }));
+    }
+    TRY_VOID(steps_.run("root-finish", [this] { return builder_.finish(); }));
+    if (plan_.ids.nested) TRY_VOID(steps_.run("user-namespace-nested", [this] { return join_nested(); }));
+    return steps_.run("engine", [this] { return start_engine(); });
+  }
+
+  int exit_status() const { return exit_status_; }
+
+ private:
+  static const char* step_name(MountKind kind) {
+    switch (kind) {
+      case MountKind::tmpfs:
+        return "tmpfs";
+      case MountKind::devices:
+        return "devices";
+      case MountKind::sys:
+        return "sys";
+      case MountKind::bind:
+        return "bind";
+      case MountKind::resolv_conf:
+        return "resolv-conf";
+    }
+    return "mount";
+  }
+
+  // Root prepares all that needs the host's rights before it joins the run's user namespace: the copy of the mount
+  // namespace that it makes there has every flag locked. An ordinary user has no rights but those inside.
+  Result<void> enter_mount_namespace() {
+    if (!caller_is_root_) TRY_VOID(become_root_in(fds_.user_namespace));
+    TRY_VOID(new_mount_namespace());
+    return mount::make_all_private();
+  }
+
+  static Result<void> join(int user_namespace) {
+    TRY_VOID(become_root_in(user_namespace));
+    return new_mount_namespace();
+  }
+
+  Result<void> mount_root() {
+    // The clone's top directory was made by the caller; inside, "/" is to belong to root.
+    if (plan_.ids.nested_private && !plan_.root.lower.empty()) {
+      const std::string upper = plan_.stage + "/c/upper";
+      TRY(trace::check(::lchown(upper.c_str(), 1, 1), "chown", upper));
+    }
+    return builder_.mount_root();
+  }
+
+  Result<void> join_nested() {
+    const unsigned first = plan_.ids.nested_private ? 1 : 0;
+    const IdMaps maps = {nested_map(plan_.ids.maps.uid, first), nested_map(plan_.ids.maps.gid, first)};
+    // A process that has changed its ids can't write the maps of its children unless it is dumpable.
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    auto nested = TRY(make_user_namespace(maps, MapWriter::direct));
+    TRY_VOID(join(nested.get()));
+    return builder_.reopen();
+  }
+
+  // Every descriptor but 0 to 2, init's program and the control socket is closed by a successful execve.
+  Result<void> arrange_descriptors() const {
+    // The two get their fixed numbers by way of high ones, so that neither overwrites the other.
+    constexpr int kHigh = 100;
+    const int init = ::fcntl(fds_.init_program, F_DUPFD_CLOEXEC, kHigh);
+    const int control = ::fcntl(fds_.control, F_DUPFD_CLOEXEC, kHigh);
+    const int report = ::fcntl(fds_.report, F_DUPFD_CLOEXEC, kHigh);
+    if (init < 0 || control < 0 || report < 0) return fail(errno, "dup");
+    report_ = report;
+    TRY(trace::check(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), "close_range", "from 3 on, at execve"));
+    if (::dup2(init, control::kInitFd) < 0 || ::dup2(control, control::kControlFd) < 0) return fail(errno, "dup2");
+    return {};
+  }
+
+  // What the caller's session holds in keys is not for the guest. Kernels without keys have nothing to hide, ignoring.
+  static void new_session_keyring() { ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
+
+  // The engine has to outlive what the terminal sends to all of the foreground: the command decides. isolate-init gives
+  // the command the default actions back.
+  static void ignore_terminal_signals() {
+    for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  }
+
+  Result<void> start_engine() {
+    new_session_keyring();
+    ignore_terminal_signals();
+    if (plan_.engine.no_new_privileges) {
+      TRY(trace::check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl", "no_new_privs"));
+    }
+    die_with_parent();
+    TRY_VOID(arrange_descriptors());
+    if (plan_.engine.program.empty()) return enter_root_and_wait();
+    return execute(plan_.engine.program);
+  }
+
+  Result<void> execute(const std::vector<std::string>& argv) const {
+    auto arguments = pointer_array(argv);
+    auto environment = pointer_array(plan_.environment);
+    ::execve(arguments[0], arguments.data(), environment.data());
+    return fail(errno, "start " + argv[0]);
+  }
+
+  Result<void> enter_root_and_wait() {
+    auto child = TRY(fork_child(CLONE_NEWPID, [this] {
+      auto outcome = become_first_process();
+      if (!outcome) report_error(outcome.error());
+      return 125;
+    }));
+    // All that is open belongs to the child from here on: whoever waits for an end of it must not wait for this
+    // process.
+    ::syscall(SYS_close_range, 3, ~0U, 0);
+    exit_status_ = TRY(child.wait()).shell_code();
+    return {};
+  }
+
+  Result<void> become_first_process() const {
+    auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
+    TRY_VOID(mount::attach(proc, place.get(), "/proc"));
+    TRY_VOID(mount::enter_root(builder_.root()));
+    TRY(trace::check(::chdir(plan_.working_directory.c_str()), "chdir", plan_.working_directory));
+    ::umask(022);
+    auto arguments = pointer_array(plan_.init);
+    auto environment = pointer_array(plan_.environment);
+    ::execveat(control::kInitFd, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
+    return fail(errno, "start isolate-init");
+  }
+
+ public:
+  void report_error(const Error& error) const {
+    // Nobody listens when isolate is gone, ignoring: then this process ends as well.
+    [[maybe_unused]] auto written = write_all(report_ >= 0 ? report_ : fds_.report, error.packed(), "report");
+  }
+
+ private:
+  const RunPlan& plan_;
+  LauncherFds fds_;
+  Steps& steps_;
+  bool caller_is_root_;
+  RootBuilder builder_;
+  mutable int report_ = -1;
+  int exit_status_ = 0;
+};
+
+}  // namespace
+
+int launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root) {
+  Launcher launcher(plan, fds, steps, caller_is_root);
+  if (auto outcome = launcher.run(); !outcome) {
+    launcher.report_error(outcome.error());
+    return 125;
+  }
+  return launcher.exit_status();
+}
+
+}  // namespace isolate

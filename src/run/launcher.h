@@ -1,0 +1,19 @@
+// The launcher: the child of isolate that makes the namespaces, puts the root together, and becomes the engine.
+#pragma once
+
+#include "run/plan.h"
+#include "run/steps.h"
+
+namespace isolate {
+
+struct LauncherFds {
+  int user_namespace = -1;  // -1: the host's
+  int init_program = -1;
+  int control = -1;  // the guest's end of the control socket
+  int report = -1;   // where an error goes, packed; closed by a successful start
+};
+
+// Runs in the child, and gives back its exit status: only after a failure, or when the launcher itself is the engine.
+int launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root);
+
+}  // namespace isolate

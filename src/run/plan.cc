@@ -1,0 +1,133 @@
+#include "run/plan.h"
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+
+#include <cstdlib>
+
+#include "base/text.h"
+#include "linux/control_socket.h"
+
+namespace isolate {
+namespace {
+
+std::vector<RootMount> plan_mounts(const RunRequest& request) {
+  std::vector<RootMount> mounts;
+  const bool is_chroot = request.engine == EngineKind::chroot;
+  mounts.push_back({MountKind::devices, "/dev", "", false});
+  if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
+  mounts.push_back({MountKind::tmpfs, "/tmp", "mode=1777", false});
+  // What is changed in a template stays, in /home too.
+  if (!is_chroot || (request.directory.empty() && !request.lasting))
+    mounts.push_back({MountKind::tmpfs, "/home", "mode=0755", false});
+  if (request.share_network || is_chroot) {
+    mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
+  }
+  for (const auto& bind : request.binds) mounts.push_back({MountKind::bind, bind.target, bind.source, bind.read_only});
+  return mounts;
+}
+
+// All that the command sees of the caller's environment is TERM.
+std::vector<std::string> plan_environment(const RunRequest& request) {
+  std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                          "HOME=/root",
+                                          "USER=root",
+                                          "LOGNAME=root",
+                                          "SHELL=/bin/sh",
+                                          "LANG=C.UTF-8",
+                                          "container=isolate"};
+  if (const char* term = std::getenv("TERM")) environment.push_back(std::string("TERM=") + term);
+  for (const auto& variable : request.environment) {
+    const auto name = variable.substr(0, variable.find('=') + 1);
+    std::erase_if(environment, [&name](const std::string& other) { return other.starts_with(name); });
+    environment.push_back(variable);
+  }
+  return environment;
+}
+
+}  // namespace
+
+CapabilitySet planned_capabilities(const RunRequest& request) {
+  auto capabilities = request.engine == EngineKind::bwrap ? bwrap_capabilities() : chroot_capabilities();
+  capabilities.drop(request.dropped_capabilities);
+  capabilities.add(request.added_capabilities);
+  return capabilities;
+}
+
+Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
+  plan->throw_away = !request.keep && !request.lasting;
+  plan->read_only_root = request.read_only;
+  plan->may_create_targets = !request.read_only || request.directory.empty();
+  // An ordinary user's directories may be closed to the ids inside; /tmp never is, and its own contents are opened
+  // before.
+  plan->stage = caller.is_root() ? "/run/isolate/stage" : "/tmp";
+  plan->mounts = plan_mounts(request);
+  plan->working_directory = request.working_directory;
+  plan->capabilities = planned_capabilities(request);
+  // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
+  plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && plan->capabilities.has(CAP_SYS_ADMIN) &&
+                                                  request.engine == EngineKind::bwrap);
+  plan->environment = plan_environment(request);
+  plan->command = request.command;
+  plan->init = {fmt::format("/proc/self/fd/{}", control::kInitFd), std::to_string(control::kControlFd),
+                fmt::format("{:x}", plan->capabilities.mask())};
+  plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
+
+  const EngineRequest engine{plan->stage + "/root", plan->clone_id,     plan->working_directory,
+                             request.share_network, plan->capabilities, plan->init};
+  plan->engine = request.engine == EngineKind::bwrap ? TRY(plan_bwrap(engine)) : plan_chroot(engine);
+  return {};
+}
+
+namespace {
+
+std::string describe(const RootMount& mount) {
+  switch (mount.kind) {
+    case MountKind::tmpfs:
+      return fmt::format("mount tmpfs on {} ({})", mount.target, mount.source);
+    case MountKind::devices:
+      return fmt::format("mount devices on {} (null zero full random urandom tty, pts, shm)", mount.target);
+    case MountKind::sys:
+    case MountKind::bind:
+    case MountKind::resolv_conf:
+      break;
+  }
+  return fmt::format("bind {} on {}{}", mount.source, mount.target, mount.read_only ? ", read-only" : "");
+}
+
+std::string quoted(const std::vector<std::string>& words) {
+  std::vector<std::string> parts;
+  for (const auto& word : words) parts.push_back(text::shell_quoted(word));
+  return text::join(parts, " ");
+}
+
+}  // namespace
+
+std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("engine: {}", engine == EngineKind::bwrap ? "bwrap" : "chroot"));
+  lines.push_back(fmt::format("clone: {}", plan.clone_id));
+  if (plan.root.lower.empty()) lines.push_back("root: directory " + plan.root.directory + " itself");
+  for (const auto& layer : plan.root.lower) lines.push_back("root: layer " + layer);
+  if (!plan.root.lower.empty()) lines.push_back("root: changes in " + plan.root.directory + "/upper");
+  if (plan.read_only_root) lines.emplace_back("root: read-only");
+  if (plan.ids.new_namespace) {
+    lines.push_back("user ids: " + describe(plan.ids.maps.uid));
+    lines.push_back("group ids: " + describe(plan.ids.maps.gid));
+    if (plan.ids.idmap_root) lines.emplace_back("root: id-mapped, on disk as inside");
+    if (plan.ids.nested) {
+      lines.push_back(fmt::format("user ids: a namespace below, whose 0 is {} above", plan.ids.nested_private ? 1 : 0));
+    }
+  } else {
+    lines.emplace_back("user ids: the host's own");
+  }
+  for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
+  for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
+  for (const auto& variable : plan.environment) lines.push_back("environment: " + text::printable(variable));
+  lines.push_back("directory: " + text::printable(plan.working_directory));
+  if (!plan.engine.program.empty()) lines.push_back("confine: " + quoted(plan.engine.program));
+  lines.push_back("command: " + quoted(plan.command));
+  return lines;
+}
+
+}  // namespace isolate

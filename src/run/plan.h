@@ -1,0 +1,56 @@
+// RunPlan: all that a run will do, decided before anything is done: what --dry-run prints and tests compare.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "run/ids.h"
+#include "run/request.h"
+#include "store/store.h"
+
+namespace isolate {
+
+enum class MountKind {
+  tmpfs,
+  devices,      // /dev: a tmpfs with the usual nodes, pts and shm
+  sys,          // the host's /sys
+  bind,         // `source` of the host
+  resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
+};
+
+struct RootMount {
+  MountKind kind = MountKind::tmpfs;
+  std::string target;
+  std::string source;
+  bool read_only = false;
+};
+
+struct RunPlan {
+  std::string clone_id;  // also the host name
+  std::string template_name;
+  RootSource root;
+  bool throw_away = true;  // nothing of the clone need ever reach the disk for good
+  bool read_only_root = false;
+  bool may_create_targets = true;  // false: a read-only run on a directory that changes nothing in it
+  IdPlan ids;
+  std::string stage;  // where the launcher puts the root together, in its own mount namespace
+  std::vector<RootMount> mounts;
+  std::string working_directory;
+  CapabilitySet capabilities;
+  EnginePlan engine;
+  std::vector<std::string> environment;
+  std::vector<std::string> command;
+  std::vector<std::string> init;  // the command line of isolate-init
+};
+
+// Fills in everything but clone_id, template_name, root and ids, which must be there already.
+Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan);
+
+// Capabilities the command gets: the engine's, less those dropped, with those added.
+CapabilitySet planned_capabilities(const RunRequest& request);
+
+// The plan in lines for people.
+std::vector<std::string> describe(const RunPlan& plan, EngineKind engine);
+
+}  // namespace isolate

@@ -1,0 +1,62 @@
+// RunRequest: what the user asked for, checked; plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "linux/capability.h"
+
+namespace isolate {
+
+enum class EngineKind { bwrap, chroot };
+enum class UsernsMode {
+  automatic,      // root: a private range; others: id 0 is the caller, the rest his range
+  private_range,  // no id inside is the caller
+  single,         // one id only
+};
+
+struct Bind {
+  std::string source;
+  std::string target;
+  bool read_only = false;
+  bool operator==(const Bind&) const = default;
+};
+
+struct RunRequest {
+  EngineKind engine = EngineKind::bwrap;
+  std::string directory;      // template mode; absolute
+  std::string template_name;  // clone mode
+  std::string store;          // directory of the overlay store
+  std::vector<Bind> binds;
+  std::vector<std::string> environment;  // NAME=VALUE, later ones win
+  std::string working_directory = "/";
+  std::optional<std::uint32_t> uid_base;
+  std::optional<std::uint32_t> gid_base;
+  UsernsMode userns = UsernsMode::automatic;
+  bool share_network = false;
+  bool read_only = false;
+  bool keep = false;
+  bool lasting = false;  // the clone becomes a template's next generation
+  bool ignore_interrupt = false;
+  bool dry_run = false;
+  bool timings = false;
+  int status_fd = -1;
+  CapabilitySet added_capabilities;
+  CapabilitySet dropped_capabilities;
+  std::string pre_hook;  // shell commands; empty: none
+  std::string post_hook;
+  std::vector<std::string> command;
+};
+
+// The forms of option values. Errors: plain text that names the option's value and what is wrong with it.
+Result<Bind> parse_bind(std::string_view text);             // HOST:TARGET[:ro|:rw]
+Result<std::string> parse_variable(std::string_view text);  // NAME:VALUE or NAME=VALUE -> NAME=VALUE
+Result<EngineKind> parse_engine(std::string_view text);
+Result<UsernsMode> parse_userns(std::string_view text);
+Result<std::uint32_t> parse_id_base(std::string_view text, const char* what);
+
+}  // namespace isolate

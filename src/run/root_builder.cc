@@ -1,0 +1,257 @@
+#include "run/root_builder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "linux/file.h"
+#include "linux/mount.h"
+#include "linux/root_path.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::uint64_t kNoSetuidNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+std::string layer_name(std::size_t number) { return fmt::format("l{}", number); }
+std::string bind_name(std::size_t number) { return fmt::format("b{}", number); }
+
+}  // namespace
+
+Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool recursive) {
+  return mount::set_attributes(tree, {0, idmap_userns_, false, recursive}, "id map of " + path);
+}
+
+Result<void> RootBuilder::open_source(const std::string& path, const std::string& name, std::uint64_t attributes,
+                                      bool idmap, bool recursive) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, recursive));
+  const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+  if (idmap) {
+    if (auto mapped = map_ids(tree, path, recursive); !mapped) {
+      if (mapped.error().code() != EINVAL) return mapped;
+      warnings_.push_back(fmt::format("the file system of {} can't map ids: its files belong to nobody inside", path));
+    }
+  }
+  TRY_VOID(mount::set_attributes(tree, {attributes, -1, true, recursive}, path));
+  sources_.push_back({name, std::move(tree), S_ISDIR(status.st_mode)});
+  return {};
+}
+
+Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) {
+  const auto status = status_of(AT_FDCWD, mount.source);
+  if (!status) return fail(Error(status.error().code(), "bind " + text::printable(mount.source)));
+  // A device that is named is meant; one that lies in a directory is not.
+  const bool is_device = S_ISCHR(status->st_mode) || S_ISBLK(status->st_mode);
+  std::uint64_t attributes = is_device ? std::uint64_t{MOUNT_ATTR_NOSUID} : kNoSetuidNoDevices;
+  if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
+  const bool idmap = plan_.ids.idmap_binds && !is_device && mount.kind == MountKind::bind;
+  auto opened = open_source(mount.source, bind_name(number), attributes, idmap, S_ISDIR(status->st_mode));
+  if (!opened) return fail(Error(opened.error().code(), "bind " + text::printable(mount.source)));
+  return opened;
+}
+
+Result<void> RootBuilder::open_sources() {
+  for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) {
+    TRY_VOID(open_source(plan_.root.lower[i], layer_name(i), kNoSetuidNoDevices | MOUNT_ATTR_RDONLY,
+                         plan_.ids.idmap_root, false));
+  }
+  const bool is_overlay = !plan_.root.lower.empty();
+  // A directory of an ordinary user may have mounts below that he can't take off.
+  const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
+  TRY_VOID(open_source(plan_.root.directory, is_overlay ? "c" : "root", 0, plan_.ids.idmap_root, recursive));
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    const auto& mount = plan_.mounts[i];
+    if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
+    if (mount.kind == MountKind::resolv_conf && ::access(mount.source.c_str(), R_OK) == 0)
+      TRY_VOID(open_bind(mount, i));
+  }
+  return {};
+}
+
+Result<void> RootBuilder::attach_sources() {
+  TRY_VOID(make_directories(plan_.stage, 0755));
+  auto place = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
+  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}, {"size", "1m"}}, kNoSetuidNoDevices));
+  TRY_VOID(mount::attach(tmpfs, place.get(), plan_.stage));
+  // Through the path again, now that something is mounted there; the descriptor of before is what lies below.
+  stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
+  TRY_VOID(make_directory(stage_.get(), "root", 0755));
+  for (const auto& source : sources_) {
+    if (source.name != "root") {
+      if (source.is_directory) {
+        TRY_VOID(make_directory(stage_.get(), source.name, 0755));
+      } else {
+        TRY(open_file(stage_.get(), source.name, O_CREAT | O_EXCL | O_WRONLY, 0644));
+      }
+    }
+    auto target = TRY(open_file(stage_.get(), source.name, O_PATH | O_NOFOLLOW));
+    TRY_VOID(mount::attach(source.tree, target.get(), source.name));
+  }
+  sources_.clear();
+  return {};
+}
+
+Result<void> RootBuilder::find_root() {
+  // As this mount namespace has them: it may have been copied since.
+  stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
+  root_ = TRY(open_file(stage_.get(), "root", O_PATH | O_DIRECTORY));
+  return {};
+}
+
+Result<void> RootBuilder::mount_root() {
+  TRY_VOID(find_root());
+  if (::fchdir(stage_.get()) != 0) return fail(errno, "chdir " + plan_.stage);
+  if (plan_.root.lower.empty()) return {};
+  mount::Overlay overlay{{}, "c/upper", "c/work", plan_.throw_away};
+  for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) overlay.lower.push_back(layer_name(i));
+  TRY_VOID(mount::mount_overlay(overlay, "root"));
+  return find_root();
+}
+
+Result<void> RootBuilder::reopen() {
+  TRY_VOID(find_root());
+  // Mounts that came from above are locked to their places, and pivot_root takes none of them: a copy of all lies on
+  // top.
+  auto copy = TRY(mount::copy_tree(root_.get(), "", true));
+  TRY_VOID(mount::attach(copy, root_.get(), "root"));
+  return find_root();
+}
+
+Result<Fd> RootBuilder::target_directory(const std::string& target) {
+  auto directory = root_path::directory(root_.get(), target, plan_.may_create_targets);
+  if (!directory && directory.error().code() == ENOENT) {
+    return fail(fmt::format("{} is not there in the root, and --read-only keeps it from being made", target));
+  }
+  return directory;
+}
+
+Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target, bool is_directory) {
+  if (is_directory) {
+    auto directory = TRY(target_directory(target));
+    return mount::attach(tree, directory.get(), target);
+  }
+  auto file = TRY(root_path::file(root_.get(), target, plan_.may_create_targets));
+  return mount::attach(tree, file.get(), target);
+}
+
+namespace {
+
+// /dev, /proc and /sys must be what they look like, and not lead to some other place of the root.
+Result<Fd> ordinary_directory(int root, const std::string& target, bool create) {
+  auto directory = TRY(root_path::directory(root, target, create));
+  const auto status = TRY(status_of(root, target.substr(1), AT_SYMLINK_NOFOLLOW));
+  if (S_ISDIR(status.st_mode)) return directory;
+  return fail(fmt::format("{} of the root is a symbolic link; it must be an ordinary directory", target));
+}
+
+struct Device {
+  const char* name;
+  unsigned minor;
+};
+constexpr unsigned kMemoryDevices = 1;
+constexpr unsigned kTtyDevices = 5;
+
+Result<void> bind_device(int directory, const char* name, unsigned major_number, unsigned minor_number) {
+  const std::string path = std::string("/dev/") + name;
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
+  const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(major_number, minor_number)) {
+    return fail("the host's " + path + " is not the device it should be");
+  }
+  TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, true, false}, path));
+  TRY(open_file(directory, name, O_CREAT | O_EXCL | O_WRONLY, 0666));
+  auto target = TRY(open_file(directory, name, O_PATH | O_NOFOLLOW));
+  return mount::attach(tree, target.get(), path);
+}
+
+Result<void> mount_below(int directory, const char* name, const char* type, const std::vector<mount::Option>& options) {
+  TRY_VOID(make_directory(directory, name, 0755));
+  auto target = TRY(open_file(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  auto tree = TRY(mount::make(type, options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  return mount::attach(tree, target.get(), name);
+}
+
+}  // namespace
+
+Result<void> RootBuilder::mount_devices(const std::string& target) {
+  auto place = TRY(ordinary_directory(root_.get(), target, plan_.may_create_targets));
+  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}, {"size", "1m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  TRY_VOID(mount::attach(tmpfs, place.get(), target));
+  const int dev = tmpfs.get();  // this very mount, whatever happens to the path
+  constexpr std::array<Device, 5> kDevices = {{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}};
+  for (const auto& device : kDevices) TRY_VOID(bind_device(dev, device.name, kMemoryDevices, device.minor));
+  TRY_VOID(bind_device(dev, "tty", kTtyDevices, 0));
+  TRY_VOID(mount_below(dev, "pts", "devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}));
+  TRY_VOID(mount_below(dev, "shm", "tmpfs", {{"mode", "1777"}}));
+  constexpr std::array<std::array<const char*, 2>, 5> kLinks = {{{"pts/ptmx", "ptmx"},
+                                                                 {"/proc/self/fd", "fd"},
+                                                                 {"/proc/self/fd/0", "stdin"},
+                                                                 {"/proc/self/fd/1", "stdout"},
+                                                                 {"/proc/self/fd/2", "stderr"}}};
+  for (const auto& link : kLinks) {
+    if (::symlinkat(link[0], dev, link[1]) != 0) return fail(errno, std::string("symlink /dev/") + link[1]);
+  }
+  return {};
+}
+
+Result<void> RootBuilder::mount_resolv_conf(const RootMount& mount) {
+  const auto number = static_cast<std::size_t>(&mount - plan_.mounts.data());
+  auto tree = mount::copy_tree(stage_.get(), bind_name(number), false);
+  if (!tree && tree.error().code() == ENOENT) return {};  // the host has none either
+  if (!tree) return fail(std::move(tree).error());
+  auto etc = TRY(target_directory("/etc"));
+  // What is there is covered, also a link: the name in /etc itself is mounted on, wherever it would lead.
+  auto target = open_file(etc.get(), "resolv.conf", O_PATH | O_NOFOLLOW);
+  if (!target && target.error().code() == ENOENT && plan_.may_create_targets) {
+    TRY(open_file(etc.get(), "resolv.conf", O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0644));
+    target = open_file(etc.get(), "resolv.conf", O_PATH | O_NOFOLLOW);
+  }
+  return mount::attach(*tree, TRY(std::move(target)).get(), mount.target);
+}
+
+Result<void> RootBuilder::mount_in_root(std::size_t number) {
+  const auto& mount = plan_.mounts[number];
+  switch (mount.kind) {
+    case MountKind::tmpfs: {
+      const auto mode = mount.source.substr(mount.source.find('=') + 1);
+      auto tmpfs = TRY(mount::make("tmpfs", {{"mode", mode}}, kNoSetuidNoDevices));
+      return attach_tree(tmpfs, mount.target, true);
+    }
+    case MountKind::devices:
+      return mount_devices(mount.target);
+    case MountKind::sys: {
+      auto place = TRY(ordinary_directory(root_.get(), mount.target, plan_.may_create_targets));
+      auto tree = TRY(mount::copy_tree(AT_FDCWD, mount.source, true));
+      TRY_VOID(mount::set_attributes(tree, {0, -1, true, true}, mount.source));
+      return mount::attach(tree, place.get(), mount.target);
+    }
+    case MountKind::bind: {
+      auto tree = TRY(mount::copy_tree(stage_.get(), bind_name(number), true));
+      const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+      return attach_tree(tree, mount.target, S_ISDIR(status.st_mode));
+    }
+    case MountKind::resolv_conf:
+      return mount_resolv_conf(mount);
+  }
+  return {};
+}
+
+Result<void> RootBuilder::finish() {
+  TRY(ordinary_directory(root_.get(), "/proc", plan_.may_create_targets));
+  auto working_directory = root_path::directory(root_.get(), plan_.working_directory, false);
+  if (!working_directory) {
+    return fail(
+        Error(working_directory.error().code(), "working directory " + text::printable(plan_.working_directory)));
+  }
+  if (plan_.read_only_root) TRY_VOID(mount::set_attributes(root_, {MOUNT_ATTR_RDONLY, -1, false, false}, "root"));
+  return {};
+}
+
+}  // namespace isolate

@@ -1,0 +1,60 @@
+// RootBuilder: puts the root of a run together in a mount namespace of its own, by descriptor, so that no link of the
+// template leads outside and nothing can be swapped in between.
+#pragma once
+
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "run/plan.h"
+
+namespace isolate {
+
+class RootBuilder {
+ public:
+  // `idmap_userns` is used where the plan says that ids are mapped.
+  RootBuilder(const RunPlan& plan, int idmap_userns) : plan_(plan), idmap_userns_(idmap_userns) {}
+
+  // Opens layers, clone, and what is bound from the host, as the caller. Errors name what can't be opened.
+  Result<void> open_sources();
+  // Makes the stage, a tmpfs, and attaches there all that open_sources has opened.
+  Result<void> attach_sources();
+  // Mounts the root on "root" below the stage: an overlay of the layers, or the directory itself.
+  Result<void> mount_root();
+  // Mounts one of the plan's mounts in the root. `number` counts the plan's mounts.
+  Result<void> mount_in_root(std::size_t number);
+  // Read-only root if asked for; /proc made; the working directory and mount points of the engine checked.
+  Result<void> finish();
+
+  // Finds the root again in a mount namespace that was copied since for a namespace below.
+  Result<void> reopen();
+
+  int root() const { return root_.get(); }
+  // Lines for the caller: what works less well than asked for.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  struct Source {
+    std::string name;  // below the stage
+    Fd tree;
+    bool is_directory = true;
+  };
+  Result<void> open_source(const std::string& path, const std::string& name, std::uint64_t attributes, bool idmap,
+                           bool recursive);
+  Result<void> open_bind(const RootMount& mount, std::size_t number);
+  Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
+  Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);
+  Result<void> mount_devices(const std::string& target);
+  Result<void> mount_resolv_conf(const RootMount& mount);
+  Result<void> find_root();
+  Result<Fd> target_directory(const std::string& target);
+
+  const RunPlan& plan_;
+  int idmap_userns_;
+  Fd stage_;
+  Fd root_;
+  std::vector<Source> sources_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace isolate

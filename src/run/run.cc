@@ -1,0 +1,281 @@
+#include "run/run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "linux/file.h"
+#include "run/hooks.h"
+#include "run/launcher.h"
+#include "run/plan.h"
+#include "run/status_stream.h"
+#include "run/steps.h"
+#include "run/supervisor.h"
+#include "store/overlay_store.h"
+
+namespace isolate {
+namespace {
+
+constexpr int kOwnFailure = 125;
+constexpr int kNotExecutable = 126;
+constexpr int kNotFound = 127;
+
+// isolate-init beside this program, or where a package puts it.
+Result<Fd> open_init() {
+  char path[4096];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length <= 0) return fail(errno, "readlink /proc/self/exe");
+  const std::string own(path, static_cast<std::size_t>(length));
+  const std::string directory = own.substr(0, own.rfind('/'));
+  for (const auto& candidate : {directory + "/isolate-init", directory + "/../libexec/isolate/isolate-init"}) {
+    if (auto fd = open_file(AT_FDCWD, candidate, O_RDONLY)) return fd;
+  }
+  return fail("isolate-init is missing beside " + own + "; install isolate again");
+}
+
+std::string start_error(int error, const std::string& command) {
+  const auto shown = text::printable(command);
+  if (error == ELIBACC) return shown + ": its interpreter is missing in the root";
+  if (error == ENOENT) return shown + ": not found in the root";
+  return Error(error, shown).message();
+}
+
+class Run {
+ public:
+  Run(const RunRequest& request, OwnerNamespace* owner, Steps steps, StatusStream status)
+      : request_(request), owner_(*owner), steps_(std::move(steps)), status_(std::move(status)) {}
+
+  int to_end(const Lease* given) {
+    auto outcome = given != nullptr ? on_lease(*given) : on_new_root();
+    if (!outcome) {
+      log::error(outcome.error().message());
+      status_.failed(steps_.failed().empty() ? "options" : steps_.failed(), outcome.error().message());
+    }
+    if (request_.timings) {
+      for (const auto& line : steps_.timing_lines()) ::dprintf(STDERR_FILENO, "%s\n", line.c_str());
+    }
+    return outcome ? *outcome : kOwnFailure;
+  }
+
+ private:
+  Result<int> on_new_root() {
+    if (!request_.directory.empty()) return on_directory();
+    const auto path = TRY(store_path(request_.store, owner_.caller()));
+    auto store = TRY(steps_.run("store", [&] { return OverlayStore::open(path, &owner_); }));
+    if (request_.dry_run) return dry_run(&store);
+    Pool pool(&store, path, request_.template_name);
+    auto lease = TRY(steps_.run("lease", [&] { return Lease::take(&pool, lease_info()); }));
+    plan_.root = lease.root();
+    Result<void> shifted = {};
+    if (keeps_own_id_out()) shifted = steps_.run("shifted-layers", [&] { return use_shifted_layers(&store, lease); });
+    auto outcome = shifted ? on_lease(lease, &pool) : Result<int>(fail(std::move(shifted).error()));
+    auto ended = end_lease(&lease);
+    if (!ended && !outcome) {
+      log::warning(ended.error().message());  // the first failure is the one to end with
+      return outcome;
+    }
+    return worse(std::move(outcome), std::move(ended), "the clone is left to the next run or isolatectl gc");
+  }
+
+  // An ordinary user's templates belong to him; a private namespace needs them to belong to his range alone.
+  bool keeps_own_id_out() const { return !owner_.caller().is_root() && request_.userns == UsernsMode::private_range; }
+
+  Result<void> use_shifted_layers(OverlayStore* store, const Lease& lease) {
+    if (!owner_.ids().has_range()) return fail(advice_on_subids(owner_.caller()));
+    if (!store->has_shifted_layers(lease.generation())) {
+      log::info("making a copy of template " + request_.template_name + " for private user namespaces, once");
+    }
+    plan_.root.lower = TRY(store->shifted_layers(lease.generation()));
+    return {};
+  }
+
+  Result<int> on_directory() {
+    plan_.clone_id = directory_run_name();
+    plan_.root = {{}, request_.directory};
+    return execute();
+  }
+
+  Result<int> dry_run(Store* store) {
+    auto generation = TRY(store->newest_generation(request_.template_name));
+    plan_.clone_id = request_.template_name + "-" + random_name();
+    plan_.template_name = request_.template_name;
+    plan_.root = {generation.layers, store->clone_location(plan_.clone_id)};
+    plan_.root.directory.resize(plan_.root.directory.rfind('/'));
+    return execute();
+  }
+
+  Result<int> on_lease(const Lease& lease, Pool* pool = nullptr) {
+    pool_ = pool;
+    plan_.clone_id = lease.id();
+    plan_.template_name = lease.generation().template_name;
+    if (plan_.root.directory.empty()) plan_.root = lease.root();
+    return execute();
+  }
+
+  LeaseInfo lease_info() const {
+    LeaseInfo info;
+    info.engine = request_.engine == EngineKind::bwrap ? "bwrap" : "chroot";
+    info.user = std::to_string(owner_.caller().uid);
+    info.pid = ::getpid();
+    info.since = ::time(nullptr);
+    return info;
+  }
+
+  // A host name for a run on a directory: its last part, as far as a host name can hold it.
+  std::string directory_run_name() const {
+    std::string name = request_.directory.substr(request_.directory.rfind('/') + 1).substr(0, 40);
+    if (!text::is_name(name, 40)) name = "isolate";
+    return name + "-" + random_name();
+  }
+
+  Result<int> execute() {
+    TRY_VOID(steps_.run("plan", [this] { return make_plan(); }));
+    if (request_.dry_run) {
+      for (const auto& line : describe(plan_, request_.engine)) ::printf("%s\n", line.c_str());
+      return 0;
+    }
+    if (request_.engine == EngineKind::chroot) {
+      log::warning(
+          "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
+          "templates");
+    }
+    const int user_namespace = TRY(steps_.run("user-namespace", [this] { return open_user_namespace(); }));
+    auto outcome = hooked_spawn(user_namespace);
+    if (request_.post_hook.empty()) return outcome;
+    // In any case: what the first hook did may have to be undone.
+    auto post = steps_.run("post-hook", [&] { return hook("POST_SPAWN_HOOK", request_.post_hook, user_namespace); });
+    return worse(std::move(outcome), std::move(post), "");
+  }
+
+  Result<int> hooked_spawn(int user_namespace) {
+    if (!request_.pre_hook.empty()) {
+      TRY_VOID(steps_.run("pre-hook", [&] { return hook("PRE_SPAWN_HOOK", request_.pre_hook, user_namespace); }));
+    }
+    return spawn_and_wait(user_namespace);
+  }
+
+  Result<void> make_plan() {
+    const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
+    auto owner_of_root = status_of(AT_FDCWD, top);
+    if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
+    if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
+    plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
+    return complete_plan(request_, owner_.caller(), &plan_);
+  }
+
+  Result<int> open_user_namespace() {
+    if (!plan_.ids.new_namespace) return -1;
+    // The namespace of the caller's own ids is made once, and serves to remove the clone as well.
+    if (!owner_.caller().is_root() && plan_.ids.maps == owner_.ids().maps) return owner_.descriptor();
+    user_namespace_ = TRY(make_user_namespace(plan_.ids.maps, plan_.ids.writer));
+    return user_namespace_.get();
+  }
+
+  Result<void> hook(const char* name, const std::string& command, int user_namespace) {
+    std::string stage = plan_.stage;
+    if (!owner_.caller().is_root() && !plan_.root.lower.empty()) {
+      stage = TRY(store_path(request_.store, owner_.caller())) + "/stage";
+    }
+    return run_hook(name, command, plan_, owner_.caller(), user_namespace, stage);
+  }
+
+  Result<int> spawn_and_wait(int user_namespace) {
+    auto init = TRY(open_init());
+    auto supervisor = TRY(Supervisor::make(request_.ignore_interrupt));
+    auto launcher = TRY(steps_.run("launch", [&] {
+      const LauncherFds fds{user_namespace, init.get(), supervisor.guest_control().get(),
+                            supervisor.report_writer().get()};
+      const bool is_root = owner_.caller().is_root();
+      return fork_child(0, [&] { return launch(plan_, fds, &steps_, is_root); });
+    }));
+    auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
+      steps_.record_since_last("engine-start");
+      status_.started(pid, plan_.clone_id);
+      reap_abandoned();
+    }));
+    steps_.record_since_last("run");
+    return conclude(outcome);
+  }
+
+  // Clones of runs that were killed go while this one's command runs: nobody waits for it.
+  void reap_abandoned() {
+    if (pool_ == nullptr) return;
+    if (auto reaped = pool_->reap(); !reaped) log::warning("remove abandoned clones: " + reaped.error().message());
+  }
+
+  int conclude(const RunOutcome& outcome) {
+    if (outcome.exec_error != 0) {
+      const auto reason = start_error(outcome.exec_error, request_.command[0]);
+      log::error(reason);
+      status_.failed("command", reason);
+      return outcome.exec_error == ENOENT ? kNotFound : kNotExecutable;
+    }
+    status_.ended(*outcome.ended);
+    return outcome.ended->shell_code();
+  }
+
+  Result<void> end_lease(Lease* lease) {
+    if (!request_.keep) return steps_.run("lease-drop", [&] { return lease->drop(); });
+    TRY_VOID(steps_.run("lease-keep", [&] { return lease->keep(); }));
+    const auto path = TRY(store_path(request_.store, owner_.caller()));
+    log::info(fmt::format("kept clone {}: its changes are in {}/clones/{}/upper; isolatectl gc --kept removes it",
+                          lease->id(), path, lease->id()));
+    return {};
+  }
+
+  // What failed after the command is told; it decides the exit status only where the command had succeeded.
+  Result<int> worse(Result<int> outcome, Result<void> after, const std::string& advice) {
+    if (after || !outcome) return outcome;
+    if (*outcome == 0) return fail(std::move(after).error().advise(advice));
+    log::warning(after.error().message());
+    return outcome;
+  }
+
+  const RunRequest& request_;
+  OwnerNamespace& owner_;
+  Steps steps_;
+  StatusStream status_;
+  Pool* pool_ = nullptr;
+  RunPlan plan_;
+  Fd user_namespace_;
+};
+
+int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* lease) {
+  auto steps = Steps::make();
+  auto status = StatusStream::open(request.status_fd);
+  if (!steps || !status) {
+    log::error(!steps ? steps.error().message() : status.error().message());
+    return kOwnFailure;
+  }
+  return Run(request, owner, std::move(*steps), std::move(*status)).to_end(lease);
+}
+
+}  // namespace
+
+int run(const RunRequest& request) {
+  OwnerNamespace owner(Caller::current());
+  return run_with(request, &owner, nullptr);
+}
+
+int run_on_lease(const RunRequest& request, const Lease& lease, OwnerNamespace* owner) {
+  return run_with(request, owner, &lease);
+}
+
+Result<std::string> store_path(const std::string& asked, const Caller& caller) {
+  if (!asked.empty()) return asked;
+  if (caller.is_root()) return std::string("/var/lib/isolate");
+  const char* data_home = std::getenv("XDG_DATA_HOME");
+  if (data_home != nullptr && *data_home == '/') return std::string(data_home) + "/isolate";
+  const auto home = caller.home();
+  if (home.empty()) return fail("no store: HOME is not set; set it, or name a directory with --store");
+  return home + "/.local/share/isolate";
+}
+
+}  // namespace isolate

@@ -1,0 +1,22 @@
+// One run from the request to the exit status: lease, namespaces, hooks, engine, waiting, and the lease dropped again.
+#pragma once
+
+#include "linux/caller.h"
+#include "pool/lease.h"
+#include "run/request.h"
+
+namespace isolate {
+
+// The exit status for the shell: the command's, 128 plus a signal, 125 a failure of ours, 126 not executable,
+// 127 not found. Messages go to stderr.
+int run(const RunRequest& request);
+
+// Runs the request's command on a clone that was leased already; the lease stays the caller's.
+// The result is the exit status as above.
+int run_on_lease(const RunRequest& request, const Lease& lease, OwnerNamespace* owner);
+
+// Where the caller's own store is: what was asked for, or else /var/lib/isolate for root and
+// $XDG_DATA_HOME/isolate (or ~/.local/share/isolate) for others. Errors: no home directory.
+Result<std::string> store_path(const std::string& asked, const Caller& caller);
+
+}  // namespace isolate

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Checks two rules of the source tree: a folder under src/ includes only from the folders it may use, and no file there
+# has more than 400 lines. A new folder has to be entered here, which is the moment to think about its place.
+set -euo pipefail
+
+most_lines=400
+everything="run engine pool wire store linux base"
+declare -A may_use=(
+  [base]=""
+  [linux]="base"
+  [store]="linux base"
+  [pool]="store linux base"
+  [engine]="linux base"
+  [wire]="linux base"
+  [run]="engine pool wire store linux base"
+  [isolate]=$everything
+  [isolatectl]=$everything
+  [isolated]=$everything
+  [init]=$everything
+  [seccomp_wrapper]=$everything
+  [lxc]=$everything
+)
+found=0
+
+complain() {
+  printf '%s\n' "$*" >&2
+  found=$((found + 1))
+}
+
+check_includes() {
+  local file=$1 room=$2 line number target
+  while IFS=: read -r number line; do
+    target=${line#*\"}
+    target=${target%%\"*}
+    if [[ ! -e src/$target ]]; then
+      complain "$file:$number: \"$target\" is not a path below src/"
+    elif [[ " $room ${may_use[$room]} " != *" ${target%%/*} "* ]]; then
+      complain "$file:$number: $room may not use ${target%%/*} (it may use: ${may_use[$room]:-nothing})"
+    fi
+  done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$file")
+}
+
+check_file() {
+  local file=$1 room lines
+  room=${file#src/}
+  room=${room%%/*}
+  if [[ ! -v may_use[$room] ]]; then
+    complain "$file: the folder $room is not in the table of layers (tools/check_layers.sh)"
+    return
+  fi
+  lines=$(wc -l <"$file")
+  ((lines <= most_lines)) || complain "$file: $lines lines, more than $most_lines: look for the second thing in it"
+  check_includes "$file" "$room"
+}
+
+main() {
+  local file files=0
+  while IFS= read -r -d '' file; do
+    files=$((files + 1))
+    check_file "$file"
+  done < <(find src -type f \( -name '*.h' -o -name '*.cc' \) -print0 | sort -z)
+  ((files > 0)) || complain "no sources found below src/"
+  ((found == 0))
+}
+
+main

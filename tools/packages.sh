@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# The Debian packages that each purpose needs, and their installation. Needs common.sh.
+
+# shellcheck disable=SC2034 # read through the purpose's name
+packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+  libexpected-dev libtomlplusplus-dev libgtest-dev libbenchmark-dev)
+# bubblewrap is the default engine, uidmap gives ordinary users their ids, the others make templates.
+# shellcheck disable=SC2034
+packages_run=(bubblewrap uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
+# shellcheck disable=SC2034
+packages_test=(bats jq python3 e2fsprogs util-linux mount passwd iproute2 procps)
+# shellcheck disable=SC2034
+packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
+
+# install_packages PURPOSE...: installs what is missing; says nothing when all is there.
+install_packages() {
+  local purpose missing
+  for purpose in "$@"; do
+    local -n wanted=packages_$purpose
+    missing=$(missing_packages "${wanted[@]}")
+    [[ -n $missing ]] || continue
+    # shellcheck disable=SC2086 # a list of words
+    install_missing "$purpose" $missing
+  done
+}
+
+missing_packages() {
+  local package missing=()
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  echo "${missing[*]}"
+}
+
+install_missing() {
+  local purpose=$1
+  shift
+  ((EUID == 0)) || fail "packages to $purpose are missing; install them as root: apt-get install --no-install-recommends $*"
+  command -v apt-get >/dev/null || fail "this is not a Debian system; what it takes to $purpose has to be installed by hand: $*"
+  say "installing packages to $purpose: $*"
+  package_lists_exist || apt_get update
+  apt_get install "$@" && return
+  say "that failed; refreshing the package lists and trying once more"
+  dpkg --configure -a
+  apt_get update
+  apt_get install "$@"
+}
+
+package_lists_exist() {
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
+
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 \
+    -o Acquire::Retries=3 "$@" </dev/null
+}
