@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034 # read through the purpose's name
 packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-  libexpected-dev libtomlplusplus-dev libgtest-dev libbenchmark-dev)
+  libexpected-dev libtomlplusplus-dev musl-tools libgtest-dev libbenchmark-dev)
 # bubblewrap is the default engine, uidmap gives ordinary users their ids, the others make templates.
 # shellcheck disable=SC2034
 packages_run=(bubblewrap uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)

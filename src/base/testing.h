@@ -2,16 +2,21 @@
 // mount namespace to do things in. Only for *_test.cc.
 #pragma once
 
+#include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <source_location>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -104,6 +109,12 @@ template <typename T>
   return ::testing::AssertionFailure() << "error " << result.error().code() << ": " << result.error().message();
 }
 
+// Says where the test is, without the text of all that was done there.
+template <typename T>
+void expect_success(const Result<T>& result, std::source_location where = std::source_location::current()) {
+  if (!result) ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line())) << result.error().message();
+}
+
 // Empty for a success.
 template <typename T>
 std::string message_of(const Result<T>& result) {
@@ -123,11 +134,55 @@ inline Result<void> verify(bool holds, const std::string& expectation) {
   return fail("expected: " + expectation);
 }
 
+// Runs `body` in a child, and gives back its error, or what it threw: what it does to itself ends with it.
+inline Result<void> outcome_in_child(const std::function<Result<void>()>& body) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "pipe2");
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::close(ends[0]);
+    Result<void> outcome;
+    try {
+      outcome = body();
+    } catch (const std::exception& exception) {
+      outcome = fail(exception.what());
+    }
+    if (!outcome && ::dprintf(ends[1], "%s", outcome.error().packed().c_str()) < 0) ::_exit(2);
+    ::_exit(outcome ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string packed;
+  char buffer[512];
+  for (ssize_t got = 0; (got = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
+    packed.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (!packed.empty()) return fail(Error::from_packed(packed));
+  if (status != 0) return fail("the child ended with wait status " + std::to_string(status));
+  return {};
+}
+
+inline void in_child(const std::function<Result<void>()>& body,
+                     std::source_location where = std::source_location::current()) {
+  expect_success(outcome_in_child(body), where);
+}
+
 // What this process mounts from here on is seen by it and its children alone, and goes with them.
 inline Result<void> enter_private_mounts() {
   if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail(errno, "mount private /");
   return {};
+}
+
+inline void in_private_mounts(const std::function<Result<void>()>& body,
+                              std::source_location where = std::source_location::current()) {
+  const auto in_mounts = [&]() -> Result<void> {
+    TRY_VOID(enter_private_mounts());
+    return body();
+  };
+  expect_success(outcome_in_child(in_mounts), where);
 }
 
 inline Result<void> bind_over(const std::string& source, const std::string& target) {
@@ -136,28 +191,40 @@ inline Result<void> bind_over(const std::string& source, const std::string& targ
 }
 
 // An ordinary user whom the machine does not have: /etc/passwd, /etc/subuid and /etc/subgid are other ones in a mount
-// namespace of this process.
+// namespace of his.
 struct PretendedUser {
   static constexpr unsigned kId = 54321;
   std::string subuid = "tester:300000:65536\n";
   std::string subgid = "tester:400000:65536\n";
 };
 
-inline Result<void> become(const PretendedUser& user, const TempDirectory& scratch) {
+inline Result<void> become(const PretendedUser& user, const TempDirectory& files) {
+  constexpr auto id = PretendedUser::kId;
+  const std::string ids = std::to_string(id) + ":" + std::to_string(id);
+  write_text(files / "passwd", "root:x:0:0::/root:/bin/sh\ntester:x:" + ids + "::/:/bin/sh\n");
+  write_text(files / "subuid", user.subuid);
+  write_text(files / "subgid", user.subgid);
   TRY_VOID(enter_private_mounts());
-  const std::string id = std::to_string(PretendedUser::kId);
-  write_text(scratch / "etc/passwd", "root:x:0:0::/root:/bin/sh\ntester:x:" + id + ":" + id + "::/:/bin/sh\n");
-  write_text(scratch / "etc/subuid", user.subuid);
-  write_text(scratch / "etc/subgid", user.subgid);
-  for (const char* name : {"passwd", "subuid", "subgid"}) {
-    TRY_VOID(bind_over(scratch / "etc/" + name, std::string("/etc/") + name));
-  }
-  if (::chmod(scratch.path().c_str(), 0755) != 0) return fail(errno, "chmod");
-  if (::setresgid(PretendedUser::kId, PretendedUser::kId, PretendedUser::kId) != 0) return fail(errno, "setresgid");
-  if (::setresuid(PretendedUser::kId, PretendedUser::kId, PretendedUser::kId) != 0) return fail(errno, "setresuid");
+  for (const std::string name : {"passwd", "subuid", "subgid"}) TRY_VOID(bind_over(files / name, "/etc/" + name));
+  if (::setgroups(0, nullptr) != 0) return fail(errno, "setgroups");
+  if (::setresgid(id, id, id) != 0 || ::setresuid(id, id, id) != 0) return fail(errno, "setresuid");
   // A change of user makes /proc/self root's, which it is not for a process that began as this user.
   ::prctl(PR_SET_DUMPABLE, 1);
   return {};
+}
+
+// `scratch` is a directory of the user's own.
+inline void as_pretended_user(const PretendedUser& user,
+                              const std::function<Result<void>(const std::string& scratch)>& body,
+                              std::source_location where = std::source_location::current()) {
+  const TempDirectory files;
+  const TempDirectory scratch;
+  const auto as_user = [&]() -> Result<void> {
+    TRY_VOID(become(user, files));
+    return body(scratch.path());
+  };
+  if (::chown(scratch.path().c_str(), PretendedUser::kId, PretendedUser::kId) != 0) ADD_FAILURE() << "chown failed";
+  expect_success(outcome_in_child(as_user), where);
 }
 
 }  // namespace isolate::test

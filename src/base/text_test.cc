@@ -19,8 +19,8 @@ TEST(TextTest, NumbersArePlainDecimals) {
 }
 
 TEST(TextTest, AnythingButAPlainDecimalIsRefused) {
-  for (const char* text : {"", "010", "00", "+5", "-5", "-0", " 5", "5 ", "5x", "x5", "0x10", "1e3", "1.0", "5\n", "1,0",
-                           "1'0", "\xd9\xa5"}) {
+  for (const char* text : {"", "010", "00", "+5", "-5", "-0", " 5", "5 ", "5x", "x5", "0x10", "1e3", "1.0", "5\n",
+                           "1,0", "1'0", "\xd9\xa5"}) {
     EXPECT_FALSE(is_number(text)) << "'" << text << "'";
   }
   EXPECT_FALSE(is_number(std::string_view("5\0", 2))) << "a NUL behind the digits";

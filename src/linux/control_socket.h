@@ -2,11 +2,11 @@
 // message boundaries (SOCK_SEQPACKET). The guest's side is not trusted: whatever it says is only about its own command.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>  // isolate-init has no C++ library
 
 namespace isolate::control {
 
-enum class Kind : std::uint32_t {
+enum class Kind : uint32_t {
   pid = 1,      // from the command's process just before execve; the kernel adds its pid (SCM_CREDENTIALS)
   started = 2,  // execve worked
   failed = 3,   // execve failed; value: errno
@@ -16,7 +16,7 @@ enum class Kind : std::uint32_t {
 
 struct Message {
   Kind kind;
-  std::int32_t value;
+  int32_t value;
 };
 
 // Descriptors of isolate-init, and what it is given as arguments: isolate-init CONTROL_FD CAPABILITIES COMMAND.

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,6 +61,17 @@ void ChildProcess::kill_and_reap() {
 
 void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
+namespace {
+
+// Dies with the parent, also if that has died already. In a new pid namespace getppid() is 0.
+void tie_to_parent(pid_t parent) {
+  die_with_parent();
+  const pid_t parent_now = ::getppid();
+  if (parent_now != parent && parent_now != 0) ::_exit(1);
+}
+
+}  // namespace
+
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body) {
   int pidfd = -1;
   clone_args arguments{};
@@ -68,15 +81,87 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
   const pid_t parent = ::getpid();
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (pid == 0) {
-    die_with_parent();
-    // In a new pid namespace getppid() is 0; otherwise a changed parent means that it has died already.
-    const pid_t parent_now = ::getppid();
-    if (parent_now != parent && parent_now != 0) ::_exit(1);
+    tie_to_parent(parent);
     ::_exit(body());
   }
   TRY(trace::check(pid, "clone3", "child"));
   return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
 }
+
+#ifdef __SANITIZE_ADDRESS__
+
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body) { return fork_child(0, body); }
+
+Result<ChildProcess> fork_namespace_holder() {
+  return fork_child(CLONE_NEWUSER, [] {
+    ::pause();
+    return 0;
+  });
+}
+
+#else
+
+namespace {
+
+class Stack {
+ public:
+  explicit Stack(std::size_t size)
+      : size_(size),
+        memory_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+  ~Stack() {
+    if (memory_ != MAP_FAILED) ::munmap(memory_, size_);
+  }
+  bool valid() const { return memory_ != MAP_FAILED; }
+  void* top() const { return static_cast<char*>(memory_) + size_; }
+
+ private:
+  std::size_t size_;
+  void* memory_;
+};
+
+struct SharedChild {
+  const std::function<int()>* body;
+  pid_t parent;
+};
+
+int run_shared_child(void* argument) {
+  const auto* child = static_cast<const SharedChild*>(argument);
+  tie_to_parent(child->parent);
+  return (*child->body)();
+}
+
+int hold_namespace(void* /*argument*/) {
+  die_with_parent();
+  ::pause();
+  return 0;
+}
+
+Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, const Stack& stack, int flags) {
+  if (!stack.valid()) return fail(ENOMEM, "stack of a child");
+  int pidfd = -1;
+  const int pid = ::clone(function, stack.top(), CLONE_VM | CLONE_PIDFD | SIGCHLD | flags, argument, &pidfd);
+  TRY(trace::check(pid, "clone", "child that shares memory"));
+  return ChildProcess(pid, Fd(pidfd));
+}
+
+}  // namespace
+
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body) {
+  constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
+  const Stack stack(kStackSize);
+  SharedChild child{&body, ::getpid()};
+  return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK);
+}
+
+Result<ChildProcess> fork_namespace_holder() {
+  // Kept for good: the child stands on it until it is killed, and there is one at a time.
+  static const Stack stack(1 << 14);
+  return clone_with_memory(hold_namespace, nullptr, stack, CLONE_NEWUSER);
+}
+
+#endif
 
 std::vector<std::string> current_environment() {
   std::vector<std::string> variables;

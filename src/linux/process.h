@@ -53,6 +53,14 @@ class ChildProcess {
 // flags of clone(2) (clone3, Linux 5.3). The child dies with its parent (PR_SET_PDEATHSIG).
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body);
 
+// The same, but the child works in this process's memory while this process stands still, until the child executes a
+// program or ends (as with vfork(2)): nothing is copied. For a child that is to become another program.
+// In a build with sanitizers, which do not follow that, it is fork_child.
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body);
+
+// A child in a new user namespace that does nothing but wait to be killed.
+Result<ChildProcess> fork_namespace_holder();
+
 // Asks the kernel to kill this process when its parent ends; must be asked again after a change of user ids.
 void die_with_parent();
 

@@ -94,10 +94,7 @@ Result<void> write_maps(pid_t pid, const IdMaps& maps, MapWriter writer) {
 
 Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer) {
   // The child only lends its namespace; nothing of it is left once the descriptor is open.
-  auto holder = fork_child(CLONE_NEWUSER, [] {
-    ::pause();
-    return 0;
-  });
+  auto holder = fork_namespace_holder();
   if (!holder) return fail(explained(std::move(holder).error().within("user namespace")));
   TRY_VOID(write_maps(holder->pid(), maps, writer));
   return open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", holder->pid()), O_RDONLY);

@@ -28,7 +28,7 @@ namespace {
 
 Result<void> new_mount_namespace() {
   TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
-  return {};
+  return mount::make_all_private();
 }
 
 // The map of a namespace below one that has the map `above`: its ids from `first` on, as 0 and up. An entry may not
@@ -47,13 +47,12 @@ class Launcher {
       : plan_(plan), fds_(fds), steps_(*steps), caller_is_root_(caller_is_root), builder_(plan, fds.user_namespace) {}
 
   Result<void> run() {
-    TRY_VOID(steps_.run("mount-namespace", [this] { return enter_mount_namespace(); }));
+    // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
+    if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("sources", [this] { return builder_.open_sources(); }));
     for (const auto& warning : builder_.warnings()) log::warning(warning);
+    if (caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("stage", [this] { return builder_.attach_sources(); }));
-    if (caller_is_root_ && fds_.user_namespace >= 0) {
-      TRY_VOID(steps_.run("user-namespace-join", [this] { return join(fds_.user_namespace); }));
-    }
     TRY_VOID(steps_.run("root", [this] { return mount_root(); }));
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       TRY_VOID(steps_.run(step_name(plan_.mounts[i].kind), [this, i] { return builder_.mount_in_root(i); }));
@@ -82,12 +81,9 @@ class Launcher {
     return "mount";
   }
 
-  // Root prepares all that needs the host's rights before it joins the run's user namespace: the copy of the mount
-  // namespace that it makes there has every flag locked. An ordinary user has no rights but those inside.
-  Result<void> enter_mount_namespace() {
-    if (!caller_is_root_) TRY_VOID(become_root_in(fds_.user_namespace));
-    TRY_VOID(new_mount_namespace());
-    return mount::make_all_private();
+  Result<void> enter_namespaces() {
+    if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
+    return new_mount_namespace();
   }
 
   static Result<void> join(int user_namespace) {

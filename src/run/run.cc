@@ -193,7 +193,9 @@ class Run {
       const LauncherFds fds{user_namespace, init.get(), supervisor.guest_control().get(),
                             supervisor.report_writer().get()};
       const bool is_root = owner_.caller().is_root();
-      return fork_child(0, [&] { return launch(plan_, fds, &steps_, is_root); });
+      auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
+      // A launcher that stays must not keep this process from its work.
+      return plan_.engine.program.empty() ? fork_child(0, body) : fork_to_execute(body);
     }));
     auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
       steps_.record_since_last("engine-start");

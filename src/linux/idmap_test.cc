@@ -1,0 +1,83 @@
+#include "linux/idmap.h"
+
+#include <gtest/gtest.h>
+
+#include "base/testing.h"
+
+namespace isolate {
+namespace {
+
+using Ranges = std::vector<IdRange>;
+
+Ranges ranges_of_tester(const char* text) { return parse_subids(text, "tester", 1007); }
+
+TEST(SubidTest, LinesOfTheUserByNameOrNumber) {
+  EXPECT_EQ(ranges_of_tester("other:100000:65536\ntester:165536:65536\n1007:231072:1000\n10070:5:5\n"),
+            (Ranges{{165536, 65536}, {231072, 1000}}));
+  EXPECT_EQ(ranges_of_tester("tester:165536:65536"), (Ranges{{165536, 65536}})) << "without a line end";
+  EXPECT_EQ(ranges_of_tester(""), Ranges{});
+}
+
+TEST(SubidTest, LinesOfAnyOtherFormArePassedOver) {
+  for (const char* line : {"tester",
+                           "tester:",
+                           "tester:100000",
+                           "tester:100000:",
+                           "tester::65536",
+                           "tester:100000:65536:x",
+                           "tester: 100000:65536",
+                           "tester:100000:65536 ",
+                           "tester:100000:65536\r",
+                           "tester:+5:10",
+                           "tester:-5:10",
+                           "tester:0x10:10",
+                           "tester:010:10",
+                           "tester:100000:0",
+                           "tester:a:b",
+                           "# tester:100000:65536",
+                           " tester:100000:65536",
+                           "Tester:100000:65536",
+                           "tester2:100000:65536",
+                           "*:100000:65536"}) {
+    EXPECT_EQ(ranges_of_tester(line), Ranges{}) << line;
+  }
+}
+
+TEST(SubidTest, RangesWithRootOrBeyondTheLastIdArePassedOver) {
+  EXPECT_EQ(ranges_of_tester("tester:0:65536"), Ranges{}) << "the host's root";
+  EXPECT_EQ(ranges_of_tester("tester:4294967295:1"), Ranges{});
+  EXPECT_EQ(ranges_of_tester("tester:4294901760:65536"), Ranges{}) << "would wrap to the id that means none";
+  EXPECT_EQ(ranges_of_tester("tester:4294967296:65536"), Ranges{});
+  EXPECT_EQ(ranges_of_tester("tester:1:18446744073709551615"), Ranges{});
+  EXPECT_EQ(ranges_of_tester("tester:4294901759:65536"), (Ranges{{4294901759, 65536}}));
+}
+
+TEST(SubidTest, AUserWithoutANameHasOnlyLinesWithHisNumber) {
+  EXPECT_EQ(parse_subids(":100000:65536\n1007:200000:5\n", "", 1007), (Ranges{{200000, 5}}));
+}
+
+TEST(SubidTest, AHostileLineDoesNotHideTheNextOne) {
+  EXPECT_EQ(ranges_of_tester("tester:x:y\n\n::::\ntester:100000:65536\n"), (Ranges{{100000, 65536}}));
+}
+
+TEST(IdMapTest, DescriptionsAreTriplesInOrder) {
+  EXPECT_EQ(describe(std::vector<IdMapEntry>{{0, 1000, 1}, {1, 100000, 65535}}), "0 1000 1, 1 100000 65535");
+  EXPECT_EQ(describe(std::vector<IdMapEntry>{}), "");
+}
+
+TEST(UserNameTest, KnowsUsersOfTheMachine) {
+  EXPECT_EQ(user_name(0), "root");
+  EXPECT_EQ(user_name(3987654321), "") << "nobody has this id";
+}
+
+TEST(OwnerWithinTest, FindsUsersAndGroupsInARange) {
+  EXPECT_EQ(owner_within({0, 65536}, false), "root");
+  EXPECT_EQ(owner_within({0, 1}, true), "root");
+  EXPECT_EQ(owner_within({1U << 30, 65536}, false), "");
+  EXPECT_EQ(owner_within({1U << 30, 65536}, true), "");
+}
+
+TEST(OwnerWithinTest, NobodyDoesNotCount) { EXPECT_EQ(owner_within({65534, 1}, false), ""); }
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,75 @@
+#include "linux/owner_shift.h"
+
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+class OwnerShiftTest : public ::testing::Test {
+ protected:
+  void SetUp() override { REQUIRE_ROOT(); }
+  Result<void> shift(unsigned by) const { return shift_owners(AT_FDCWD, directory_ / "tree", by); }
+  struct stat status(const std::string& name) const {
+    return test::must(status_of(AT_FDCWD, directory_ / name, AT_SYMLINK_NOFOLLOW));
+  }
+  void make(const std::string& name, unsigned uid, unsigned gid) const {
+    test::write_text(directory_ / name, "x");
+    ASSERT_EQ(::lchown((directory_ / name).c_str(), uid, gid), 0);
+  }
+
+  test::TempDirectory directory_;
+};
+
+TEST_F(OwnerShiftTest, EverythingInTheTreeMoves) {
+  make("tree/a/file", 5, 6);
+  ASSERT_TRUE(test::succeeded(shift(1)));
+  EXPECT_EQ(status("tree").st_uid, 1U);
+  EXPECT_EQ(status("tree/a").st_gid, 1U);
+  EXPECT_EQ(status("tree/a/file").st_uid, 6U);
+  EXPECT_EQ(status("tree/a/file").st_gid, 7U);
+}
+
+TEST_F(OwnerShiftTest, ALinkMovesAndNotWhatItLeadsTo) {
+  make("outside", 5, 5);
+  make("tree/file", 5, 5);
+  ASSERT_EQ(::symlink("../outside", (directory_ / "tree/link").c_str()), 0);
+  ASSERT_TRUE(test::succeeded(shift(1)));
+  EXPECT_EQ(status("tree/link").st_uid, 1U);
+  EXPECT_EQ(status("outside").st_uid, 5U);
+}
+
+TEST_F(OwnerShiftTest, AFileWithTwoNamesMovesOnce) {
+  make("tree/file", 5, 5);
+  ASSERT_EQ(::link((directory_ / "tree/file").c_str(), (directory_ / "tree/again").c_str()), 0);
+  ASSERT_TRUE(test::succeeded(shift(1)));
+  EXPECT_EQ(status("tree/file").st_uid, 6U);
+}
+
+TEST_F(OwnerShiftTest, SetUserIdBitsStay) {
+  make("tree/su", 0, 0);
+  ASSERT_EQ(::chmod((directory_ / "tree/su").c_str(), 06755), 0);
+  ASSERT_TRUE(test::succeeded(shift(1)));
+  EXPECT_EQ(status("tree/su").st_mode & 07777, 06755U);
+}
+
+TEST_F(OwnerShiftTest, FileCapabilitiesStay) {
+  make("tree/ping", 0, 0);
+  const auto path = directory_ / "tree/ping";
+  vfs_cap_data capability{};
+  capability.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
+  capability.data[0].permitted = 1U << CAP_NET_RAW;
+  ASSERT_EQ(::setxattr(path.c_str(), "security.capability", &capability, sizeof capability, 0), 0);
+  ASSERT_TRUE(test::succeeded(shift(1)));
+  vfs_cap_data after{};
+  ASSERT_EQ(::getxattr(path.c_str(), "security.capability", &after, sizeof after), ssize_t{sizeof after});
+  EXPECT_EQ(after.data[0].permitted, capability.data[0].permitted);
+}
+
+}  // namespace
+}  // namespace isolate

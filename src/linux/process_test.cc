@@ -1,0 +1,244 @@
+#include "linux/process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/user_namespace.h"
+
+namespace isolate {
+namespace {
+
+constexpr int kPatience = 20000;  // milliseconds
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
+    read = Fd(ends[0]);
+    write = Fd(ends[1]);
+  }
+  Fd read;
+  Fd write;
+};
+
+bool is_readable(int fd) {
+  pollfd source{fd, POLLIN, 0};
+  return ::poll(&source, 1, kPatience) == 1;
+}
+
+int pause_for_good() {
+  ::pause();
+  return 0;
+}
+
+Result<int> exit_code_of(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {}) {
+  auto child = TRY(spawn(argv, {}, environment));
+  return TRY(child.wait()).shell_code();
+}
+
+TEST(ExitStatusTest, TellsCodesAndSignalsApart) {
+  const auto code = ExitStatus::from_wait_status(W_EXITCODE(3, 0));
+  EXPECT_FALSE(code.signalled);
+  EXPECT_EQ(code.shell_code(), 3);
+  EXPECT_EQ(code.describe(), "exit status 3");
+  const auto killed = ExitStatus::from_wait_status(W_EXITCODE(0, SIGKILL));
+  EXPECT_TRUE(killed.signalled);
+  EXPECT_FALSE(killed.success());
+  EXPECT_EQ(killed.shell_code(), 137);
+  EXPECT_EQ(killed.describe(), "signal 9");
+  EXPECT_TRUE(ExitStatus::from_wait_status(0).success());
+}
+
+TEST(SpawnTest, GivesBackTheExitStatus) {
+  EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "exit 7"})), 7);
+  EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "kill -TERM $$"})), 128 + SIGTERM);
+}
+
+TEST(SpawnTest, ProgramsThatAreMissingAreErrors) {
+  const auto child = spawn({"/nonexistent/program"});
+  EXPECT_TRUE(test::fails_with(child, ENOENT));
+  EXPECT_EQ(test::message_of(child), "start /nonexistent/program: No such file or directory");
+}
+
+TEST(SpawnTest, NoDescriptorAboveTwoIsPassedOn) {
+  const Fd inherited(::fcntl(STDERR_FILENO, F_DUPFD, 50));
+  const std::string path = "/proc/self/fd/" + std::to_string(inherited.get());
+  ASSERT_EQ(::access(path.c_str(), F_OK), 0);
+  EXPECT_EQ(test::must(exit_code_of({"/usr/bin/test", "-e", path})), 1);
+  EXPECT_EQ(test::must(exit_code_of({"/usr/bin/test", "-e", "/proc/self/fd/2"})), 0);
+}
+
+TEST(SpawnTest, StandardInputIsEmptyUnlessGiven) {
+  EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "test \"$(readlink /proc/self/fd/0)\" = /dev/null"})), 0);
+  Pipe pipe;
+  test::must(write_all(pipe.write.get(), "given", "pipe"));
+  pipe.write.reset();
+  auto child = test::must(spawn({"/bin/sh", "-c", "test \"$(cat)\" = given"}, {pipe.read.get(), -1, -1}));
+  EXPECT_TRUE(test::must(child.wait()).success());
+}
+
+TEST(SpawnTest, ADescriptorThatIsInPlaceAlreadyIsPassedOnToo) {
+  test::in_child([]() -> Result<void> {
+    Pipe pipe;
+    if (::dup3(pipe.write.get(), STDOUT_FILENO, O_CLOEXEC) < 0) return fail(errno, "dup3");
+    auto child = TRY(spawn({"/bin/echo", "arrived"}, {-1, STDOUT_FILENO, -1}));
+    TRY(child.wait());
+    ::close(STDOUT_FILENO);
+    pipe.write.reset();
+    return test::verify(TRY(read_all(pipe.read.get())) == "arrived\n", "the output of echo");
+  });
+}
+
+// A set of signals in /proc/self/status of a spawned program, without the two that glibc keeps for itself.
+Result<std::uint64_t> signals_of_a_program(const std::string& set) {
+  constexpr std::uint64_t kOfGlibc = std::uint64_t{3} << 31;
+  const auto output = TRY(run_program({"/bin/grep", set, "/proc/self/status"}));
+  return std::stoull(output.out.substr(set.size() + 1), nullptr, 16) & ~kOfGlibc;
+}
+
+TEST(SpawnTest, SignalsHaveTheirDefaults) {
+  test::in_child([]() -> Result<void> {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGTERM, SIG_IGN);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
+    return test::verify(TRY(signals_of_a_program("SigBlk")) == 0 && TRY(signals_of_a_program("SigIgn")) == 0,
+                        "no signal blocked or ignored");
+  });
+}
+
+TEST(SpawnTest, TheEnvironmentGivenIsTheWholeOne) {
+  const test::ScopedVariable secret("ISOLATE_TEST_SECRET", "x");
+  EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "test -z \"$ISOLATE_TEST_SECRET\" && test \"$A\" = b"}, {"A=b"})),
+            0);
+  EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "test \"$ISOLATE_TEST_SECRET\" = x"})), 0);
+}
+
+TEST(SpawnTest, ProgramsAreLookedUpInThePathOfTheEnvironmentGiven) {
+  const test::TempDirectory directory;
+  test::write_text(directory / "only-here", "#!/bin/sh\nexit 5\n");
+  ASSERT_EQ(::chmod((directory / "only-here").c_str(), 0755), 0);
+  const auto code = exit_code_of({"only-here"}, {"PATH=" + directory.path()});
+  ASSERT_TRUE(test::succeeded(code));
+  EXPECT_EQ(*code, 5);
+}
+
+TEST(RunProgramTest, OutputAndErrorsAreKeptApart) {
+  const auto output = test::must(run_program({"/bin/sh", "-c", "echo out; echo err >&2; exit 4"}));
+  EXPECT_EQ(output.out, "out\n");
+  EXPECT_EQ(output.err, "err\n");
+  EXPECT_EQ(output.status.describe(), "exit status 4");
+}
+
+TEST(RunProgramTest, MuchOnBothSidesDoesNotBlock) {
+  const auto output = test::must(run_program(
+      {"/bin/sh", "-c", "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; head -c 9 /dev/zero >&2"}));
+  EXPECT_EQ(output.out.size(), 300000U);
+  EXPECT_EQ(output.err.size(), 300009U);
+}
+
+TEST(RunProgramTest, KeepsAMebibyteAndLetsTheProgramGoOn) {
+  const auto output = test::must(run_program({"/usr/bin/head", "-c", "3000000", "/dev/zero"}));
+  EXPECT_TRUE(output.status.success()) << output.status.describe();
+  EXPECT_GE(output.out.size(), std::size_t{1} << 20);
+  EXPECT_LE(output.out.size(), (std::size_t{1} << 20) + 4096);
+}
+
+TEST(ChildProcessTest, IsKilledAndReapedWhenItsOwnerGoes) {
+  pid_t pid = -1;
+  {
+    const auto child = test::must(fork_child(0, pause_for_good));
+    pid = child.pid();
+    ASSERT_EQ(::kill(pid, 0), 0);
+  }
+  EXPECT_EQ(::kill(pid, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+}
+
+TEST(ChildProcessTest, AnotherOneTakesItsPlaceOnlyAfterItsEnd) {
+  auto child = test::must(fork_child(0, pause_for_good));
+  const pid_t first = child.pid();
+  child = test::must(fork_child(0, [] { return 3; }));
+  EXPECT_EQ(::kill(first, 0), -1);
+  EXPECT_EQ(test::must(child.wait()).value, 3);
+  EXPECT_FALSE(child.running());
+}
+
+TEST(ChildProcessTest, GetsSignals) {
+  auto child = test::must(fork_child(0, pause_for_good));
+  child.signal(SIGTERM);
+  EXPECT_EQ(test::must(child.wait()).describe(), "signal 15");
+}
+
+TEST(ChildProcessTest, ItsPidfdTellsOfTheEnd) {
+  Pipe go;
+  auto child = test::must(fork_child(0, [&] {
+    char byte = 0;
+    return ::read(go.read.get(), &byte, 1) == 1 ? 0 : 1;
+  }));
+  pollfd source{child.pidfd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&source, 1, 0), 0) << "it has not ended yet";
+  test::must(write_all(go.write.get(), "g", "pipe"));
+  EXPECT_TRUE(is_readable(child.pidfd()));
+}
+
+TEST(ForkChildTest, TheChildDiesWithItsParent) {
+  // Whoever of the two lives holds the pipe's other end.
+  Pipe life;
+  Pipe ready;
+  auto parent = test::must(fork_child(0, [&] {
+    auto child = fork_child(0, [&] {
+      [[maybe_unused]] auto written = write_all(ready.write.get(), "r", "pipe");
+      return pause_for_good();
+    });
+    return child ? pause_for_good() : 1;
+  }));
+  life.write.reset();
+  ASSERT_TRUE(is_readable(ready.read.get()));
+  parent.kill_and_reap();
+  ASSERT_TRUE(is_readable(life.read.get())) << "the child outlived its parent";
+  EXPECT_EQ(test::must(read_all(life.read.get())), "");
+}
+
+TEST(ForkChildTest, NewNamespacesAreTheChilds) {
+  REQUIRE_ROOT();
+  auto child = test::must(fork_child(CLONE_NEWPID, [] { return ::getpid() == 1 ? 0 : 1; }));
+  EXPECT_TRUE(test::must(child.wait()).success());
+}
+
+TEST(ForkChildTest, ForbiddenNamespacesAreErrors) {
+  REQUIRE_ROOT();
+  test::in_child([]() -> Result<void> {
+    if (::setresuid(1, 1, 1) != 0) return fail(errno, "setresuid");
+    auto child = fork_child(CLONE_NEWPID, [] { return 0; });
+    return test::verify(!child && child.error().code() == EPERM, "EPERM of clone3");
+  });
+}
+
+TEST(EnvironmentTest, HoldsEveryVariable) {
+  const test::ScopedVariable variable("ISOLATE_TEST_VARIABLE", "a=b");
+  const auto environment = current_environment();
+  EXPECT_EQ(std::count(environment.begin(), environment.end(), "ISOLATE_TEST_VARIABLE=a=b"), 1);
+}
+
+TEST(EnvironmentTest, PointersEndWithANull) {
+  const std::vector<std::string> words = {"a", "bc"};
+  const auto pointers = pointer_array(words);
+  ASSERT_EQ(pointers.size(), 3U);
+  EXPECT_STREQ(pointers[1], "bc");
+  EXPECT_EQ(pointers[2], nullptr);
+}
+
+}  // namespace
+}  // namespace isolate
