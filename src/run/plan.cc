@@ -16,10 +16,10 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   const bool is_chroot = request.engine == EngineKind::chroot;
   mounts.push_back({MountKind::devices, "/dev", "", false});
   if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
-  mounts.push_back({MountKind::tmpfs, "/tmp", "mode=1777", false});
+  mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   // What is changed in a template stays, in /home too.
   if (!is_chroot || (request.directory.empty() && !request.lasting))
-    mounts.push_back({MountKind::tmpfs, "/home", "mode=0755", false});
+    mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   if (request.share_network || is_chroot) {
     mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
   }
@@ -84,7 +84,7 @@ namespace {
 std::string describe(const RootMount& mount) {
   switch (mount.kind) {
     case MountKind::tmpfs:
-      return fmt::format("mount tmpfs on {} ({})", mount.target, mount.source);
+      return fmt::format("mount tmpfs on {} (mode {:04o})", mount.target, mount.mode);
     case MountKind::devices:
       return fmt::format("mount devices on {} (null zero full random urandom tty, pts, shm)", mount.target);
     case MountKind::sys:

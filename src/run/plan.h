@@ -12,7 +12,7 @@
 namespace isolate {
 
 enum class MountKind {
-  tmpfs,
+  tmpfs,        // a directory in memory, with `mode`
   devices,      // /dev: a tmpfs with the usual nodes, pts and shm
   sys,          // the host's /sys
   bind,         // `source` of the host
@@ -24,6 +24,7 @@ struct RootMount {
   std::string target;
   std::string source;
   bool read_only = false;
+  unsigned mode = 0755;
 };
 
 struct RunPlan {

@@ -78,7 +78,7 @@ Result<void> RootBuilder::open_sources() {
 Result<void> RootBuilder::attach_sources() {
   TRY_VOID(make_directories(plan_.stage, 0755));
   auto place = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
-  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}, {"size", "1m"}}, kNoSetuidNoDevices));
+  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, kNoSetuidNoDevices));
   TRY_VOID(mount::attach(tmpfs, place.get(), plan_.stage));
   // Through the path again, now that something is mounted there; the descriptor of before is what lies below.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
@@ -171,25 +171,34 @@ Result<void> bind_device(int directory, const char* name, unsigned major_number,
   return mount::attach(tree, target.get(), path);
 }
 
-Result<void> mount_below(int directory, const char* name, const char* type, const std::vector<mount::Option>& options) {
+Result<void> attach_below(int directory, const char* name, const Fd& tree) {
   TRY_VOID(make_directory(directory, name, 0755));
   auto target = TRY(open_file(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-  auto tree = TRY(mount::make(type, options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   return mount::attach(tree, target.get(), name);
 }
 
 }  // namespace
 
+Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint64_t attributes) {
+  TRY_VOID(make_directory(stage_.get(), name, mode));
+  if (::fchmodat(stage_.get(), name.c_str(), mode, 0) != 0) return fail(errno, "chmod " + name);
+  auto tree = TRY(mount::copy_tree(stage_.get(), name, false));
+  TRY_VOID(mount::set_attributes(tree, {attributes, -1, true, false}, name));
+  return tree;
+}
+
 Result<void> RootBuilder::mount_devices(const std::string& target) {
   auto place = TRY(ordinary_directory(root_.get(), target, plan_.may_create_targets));
-  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}, {"size", "1m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  auto tmpfs = TRY(scratch("dev", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   TRY_VOID(mount::attach(tmpfs, place.get(), target));
   const int dev = tmpfs.get();  // this very mount, whatever happens to the path
   constexpr std::array<Device, 5> kDevices = {{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}};
   for (const auto& device : kDevices) TRY_VOID(bind_device(dev, device.name, kMemoryDevices, device.minor));
   TRY_VOID(bind_device(dev, "tty", kTtyDevices, 0));
-  TRY_VOID(mount_below(dev, "pts", "devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}));
-  TRY_VOID(mount_below(dev, "shm", "tmpfs", {{"mode", "1777"}}));
+  constexpr std::uint64_t kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  auto terminals = mount::make("devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}, kAttributes);
+  TRY_VOID(attach_below(dev, "pts", TRY(std::move(terminals))));
+  TRY_VOID(attach_below(dev, "shm", TRY(scratch("shm", 01777, kAttributes | MOUNT_ATTR_NODEV))));
   constexpr std::array<std::array<const char*, 2>, 5> kLinks = {{{"pts/ptmx", "ptmx"},
                                                                  {"/proc/self/fd", "fd"},
                                                                  {"/proc/self/fd/0", "stdin"},
@@ -219,11 +228,8 @@ Result<void> RootBuilder::mount_resolv_conf(const RootMount& mount) {
 Result<void> RootBuilder::mount_in_root(std::size_t number) {
   const auto& mount = plan_.mounts[number];
   switch (mount.kind) {
-    case MountKind::tmpfs: {
-      const auto mode = mount.source.substr(mount.source.find('=') + 1);
-      auto tmpfs = TRY(mount::make("tmpfs", {{"mode", mode}}, kNoSetuidNoDevices));
-      return attach_tree(tmpfs, mount.target, true);
-    }
+    case MountKind::tmpfs:
+      return attach_tree(TRY(scratch(fmt::format("s{}", number), mount.mode, kNoSetuidNoDevices)), mount.target, true);
     case MountKind::devices:
       return mount_devices(mount.target);
     case MountKind::sys: {

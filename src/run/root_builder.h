@@ -2,6 +2,8 @@
 // template leads outside and nothing can be swapped in between.
 #pragma once
 
+#include <sys/types.h>
+
 #include <vector>
 
 #include "base/fd.h"
@@ -44,6 +46,8 @@ class RootBuilder {
   Result<void> open_bind(const RootMount& mount, std::size_t number);
   Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
   Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);
+  // A new directory of the stage's tmpfs as a mount of its own: all that a guest keeps in memory shares one tmpfs.
+  Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes);
   Result<void> mount_devices(const std::string& target);
   Result<void> mount_resolv_conf(const RootMount& mount);
   Result<void> find_root();
