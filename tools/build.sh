@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build [PRESET]: configures and builds one of the presets of CMakePresets.json.
+# build [PRESET [TARGET...]]: configures and builds one of the presets of CMakePresets.json, or only some of its targets.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -7,7 +7,6 @@ source tools/packages.sh
 
 main() {
   local preset=${1:-release} folder lock
-  (($# <= 1)) || fail "usage: ./dev build [PRESET]"
   folder=$(build_folder "$preset")
   install_packages build
   say "building preset $preset"
@@ -16,7 +15,8 @@ main() {
   exec {lock}<"$folder"
   flock --nonblock "$lock" || { say "waiting for another build in $folder" && flock "$lock"; }
   configure_preset "$preset"
-  cmake --build "$folder" --parallel "$(nproc)"
+  shift $(($# > 0 ? 1 : 0))
+  cmake --build "$folder" --parallel "$(nproc)" ${*:+--target "$@"}
   say "programs are in $folder/bin"
 }
 

@@ -74,7 +74,7 @@ main() {
   (($# == 0)) || fail "usage: ./dev demo"
   need_root demo
   install_packages build run
-  tools/build.sh release
+  tools/build.sh release isolate isolate-init isolatectl
   make_template
   run_in_clones
   if [[ -n ${SUDO_USER:-} && $SUDO_USER != root ]] && id "$SUDO_USER" >/dev/null 2>&1; then
