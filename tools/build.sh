@@ -6,7 +6,7 @@ source tools/common.sh
 source tools/packages.sh
 
 main() {
-  local preset=${1:-release} folder lock
+  local preset=${1:-release} folder lock targets
   folder=$(build_folder "$preset")
   install_packages build
   say "building preset $preset"
@@ -15,8 +15,8 @@ main() {
   exec {lock}<"$folder"
   flock --nonblock "$lock" || { say "waiting for another build in $folder" && flock "$lock"; }
   configure_preset "$preset"
-  shift $(($# > 0 ? 1 : 0))
-  cmake --build "$folder" --parallel "$(nproc)" ${*:+--target "$@"}
+  targets=("${@:2}")
+  cmake --build "$folder" --parallel "$(nproc)" ${targets[0]:+--target "${targets[@]}"}
   say "programs are in $folder/bin"
 }
 

@@ -128,6 +128,14 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(result).value();
 }
 
+// A template whose files hold their own names.
+template <typename AnyStore>
+void add_template(AnyStore& store, const std::string& name, const std::vector<std::string>& files = {"etc/issue"}) {
+  const auto layer = must(store.begin_template(name));
+  for (const auto& file : files) write_text(layer + "/" + file, file);
+  must(store.publish_template(name, layer, "a test"));
+}
+
 // For checks in a child process, whose Result comes back to the test.
 inline Result<void> verify(bool holds, const std::string& expectation) {
   if (holds) return {};

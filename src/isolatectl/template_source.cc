@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -112,11 +113,20 @@ std::vector<std::string> pack_command(const std::string& directory) {
           "."};
 }
 
-Result<void> run_tool(const std::vector<std::string>& command, int in, int out, Progress* progress) {
+bool is_installed(const std::string& program) {
+  const char* path = ::getenv("PATH");
+  const auto directories = text::split(path == nullptr ? "/usr/bin:/bin" : path, ':');
+  return std::any_of(directories.begin(), directories.end(), [&program](const std::string& directory) {
+    return ::access((directory + "/" + program).c_str(), X_OK) == 0;
+  });
+}
+
+Result<void> run_tool(const std::string& name, const std::vector<std::string>& command, int in, int out,
+                      Progress* progress) {
   auto errors = TRY(make_pipe());
   auto started = spawn(command, {in, out, errors.write.get()});
   if (!started && started.error().code() == ENOENT) {
-    return fail(command[0] + " is not installed; install it (Debian: apt-get install " + command[0] + ")");
+    return fail(name + " is not installed; install it (Debian: apt-get install " + name + ")");
   }
   auto child = TRY(std::move(started));
   errors.write.reset();
@@ -126,13 +136,19 @@ Result<void> run_tool(const std::vector<std::string>& command, int in, int out, 
   while (output.read()) {
   }
   if (status.success()) return {};
-  return fail(
-      text::printable(command[0] + ": " + (output.complaint().empty() ? status.describe() : output.complaint())));
+  return fail(text::printable(name + ": " + (output.complaint().empty() ? status.describe() : output.complaint())));
 }
 
-// Both ends of a pipe at work: `producer` writes an archive, tar takes it apart as the owner of the store's files.
-Result<void> pipe_into_layer(const std::vector<std::string>& producer, bool producer_is_owner, const std::string& layer,
-                             OwnerNamespace* owner, Progress* progress) {
+// A program that writes an archive to its standard output.
+struct Producer {
+  std::string name;  // for messages
+  std::vector<std::string> command;
+  bool as_owner = false;  // in the namespace of the store's owner, where his ids are those inside
+};
+
+// Both ends of a pipe at work: the producer writes an archive, tar takes it apart as the owner of the store's files.
+Result<void> pipe_into_layer(const Producer& producer, const std::string& layer, OwnerNamespace* owner,
+                             Progress* progress) {
   auto archive = TRY(make_pipe());
   auto reason = TRY(make_pipe());
   const int user_namespace = TRY(owner->descriptor());
@@ -140,7 +156,7 @@ Result<void> pipe_into_layer(const std::vector<std::string>& producer, bool prod
   auto consumer = TRY(fork_child(0, [&]() -> int {
     archive.write.reset();
     auto extracted = run_as_root_in(user_namespace, [&]() -> Result<void> {
-      return run_tool(extract_command(layer, "-", keep_owners), archive.read.get(), -1, progress);
+      return run_tool("tar", extract_command(layer, "-", keep_owners), archive.read.get(), -1, progress);
     });
     if (extracted) return 0;
     // A parent that does not listen any more gets the exit status, ignoring.
@@ -149,10 +165,9 @@ Result<void> pipe_into_layer(const std::vector<std::string>& producer, bool prod
   }));
   archive.read.reset();
   reason.write.reset();
-  const int out = archive.write.get();
-  auto produced = producer_is_owner
-                      ? run_as_root_in(user_namespace, [&] { return run_tool(producer, -1, out, progress); })
-                      : run_tool(producer, -1, out, progress);
+  auto produced = run_as_root_in(producer.as_owner ? user_namespace : -1, [&] {
+    return run_tool(producer.name, producer.command, -1, archive.write.get(), progress);
+  });
   archive.write.reset();
   progress->show(95, "unpacking");
   const auto status = TRY(wait_interruptibly(&consumer, -1, [] { return false; }));
@@ -191,19 +206,21 @@ Result<void> fill_layer(const TemplateSource& source, const std::string& layer, 
   switch (source.kind) {
     case TemplateSource::Kind::debian: {
       if (!is_root && !owner->ids().has_range()) return fail(advice_on_subids(owner->caller()));
+      if (!is_installed("mmdebstrap"))
+        return fail("mmdebstrap is not installed; install it (Debian: apt-get install mmdebstrap)");
       const auto command = TRY(mmdebstrap_command(source.debian, is_root));
-      TRY_VOID(pipe_into_layer(command, false, layer, owner, progress));
+      TRY_VOID(pipe_into_layer({"mmdebstrap", command, false}, layer, owner, progress));
       break;
     }
     case TemplateSource::Kind::directory:
       progress->show(10, "copying " + source.path);
-      TRY_VOID(pipe_into_layer(pack_command(source.path), true, layer, owner, progress));
+      TRY_VOID(pipe_into_layer({"tar", pack_command(source.path), true}, layer, owner, progress));
       break;
     case TemplateSource::Kind::archive: {
       progress->show(10, "unpacking " + source.path);
       const bool keep_owners = is_root || owner->ids().has_range();
-      TRY_VOID(
-          owner->run([&] { return run_tool(extract_command(layer, source.path, keep_owners), -1, -1, progress); }));
+      TRY_VOID(owner->run(
+          [&] { return run_tool("tar", extract_command(layer, source.path, keep_owners), -1, -1, progress); }));
       break;
     }
   }

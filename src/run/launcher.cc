@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/trace.h"
 #include "linux/control_socket.h"
 #include "linux/file.h"
@@ -151,6 +152,7 @@ class Launcher {
   Result<void> execute(const std::vector<std::string>& argv) const {
     auto arguments = pointer_array(argv);
     auto environment = pointer_array(plan_.environment);
+    trace::line("execve " + text::join(argv, " "));
     ::execve(arguments[0], arguments.data(), environment.data());
     return fail(errno, "start " + argv[0]);
   }

@@ -256,6 +256,7 @@ int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* leas
     log::error(!steps ? steps.error().message() : status.error().message());
     return kOwnFailure;
   }
+  if (!request.dry_run) Supervisor::hold_signals();
   return Run(request, owner, std::move(*steps), std::move(*status)).to_end(lease);
 }
 

@@ -15,7 +15,12 @@
 namespace isolate {
 namespace {
 
-constexpr int kPassedOn[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+sigset_t passed_on() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) sigaddset(&set, number);
+  return set;
+}
 
 // The pid that the kernel attached to a message, as this process's pid namespace shows it; -1 without one.
 pid_t sender(msghdr* header) {
@@ -29,6 +34,14 @@ pid_t sender(msghdr* header) {
 }
 
 }  // namespace
+
+void Supervisor::hold_signals() {
+  const auto set = passed_on();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  // A caller that ignores the ends of its children must not keep us from learning of ours.
+  ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+}
 
 Result<Supervisor> Supervisor::make(bool ignore_interrupt) {
   Supervisor supervisor;
@@ -44,13 +57,7 @@ Result<Supervisor> Supervisor::make(bool ignore_interrupt) {
   supervisor.report_reader_ = Fd(ends[0]);
   supervisor.report_writer_ = Fd(ends[1]);
 
-  sigset_t set;
-  sigemptyset(&set);
-  for (int number : kPassedOn) sigaddset(&set, number);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  // A caller that ignores the ends of its children must not keep us from learning of ours.
-  ::signal(SIGCHLD, SIG_DFL);
-  ::signal(SIGPIPE, SIG_IGN);
+  const auto set = passed_on();
   supervisor.signals_ = Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC), "signalfd", ""))));
   return supervisor;
 }

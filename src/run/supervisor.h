@@ -18,7 +18,9 @@ struct RunOutcome {
 
 class Supervisor {
  public:
-  // Blocks the signals that are passed on, so that none is lost from here on.
+  // Holds the signals that would end this process, or are passed on, back: whatever comes from here on is dealt with in
+  // wait(), and the lease is always dropped.
+  static void hold_signals();
   static Result<Supervisor> make(bool ignore_interrupt);
 
   // The guest's end of the control socket and the write end of the report pipe: for the launcher alone.

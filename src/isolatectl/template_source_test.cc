@@ -1,0 +1,149 @@
+#include "isolatectl/template_source.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/process.h"
+
+namespace isolate {
+namespace {
+
+using Names = std::vector<std::string>;
+using Kind = TemplateSource::Kind;
+using test::must;
+using test::write_text;
+
+class TemplateSourceTest : public ::testing::Test {
+ protected:
+  TemplateSourceTest() : owner_(Caller::current()), progress_("template t", true) {
+    std::filesystem::create_directories(layer());
+    std::filesystem::create_directories(directory_ / "tree");
+  }
+  void SetUp() override { REQUIRE_ROOT(); }
+
+  std::string layer() const { return directory_ / "layer"; }
+  Result<void> fill_from(const std::string& path) {
+    return fill_layer(must(parse_template_source(path)), layer(), &owner_, &progress_);
+  }
+  struct stat status(const std::string& name) const {
+    return must(status_of(AT_FDCWD, layer() + "/" + name, AT_SYMLINK_NOFOLLOW));
+  }
+  // A small root with what is easily lost: owners, modes, links, device nodes.
+  void make_tree() const {
+    write_text(directory_ / "tree/etc/shadow", "secret");
+    write_text(directory_ / "tree/usr/bin/su", "x");
+    EXPECT_EQ(::chown((directory_ / "tree/etc/shadow").c_str(), 0, 42), 0);
+    EXPECT_EQ(::chmod((directory_ / "tree/etc/shadow").c_str(), 0640), 0);
+    EXPECT_EQ(::chmod((directory_ / "tree/usr/bin/su").c_str(), 04755), 0);
+    std::filesystem::create_symlink("usr/bin", directory_ / "tree/bin");
+    std::filesystem::create_directories(directory_ / "tree/dev");
+    EXPECT_EQ(::mknod((directory_ / "tree/dev/null").c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
+  }
+  void expect_tree() const {
+    EXPECT_EQ(status("etc/shadow").st_gid, 42U);
+    EXPECT_EQ(status("etc/shadow").st_mode & 07777, 0640U);
+    EXPECT_EQ(status("usr/bin/su").st_mode & 07777, 04755U);
+    EXPECT_TRUE(S_ISLNK(status("bin").st_mode));
+    EXPECT_TRUE(must(list_directory(AT_FDCWD, layer() + "/dev")).empty()) << "device nodes are made for each run";
+    EXPECT_EQ(status("").st_mode & 07777, 0755U) << "the guest's own users have to pass \"/\"";
+  }
+  void pack(const std::string& archive) const {
+    const auto packed = must(run_program({"tar", "-C", directory_ / "tree", "-caf", archive, "."}));
+    ASSERT_TRUE(packed.status.success()) << packed.err;
+  }
+
+  test::TempDirectory directory_;
+  OwnerNamespace owner_;
+  Progress progress_;
+};
+
+TEST_F(TemplateSourceTest, IsADebianReleaseADirectoryOrAnArchive) {
+  const auto debian = must(parse_template_source("debian:trixie"));
+  EXPECT_EQ(debian.kind, Kind::debian);
+  EXPECT_EQ(debian.debian.suite, "trixie");
+  EXPECT_EQ(debian.description, "debian:trixie");
+  const auto tree = must(parse_template_source(directory_ / "tree/../tree"));
+  EXPECT_EQ(tree.kind, Kind::directory);
+  EXPECT_EQ(tree.path, directory_ / "tree");
+  write_text(directory_ / "a.tar", "");
+  EXPECT_EQ(must(parse_template_source(directory_ / "a.tar")).kind, Kind::archive);
+}
+
+TEST_F(TemplateSourceTest, AnythingElseIsRefusedWithAdvice) {
+  EXPECT_EQ(test::message_of(parse_template_source("fedora:40")),
+            "source fedora:40: No such file or directory; give debian:SUITE, a directory, or a tar archive");
+  EXPECT_EQ(test::message_of(parse_template_source("/dev/null")), "source /dev/null is neither a directory nor a file");
+}
+
+TEST_F(TemplateSourceTest, ADirectoryIsCopiedWithOwnersAndModes) {
+  make_tree();
+  ASSERT_TRUE(test::succeeded(fill_from(directory_ / "tree")));
+  expect_tree();
+}
+
+TEST_F(TemplateSourceTest, AnArchiveIsUnpackedWithOwnersAndModes) {
+  make_tree();
+  pack(directory_ / "root.tar.gz");
+  ASSERT_TRUE(test::succeeded(fill_from(directory_ / "root.tar.gz")));
+  expect_tree();
+}
+
+TEST_F(TemplateSourceTest, AnArchiveWithAColonInItsNameIsAFile) {
+  make_tree();
+  pack(directory_ / "tree.tar");
+  std::filesystem::rename(directory_ / "tree.tar", directory_ / "host:tree.tar");
+  EXPECT_TRUE(test::succeeded(fill_from(directory_ / "host:tree.tar")));
+}
+
+TEST_F(TemplateSourceTest, OtherFileSystemsBelowADirectoryAreLeftOut) {
+  make_tree();
+  test::in_private_mounts([&]() -> Result<void> {
+    const auto mounted = directory_ / "tree/etc";
+    if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
+    write_text(mounted + "/of-another-file-system", "x");
+    return fill_from(directory_ / "tree");
+  });
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, layer() + "/etc")).empty());
+}
+
+TEST_F(TemplateSourceTest, OneWithoutFilesIsRefused) {
+  EXPECT_EQ(test::message_of(fill_from(directory_ / "tree")), "source " + (directory_ / "tree") + " holds no files");
+}
+
+TEST_F(TemplateSourceTest, WhatIsNoArchiveIsToldInTarsWords) {
+  write_text(directory_ / "a.tar", std::string(5000, 'x'));
+  const auto message = test::message_of(fill_from(directory_ / "a.tar"));
+  EXPECT_TRUE(message.starts_with("tar: ")) << message;
+  EXPECT_NE(message.find("does not look like a tar archive"), std::string::npos) << message;
+}
+
+TEST_F(TemplateSourceTest, AnArchiveDoesNotLeadOutOfTheLayer) {
+  write_text(directory_ / "evil/inner", "x");
+  const auto packed = must(run_program(
+      {"tar", "-C", directory_ / "evil", "-cPf", directory_ / "evil.tar", "--transform=s,inner,../outside,", "inner"}));
+  ASSERT_TRUE(packed.status.success()) << packed.err;
+  [[maybe_unused]] const auto outcome = fill_from(directory_ / "evil.tar");
+  EXPECT_FALSE(test::exists(directory_ / "outside"));
+}
+
+TEST_F(TemplateSourceTest, AUserKeepsTheOwnersInHisRange) {
+  make_tree();
+  pack(directory_ / "root.tar");
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+  test::as_pretended_user({}, [&](const std::string& scratch) -> Result<void> {
+    OwnerNamespace owner(Caller::current());
+    TRY_VOID(make_directories(scratch + "/layer", 0755));
+    auto source = TRY(parse_template_source(directory_ / "root.tar"));
+    TRY_VOID(fill_layer(source, scratch + "/layer", &owner, &progress_));
+    const auto shadow = TRY(status_of(AT_FDCWD, scratch + "/layer/etc/shadow"));
+    TRY_VOID(test::verify(shadow.st_uid == test::PretendedUser::kId && shadow.st_gid == 400041, "root and group 42"));
+    return owner.run([&] { return remove_tree(AT_FDCWD, scratch + "/layer"); });
+  });
+}
+
+}  // namespace
+}  // namespace isolate

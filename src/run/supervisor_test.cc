@@ -1,0 +1,278 @@
+#include "run/supervisor.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/testing.h"
+#include "linux/control_socket.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+using control::Kind;
+using control::Message;
+using test::verify;
+
+// The guest's side: launcher, engine and isolate-init in one.
+struct Guest {
+  int control;
+  int report;
+
+  void say(Kind kind, int value = 0) const { say_bytes(Message{kind, value}); }
+  template <typename Bytes>
+  void say_bytes(const Bytes& bytes) const {
+    if (::send(control, &bytes, sizeof bytes, 0) < 0) ::_exit(99);
+  }
+  void start() const {
+    say(Kind::pid);
+    say(Kind::started);
+  }
+  // The signal that the supervisor passes on.
+  int next_signal() const {
+    Message message{};
+    if (::recv(control, &message, sizeof message, 0) != ssize_t{sizeof message}) return -1;
+    return message.kind == Kind::signal ? message.value : -1;
+  }
+};
+
+struct Seen {
+  RunOutcome outcome;
+  std::vector<pid_t> started;
+  pid_t launcher = -1;
+};
+
+using Body = std::function<int(const Guest&)>;
+using OnStart = std::function<void()>;
+
+// Each test is a child of its own: a supervisor changes the signals of its process.
+Result<Seen> supervise(
+    const Body& guest, const OnStart& on_start = [] {}, bool ignore_interrupt = false) {
+  auto supervisor = TRY(Supervisor::make(ignore_interrupt));
+  const Guest ends{supervisor.guest_control().get(), supervisor.report_writer().get()};
+  auto launcher = TRY(fork_child(0, [&] { return guest(ends); }));
+  Seen seen;
+  seen.launcher = launcher.pid();
+  seen.outcome = TRY(supervisor.wait(std::move(launcher), [&](pid_t pid) {
+    seen.started.push_back(pid);
+    on_start();
+  }));
+  return seen;
+}
+
+Result<void> expect_end(const Seen& seen, const std::string& description) {
+  const auto end = seen.outcome.ended ? seen.outcome.ended->describe() : "no end";
+  return verify(end == description, description + ", not: " + end);
+}
+
+TEST(SupervisorTest, TellsTheCommandsStartAndExactEnd) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.start();
+      guest.say(Kind::ended, W_EXITCODE(3, 0));
+      return 3;
+    }));
+    TRY_VOID(verify(seen.started == std::vector<pid_t>{seen.launcher}, "the pid that the kernel vouches for"));
+    return expect_end(seen, "exit status 3");
+  });
+}
+
+TEST(SupervisorTest, TellsSignalsFromExitCodes) {
+  test::in_child([]() -> Result<void> {
+    return expect_end(TRY(supervise([](const Guest& guest) {
+                        guest.start();
+                        guest.say(Kind::ended, W_EXITCODE(0, SIGSEGV));
+                        return 139;
+                      })),
+                      "signal 11");
+  });
+}
+
+TEST(SupervisorTest, ACommandThatCannotBeStartedHasAnErrno) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.say(Kind::pid);
+      guest.say(Kind::failed, ENOENT);
+      return 127;
+    }));
+    return verify(seen.outcome.exec_error == ENOENT && !seen.outcome.ended && seen.started.empty(), "ENOENT");
+  });
+}
+
+TEST(SupervisorTest, TheLaunchersReportIsTheError) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = supervise([](const Guest& guest) {
+      const auto report = Error(ENOSPC, "mount overlay on root").packed();
+      return write_all(guest.report, report, "report") ? 125 : 1;
+    });
+    return verify(test::message_of(seen) == "mount overlay on root: No space left on device", test::message_of(seen));
+  });
+}
+
+TEST(SupervisorTest, AnEngineThatEndsBeforeTheCommandStartsIsAnError) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = supervise([](const Guest&) { return 1; });
+    return verify(test::message_of(seen) == "the engine ended with exit status 1 before the command started",
+                  test::message_of(seen));
+  });
+}
+
+TEST(SupervisorTest, AGuestThatIsKilledEndsWithSigkill) {
+  test::in_child([]() -> Result<void> {
+    return expect_end(TRY(supervise([](const Guest& guest) {
+                        guest.start();
+                        return 1;
+                      })),
+                      "signal 9");
+  });
+}
+
+TEST(SupervisorTest, SignalsArePassedOnToTheCommand) {
+  test::in_child([]() -> Result<void> {
+    for (const int number : {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGINT}) {
+      const auto seen = TRY(supervise(
+          [](const Guest& guest) {
+            guest.start();
+            guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
+            return 0;
+          },
+          [number] { ::kill(::getpid(), number); }));
+      TRY_VOID(expect_end(seen, "signal " + std::to_string(number)));
+    }
+    return {};
+  });
+}
+
+TEST(SupervisorTest, SigintIsIgnoredWhenAskedFor) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise(
+        [](const Guest& guest) {
+          guest.start();
+          guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
+          return 0;
+        },
+        [] {
+          ::kill(::getpid(), SIGINT);
+          ::kill(::getpid(), SIGTERM);
+        },
+        true));
+    return expect_end(seen, "signal 15");
+  });
+}
+
+// What the terminal sends goes to the command as well: it must not get it twice.
+TEST(SupervisorTest, SignalsOfTheTerminalAreNotPassedOn) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise(
+        [](const Guest& guest) {
+          guest.start();
+          guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
+          return 0;
+        },
+        [] {
+          siginfo_t info{};
+          info.si_signo = SIGINT;
+          info.si_code = SI_KERNEL;
+          ::syscall(SYS_rt_sigqueueinfo, ::getpid(), SIGINT, &info);
+          ::kill(::getpid(), SIGTERM);
+        }));
+    return expect_end(seen, "signal 15");
+  });
+}
+
+TEST(SupervisorTest, ASignalBeforeTheStartEndsTheRun) {
+  test::in_child([]() -> Result<void> {
+    const pid_t supervisor = ::getpid();
+    const auto seen = TRY(supervise([supervisor](const Guest&) {
+      ::kill(supervisor, SIGTERM);
+      ::pause();
+      return 0;
+    }));
+    TRY_VOID(verify(seen.started.empty(), "the command never started"));
+    return expect_end(seen, "signal 15");
+  });
+}
+
+TEST(SupervisorTest, OfSeveralStartsAndEndsTheFirstCounts) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.start();
+      guest.start();
+      guest.say(Kind::ended, W_EXITCODE(3, 0));
+      guest.say(Kind::ended, W_EXITCODE(0, 0));
+      return 0;
+    }));
+    TRY_VOID(verify(seen.started.size() == 1, "one start"));
+    return expect_end(seen, "exit status 3");
+  });
+}
+
+TEST(SupervisorTest, MessagesOfNoKnownFormAreIgnored) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.say_bytes('x');
+      guest.say_bytes(std::array<char, 4000>{});
+      guest.say(static_cast<Kind>(99), 5);
+      guest.say(Kind::signal, SIGKILL);
+      guest.start();
+      guest.say(Kind::ended, W_EXITCODE(4, 0));
+      return 4;
+    }));
+    return expect_end(seen, "exit status 4");
+  });
+}
+
+// Sends `fd` along with a message, as a hostile guest may.
+void send_descriptor(const Guest& guest, int fd) {
+  Message message{static_cast<Kind>(99), 0};
+  iovec data{&message, sizeof message};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof fd)] = {};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = space;
+  header.msg_controllen = sizeof space;
+  cmsghdr* attached = CMSG_FIRSTHDR(&header);
+  attached->cmsg_level = SOL_SOCKET;
+  attached->cmsg_type = SCM_RIGHTS;
+  attached->cmsg_len = CMSG_LEN(sizeof fd);
+  *reinterpret_cast<int*>(CMSG_DATA(attached)) = fd;
+  if (::sendmsg(guest.control, &header, 0) < 0) ::_exit(98);
+}
+
+TEST(SupervisorTest, DescriptorsThatTheGuestSendsAreNotKept) {
+  test::in_child([]() -> Result<void> {
+    const auto before = TRY(list_directory(AT_FDCWD, "/proc/self/fd/.")).size();
+    TRY(supervise([](const Guest& guest) {
+      for (int i = 0; i < 20; ++i) send_descriptor(guest, STDIN_FILENO);
+      guest.start();
+      guest.say(Kind::ended, 0);
+      return 0;
+    }));
+    return verify(TRY(list_directory(AT_FDCWD, "/proc/self/fd/.")).size() == before, "as many descriptors as before");
+  });
+}
+
+// Its own end of the socket, held by the supervisor itself, would never be closed.
+TEST(SupervisorTest, AGuestThatSendsItsEndOfTheSocketStillEnds) {
+  test::in_child([]() -> Result<void> {
+    ::alarm(10);
+    return expect_end(TRY(supervise([](const Guest& guest) {
+                        send_descriptor(guest, guest.control);
+                        guest.start();
+                        guest.say(Kind::ended, 0);
+                        return 0;
+                      })),
+                      "exit status 0");
+  });
+}
+
+}  // namespace
+}  // namespace isolate
