@@ -31,7 +31,7 @@ Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
                   request.host_name,  "--dev-bind",
                   request.root,       "/",
                   "--proc",           "/proc",
-                  "--chdir",          request.working_directory};
+                  "--chdir",          "/"};
   if (!request.share_network) plan.program.emplace_back("--unshare-net");
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
   // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.

@@ -13,10 +13,10 @@ namespace isolate {
 struct EngineRequest {
   std::string root;  // path of the finished root, as the launcher's mount namespace shows it
   std::string host_name;
-  std::string working_directory;
   bool share_network = false;
   CapabilitySet capabilities;
-  std::vector<std::string> init;  // the command line of isolate-init, up to and with the command
+  std::vector<std::string>
+      init;  // the command line of isolate-init, up to and with the command; it enters the working directory
 };
 
 struct EnginePlan {

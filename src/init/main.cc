@@ -1,10 +1,12 @@
 // isolate-init: the first process of a guest. Starts the command, reaps what is left to it, passes signals on, and
 // reports the exact end to `isolate`. When it ends, the kernel kills all that is left in its pid namespace.
-// Arguments: isolate-init CONTROL_FD CAPABILITIES COMMAND [ARG...], the capabilities as a hexadecimal mask. Uses no C++
+// Arguments: isolate-init CONTROL_FD CAPABILITIES DIRECTORY COMMAND [ARG...], the capabilities as a
+// hexadecimal mask. Uses no C++
 // library: it is started for every run.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -46,6 +48,23 @@ bool limit_capabilities(unsigned long long mask) {
     data[word].inheritable = 0;
   }
   return ::syscall(SYS_capset, &header, data) == 0;
+}
+
+// Enters the working directory. By now the root is in place and nothing of the host is open any more; a link in /proc
+// to an open file would be the only way out, so none is followed. 0 or errno.
+int enter_directory(const char* path) {
+  open_how how = {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const int root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const auto directory = static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how));
+  if (directory < 0 || ::fchdir(directory) != 0) return errno;
+  ::close(directory);
+  ::close(root);
+  char where[4096];
+  // "(unreachable)" stands before the path of a directory outside.
+  const long length = ::syscall(SYS_getcwd, where, sizeof where);
+  return length > 0 && where[0] == '/' ? 0 : EXDEV;
 }
 
 // True if `command` names an existing file, directly or in a directory of PATH.
@@ -116,13 +135,20 @@ bool obey(int control, pid_t command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) return 125;
+  if (argc < 5) return 125;
   const int control = atoi(argv[1]);
   ::prctl(PR_SET_NAME, "isolate-init");
+  // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
+  ::prctl(PR_SET_DUMPABLE, 0);
   ::close(isolate::control::kInitFd);
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   if (!limit_capabilities(strtoull(argv[2], nullptr, 16))) {
     report(control, Kind::failed, EPERM);
+    return 125;
+  }
+
+  if (const int error = enter_directory(argv[3]); error != 0) {
+    report(control, Kind::no_directory, error);
     return 125;
   }
 
@@ -136,7 +162,7 @@ int main(int argc, char** argv) {
   const int signals = ::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK);
 
   pid_t command = -1;
-  const int error = start(control, argv + 3, &command);
+  const int error = start(control, argv + 4, &command);
   if (error != 0) {
     report(control, Kind::failed, error);
     return 127;

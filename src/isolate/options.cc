@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "isolate/config.h"
+#include "store/store.h"
 
 namespace isolate {
 namespace {
@@ -64,6 +65,7 @@ Result<void> set_directory(const std::string& value, Options* options) {
 }
 
 Result<void> set_template(const std::string& value, Options* options) {
+  TRY_VOID(check_template_name(value));
   options->request.template_name = value;
   options->request.directory.clear();
   return {};
@@ -226,9 +228,11 @@ Result<void> apply_setting(std::string_view name, const std::string& value, Opti
 
 Result<Options> parse_options(int argc, char** argv) {
   Options options;
-  TRY_VOID(read_configuration(&options));
+  auto configured = read_configuration(&options);
   TRY_VOID(parse_arguments(argc, argv, &options));
+  // Help is given whatever the configuration is like.
   if (options.help || options.version) return options;
+  TRY_VOID(std::move(configured));
   options.request.pre_hook = environment("PRE_SPAWN_HOOK");
   options.request.post_hook = environment("POST_SPAWN_HOOK");
   TRY_VOID(check(options.request));

@@ -114,20 +114,33 @@ DebianRequest request() {
   return request;
 }
 
+// The command from mmdebstrap on.
+Words mmdebstrap_words(const DebianRequest& wanted, bool as_root) {
+  const auto command = must(mmdebstrap_command(wanted, as_root));
+  return {std::find(command.begin(), command.end(), "mmdebstrap"), command.end()};
+}
+
 TEST(MmdebstrapTest, WritesAnArchiveOfTheSuiteFromTheMirrorsGiven) {
   auto wanted = request();
   wanted.include = {"git", "make"};
-  const auto command = must(mmdebstrap_command(wanted, true));
-  ASSERT_GE(command.size(), 8U);
-  EXPECT_EQ(Words(command.begin(), command.begin() + 5),
+  const auto words = mmdebstrap_words(wanted, true);
+  ASSERT_GE(words.size(), 8U);
+  EXPECT_EQ(Words(words.begin(), words.begin() + 5),
             (Words{"mmdebstrap", "--mode=root", "--format=tar", "--variant=minbase", "--include=git,make"}));
-  EXPECT_EQ(Words(command.end() - 3, command.end()), (Words{"bookworm", "-", "http://mirror.example.com/debian"}));
+  EXPECT_EQ(Words(words.end() - 3, words.end()), (Words{"bookworm", "-", "http://mirror.example.com/debian"}));
 }
 
 TEST(MmdebstrapTest, AUserGetsANamespaceAndNoIncludesMeansNone) {
-  const auto command = must(mmdebstrap_command(request(), false));
-  EXPECT_EQ(command[1], "--mode=unshare");
-  EXPECT_TRUE(std::none_of(command.begin(), command.end(), [](auto& word) { return word.starts_with("--include"); }));
+  const auto words = mmdebstrap_words(request(), false);
+  ASSERT_GE(words.size(), 4U);
+  EXPECT_EQ(words[1], "--mode=unshare");
+  EXPECT_TRUE(std::none_of(words.begin(), words.end(), [](auto& word) { return word.starts_with("--include"); }));
+}
+
+TEST(MmdebstrapTest, IsEndedWhenItsParentDies) {
+  const auto command = must(mmdebstrap_command(request(), true));
+  ASSERT_GE(command.size(), 4U);
+  EXPECT_EQ(Words(command.begin(), command.begin() + 4), (Words{"setpriv", "--pdeathsig", "TERM", "--"}));
 }
 
 TEST(MmdebstrapTest, WhatIsNoNameOfASuiteIsRefused) {

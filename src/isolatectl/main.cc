@@ -14,7 +14,8 @@ Result<std::unique_ptr<Context>> Context::open(const std::string& store_option, 
     return fail("store '" + store_option + "': must begin with '/'");
   auto path = TRY(store_path(store_option, Caller::current()));
   std::unique_ptr<Context> context(new Context(path, json, quiet));
-  context->store_ = std::make_unique<OverlayStore>(TRY(OverlayStore::open(path, &context->owner_)));
+  context->store_ =
+      std::make_unique<OverlayStore>(TRY(OverlayStore::open(path, &context->owner_, OverlayStore::Missing::create)));
   return context;
 }
 

@@ -31,7 +31,7 @@ Result<void> collect_pool(Context& context, const std::string& name, bool kept_t
   std::vector<unsigned> used;
   for (const auto& info : TRY(pool.leases())) used.push_back(info.generation);
   for (const auto& info : TRY(pool.kept())) used.push_back(info.generation);
-  if (!context.store().info(name)) {
+  if (!context.store().has_template(name)) {
     if (used.empty()) TRY_VOID(pool.remove_state());
     return {};
   }

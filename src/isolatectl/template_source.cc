@@ -55,7 +55,7 @@ class ToolOutput {
   void take_line(const std::string& line) {
     if (line.empty()) return;
     last_ = line;
-    if (error_.empty() && (line.starts_with("E: ") || line.find("rror") != std::string::npos)) error_ = line;
+    if (error_.empty() && (line.starts_with("E: ") || line.starts_with("tar: "))) error_ = line;
     struct Phase {
       std::string_view words;
       unsigned percent;
@@ -94,6 +94,7 @@ std::vector<std::string> extract_command(const std::string& layer, const std::st
           keep_owners ? "--same-owner" : "--no-same-owner",
           "--xattrs",
           "--xattrs-include=security.capability",
+          "--anchored",
           "--exclude=./dev/*",
           "--exclude=dev/*"};
 }
@@ -109,6 +110,7 @@ std::vector<std::string> pack_command(const std::string& directory) {
           "--one-file-system",
           "--xattrs",
           "--xattrs-include=security.capability",
+          "--anchored",
           "--exclude=./dev/*",
           "."};
 }

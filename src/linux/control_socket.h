@@ -7,11 +7,12 @@
 namespace isolate::control {
 
 enum class Kind : uint32_t {
-  pid = 1,      // from the command's process just before execve; the kernel adds its pid (SCM_CREDENTIALS)
-  started = 2,  // execve worked
-  failed = 3,   // execve failed; value: errno
-  ended = 4,    // value: status as wait(2) gives it
-  signal = 5,   // to init: send signal `value` to the command
+  pid = 1,           // from the command's process just before execve; the kernel adds its pid (SCM_CREDENTIALS)
+  started = 2,       // execve worked
+  failed = 3,        // execve failed; value: errno
+  ended = 4,         // value: status as wait(2) gives it
+  signal = 5,        // to init: send signal `value` to the command
+  no_directory = 6,  // the working directory could not be entered; value: errno
 };
 
 struct Message {
@@ -19,7 +20,8 @@ struct Message {
   int32_t value;
 };
 
-// Descriptors of isolate-init, and what it is given as arguments: isolate-init CONTROL_FD CAPABILITIES COMMAND.
+// Descriptors of isolate-init, and what it is given as arguments: isolate-init CONTROL_FD CAPABILITIES
+// DIRECTORY COMMAND [ARG...].
 constexpr int kInitFd = 3;
 constexpr int kControlFd = 4;
 

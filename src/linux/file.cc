@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/random.h"
 #include "base/trace.h"
 
 namespace isolate {
@@ -121,6 +122,7 @@ class TreeRemover {
     while (const dirent* entry = stream.next()) {
       if (entry->d_type != DT_DIR) {
         if (::unlinkat(stream.fd(), entry->d_name, 0) == 0) continue;
+        if (errno == ENOENT) continue;
         if (errno != EISDIR) return fail(errno, std::string("remove ") + entry->d_name);
       }
       TRY_VOID(remove_directory(stream.fd(), entry->d_name, device, depth + 1));
@@ -131,12 +133,14 @@ class TreeRemover {
   Result<void> remove_directory(int parent, const std::string& name, dev_t device, int depth) {
     constexpr int kDeepest = 64;
     if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) return {};
+    if (errno == ENOENT) return {};  // somebody else removes the same tree
     if (errno != ENOTEMPTY && errno != EEXIST) return fail(errno, "remove " + name);
     if (depth > kDeepest) {
-      return rename_file(parent, name, top_, ".deep-" + std::to_string(moved_++));
+      ++moved_;
+      return rename_file(parent, name, top_, ".deep-" + random_name(), RENAME_NOREPLACE);
     }
     TRY_VOID(empty(parent, name, device, depth));
-    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) return {};
+    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
     return fail(errno, "remove " + name);
   }
 
@@ -181,7 +185,7 @@ Result<void> remove_tree(int directory, const std::string& name) {
   do {
     TRY_VOID(remover.empty(directory, name, status.st_dev, 0));
   } while (remover.take_moved());
-  if (::unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0) return fail(errno, "remove " + name);
+  if (::unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) return fail(errno, "remove " + name);
   return {};
 }
 

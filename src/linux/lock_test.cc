@@ -1,6 +1,7 @@
 #include "linux/lock.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -90,8 +91,8 @@ TEST_F(LockTest, WaitingEndsWhenTheHolderDoes) {
     lock = FileLock();  // the copy of this process
     return FileLock::wait(open_again(), Mode::exclusive) ? 0 : 1;
   }));
-  ::usleep(20000);
-  EXPECT_EQ(::kill(waiter.pid(), 0), 0) << "it still waits";
+  pollfd end{waiter.pidfd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&end, 1, 50), 0) << "it does not wait";
   lock = FileLock();
   EXPECT_TRUE(test::must(waiter.wait()).success());
 }

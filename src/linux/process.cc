@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "base/text.h"
@@ -48,6 +49,19 @@ Result<ExitStatus> ChildProcess::wait() {
   return ExitStatus::from_wait_status(status);
 }
 
+Result<pid_t> ChildProcess::pid_in_proc() const {
+  // proc(5), fdinfo of a pidfd: "Pid:" is the number in the pid namespace of this /proc.
+  const std::string path = "/proc/self/fdinfo/" + std::to_string(pidfd_.get());
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[512];
+  const ssize_t got = file ? ::read(file.get(), buffer, sizeof buffer) : -1;
+  if (got < 0) return fail(errno, "read " + path);
+  const std::string_view info(buffer, static_cast<std::size_t>(got));
+  const auto at = info.find("Pid:");
+  if (at == std::string_view::npos) return fail(ESRCH, "read " + path);
+  return static_cast<pid_t>(std::atoi(buffer + at + std::strlen("Pid:")));
+}
+
 void ChildProcess::signal(int number) const {
   // Not yet reaped, so the pid is still this child's; it may be a zombie already, ignoring.
   if (pid_ > 0) ::kill(pid_, number);
@@ -63,11 +77,14 @@ void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 namespace {
 
-// Dies with the parent, also if that has died already. In a new pid namespace getppid() is 0.
-void tie_to_parent(pid_t parent) {
+// For a child to learn whether its parent lives: in a new pid namespace getppid() tells nothing.
+Fd own_pidfd() { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))); }
+
+// Dies with the parent, also if that has died already.
+void tie_to_parent(int parent_pidfd) {
   die_with_parent();
-  const pid_t parent_now = ::getppid();
-  if (parent_now != parent && parent_now != 0) ::_exit(1);
+  pollfd end{parent_pidfd, POLLIN, 0};
+  if (::poll(&end, 1, 0) != 0) ::_exit(1);
 }
 
 }  // namespace
@@ -78,10 +95,10 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
   arguments.flags = namespaces | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
-  const pid_t parent = ::getpid();
+  const Fd self = own_pidfd();
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (pid == 0) {
-    tie_to_parent(parent);
+    tie_to_parent(self.get());
     ::_exit(body());
   }
   TRY(trace::check(pid, "clone3", "child"));
@@ -90,7 +107,9 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
 
 #ifdef __SANITIZE_ADDRESS__
 
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body) { return fork_child(0, body); }
+Result<ChildProcess> fork_to_execute(std::uint64_t namespaces, const std::function<int()>& body) {
+  return fork_child(namespaces, body);
+}
 
 Result<ChildProcess> fork_namespace_holder() {
   return fork_child(CLONE_NEWUSER, [] {
@@ -123,45 +142,63 @@ class Stack {
 
 struct SharedChild {
   const std::function<int()>* body;
-  pid_t parent;
+  int parent_pidfd;
 };
 
 int run_shared_child(void* argument) {
   const auto* child = static_cast<const SharedChild*>(argument);
-  tie_to_parent(child->parent);
+  tie_to_parent(child->parent_pidfd);
   return (*child->body)();
 }
 
-int hold_namespace(void* /*argument*/) {
-  die_with_parent();
+int hold_namespace(void* parent_pidfd) {
+  tie_to_parent(*static_cast<const int*>(parent_pidfd));
+  // Locks and other files of the parent must not live on here.
+  ::syscall(SYS_close_range, 0, ~0U, 0);
   ::pause();
   return 0;
 }
 
-Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, const Stack& stack, int flags) {
+Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, const Stack& stack,
+                                       std::uint64_t flags) {
   if (!stack.valid()) return fail(ENOMEM, "stack of a child");
   int pidfd = -1;
-  const int pid = ::clone(function, stack.top(), CLONE_VM | CLONE_PIDFD | SIGCHLD | flags, argument, &pidfd);
+  const int pid =
+      ::clone(function, stack.top(), static_cast<int>(CLONE_VM | CLONE_PIDFD | SIGCHLD | flags), argument, &pidfd);
   TRY(trace::check(pid, "clone", "child that shares memory"));
   return ChildProcess(pid, Fd(pidfd));
 }
 
 }  // namespace
 
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body) {
+Result<ChildProcess> fork_to_execute(std::uint64_t namespaces, const std::function<int()>& body) {
   constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
   const Stack stack(kStackSize);
-  SharedChild child{&body, ::getpid()};
-  return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK);
+  const Fd self = own_pidfd();
+  SharedChild child{&body, self.get()};
+  return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK | namespaces);
 }
 
 Result<ChildProcess> fork_namespace_holder() {
   // Kept for good: the child stands on it until it is killed, and there is one at a time.
   static const Stack stack(1 << 14);
-  return clone_with_memory(hold_namespace, nullptr, stack, CLONE_NEWUSER);
+  // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
+  static int number;
+  const Fd self = own_pidfd();
+  number = self.get();
+  return clone_with_memory(hold_namespace, &number, stack, CLONE_NEWUSER);
 }
 
 #endif
+
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) {
+    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
 
 std::vector<std::string> current_environment() {
   std::vector<std::string> variables;

@@ -36,6 +36,8 @@ class ChildProcess {
   ~ChildProcess() { kill_and_reap(); }
 
   pid_t pid() const { return pid_; }
+  // The pid as /proc shows it, which may be that of an outer pid namespace.
+  Result<pid_t> pid_in_proc() const;
   int pidfd() const { return pidfd_.get(); }
   bool running() const { return pid_ > 0; }
 
@@ -56,7 +58,7 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
 // The same, but the child works in this process's memory while this process stands still, until the child executes a
 // program or ends (as with vfork(2)): nothing is copied. For a child that is to become another program.
 // In a build with sanitizers, which do not follow that, it is fork_child.
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body);
+Result<ChildProcess> fork_to_execute(std::uint64_t namespaces, const std::function<int()>& body);
 
 // A child in a new user namespace that does nothing but wait to be killed.
 Result<ChildProcess> fork_namespace_holder();
@@ -82,6 +84,9 @@ struct Output {
 };
 // Runs a program to its end with an empty standard input, and keeps the first MiB of what it prints.
 Result<Output> run_program(const std::vector<std::string>& argv);
+
+// Gives this process the default action for every signal and blocks none, as a program expects it at its start.
+void reset_signals();
 
 // "PATH=/bin" for each variable of this process.
 std::vector<std::string> current_environment();

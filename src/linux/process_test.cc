@@ -193,22 +193,30 @@ TEST(ChildProcessTest, ItsPidfdTellsOfTheEnd) {
   EXPECT_TRUE(is_readable(child.pidfd()));
 }
 
-TEST(ForkChildTest, TheChildDiesWithItsParent) {
-  // Whoever of the two lives holds the pipe's other end.
-  Pipe life;
+using Fork = std::function<Result<ChildProcess>(const std::function<int()>& body)>;
+
+void expect_child_to_die_with_its_parent(const Fork& fork) {
   Pipe ready;
+  Pipe life;
+  // Whoever of parent and child lives holds it open, also after execve.
+  Fd held(::fcntl(life.write.get(), F_DUPFD, 3));
+  life.write.reset();
   auto parent = test::must(fork_child(0, [&] {
-    auto child = fork_child(0, [&] {
-      [[maybe_unused]] auto written = write_all(ready.write.get(), "r", "pipe");
-      return pause_for_good();
+    auto child = fork([&] {
+      if (write_all(ready.write.get(), "r", "pipe")) ::execl("/bin/sleep", "sleep", "60", nullptr);
+      return 1;
     });
     return child ? pause_for_good() : 1;
   }));
-  life.write.reset();
+  held.reset();
   ASSERT_TRUE(is_readable(ready.read.get()));
   parent.kill_and_reap();
   ASSERT_TRUE(is_readable(life.read.get())) << "the child outlived its parent";
   EXPECT_EQ(test::must(read_all(life.read.get())), "");
+}
+
+TEST(ForkChildTest, TheChildDiesWithItsParent) {
+  expect_child_to_die_with_its_parent([](const auto& body) { return fork_child(0, body); });
 }
 
 TEST(ForkChildTest, NewNamespacesAreTheChilds) {
@@ -224,6 +232,39 @@ TEST(ForkChildTest, ForbiddenNamespacesAreErrors) {
     auto child = fork_child(CLONE_NEWPID, [] { return 0; });
     return test::verify(!child && child.error().code() == EPERM, "EPERM of clone3");
   });
+}
+
+TEST(ForkToExecuteTest, TheChildBecomesAnotherProgramOrEnds) {
+  auto program = test::must(fork_to_execute([] { return ::execl("/bin/sh", "sh", "-c", "exit 9", nullptr); }));
+  EXPECT_EQ(test::must(program.wait()).value, 9);
+  auto ended = test::must(fork_to_execute([] { return 7; }));
+  EXPECT_EQ(test::must(ended.wait()).value, 7);
+}
+
+TEST(ForkToExecuteTest, TheChildsDescriptorsAndDirectoryAreItsOwn) {
+  const Pipe pipe;
+  const auto directory = std::filesystem::current_path();
+  auto child = test::must(fork_to_execute([&] { return ::close(pipe.write.get()) == 0 && ::chdir("/") == 0 ? 0 : 1; }));
+  EXPECT_TRUE(test::must(child.wait()).success());
+  EXPECT_GE(::fcntl(pipe.write.get(), F_GETFD), 0);
+  EXPECT_EQ(std::filesystem::current_path(), directory);
+}
+
+TEST(ForkToExecuteTest, TheChildDiesWithItsParent) { expect_child_to_die_with_its_parent(fork_to_execute); }
+
+std::string user_namespace_of(const std::string& process) {
+  return std::filesystem::read_symlink("/proc/" + process + "/ns/user");
+}
+
+TEST(NamespaceHolderTest, HasANamespaceOfItsOwnUntilItIsKilled) {
+  REQUIRE_ROOT();
+  pid_t pid = -1;
+  {
+    const auto holder = test::must(fork_namespace_holder());
+    pid = holder.pid();
+    EXPECT_NE(user_namespace_of(std::to_string(pid)), user_namespace_of("self"));
+  }
+  EXPECT_EQ(::kill(pid, 0), -1);
 }
 
 TEST(EnvironmentTest, HoldsEveryVariable) {

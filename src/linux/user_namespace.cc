@@ -96,17 +96,21 @@ Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer) {
   // The child only lends its namespace; nothing of it is left once the descriptor is open.
   auto holder = fork_namespace_holder();
   if (!holder) return fail(explained(std::move(holder).error().within("user namespace")));
-  TRY_VOID(write_maps(holder->pid(), maps, writer));
-  return open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", holder->pid()), O_RDONLY);
+  const pid_t pid = TRY(holder->pid_in_proc());
+  TRY_VOID(write_maps(pid, maps, writer));
+  return open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
 }
 
 Result<void> become_root_in(int user_namespace, Groups groups) {
+  const pid_t parent = ::getppid();
   TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace"));
   // Denied in a namespace of one id, where the groups stay the caller's own, ignoring.
   if (groups == Groups::drop && ::setgroups(0, nullptr) != 0 && errno != EPERM) return fail(errno, "setgroups");
   TRY(trace::check(::setresgid(0, 0, 0), "setresgid", "0"));
   TRY(trace::check(::setresuid(0, 0, 0), "setresuid", "0"));
+  // The change of ids has cleared it; and the parent may have died in between.
   die_with_parent();
+  if (::getppid() != parent) ::_exit(1);
   return {};
 }
 

@@ -136,15 +136,21 @@ Result<std::vector<std::string>> Pool::reap() {
     TRY_VOID(move_abandoned_to_trash("making"));
   }
   std::vector<std::string> reaped;
+  Result<void> outcome;
   for (const auto& id : TRY(names_in(state("trash")))) {
     auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
     if (!file) continue;  // another reaper was faster, ignoring
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
-    TRY_VOID(store_->destroy_clone(id));
+    // One that can't be removed must not keep the others.
+    if (auto destroyed = store_->destroy_clone(id); !destroyed) {
+      if (outcome) outcome = std::move(destroyed);
+      continue;
+    }
     ::unlink(state("trash", id).c_str());
     reaped.push_back(id);
   }
+  TRY_VOID(std::move(outcome));
   return reaped;
 }
 
@@ -154,11 +160,27 @@ Result<void> Pool::remove_kept(const std::string& clone_id) {
   return {};
 }
 
-Result<void> Pool::remove_state() { return remove_tree(AT_FDCWD, path_); }
+Result<void> Pool::remove_state() {
+  // A run that is just ending still has its file there.
+  if (!TRY(names_in(state("trash"))).empty()) return {};
+  return remove_tree(AT_FDCWD, path_);
+}
+
+Result<bool> Pool::has_abandoned() const {
+  if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
+  for (const auto& id : TRY(names_in(state("leased")))) {
+    auto file = open_file(AT_FDCWD, state("leased", id), O_RDWR);
+    if (file && FileLock::try_lock(std::move(*file), FileLock::Mode::shared)) return true;
+  }
+  return false;
+}
 
 Result<std::vector<std::string>> pool_names(const std::string& store_path) { return names_in(store_path + "/pools"); }
 
 Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
+  TRY_VOID(check_template_name(pool->template_name()));
+  // No state directories for a template that does not exist.
+  if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
   auto generation = TRY(pool->store().newest_generation(pool->template_name()));
   info.clone_id = pool->template_name() + "-" + random_name();

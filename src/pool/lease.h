@@ -42,6 +42,8 @@ class Pool {
   // Removes the clones of leases that nobody holds any more, and what interrupted work has left. Gives back their ids.
   // A clone that can't be removed now stays in trash/ and is tried again at the next call.
   Result<std::vector<std::string>> reap();
+  // True if reap() may find something to do; takes far less time.
+  Result<bool> has_abandoned() const;
   Result<void> remove_kept(const std::string& clone_id);
 
   // Removes the state directories; only when no lease is left.

@@ -1,7 +1,12 @@
 #include "run/hooks.h"
 
 #include <fmt/format.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
 #include <sched.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/trace.h"
@@ -10,6 +15,7 @@
 #include "linux/process.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
+#include "run/supervisor.h"
 
 namespace isolate {
 namespace {
@@ -29,7 +35,7 @@ Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
   // The layers as they are on disk, and nothing else.
   RunPlan plan;
   plan.root = run.root;
-  plan.throw_away = run.throw_away;
+  plan.throw_away = false;  // a mount without syncing would leave a mark that forbids the next one
   plan.stage = stage;
   RootBuilder builder(plan, -1);
   TRY_VOID(builder.open_sources());
@@ -42,15 +48,33 @@ Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
   return {};
 }
 
-Result<void> run_shell(const char* name, const std::string& command, const std::string& root) {
+// Becomes the hook's shell; gives back only an error.
+Result<void> become_shell(const std::string& command, const std::string& root) {
   auto environment = current_environment();
   std::erase_if(environment, [](const std::string& variable) { return variable.starts_with("ROOTFS="); });
   environment.push_back("ROOTFS=" + root);
-  // The descriptors 0 to 2 are the caller's; the hook is his.
-  auto shell = TRY(spawn({"/bin/sh", "-c", command}, {STDIN_FILENO, -1, -1}, environment));
-  const auto status = TRY(shell.wait());
-  if (status.success()) return {};
-  return fail(fmt::format("{} ended with {}", name, status.describe()));
+  const std::vector<std::string> argv = {"/bin/sh", "-c", command};
+  auto arguments = pointer_array(argv);
+  auto variables = pointer_array(environment);
+  ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+  reset_signals();
+  ::execve(arguments[0], arguments.data(), variables.data());
+  return fail(errno, "start /bin/sh");
+}
+
+// Waits for the hook, and passes on to it what somebody sends to isolate meanwhile.
+Result<ExitStatus> wait_passing_signals(ChildProcess hook) {
+  const Fd signals = TRY(Supervisor::held_signals());
+  while (true) {
+    pollfd sources[] = {{signals.get(), POLLIN, 0}, {hook.pidfd(), POLLIN, 0}};
+    if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll");
+    signalfd_siginfo info{};
+    if (sources[0].revents != 0 && ::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info) &&
+        info.ssi_code != SI_KERNEL) {  // what the terminal sends has reached the hook already
+      hook.signal(static_cast<int>(info.ssi_signo));
+    }
+    if (sources[1].revents != 0) return hook.wait();
+  }
 }
 
 }  // namespace
@@ -59,14 +83,27 @@ Result<void> run_hook(const char* name, const std::string& command, const RunPla
                       int user_namespace, const std::string& stage) {
   const bool is_overlay = !plan.root.lower.empty();
   const std::string root = is_overlay ? stage + "/root" : plan.root.directory;
-  auto body = [&]() -> Result<void> {
-    if (is_overlay) TRY_VOID(mount_clone(plan, stage));
-    return run_shell(name, command, root);
-  };
-  return run_in_child([&]() -> Result<void> {
-    if (!caller.is_root()) TRY_VOID(become_root_in(user_namespace, Groups::keep));
-    return body();
-  });
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", name));
+  const Fd report_reader(ends[0]);
+  Fd report_writer(ends[1]);
+  auto hook = TRY(fork_child(0, [&] {
+    auto prepare = [&]() -> Result<void> {
+      if (!caller.is_root()) TRY_VOID(become_root_in(user_namespace, Groups::keep));
+      if (is_overlay) TRY_VOID(mount_clone(plan, stage));
+      return become_shell(command, root);
+    };
+    const auto outcome = prepare();
+    // A parent that does not listen any more gets the exit status, ignoring.
+    [[maybe_unused]] auto written = write_all(report_writer.get(), outcome.error().packed(), "report");
+    return 125;
+  }));
+  report_writer.reset();
+  const auto report = TRY(read_all(report_reader.get()));
+  const auto status = TRY(wait_passing_signals(std::move(hook)));
+  if (!report.empty()) return fail(Error::from_packed(report).within(name));
+  if (status.success()) return {};
+  return fail(fmt::format("{} ended with {}", name, status.describe()));
 }
 
 }  // namespace isolate

@@ -48,6 +48,7 @@ class Launcher {
       : plan_(plan), fds_(fds), steps_(*steps), caller_is_root_(caller_is_root), builder_(plan, fds.user_namespace) {}
 
   Result<void> run() {
+    ::umask(022);  // the modes of what is made in the root are not the caller's business
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
     if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("sources", [this] { return builder_.open_sources(); }));
@@ -114,7 +115,7 @@ class Launcher {
   // Every descriptor but 0 to 2, init's program and the control socket is closed by a successful execve.
   Result<void> arrange_descriptors() const {
     // The two get their fixed numbers by way of high ones, so that neither overwrites the other.
-    constexpr int kHigh = 100;
+    constexpr int kHigh = control::kControlFd + 1;
     const int init = ::fcntl(fds_.init_program, F_DUPFD_CLOEXEC, kHigh);
     const int control = ::fcntl(fds_.control, F_DUPFD_CLOEXEC, kHigh);
     const int report = ::fcntl(fds_.report, F_DUPFD_CLOEXEC, kHigh);
@@ -131,10 +132,8 @@ class Launcher {
   // The engine has to outlive what the terminal sends to all of the foreground: the command decides. isolate-init gives
   // the command the default actions back.
   static void ignore_terminal_signals() {
+    reset_signals();
     for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
   }
 
   Result<void> start_engine() {
@@ -145,8 +144,18 @@ class Launcher {
     }
     die_with_parent();
     TRY_VOID(arrange_descriptors());
-    if (plan_.engine.program.empty()) return enter_root_and_wait();
-    return execute(plan_.engine.program);
+    if (plan_.engine.program.empty())
+      return wait_for(fork_child(CLONE_NEWPID, [this] { return failed(become_first_process()); }));
+    if (caller_is_root_) return execute(plan_.engine.program);
+    // Root's launcher is process 1 of a pid namespace of its own: whatever the engine has started dies with it, also
+    // what it has not tied to itself yet. An ordinary user has the right to make one only here.
+    TRY(trace::check(::unshare(CLONE_NEWPID), "unshare", "pid namespace"));
+    return wait_for(fork_to_execute(0, [this] { return failed(execute(plan_.engine.program)); }));
+  }
+
+  int failed(const Result<void>& outcome) const {
+    if (!outcome) report_error(outcome.error());
+    return 125;
   }
 
   Result<void> execute(const std::vector<std::string>& argv) const {
@@ -157,12 +166,8 @@ class Launcher {
     return fail(errno, "start " + argv[0]);
   }
 
-  Result<void> enter_root_and_wait() {
-    auto child = TRY(fork_child(CLONE_NEWPID, [this] {
-      auto outcome = become_first_process();
-      if (!outcome) report_error(outcome.error());
-      return 125;
-    }));
+  Result<void> wait_for(Result<ChildProcess> started) {
+    auto child = TRY(std::move(started));
     // All that is open belongs to the child from here on: whoever waits for an end of it must not wait for this
     // process.
     ::syscall(SYS_close_range, 3, ~0U, 0);
@@ -175,8 +180,6 @@ class Launcher {
     auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
     TRY_VOID(mount::attach(proc, place.get(), "/proc"));
     TRY_VOID(mount::enter_root(builder_.root()));
-    TRY(trace::check(::chdir(plan_.working_directory.c_str()), "chdir", plan_.working_directory));
-    ::umask(022);
     auto arguments = pointer_array(plan_.init);
     auto environment = pointer_array(plan_.environment);
     ::execveat(control::kInitFd, "", arguments.data(), environment.data(), AT_EMPTY_PATH);

@@ -70,11 +70,11 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   plan->environment = plan_environment(request);
   plan->command = request.command;
   plan->init = {fmt::format("/proc/self/fd/{}", control::kInitFd), std::to_string(control::kControlFd),
-                fmt::format("{:x}", plan->capabilities.mask())};
+                fmt::format("{:x}", plan->capabilities.mask()), plan->working_directory};
   plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
 
-  const EngineRequest engine{plan->stage + "/root", plan->clone_id,     plan->working_directory,
-                             request.share_network, plan->capabilities, plan->init};
+  const EngineRequest engine{plan->stage + "/root", plan->clone_id, request.share_network, plan->capabilities,
+                             plan->init};
   plan->engine = request.engine == EngineKind::bwrap ? TRY(plan_bwrap(engine)) : plan_chroot(engine);
   return {};
 }

@@ -8,6 +8,21 @@
 
 namespace isolate {
 
+namespace {
+
+Result<void> check_target(const std::string& target, const std::string& shown) {
+  std::string first;
+  for (const auto& name : text::split(target, '/')) {
+    if (name == "." || name == "..") return fail(fmt::format("bind '{}': TARGET may not hold '{}'", shown, name));
+    if (first.empty()) first = name;
+  }
+  if (first.empty()) return fail(fmt::format("bind '{}': TARGET can't be the root itself; use -t for that", shown));
+  if (first == "proc") return fail(fmt::format("bind '{}': nothing can be bound below /proc", shown));
+  return {};
+}
+
+}  // namespace
+
 Result<Bind> parse_bind(std::string_view text) {
   const auto parts = text::split(text, ':');
   const auto shown = text::printable(text);
@@ -15,9 +30,7 @@ Result<Bind> parse_bind(std::string_view text) {
   Bind bind{parts[0], parts[1], false};
   if (bind.source.empty()) return fail(fmt::format("bind '{}': HOST is empty", shown));
   if (!bind.target.starts_with('/')) return fail(fmt::format("bind '{}': TARGET must begin with '/'", shown));
-  if (bind.target.find_first_not_of('/') == std::string::npos) {
-    return fail(fmt::format("bind '{}': TARGET can't be the root itself; use -t for that", shown));
-  }
+  TRY_VOID(check_target(bind.target, shown));
   if (parts.size() == 3) {
     if (parts[2] != "ro" && parts[2] != "rw")
       return fail(fmt::format("bind '{}': '{}' is neither ro nor rw", shown, text::printable(parts[2])));

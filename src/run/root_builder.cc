@@ -65,7 +65,10 @@ Result<void> RootBuilder::open_sources() {
   const bool is_overlay = !plan_.root.lower.empty();
   // A directory of an ordinary user may have mounts below that he can't take off.
   const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
-  TRY_VOID(open_source(plan_.root.directory, is_overlay ? "c" : "root", 0, plan_.ids.idmap_root, recursive));
+  // An overlay is mounted inside the user namespace, where no device works; a directory itself must be told.
+  std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
+  if (!is_overlay && plan_.read_only_root) attributes |= MOUNT_ATTR_RDONLY;
+  TRY_VOID(open_source(plan_.root.directory, is_overlay ? "c" : "root", attributes, plan_.ids.idmap_root, recursive));
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const auto& mount = plan_.mounts[i];
     if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
@@ -138,6 +141,9 @@ Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target,
     return mount::attach(tree, directory.get(), target);
   }
   auto file = TRY(root_path::file(root_.get(), target, plan_.may_create_targets));
+  if (S_ISDIR(TRY(status_of(file.get(), "", AT_EMPTY_PATH)).st_mode)) {
+    return fail(target + " is a directory in the root, and what is to be bound there is none");
+  }
   return mount::attach(tree, file.get(), target);
 }
 

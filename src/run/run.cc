@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,7 +70,8 @@ class Run {
   Result<int> on_new_root() {
     if (!request_.directory.empty()) return on_directory();
     const auto path = TRY(store_path(request_.store, owner_.caller()));
-    auto store = TRY(steps_.run("store", [&] { return OverlayStore::open(path, &owner_); }));
+    auto store =
+        TRY(steps_.run("store", [&] { return OverlayStore::open(path, &owner_, OverlayStore::Missing::refuse); }));
     if (request_.dry_run) return dry_run(&store);
     Pool pool(&store, path, request_.template_name);
     auto lease = TRY(steps_.run("lease", [&] { return Lease::take(&pool, lease_info()); }));
@@ -77,10 +80,6 @@ class Run {
     if (keeps_own_id_out()) shifted = steps_.run("shifted-layers", [&] { return use_shifted_layers(&store, lease); });
     auto outcome = shifted ? on_lease(lease, &pool) : Result<int>(fail(std::move(shifted).error()));
     auto ended = end_lease(&lease);
-    if (!ended && !outcome) {
-      log::warning(ended.error().message());  // the first failure is the one to end with
-      return outcome;
-    }
     return worse(std::move(outcome), std::move(ended), "the clone is left to the next run or isolatectl gc");
   }
 
@@ -195,7 +194,8 @@ class Run {
       const bool is_root = owner_.caller().is_root();
       auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
       // A launcher that stays must not keep this process from its work.
-      return plan_.engine.program.empty() ? fork_child(0, body) : fork_to_execute(body);
+      const bool stays = plan_.engine.program.empty() || !is_root;
+      return stays ? fork_child(0, body) : fork_to_execute(CLONE_NEWPID, body);
     }));
     auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
       steps_.record_since_last("engine-start");
@@ -203,16 +203,35 @@ class Run {
       reap_abandoned();
     }));
     steps_.record_since_last("run");
+    end_reaper();
     return conclude(outcome);
   }
 
-  // Clones of runs that were killed go while this one's command runs: nobody waits for it.
+  // Clones of runs that were killed go while this one's command runs.
   void reap_abandoned() {
     if (pool_ == nullptr) return;
-    if (auto reaped = pool_->reap(); !reaped) log::warning("remove abandoned clones: " + reaped.error().message());
+    if (auto abandoned = pool_->has_abandoned(); !abandoned || !*abandoned) return;
+    auto reaper = fork_child(0, [this] {
+      auto reaped = pool_->reap();
+      if (!reaped) log::warning("remove abandoned clones: " + reaped.error().message());
+      return 0;
+    });
+    if (reaper) reaper_ = std::move(*reaper);  // without one, the next run tries again, ignoring
   }
 
-  int conclude(const RunOutcome& outcome) {
+  // A removal that takes longer is left to the next run, which goes on where this one stopped.
+  void end_reaper() {
+    constexpr int kMostMilliseconds = 2000;
+    if (!reaper_.running()) return;
+    pollfd end{reaper_.pidfd(), POLLIN, 0};
+    ::poll(&end, 1, kMostMilliseconds);
+    reaper_.kill_and_reap();
+  }
+
+  Result<int> conclude(const RunOutcome& outcome) {
+    if (outcome.directory_error != 0) {
+      return fail(outcome.directory_error, "working directory " + text::printable(request_.working_directory));
+    }
     if (outcome.exec_error != 0) {
       const auto reason = start_error(outcome.exec_error, request_.command[0]);
       log::error(reason);
@@ -234,6 +253,7 @@ class Run {
 
   // What failed after the command is told; it decides the exit status only where the command had succeeded.
   Result<int> worse(Result<int> outcome, Result<void> after, const std::string& advice) {
+    if (!after && !outcome) log::warning(after.error().message());  // the first failure is the one to end with
     if (after || !outcome) return outcome;
     if (*outcome == 0) return fail(std::move(after).error().advise(advice));
     log::warning(after.error().message());
@@ -245,6 +265,7 @@ class Run {
   Steps steps_;
   StatusStream status_;
   Pool* pool_ = nullptr;
+  ChildProcess reaper_;
   RunPlan plan_;
   Fd user_namespace_;
 };

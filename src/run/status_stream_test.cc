@@ -9,6 +9,7 @@
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "run/supervisor.h"
 
 namespace isolate {
 namespace {
@@ -81,7 +82,7 @@ TEST_F(StatusStreamTest, NoProgramInheritsIt) {
 TEST_F(StatusStreamTest, AReaderThatHasGoneAwayIsNoError) {
   reader_.reset();
   test::in_child([&]() -> Result<void> {
-    ::signal(SIGPIPE, SIG_DFL);
+    Supervisor::hold_signals();  // as every run does
     const auto stream = TRY(StatusStream::open(writer_.get()));
     stream.failed("options", "no such template");
     return {};

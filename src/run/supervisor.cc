@@ -43,6 +43,11 @@ void Supervisor::hold_signals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+Result<Fd> Supervisor::held_signals() {
+  const auto set = passed_on();
+  return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC), "signalfd", ""))));
+}
+
 Result<Supervisor> Supervisor::make(bool ignore_interrupt) {
   Supervisor supervisor;
   supervisor.ignore_interrupt_ = ignore_interrupt;
@@ -57,26 +62,26 @@ Result<Supervisor> Supervisor::make(bool ignore_interrupt) {
   supervisor.report_reader_ = Fd(ends[0]);
   supervisor.report_writer_ = Fd(ends[1]);
 
-  const auto set = passed_on();
-  supervisor.signals_ = Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC), "signalfd", ""))));
+  supervisor.signals_ = TRY(held_signals());
   return supervisor;
 }
 
-void Supervisor::read_control(const std::function<void(pid_t)>& started) {
+bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
   control::Message message{};
   iovec data{&message, sizeof message};
-  alignas(cmsghdr) char space[256];
+  // Room for the credentials and nothing else: descriptors that somebody sends along are dropped by the kernel.
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(ucred))];
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
   header.msg_control = space;
   header.msg_controllen = sizeof space;
-  const ssize_t got = ::recvmsg(control_.get(), &header, MSG_CMSG_CLOEXEC);
+  const ssize_t got = ::recvmsg(control_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (got <= 0) {
     if (got == 0 || (errno != EINTR && errno != EAGAIN)) control_.reset();
-    return;
+    return false;
   }
-  if (got != static_cast<ssize_t>(sizeof message)) return;
+  if (got != static_cast<ssize_t>(sizeof message)) return true;
   switch (message.kind) {
     case control::Kind::pid:
       if (command_pid_ < 0) command_pid_ = sender(&header);
@@ -90,9 +95,19 @@ void Supervisor::read_control(const std::function<void(pid_t)>& started) {
     case control::Kind::ended:
       if (!outcome_.ended) outcome_.ended = ExitStatus::from_wait_status(message.value);
       break;
+    case control::Kind::no_directory:
+      outcome_.directory_error = message.value;
+      break;
     case control::Kind::signal:
       break;  // ours to send, not to get
   }
+  return true;
+}
+
+// What the terminal sends goes to all of the foreground, the command too: it must not get it twice. Only a hang-up goes
+// to the leader of the session alone.
+bool Supervisor::belongs_to_terminal(int signal) {
+  return signal == SIGINT || signal == SIGQUIT || (signal == SIGHUP && ::getsid(0) != ::getpid());
 }
 
 void Supervisor::pass_signal_on(const ChildProcess& launcher) {
@@ -100,8 +115,7 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
   if (number == SIGINT && ignore_interrupt_) return;
-  // What the terminal sends goes to all of the foreground, the command too: it must not get it twice.
-  if (has_started_ && info.ssi_code == SI_KERNEL) return;
+  if (has_started_ && info.ssi_code == SI_KERNEL && belongs_to_terminal(number)) return;
   if (!has_started_) {
     ending_signal_ = number;
     launcher.signal(SIGKILL);
@@ -133,16 +147,21 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
       if (got == 0) report_reader_.reset();
     }
     if (sources[2].revents != 0) pass_signal_on(launcher);
-    if (sources[3].revents != 0) engine_runs = false;
+    if (sources[3].revents == 0) continue;
+    engine_runs = false;
+    // What was said before the end is there by now; others who may hold the socket are not waited for.
+    while (control_ && read_control(started)) {
+    }
+    control_.reset();
   }
   return conclude(TRY(launcher.wait()));
 }
 
 Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
   if (!report_.empty()) return fail(Error::from_packed(report_));
-  if (outcome_.ended || outcome_.exec_error != 0) return outcome_;
-  if (ending_signal_ != 0) return RunOutcome{ExitStatus{true, ending_signal_}, 0};
-  if (has_started_) return RunOutcome{ExitStatus{true, SIGKILL}, 0};
+  if (outcome_.ended || outcome_.exec_error != 0 || outcome_.directory_error != 0) return outcome_;
+  if (ending_signal_ != 0) return RunOutcome{ExitStatus{true, ending_signal_}, 0, 0};
+  if (has_started_) return RunOutcome{ExitStatus{true, SIGKILL}, 0, 0};
   return fail("the engine ended with " + engine.describe() + " before the command started");
 }
 

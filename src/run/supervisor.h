@@ -14,6 +14,7 @@ namespace isolate {
 struct RunOutcome {
   std::optional<ExitStatus> ended;  // the command's own end
   int exec_error = 0;               // errno: the command could not be started
+  int directory_error = 0;          // errno: its working directory could not be entered
 };
 
 class Supervisor {
@@ -21,6 +22,8 @@ class Supervisor {
   // Holds the signals that would end this process, or are passed on, back: whatever comes from here on is dealt with in
   // wait(), and the lease is always dropped.
   static void hold_signals();
+  // A descriptor to read them from, as of signalfd(2).
+  static Result<Fd> held_signals();
   static Result<Supervisor> make(bool ignore_interrupt);
 
   // The guest's end of the control socket and the write end of the report pipe: for the launcher alone.
@@ -33,7 +36,9 @@ class Supervisor {
 
  private:
   Supervisor() = default;
-  void read_control(const std::function<void(pid_t)>& started);
+  // Takes one message; false when there is none.
+  bool read_control(const std::function<void(pid_t)>& started);
+  static bool belongs_to_terminal(int signal);
   void pass_signal_on(const ChildProcess& launcher);
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
 

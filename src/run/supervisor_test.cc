@@ -55,6 +55,7 @@ using OnStart = std::function<void()>;
 // Each test is a child of its own: a supervisor changes the signals of its process.
 Result<Seen> supervise(
     const Body& guest, const OnStart& on_start = [] {}, bool ignore_interrupt = false) {
+  Supervisor::hold_signals();
   auto supervisor = TRY(Supervisor::make(ignore_interrupt));
   const Guest ends{supervisor.guest_control().get(), supervisor.report_writer().get()};
   auto launcher = TRY(fork_child(0, [&] { return guest(ends); }));
@@ -197,6 +198,18 @@ TEST(SupervisorTest, ASignalBeforeTheStartEndsTheRun) {
     }));
     TRY_VOID(verify(seen.started.empty(), "the command never started"));
     return expect_end(seen, "signal 15");
+  });
+}
+
+TEST(SupervisorTest, ASignalIsHeldUntilThereIsARunToEnd) {
+  test::in_child([]() -> Result<void> {
+    Supervisor::hold_signals();
+    ::raise(SIGTERM);
+    return expect_end(TRY(supervise([](const Guest&) {
+                        ::pause();
+                        return 0;
+                      })),
+                      "signal 15");
   });
 }
 

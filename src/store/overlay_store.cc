@@ -35,17 +35,25 @@ std::vector<unsigned> numbers_in(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Result<OverlayStore> OverlayStore::open(const std::string& path, OwnerNamespace* owner) {
+Result<OverlayStore> OverlayStore::open(const std::string& path, OwnerNamespace* owner, Missing missing) {
   auto directory = open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   if (!directory && directory.error().code() == ENOENT) {
-    TRY_VOID(make_directories(path, 0700));
+    if (missing == Missing::refuse) {
+      return fail(Error("there are no templates in " + path)
+                      .advise("make one: isolatectl template create NAME --from debian:bookworm"));
+    }
+    // All at once, so that even on a full disk there is a place to move to what is to be removed.
+    for (const char* below : {"", "/templates", "/clones", "/pools", "/drafts", "/trash"}) {
+      TRY_VOID(make_directories(path + below, 0700));
+    }
     directory = open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   }
   if (!directory) return fail(std::move(directory).error().within("store"));
   const auto status = TRY(status_of(directory->get(), "", AT_EMPTY_PATH));
-  // Whoever else could write here could swap the root that a run gets.
-  if (status.st_uid != owner->caller().uid || (status.st_mode & 022) != 0) {
-    return fail("store " + path + " must belong to you and be writable by nobody else");
+  // Others who could write here could swap the root of a run; those who can look in could execute what a guest made
+  // setuid.
+  if (status.st_uid != owner->caller().uid || (status.st_mode & 077) != 0) {
+    return fail("store " + path + " must belong to you and be closed to all others (chmod 700)");
   }
   return OverlayStore(path, owner, std::move(*directory));
 }
@@ -197,7 +205,7 @@ Result<void> OverlayStore::publish_template(const std::string& name, const std::
   auto file = TRY(open_file(directory_.get(), directory + "/origin", O_WRONLY | O_CREAT | O_TRUNC, 0644));
   TRY_VOID(write_all(file.get(), origin, "origin"));
   TRY_VOID(write_generation(directory, 1, {"1"}));
-  TRY_VOID(make_directories(path_ + "/templates", 0755));
+  TRY_VOID(make_directories(path_ + "/templates", 0700));
   auto renamed = rename_file(directory_.get(), directory, directory_.get(), "templates/" + name, RENAME_NOREPLACE);
   if (!renamed && renamed.error().code() == EEXIST) return fail(fmt::format("there is a template '{}' already", name));
   if (!renamed) return renamed;
@@ -234,6 +242,11 @@ Result<unsigned> OverlayStore::publish_clone(const Generation& base, const std::
   }));
   TRY_VOID(write_generation(template_directory, number, names));
   return number;
+}
+
+bool OverlayStore::has_template(const std::string& name) {
+  auto status = status_of(directory_.get(), "templates/" + name, AT_SYMLINK_NOFOLLOW);
+  return status || status.error().code() != ENOENT;
 }
 
 bool OverlayStore::has_shifted_layers(const Generation& generation) const {

@@ -17,9 +17,10 @@ namespace isolate {
 
 class OverlayStore : public Store {
  public:
-  // Opens the store at `path`, which is made (mode 0700) when it does not exist. `owner` gives the rights over files
-  // that belong to other ids of the same user.
-  static Result<OverlayStore> open(const std::string& path, OwnerNamespace* owner);
+  enum class Missing { create, refuse };
+  // Opens the store at `path`; when it does not exist it is made (mode 0700), or that is an error. `owner` gives the
+  // rights over files that belong to other ids of the same user.
+  static Result<OverlayStore> open(const std::string& path, OwnerNamespace* owner, Missing missing);
 
   const std::string& path() const { return path_; }
 
@@ -30,6 +31,7 @@ class OverlayStore : public Store {
 
   std::string_view kind() const override { return "overlay"; }
   Result<std::vector<TemplateInfo>> templates() override;
+  bool has_template(const std::string& name) override;
   Result<TemplateInfo> info(const std::string& name) override;
   Result<Generation> newest_generation(const std::string& name) override;
   Result<RootSource> make_clone(const Generation& generation, const std::string& clone_id) override;

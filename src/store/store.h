@@ -39,7 +39,8 @@ class Store {
 
   // In alphabetical order.
   virtual Result<std::vector<TemplateInfo>> templates() = 0;
-  // Errors: ENOENT (with what to do) no such template.
+  virtual bool has_template(const std::string& name) = 0;
+  // Errors: there is no such template, and what to do.
   virtual Result<TemplateInfo> info(const std::string& name) = 0;
   virtual Result<Generation> newest_generation(const std::string& name) = 0;
 

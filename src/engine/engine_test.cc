@@ -1,0 +1,98 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/testing.h"
+
+namespace isolate {
+namespace {
+
+using Words = std::vector<std::string>;
+
+EngineRequest request() {
+  EngineRequest request;
+  request.root = "/run/isolate/stage/root";
+  request.host_name = "t-abc";
+  request.working_directory = "/srv";
+  request.capabilities = test::must(CapabilitySet::parse("CHOWN,KILL"));
+  request.init = {"/proc/self/fd/3", "4", "21", "ls", "-l", "--", "a b"};
+  return request;
+}
+
+TEST(BwrapTest, TheCommandLineIsThis) {
+  const auto plan = test::must(plan_bwrap(request()));
+  EXPECT_EQ(plan.program, (Words{"/usr/bin/bwrap",
+                                 "--die-with-parent",
+                                 "--as-pid-1",
+                                 "--unshare-pid",
+                                 "--unshare-ipc",
+                                 "--unshare-uts",
+                                 "--unshare-cgroup",
+                                 "--hostname",
+                                 "t-abc",
+                                 "--dev-bind",
+                                 "/run/isolate/stage/root",
+                                 "/",
+                                 "--proc",
+                                 "/proc",
+                                 "--chdir",
+                                 "/srv",
+                                 "--unshare-net",
+                                 "--cap-drop",
+                                 "ALL",
+                                 "--cap-add",
+                                 "CAP_CHOWN",
+                                 "--cap-add",
+                                 "CAP_KILL",
+                                 "--cap-add",
+                                 "CAP_SETPCAP",
+                                 "--",
+                                 "/proc/self/fd/3",
+                                 "4",
+                                 "21",
+                                 "ls",
+                                 "-l",
+                                 "--",
+                                 "a b"}));
+  EXPECT_TRUE(plan.mounts_proc_itself);
+  EXPECT_TRUE(plan.no_new_privileges);
+}
+
+TEST(BwrapTest, SharingTheNetworkLeavesOneNamespaceOut) {
+  auto shared = request();
+  shared.share_network = true;
+  auto expected = test::must(plan_bwrap(request())).program;
+  std::erase(expected, "--unshare-net");
+  EXPECT_EQ(test::must(plan_bwrap(shared)).program, expected);
+}
+
+TEST(BwrapTest, WithoutCapabilitiesInitKeepsTheOneItNeedsToTakeThem) {
+  auto none = request();
+  none.capabilities = CapabilitySet::none();
+  const auto program = test::must(plan_bwrap(none)).program;
+  EXPECT_EQ(std::count(program.begin(), program.end(), "--cap-add"), 1);
+  EXPECT_EQ(*(std::find(program.begin(), program.end(), "--cap-add") + 1), "CAP_SETPCAP");
+}
+
+TEST(BwrapTest, TheCommandIsBehindTheOnlyDoubleDashOfOurs) {
+  auto hostile = request();
+  hostile.init = {"/proc/self/fd/3", "4", "0", "--share-net"};
+  const auto program = test::must(plan_bwrap(hostile)).program;
+  const auto end = std::find(program.begin(), program.end(), "--");
+  EXPECT_EQ(Words(end + 1, program.end()), hostile.init);
+}
+
+TEST(BwrapTest, TheDefaultIsDockers) { EXPECT_EQ(bwrap_capabilities(), CapabilitySet::docker_default()); }
+
+TEST(ChrootTest, TheLauncherItselfEntersTheRootWithAllCapabilities) {
+  const auto plan = plan_chroot(request());
+  EXPECT_TRUE(plan.program.empty());
+  EXPECT_FALSE(plan.mounts_proc_itself);
+  EXPECT_FALSE(plan.no_new_privileges) << "maintaining a template needs setuid programs";
+  EXPECT_EQ(chroot_capabilities(), CapabilitySet::all());
+}
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,148 @@
+#include "isolate/config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/testing.h"
+
+namespace isolate {
+namespace {
+
+using Words = std::vector<std::string>;
+using test::must;
+
+Options applied(const std::string& text) {
+  Options options;
+  must(apply_configuration(text, "config.toml", &options));
+  return options;
+}
+
+std::string error(const std::string& text) {
+  Options options;
+  return test::message_of(apply_configuration(text, "config.toml", &options));
+}
+
+TEST(ConfigurationTest, KeysAreTheLongNamesOfOptions) {
+  const auto options = applied(
+      "# my settings\n"
+      "template = \"debian\"\n"
+      "engine = \"chroot\"\n"
+      "share-net = true\n"
+      "read-only = false\n"
+      "uid-base = 100000\n"
+      "store = \"/srv/store\"\n"
+      "quiet = true\n"
+      "userns = \"private\"\n");
+  EXPECT_EQ(options.request.template_name, "debian");
+  EXPECT_EQ(options.request.engine, EngineKind::chroot);
+  EXPECT_TRUE(options.request.share_network);
+  EXPECT_FALSE(options.request.read_only);
+  EXPECT_EQ(options.request.uid_base, 100000U);
+  EXPECT_EQ(options.request.store, "/srv/store");
+  EXPECT_TRUE(options.quiet);
+  EXPECT_EQ(options.request.userns, UsernsMode::private_range);
+}
+
+TEST(ConfigurationTest, AnEmptyOneChangesNothing) {
+  EXPECT_EQ(applied("").request.engine, EngineKind::bwrap);
+  EXPECT_EQ(applied("# nothing\n\n").request.template_name, "");
+}
+
+TEST(ConfigurationTest, ListsAreRepeatedOptions) {
+  const auto options = applied("bind = [\"/a:/b:ro\", \"/c:/d\"]\nenv = [\n  \"A=1\",\n  \"B:2\",\n]\n");
+  EXPECT_EQ(options.request.binds, (std::vector<Bind>{{"/a", "/b", true}, {"/c", "/d", false}}));
+  EXPECT_EQ(options.request.environment, (Words{"A=1", "B=2"}));
+  EXPECT_EQ(applied("cap-drop = \"ALL\"").request.dropped_capabilities, CapabilitySet::all());
+}
+
+TEST(ConfigurationTest, WhatIsNotTomlIsToldWithFileAndLine) {
+  EXPECT_TRUE(error("quiet = true\ntemplate = debian\n").starts_with("config.toml:2: ")) << error("x");
+  EXPECT_TRUE(error("quiet = true\nquiet = false\n").starts_with("config.toml:2: "));
+  EXPECT_TRUE(error("\n\n\nbind = [\"/a:/b\"\n").starts_with("config.toml:"));
+  EXPECT_NE(error("a = \"\x01\"\n"), "");
+  EXPECT_NE(error("\xff\xfe"), "");
+}
+
+TEST(ConfigurationTest, UnknownKeysAreToldWithFileAndLine) {
+  EXPECT_EQ(error("quiet = true\n\nshare_net = true\n"),
+            "config.toml:3: unknown setting 'share_net'; settings are named as the long options");
+  EXPECT_NE(error("n = true\n"), "") << "short names are no keys";
+  EXPECT_NE(error("\"\" = true\n"), "");
+  EXPECT_NE(error("[section]\nquiet = true\n"), "");
+}
+
+TEST(ConfigurationTest, WrongValuesAreToldWithFileAndLine) {
+  EXPECT_EQ(error("quiet = true\nengine = \"docker\"\n"),
+            "config.toml:2: engine 'docker' is unknown; use bwrap or chroot");
+  EXPECT_EQ(error("share-net = \"yes\"\n"), "config.toml:1: share-net is a switch: true or false");
+  EXPECT_EQ(error("share-net = 1\n"), "config.toml:1: share-net is a switch: true or false");
+  EXPECT_EQ(error("template = 1.5\n"),
+            "config.toml:1: a value must be a string, a whole number, true or false, or a list of strings");
+  EXPECT_NE(error("uid-base = -1\n"), "");
+  EXPECT_NE(error("bind = [\"/a:/b\", [\"/c:/d\"]]\n"), "") << "a list in a list";
+  EXPECT_NE(error("template = 2024-01-01\n"), "");
+}
+
+TEST(ConfigurationTest, SomeOptionsAreForTheCommandLineAlone) {
+  for (const std::string key : {"help", "version", "dry-run"}) {
+    EXPECT_EQ(error(key + " = true\n"), "config.toml:1: '" + key + "' is for the command line only");
+  }
+  EXPECT_EQ(error("status-fd = 3\n"), "config.toml:1: 'status-fd' is for the command line only");
+}
+
+TEST(ConfigurationTest, TheErrorHasNoControlBytes) {
+  for (const char* text : {"\"a\\u001b[2J\" = true\n", "engine = \"\\u001b[2J\"\n", "template-dir = \"/\\u001b\"\n"}) {
+    EXPECT_EQ(error(text).find('\033'), std::string::npos) << text;
+    EXPECT_NE(error(text), "");
+  }
+}
+
+// The files where a user has them; /etc is another one in a mount namespace of a child.
+class ConfigurationFilesTest : public ::testing::Test {
+ protected:
+  ConfigurationFilesTest() : home_("HOME", (directory_ / "home").c_str()), config_home_("XDG_CONFIG_HOME", nullptr) {
+    std::filesystem::create_directories(directory_ / "etc");
+  }
+  void SetUp() override { REQUIRE_ROOT(); }
+  void expect_template(const std::string& name, std::source_location where = std::source_location::current()) const {
+    test::in_private_mounts(
+        [&]() -> Result<void> {
+          TRY_VOID(test::bind_over(directory_ / "etc", "/etc"));
+          Options options;
+          TRY_VOID(read_configuration(&options));
+          return test::verify(options.request.template_name == name, name + ", not " + options.request.template_name);
+        },
+        where);
+  }
+
+  test::TempDirectory directory_;
+  test::ScopedVariable home_;
+  test::ScopedVariable config_home_;
+};
+
+TEST_F(ConfigurationFilesTest, NoneIsNeeded) { expect_template(""); }
+
+TEST_F(ConfigurationFilesTest, TheUsersOneWinsOverTheMachines) {
+  test::write_text(directory_ / "etc/isolate/config.toml", "template = \"of-the-machine\"\n");
+  expect_template("of-the-machine");
+  test::write_text(directory_ / "home/.config/isolate/config.toml", "template = \"of-the-user\"\n");
+  expect_template("of-the-user");
+}
+
+TEST_F(ConfigurationFilesTest, AnotherConfigHomeTakesThePlaceOfTheUsualOne) {
+  test::write_text(directory_ / "home/.config/isolate/config.toml", "template = \"usual\"\n");
+  test::write_text(directory_ / "xdg/isolate/config.toml", "template = \"other\"\n");
+  const test::ScopedVariable other("XDG_CONFIG_HOME", (directory_ / "xdg").c_str());
+  expect_template("other");
+  const test::ScopedVariable relative("XDG_CONFIG_HOME", "xdg");
+  expect_template("usual");
+}
+
+TEST_F(ConfigurationFilesTest, OneThatCannotBeReadIsAnError) {
+  std::filesystem::create_directories(directory_ / "home/.config/isolate/config.toml");
+  Options options;
+  EXPECT_EQ(test::message_of(read_configuration(&options)),
+            "configuration: read " + (directory_ / "home/.config/isolate/config.toml") + ": Is a directory");
+}
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,223 @@
+#include "isolate/options.h"
+
+#include <getopt.h>
+#include <gtest/gtest.h>
+
+#include "base/testing.h"
+#include "linux/process.h"
+
+namespace isolate {
+namespace {
+
+using Words = std::vector<std::string>;
+using test::message_of;
+using test::must;
+
+class OptionsTest : public ::testing::Test {
+ protected:
+  // No configuration but what a test writes to config("...").
+  OptionsTest() : config_home_("XDG_CONFIG_HOME", directory_.path().c_str()) {}
+
+  void SetUp() override {
+    ASSERT_FALSE(test::exists("/etc/isolate/config.toml")) << "the machine's own settings would be read here";
+  }
+
+  void config(const std::string& text) const { test::write_text(directory_ / "isolate/config.toml", text); }
+  static Result<Options> parse(Words words) {
+    words.insert(words.begin(), "isolate");
+    auto pointers = pointer_array(words);
+    ::optind = 0;  // getopt begins anew: in a program it runs once
+    return parse_options(static_cast<int>(words.size()), pointers.data());
+  }
+  // What OPTIONS in front of "-z t true" make of a request.
+  static RunRequest request(Words options) {
+    for (const char* word : {"-z", "t", "true"}) options.emplace_back(word);
+    return must(parse(std::move(options))).request;
+  }
+  static std::string error(Words words) { return message_of(parse(std::move(words))); }
+
+  test::TempDirectory directory_;
+  test::ScopedVariable config_home_;
+};
+
+TEST_F(OptionsTest, EndAtTheFirstWordThatIsNone) {
+  const auto request = must(parse({"-z", "t", "ls", "-n", "--keep", "--", "x"})).request;
+  EXPECT_EQ(request.command, (Words{"ls", "-n", "--keep", "--", "x"}));
+  EXPECT_FALSE(request.share_network);
+  EXPECT_FALSE(request.keep);
+}
+
+TEST_F(OptionsTest, EndAtADoubleDash) {
+  EXPECT_EQ(must(parse({"-z", "t", "--", "-n", "a"})).request.command, (Words{"-n", "a"}));
+}
+
+TEST_F(OptionsTest, UnknownOnesAreNamed) {
+  EXPECT_EQ(error({"-Z", "true"}), "unknown option '-Z'; see isolate --help");
+  EXPECT_EQ(error({"-nZ", "true"}), "unknown option '-Z'; see isolate --help");
+  EXPECT_EQ(error({"--nope", "true"}), "unknown option '--nope'; see isolate --help");
+  EXPECT_EQ(error({"--nope=\033", "true"}), "unknown option '--nope=\\x1b'; see isolate --help");
+}
+
+TEST_F(OptionsTest, AMissingValueIsNamed) {
+  EXPECT_EQ(error({"-z"}), "option '-z' needs a value; see isolate --help");
+  EXPECT_EQ(error({"--template"}), "option '--template' needs a value; see isolate --help");
+}
+
+TEST_F(OptionsTest, AValueForASwitchIsNotTakenForAnotherOption) {
+  EXPECT_NE(error({"--share-net=yes", "-z", "t", "true"}).find("--share-net"), std::string::npos)
+      << error({"--share-net=yes", "-z", "t", "true"});
+  EXPECT_NE(error({"--keep=yes", "-z", "t", "true"}).find("--keep"), std::string::npos);
+}
+
+TEST_F(OptionsTest, ATemplateAndADirectoryExcludeEachOther) {
+  const auto expected = "-t and -z exclude each other: a directory itself, or a clone of a template";
+  EXPECT_EQ(error({"-z", "t", "-t", "/usr", "true"}), expected);
+  EXPECT_EQ(error({"-t", "/usr", "--template=t", "true"}), expected);
+}
+
+TEST_F(OptionsTest, OneOfTheTwoIsNeeded) {
+  EXPECT_EQ(error({"true"}),
+            "no template: name one with -z NAME or -t DIR, or set template = \"NAME\" in the configuration");
+}
+
+TEST_F(OptionsTest, ACommandIsNeeded) {
+  EXPECT_EQ(error({"-z", "t"}), "no command; usage: isolate [options] COMMAND [ARG...]");
+  EXPECT_EQ(error({"-z", "t", ""}), "the command is an empty word");
+}
+
+TEST_F(OptionsTest, ShortSwitches) {
+  EXPECT_TRUE(request({"-n"}).share_network);
+  EXPECT_TRUE(request({"-i"}).ignore_interrupt);
+  const auto options = must(parse({"-xq", "-z", "t", "true"}));
+  EXPECT_TRUE(options.trace);
+  EXPECT_TRUE(options.quiet);
+}
+
+TEST_F(OptionsTest, LongSwitches) {
+  EXPECT_TRUE(request({"--share-net"}).share_network);
+  EXPECT_TRUE(request({"--ignore-sigint"}).ignore_interrupt);
+  EXPECT_TRUE(request({"--read-only"}).read_only);
+  EXPECT_TRUE(request({"--keep"}).keep);
+  EXPECT_TRUE(request({"--dry-run"}).dry_run);
+  EXPECT_TRUE(request({"--timings"}).timings);
+  const auto options = must(parse({"--trace", "--quiet", "-z", "t", "true"}));
+  EXPECT_TRUE(options.trace && options.quiet);
+}
+
+TEST_F(OptionsTest, NothingIsSwitchedOnByItself) {
+  const auto plain = request({});
+  EXPECT_FALSE(plain.share_network || plain.ignore_interrupt || plain.read_only || plain.keep || plain.dry_run ||
+               plain.timings || plain.lasting);
+  EXPECT_EQ(plain.engine, EngineKind::bwrap);
+  EXPECT_EQ(plain.userns, UsernsMode::automatic);
+  EXPECT_EQ(plain.working_directory, "/");
+  EXPECT_EQ(plain.status_fd, -1);
+  EXPECT_FALSE(plain.uid_base || plain.gid_base);
+}
+
+TEST_F(OptionsTest, Values) {
+  const auto all = request({"-e", "chroot", "-p", "/srv", "-u", "100000", "-g", "200000", "--userns=private", "--store",
+                            "/var/store", "--status-fd", "7", "--cap-add=chown,KILL", "--cap-drop", "ALL"});
+  EXPECT_EQ(all.engine, EngineKind::chroot);
+  EXPECT_EQ(all.template_name, "t");
+  EXPECT_EQ(all.working_directory, "/srv");
+  EXPECT_EQ(all.uid_base, 100000U);
+  EXPECT_EQ(all.gid_base, 200000U);
+  EXPECT_EQ(all.userns, UsernsMode::private_range);
+  EXPECT_EQ(all.store, "/var/store");
+  EXPECT_EQ(all.status_fd, 7);
+  EXPECT_EQ(all.added_capabilities.names(), (Words{"CAP_CHOWN", "CAP_KILL"}));
+  EXPECT_EQ(all.dropped_capabilities, CapabilitySet::all());
+}
+
+TEST_F(OptionsTest, RepeatedOnesAddUp) {
+  const auto all =
+      request({"-d", "/a:/b", "--bind", "/c:/d:ro", "-v", "A:1", "--env=B=2", "--cap-add=CHOWN", "--cap-add=KILL"});
+  EXPECT_EQ(all.binds, (std::vector<Bind>{{"/a", "/b", false}, {"/c", "/d", true}}));
+  EXPECT_EQ(all.environment, (Words{"A=1", "B=2"}));
+  EXPECT_EQ(all.added_capabilities.names().size(), 2U);
+}
+
+TEST_F(OptionsTest, ValuesThatAreNotOfTheirFormAreRefused) {
+  const std::vector<Words> wrong = {
+      {"-e", "lxc"},        {"-d", "/a"},         {"-v", "A"},        {"-p", "srv"},          {"-p", ""},
+      {"-u", "0"},          {"-g", "-1"},         {"--userns=x"},     {"--cap-add=x"},        {"--cap-drop="},
+      {"--store", "store"}, {"--status-fd", "x"}, {"--status-fd=-1"}, {"--status-fd=9999999"}};
+  for (auto words : wrong) {
+    const auto shown = words[0];
+    for (const char* word : {"-z", "t", "true"}) words.emplace_back(word);
+    EXPECT_FALSE(parse(words)) << shown;
+  }
+}
+
+TEST_F(OptionsTest, WhatIsToComeIsAnsweredWithOnePlainLine) {
+  for (const Words& words : {Words{"-1"},
+                             {"--x11"},
+                             {"-2"},
+                             {"--pulse"},
+                             {"-r", "t"},
+                             {"--refresh=t"},
+                             {"-f"},
+                             {"--force"},
+                             {"-s"},
+                             {"--no-create"}}) {
+    const auto message = error(words);
+    EXPECT_NE(message.find("not there yet"), std::string::npos) << words[0] << ": " << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+  }
+}
+
+TEST_F(OptionsTest, ADirectoryIsResolvedWhereTheCallerIs) {
+  const auto root = directory_ / "root";
+  std::filesystem::create_directories(root);
+  std::filesystem::create_symlink("root", directory_ / "link");
+  EXPECT_EQ(must(parse({"-t", directory_ / "link/../link", "true"})).request.directory, root);
+  EXPECT_EQ(error({"-t", directory_ / "none", "true"}),
+            "template directory " + directory_.path() + "/none: No such file or directory");
+}
+
+TEST_F(OptionsTest, TheHostsOwnRootIsNoTemplate) {
+  for (const char* path : {"/", "//", "/usr/.."}) {
+    EXPECT_EQ(error({"-t", path, "true"}), "template directory: '/' is the host's own root") << path;
+  }
+}
+
+TEST_F(OptionsTest, KeepGoesWithAClone) {
+  EXPECT_EQ(error({"-t", "/usr", "--keep", "true"}), "--keep goes with -z: with -t the directory itself is kept");
+}
+
+TEST_F(OptionsTest, HelpAndVersionNeedNothingElse) {
+  EXPECT_TRUE(must(parse({"--help"})).help);
+  EXPECT_TRUE(must(parse({"-h"})).help);
+  EXPECT_TRUE(must(parse({"--version"})).version);
+}
+
+TEST_F(OptionsTest, TheHelpNamesThemAll) {
+  const auto help = help_text();
+  for (const char* name : {"-e, --engine", "-z, --template", "-t, --template-dir", "-d, --bind", "-v, --env",
+                           "--cap-drop", "--status-fd", "--dry-run", "-1, --x11", "-r, --refresh", "--version"}) {
+    EXPECT_NE(help.find(name), std::string::npos) << name;
+  }
+}
+
+TEST_F(OptionsTest, HooksComeFromTheEnvironment) {
+  const test::ScopedVariable pre("PRE_SPAWN_HOOK", "echo pre");
+  const test::ScopedVariable post("POST_SPAWN_HOOK", nullptr);
+  EXPECT_EQ(request({}).pre_hook, "echo pre");
+  EXPECT_EQ(request({}).post_hook, "");
+}
+
+TEST_F(OptionsTest, TheCommandLineWinsOverTheConfiguration) {
+  config("template = \"debian\"\nengine = \"chroot\"\nquiet = true\n");
+  const auto configured = must(parse({"true"}));
+  EXPECT_EQ(configured.request.template_name, "debian");
+  EXPECT_EQ(configured.request.engine, EngineKind::chroot);
+  EXPECT_TRUE(configured.quiet);
+  EXPECT_EQ(must(parse({"-e", "bwrap", "-z", "t", "true"})).request.engine, EngineKind::bwrap);
+  const auto directory = must(parse({"-t", "/usr", "true"})).request;
+  EXPECT_EQ(directory.directory, "/usr");
+  EXPECT_EQ(directory.template_name, "");
+}
+
+}  // namespace
+}  // namespace isolate

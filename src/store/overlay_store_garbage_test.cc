@@ -1,0 +1,170 @@
+// What an OverlayStore removes and what it spares, and the files of other ids in an ordinary user's store.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "store/overlay_store.h"
+
+namespace isolate {
+namespace {
+
+using Names = std::vector<std::string>;
+using test::must;
+using test::verify;
+using test::write_text;
+
+class GarbageTest : public ::testing::Test {
+ protected:
+  GarbageTest() : owner_(Caller::current()), store_(must(open())) {}
+  void SetUp() override { REQUIRE_ROOT(); }
+
+  Result<OverlayStore> open() { return OverlayStore::open(path(), &owner_); }
+  std::string path() const { return directory_ / "store"; }
+  // Template t at generation LAST. Each generation has one layer of its own alone, so that old ones can go.
+  void make_generations(unsigned last) {
+    test::add_template(store_, "t");
+    for (unsigned i = 2; i <= last; ++i) {
+      const auto name = std::to_string(i);
+      write_text(path() + "/templates/t/layers/" + name + "/file", name);
+      write_text(path() + "/templates/t/generations/" + name, name + "\n");
+    }
+  }
+  Names names(const std::string& directory) const { return must(list_directory(AT_FDCWD, path() + "/" + directory)); }
+
+  test::TempDirectory directory_;
+  OwnerNamespace owner_;
+  OverlayStore store_;
+};
+
+TEST_F(GarbageTest, TheNewestGenerationAndThoseInUseAreSpared) {
+  make_generations(4);
+  const auto removed = must(store_.collect_garbage("t", {2}));
+  EXPECT_EQ(names("templates/t/generations"), (Names{"2", "4"}));
+  EXPECT_EQ(names("templates/t/layers"), (Names{"2", "4"}));
+  EXPECT_EQ(removed, (Names{"generation 1 of template t", "generation 3 of template t", "layer 1 of template t",
+                            "layer 3 of template t"}));
+  EXPECT_TRUE(must(store_.collect_garbage("t", {2})).empty()) << "nothing is left to remove";
+}
+
+TEST_F(GarbageTest, LayersThatANewerGenerationStandsOnStay) {
+  test::add_template(store_, "t");
+  for (int i = 0; i < 2; ++i) {
+    const auto base = must(store_.newest_generation("t"));
+    must(store_.make_clone(base, "c"));
+    must(store_.publish_clone(base, "c"));
+    must(store_.destroy_clone("c"));
+  }
+  EXPECT_EQ(must(store_.collect_garbage("t", {})), (Names{"generation 1 of template t", "generation 2 of template t"}));
+  EXPECT_EQ(names("templates/t/layers"), (Names{"1", "2", "3"}));
+}
+
+TEST_F(GarbageTest, ALayerWithoutAGenerationGoes) {
+  make_generations(1);
+  write_text(path() + "/templates/t/layers/2/file", "left by a crash before the generation was written");
+  EXPECT_EQ(must(store_.collect_garbage("t", {})), Names{"layer 2 of template t"});
+}
+
+TEST_F(GarbageTest, DraftsInWorkAreSpared) {
+  auto other = must(open());
+  const auto draft = must(other.begin_template("t"));
+  write_text(draft + "/file", "x");
+  EXPECT_TRUE(must(store_.collect_leftovers()).empty());
+  EXPECT_TRUE(test::exists(draft + "/file"));
+  must(other.publish_template("t", draft, "a test"));
+  EXPECT_TRUE(test::succeeded(store_.info("t")));
+}
+
+TEST_F(GarbageTest, DraftsOfInterruptedWorkGo) {
+  {
+    auto interrupted = must(open());
+    write_text(must(interrupted.begin_template("t")) + "/file", "x");
+  }
+  write_text(path() + "/drafts/without-a-lock/layers/1/file", "x");
+  EXPECT_EQ(must(store_.collect_leftovers()).size(), 2U);
+  EXPECT_TRUE(names("drafts").empty());
+}
+
+TEST_F(GarbageTest, WhatWasBeingRemovedGoes) {
+  write_text(path() + "/trash/abcdef/layers/1/file", "x");
+  EXPECT_EQ(must(store_.collect_leftovers()), Names{"what was left of an interrupted command: trash/abcdef"});
+  EXPECT_TRUE(names("trash").empty());
+}
+
+TEST_F(GarbageTest, AnEmptyStoreHasNoLeftovers) { EXPECT_TRUE(must(store_.collect_leftovers()).empty()); }
+
+// The store of an ordinary user, in which files belong to the ids of his range.
+class UsersStore {
+ public:
+  explicit UsersStore(const std::string& scratch)
+      : owner_(Caller::current()), store_(must(OverlayStore::open(scratch + "/store", &owner_))) {}
+
+  OverlayStore& store() { return store_; }
+  Result<void> give_away(const std::string& path, unsigned id) {
+    return owner_.run([&]() -> Result<void> {
+      if (::chown(path.c_str(), id, id) != 0) return fail(errno, "chown " + path);
+      if (::chmod(path.c_str(), 0700) != 0) return fail(errno, "chmod " + path);
+      return {};
+    });
+  }
+
+ private:
+  OwnerNamespace owner_;
+  OverlayStore store_;
+};
+
+TEST_F(GarbageTest, AUserRemovesClonesWithFilesOfHisRange) {
+  test::as_pretended_user({}, [](const std::string& scratch) -> Result<void> {
+    UsersStore users(scratch);
+    test::add_template(users.store(), "t");
+    TRY(users.store().make_clone(TRY(users.store().newest_generation("t")), "c"));
+    write_text(users.store().clone_location("c") + "/closed/file", std::string(100000, 'x'));
+    TRY_VOID(users.give_away(users.store().clone_location("c") + "/closed", 33));
+    TRY_VOID(verify(TRY(users.store().clone_bytes("c")) > 100000, "closed directories are counted too"));
+    TRY_VOID(users.store().destroy_clone("c"));
+    return verify(!test::exists(scratch + "/store/clones/c"), "the clone is gone");
+  });
+}
+
+TEST_F(GarbageTest, AUserPublishesACloneWhoseTopBelongsToAnotherId) {
+  test::as_pretended_user({}, [](const std::string& scratch) -> Result<void> {
+    UsersStore users(scratch);
+    test::add_template(users.store(), "t");
+    const auto base = TRY(users.store().newest_generation("t"));
+    TRY(users.store().make_clone(base, "c"));
+    TRY_VOID(users.give_away(users.store().clone_location("c"), 33));
+    return verify(TRY(users.store().publish_clone(base, "c")) == 2, "generation 2");
+  });
+}
+
+TEST_F(GarbageTest, ShiftedLayersHaveEveryOwnerOneIdHigher) {
+  test::as_pretended_user({}, [](const std::string& scratch) -> Result<void> {
+    UsersStore users(scratch);
+    auto& store = users.store();
+    test::add_template(store, "t", {"etc/issue", "var/mail"});
+    const auto generation = TRY(store.newest_generation("t"));
+    TRY_VOID(users.give_away(generation.layers[0] + "/var/mail", 8));
+    TRY_VOID(verify(!store.has_shifted_layers(generation), "none at first"));
+    const auto layers = TRY(store.shifted_layers(generation));
+    TRY_VOID(verify(layers.size() == 1 && store.has_shifted_layers(generation), "one for each layer"));
+    const auto issue = TRY(status_of(AT_FDCWD, layers[0] + "/etc/issue"));
+    const auto mail = TRY(status_of(AT_FDCWD, layers[0] + "/var/mail"));
+    TRY_VOID(verify(issue.st_uid == 300000 && mail.st_uid == 300008, "0 is 1 now, and 8 is 9"));
+    const auto original = TRY(status_of(AT_FDCWD, generation.layers[0] + "/etc/issue"));
+    return verify(original.st_uid == test::PretendedUser::kId, "the original stays as it is");
+  });
+}
+
+TEST_F(GarbageTest, ShiftedLayersGoWithTheirOriginals) {
+  make_generations(2);
+  must(store_.shifted_layers({"t", 1, {path() + "/templates/t/layers/1"}}));
+  must(store_.shifted_layers(must(store_.newest_generation("t"))));
+  EXPECT_EQ(names("templates/t/layers").size(), 4U);
+  must(store_.collect_garbage("t", {}));
+  EXPECT_EQ(names("templates/t/layers").size(), 2U);
+  EXPECT_TRUE(store_.has_shifted_layers(must(store_.newest_generation("t"))));
+  EXPECT_TRUE(names("drafts").empty());
+}
+
+}  // namespace
+}  // namespace isolate

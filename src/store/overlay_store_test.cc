@@ -1,0 +1,241 @@
+#include "store/overlay_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+using Names = std::vector<std::string>;
+using test::add_template;
+using test::message_of;
+using test::must;
+using test::write_text;
+
+class OverlayStoreTest : public ::testing::Test {
+ protected:
+  OverlayStoreTest() : owner_(Caller::current()), store_(must(OverlayStore::open(path(), &owner_))) {}
+  void SetUp() override { REQUIRE_ROOT(); }
+
+  std::string path() const { return directory_ / "store"; }
+  std::string layer(const std::string& number) const { return path() + "/templates/t/layers/" + number; }
+  Generation newest() { return must(store_.newest_generation("t")); }
+  // A change of template t that adds the file NAME.
+  unsigned publish_change(const std::string& name) {
+    must(store_.make_clone(newest(), "change"));
+    write_text(path() + "/clones/change/upper/" + name, name);
+    const auto number = must(store_.publish_clone(newest(), "change"));
+    must(store_.destroy_clone("change"));
+    return number;
+  }
+  struct stat status(const std::string& name) const {
+    return must(status_of(AT_FDCWD, path() + "/" + name));
+  }
+
+  test::TempDirectory directory_;
+  OwnerNamespace owner_;
+  OverlayStore store_;
+};
+
+TEST_F(OverlayStoreTest, ANewStoreIsItsOwnersAlone) {
+  EXPECT_EQ(status("").st_mode & 07777, 0700U);
+  EXPECT_TRUE(must(store_.templates()).empty());
+}
+
+TEST_F(OverlayStoreTest, AStoreThatOthersCanWriteToIsRefused) {
+  for (const mode_t mode : {0777, 0770, 0702, 01777}) {
+    ASSERT_EQ(::chmod(path().c_str(), mode), 0);
+    EXPECT_EQ(message_of(OverlayStore::open(path(), &owner_)),
+              "store " + path() + " must belong to you and be writable by nobody else");
+  }
+  ASSERT_EQ(::chmod(path().c_str(), 0755), 0);
+  EXPECT_TRUE(test::succeeded(OverlayStore::open(path(), &owner_)));
+}
+
+TEST_F(OverlayStoreTest, AStoreOfSomebodyElseIsRefused) {
+  ASSERT_EQ(::chown(path().c_str(), 1, 0), 0);
+  EXPECT_FALSE(OverlayStore::open(path(), &owner_));
+}
+
+TEST_F(OverlayStoreTest, AFileIsNoStore) {
+  write_text(directory_ / "file", "");
+  EXPECT_TRUE(test::fails_with(OverlayStore::open(directory_ / "file", &owner_), ENOTDIR));
+}
+
+TEST_F(OverlayStoreTest, ATemplateAppearsWholeOrNotAtAll) {
+  const auto draft = must(store_.begin_template("t"));
+  write_text(draft + "/etc/issue", "x");
+  EXPECT_TRUE(must(store_.templates()).empty());
+  EXPECT_FALSE(store_.newest_generation("t"));
+  must(store_.publish_template("t", draft, "debian:bookworm"));
+  const auto infos = must(store_.templates());
+  ASSERT_EQ(infos.size(), 1U);
+  EXPECT_EQ(infos[0].name, "t");
+  EXPECT_EQ(infos[0].generation, 1U);
+  EXPECT_EQ(infos[0].layers, 1U);
+  EXPECT_EQ(infos[0].origin, "debian:bookworm");
+  EXPECT_NEAR(static_cast<double>(infos[0].created), static_cast<double>(::time(nullptr)), 120);
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/drafts")).empty());
+}
+
+TEST_F(OverlayStoreTest, TemplatesAreListedInAlphabeticalOrder) {
+  for (const char* name : {"b", "a", "c"}) add_template(store_, name);
+  Names names;
+  for (const auto& info : must(store_.templates())) names.push_back(info.name);
+  EXPECT_EQ(names, (Names{"a", "b", "c"}));
+}
+
+TEST_F(OverlayStoreTest, OfTwoTemplatesOfOneNameTheFirstStays) {
+  const auto first = must(store_.begin_template("t"));
+  const auto second = must(store_.begin_template("t"));
+  write_text(first + "/first", "");
+  must(store_.publish_template("t", first, "first"));
+  EXPECT_EQ(message_of(store_.publish_template("t", second, "second")), "there is a template 't' already");
+  EXPECT_EQ(must(store_.info("t")).origin, "first");
+  EXPECT_TRUE(test::exists(layer("1") + "/first"));
+  EXPECT_FALSE(store_.begin_template("t")) << "what exists is seen before the work is done";
+}
+
+TEST_F(OverlayStoreTest, ADiscardedDraftLeavesNothing) {
+  const auto draft = must(store_.begin_template("t"));
+  write_text(draft + "/usr/bin/tool", "x");
+  must(store_.discard_draft(draft));
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/drafts")).empty());
+}
+
+TEST_F(OverlayStoreTest, NamesThatLeadOutOfTheStoreAreRefused) {
+  for (const char* name : {"", "..", "../store", "a/b", "/etc"}) {
+    EXPECT_FALSE(store_.begin_template(name)) << name;
+    EXPECT_FALSE(store_.newest_generation(name)) << name;
+    EXPECT_FALSE(store_.remove_template(name)) << name;
+  }
+}
+
+TEST_F(OverlayStoreTest, AnUnknownTemplateComesWithAdvice) {
+  EXPECT_EQ(message_of(store_.newest_generation("none")),
+            "there is no template 'none' in " + path() +
+                "; see isolatectl template list, or make one: isolatectl template create none --from debian:bookworm");
+}
+
+TEST_F(OverlayStoreTest, EachChangeIsALayerOnTopOfAllBefore) {
+  add_template(store_, "t");
+  EXPECT_EQ(publish_change("one"), 2U);
+  EXPECT_EQ(publish_change("two"), 3U);
+  EXPECT_EQ(newest().number, 3U);
+  EXPECT_EQ(newest().layers, (Names{layer("3"), layer("2"), layer("1")}));
+  EXPECT_TRUE(test::exists(layer("3") + "/two"));
+  EXPECT_TRUE(test::exists(layer("2") + "/one"));
+}
+
+TEST_F(OverlayStoreTest, GenerationsBeyondNineAreComparedAsNumbers) {
+  add_template(store_, "t");
+  for (unsigned i = 2; i <= 11; ++i) EXPECT_EQ(publish_change("f"), i);
+  EXPECT_EQ(newest().number, 11U);
+  EXPECT_EQ(newest().layers.front(), layer("11"));
+}
+
+TEST_F(OverlayStoreTest, AGenerationThatIsNotCompleteIsIgnored) {
+  add_template(store_, "t");
+  for (const char* name : {"2.new", "x", "03", "-4", "5 "})
+    write_text(path() + "/templates/t/generations/" + name, "1\n");
+  EXPECT_EQ(newest().number, 1U);
+}
+
+TEST_F(OverlayStoreTest, AGenerationNamesOnlyLayersOfItsTemplate) {
+  add_template(store_, "t");
+  const auto generation = path() + "/templates/t/generations/2";
+  for (const char* content : {"../../../../etc\n", "1\n/etc\n", "", "\n", "1:2\n", "0\n"}) {
+    write_text(generation, content);
+    EXPECT_FALSE(store_.newest_generation("t")) << content;
+  }
+  write_text(generation, "1\n");
+  EXPECT_TRUE(test::succeeded(store_.newest_generation("t")));
+}
+
+TEST_F(OverlayStoreTest, ATemplateThatWasChangedMeanwhileSaysEagain) {
+  add_template(store_, "t");
+  const auto base = newest();
+  must(store_.make_clone(base, "slow"));
+  publish_change("faster");
+  EXPECT_TRUE(test::fails_with(store_.publish_clone(base, "slow"), EAGAIN));
+  EXPECT_EQ(newest().number, 2U);
+  EXPECT_TRUE(test::exists(path() + "/clones/slow/upper")) << "the change is not lost";
+}
+
+TEST_F(OverlayStoreTest, ALayerThatACrashLeftIsReplaced) {
+  add_template(store_, "t");
+  write_text(layer("2") + "/left-by-a-crash", "");
+  EXPECT_EQ(publish_change("new"), 2U);
+  EXPECT_EQ(must(list_directory(AT_FDCWD, layer("2"))), Names{"new"});
+}
+
+TEST_F(OverlayStoreTest, ThereIsALimitToTheNumberOfLayers) {
+  add_template(store_, "t");
+  std::string lines;
+  for (int i = 400; i >= 1; --i) lines += std::to_string(i) + "\n";
+  write_text(path() + "/templates/t/generations/400", lines);
+  must(store_.make_clone({"t", 400, {layer("1")}}, "c"));
+  const auto refused = store_.publish_clone(newest(), "c");
+  EXPECT_NE(message_of(refused).find("template 't' has 400 layers"), std::string::npos) << message_of(refused);
+}
+
+TEST_F(OverlayStoreTest, ACloneIsEmptyAndAsItsTemplatesTop) {
+  add_template(store_, "t");
+  ASSERT_EQ(::chmod(layer("1").c_str(), 0751), 0);
+  ASSERT_EQ(::chown(layer("1").c_str(), 5, 6), 0);
+  const mode_t old_mask = ::umask(077);
+  const auto root = store_.make_clone(newest(), "c");
+  ::umask(old_mask);
+  ASSERT_TRUE(test::succeeded(root));
+  EXPECT_EQ(root->lower, Names{layer("1")});
+  EXPECT_EQ(root->directory, path() + "/clones/c");
+  EXPECT_EQ(store_.clone_location("c"), path() + "/clones/c/upper");
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, store_.clone_location("c"))).empty());
+  const auto upper = status("clones/c/upper");
+  EXPECT_EQ(upper.st_mode & 07777, 0751U);
+  EXPECT_EQ(upper.st_uid, 5U);
+  EXPECT_EQ(upper.st_gid, 6U);
+  EXPECT_EQ(status("clones").st_mode & 07777, 0700U) << "nobody else passes to a guest's files";
+}
+
+TEST_F(OverlayStoreTest, ACloneIsMadeOnce) {
+  add_template(store_, "t");
+  must(store_.make_clone(newest(), "c"));
+  EXPECT_TRUE(test::fails_with(store_.make_clone(newest(), "c"), EEXIST));
+}
+
+TEST_F(OverlayStoreTest, ADestroyedCloneIsGoneAndItsTemplateIsNot) {
+  add_template(store_, "t", {"etc/issue"});
+  must(store_.make_clone(newest(), "c"));
+  write_text(store_.clone_location("c") + "/var/cache/file", "x");
+  EXPECT_TRUE(test::succeeded(store_.destroy_clone("c")));
+  EXPECT_TRUE(test::succeeded(store_.destroy_clone("c"))) << "one that does not exist is no error";
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/clones")).empty());
+  EXPECT_TRUE(test::exists(layer("1") + "/etc/issue"));
+}
+
+TEST_F(OverlayStoreTest, KnowsWhatClonesAndTemplatesTakeOnDisk) {
+  add_template(store_, "t");
+  must(store_.make_clone(newest(), "c"));
+  const auto empty = must(store_.clone_bytes("c"));
+  write_text(store_.clone_location("c") + "/file", std::string(1 << 20, 'x'));
+  EXPECT_GE(must(store_.clone_bytes("c")), empty + (1U << 20));
+  EXPECT_LT(must(store_.template_bytes("t")), 1U << 20);
+  EXPECT_TRUE(test::fails_with(store_.clone_bytes("none"), ENOENT));
+}
+
+TEST_F(OverlayStoreTest, ARemovedTemplateLeavesNothing) {
+  add_template(store_, "t");
+  add_template(store_, "other");
+  must(store_.remove_template("t"));
+  EXPECT_FALSE(store_.info("t"));
+  EXPECT_FALSE(store_.remove_template("t"));
+  EXPECT_EQ(must(list_directory(AT_FDCWD, path() + "/templates")), Names{"other"});
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/trash")).empty());
+}
+
+}  // namespace
+}  // namespace isolate
