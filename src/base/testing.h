@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <source_location>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -109,10 +108,17 @@ template <typename T>
   return ::testing::AssertionFailure() << "error " << result.error().code() << ": " << result.error().message();
 }
 
+// Where in a test something was called from. (clang 14 does not see libstdc++'s std::source_location.)
+struct Where {
+  const char* file;
+  int line;
+  static constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+};
+
 // Says where the test is, without the text of all that was done there.
 template <typename T>
-void expect_success(const Result<T>& result, std::source_location where = std::source_location::current()) {
-  if (!result) ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line())) << result.error().message();
+void expect_success(const Result<T>& result, Where where = Where::here()) {
+  if (!result) ADD_FAILURE_AT(where.file, where.line) << result.error().message();
 }
 
 // Empty for a success.
@@ -172,8 +178,7 @@ inline Result<void> outcome_in_child(const std::function<Result<void>()>& body) 
   return {};
 }
 
-inline void in_child(const std::function<Result<void>()>& body,
-                     std::source_location where = std::source_location::current()) {
+inline void in_child(const std::function<Result<void>()>& body, Where where = Where::here()) {
   expect_success(outcome_in_child(body), where);
 }
 
@@ -184,8 +189,7 @@ inline Result<void> enter_private_mounts() {
   return {};
 }
 
-inline void in_private_mounts(const std::function<Result<void>()>& body,
-                              std::source_location where = std::source_location::current()) {
+inline void in_private_mounts(const std::function<Result<void>()>& body, Where where = Where::here()) {
   const auto in_mounts = [&]() -> Result<void> {
     TRY_VOID(enter_private_mounts());
     return body();
@@ -224,7 +228,7 @@ inline Result<void> become(const PretendedUser& user, const TempDirectory& files
 // `scratch` is a directory of the user's own.
 inline void as_pretended_user(const PretendedUser& user,
                               const std::function<Result<void>(const std::string& scratch)>& body,
-                              std::source_location where = std::source_location::current()) {
+                              Where where = Where::here()) {
   const TempDirectory files;
   const TempDirectory scratch;
   const auto as_user = [&]() -> Result<void> {

@@ -15,9 +15,8 @@ EngineRequest request() {
   EngineRequest request;
   request.root = "/run/isolate/stage/root";
   request.host_name = "t-abc";
-  request.working_directory = "/srv";
   request.capabilities = test::must(CapabilitySet::parse("CHOWN,KILL"));
-  request.init = {"/proc/self/fd/3", "4", "21", "ls", "-l", "--", "a b"};
+  request.init = {"/proc/self/fd/3", "4", "21", "/srv", "ls", "-l", "--", "a b"};
   return request;
 }
 
@@ -38,7 +37,7 @@ TEST(BwrapTest, TheCommandLineIsThis) {
                                  "--proc",
                                  "/proc",
                                  "--chdir",
-                                 "/srv",
+                                 "/",
                                  "--unshare-net",
                                  "--cap-drop",
                                  "ALL",
@@ -78,7 +77,7 @@ TEST(BwrapTest, WithoutCapabilitiesInitKeepsTheOneItNeedsToTakeThem) {
 
 TEST(BwrapTest, TheCommandIsBehindTheOnlyDoubleDashOfOurs) {
   auto hostile = request();
-  hostile.init = {"/proc/self/fd/3", "4", "0", "--share-net"};
+  hostile.init = {"/proc/self/fd/3", "4", "0", "/", "--share-net"};
   const auto program = test::must(plan_bwrap(hostile)).program;
   const auto end = std::find(program.begin(), program.end(), "--");
   EXPECT_EQ(Words(end + 1, program.end()), hostile.init);

@@ -103,7 +103,7 @@ class ConfigurationFilesTest : public ::testing::Test {
     std::filesystem::create_directories(directory_ / "etc");
   }
   void SetUp() override { REQUIRE_ROOT(); }
-  void expect_template(const std::string& name, std::source_location where = std::source_location::current()) const {
+  void expect_template(const std::string& name, test::Where where = test::Where::here()) const {
     test::in_private_mounts(
         [&]() -> Result<void> {
           TRY_VOID(test::bind_over(directory_ / "etc", "/etc"));

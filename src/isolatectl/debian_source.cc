@@ -19,31 +19,30 @@ std::string_view without_trailing_slashes(std::string_view uri) {
   return uri;
 }
 
-// Which archive an index is of. Where the lists were never fetched, origin and label are empty and the path must tell.
-bool is_debian(const std::vector<std::string>& fields) {
-  return fields[2] == "Debian" || (fields[2].empty() && without_trailing_slashes(fields[0]).ends_with("/debian"));
-}
-bool is_security(const std::vector<std::string>& fields) {
-  const auto uri = without_trailing_slashes(fields[0]);
-  return fields[2] == "Debian-Security" || (fields[2].empty() && uri.ends_with("/debian-security"));
+// The address of an archive in the index targets: of that with the label, or, where none says what it is because the
+// lists were never fetched, of that whose path ends so.
+std::string archive_address(std::string_view index_targets, std::string_view label, std::string_view path_end) {
+  std::string by_path;
+  for (const auto& line : text::split(index_targets, '\n')) {
+    const auto fields = text::split(line, '|');
+    if (fields.size() != 4 || fields[3] != "main") continue;
+    const auto address = without_trailing_slashes(fields[0]);
+    if (fields[2] == label) return std::string(address);
+    if (fields[2].empty() && by_path.empty() && address.ends_with(path_end)) by_path = address;
+  }
+  return by_path;
 }
 
 }  // namespace
 
 std::vector<std::string> sources_for(std::string_view suite, std::string_view index_targets) {
-  std::string main_uri;
-  std::string security_uri;
-  for (const auto& line : text::split(index_targets, '\n')) {
-    const auto fields = text::split(line, '|');
-    if (fields.size() != 4 || fields[3] != "main") continue;
-    if (main_uri.empty() && is_debian(fields)) main_uri = without_trailing_slashes(fields[0]);
-    if (security_uri.empty() && is_security(fields)) security_uri = without_trailing_slashes(fields[0]);
-  }
+  const auto main_address = archive_address(index_targets, "Debian", "/debian");
+  const auto security_address = archive_address(index_targets, "Debian-Security", "/debian-security");
   std::vector<std::string> lines;
-  if (main_uri.empty()) return lines;
-  lines.push_back(fmt::format("deb {} {} main", main_uri, suite));
-  lines.push_back(fmt::format("deb {} {}-updates main", main_uri, suite));
-  if (!security_uri.empty()) lines.push_back(fmt::format("deb {} {}-security main", security_uri, suite));
+  if (main_address.empty()) return lines;
+  lines.push_back(fmt::format("deb {} {} main", main_address, suite));
+  lines.push_back(fmt::format("deb {} {}-updates main", main_address, suite));
+  if (!security_address.empty()) lines.push_back(fmt::format("deb {} {}-security main", security_address, suite));
   return lines;
 }
 

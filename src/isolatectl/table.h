@@ -7,6 +7,6 @@
 namespace isolate {
 
 // The first row is the heading.
-std::string table(const std::vector<std::vector<std::string>>& rows);
+std::string table(std::vector<std::vector<std::string>> rows);
 
 }  // namespace isolate

@@ -89,7 +89,10 @@ class DirectoryStream {
     return DirectoryStream(stream);
   }
   DirectoryStream(DirectoryStream&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)) {}
-  DirectoryStream& operator=(DirectoryStream&&) = delete;
+  DirectoryStream& operator=(DirectoryStream&& other) noexcept {
+    std::swap(stream_, other.stream_);
+    return *this;
+  }
   ~DirectoryStream() {
     if (stream_ != nullptr) ::closedir(stream_);
   }
@@ -116,7 +119,12 @@ class TreeRemover {
   explicit TreeRemover(int top) : top_(top) {}
 
   Result<void> empty(int directory, const std::string& name, dev_t device, int depth) {
-    auto stream = TRY(DirectoryStream::open(directory, name));
+    auto opened = DirectoryStream::open(directory, name);
+    // The owner of a directory that nobody may read (overlay's work directory is one) can still remove it.
+    if (!opened && opened.error().code() == EACCES && ::fchmodat(directory, name.c_str(), 0700, 0) == 0) {
+      opened = DirectoryStream::open(directory, name);
+    }
+    auto stream = TRY(std::move(opened));
     const auto status = TRY(status_of(stream.fd(), "", AT_EMPTY_PATH));
     if (status.st_dev != device) return fail(EXDEV, "remove " + name);
     while (const dirent* entry = stream.next()) {
@@ -152,19 +160,54 @@ class TreeRemover {
   unsigned moved_in_round_ = 0;
 };
 
-Result<void> add_usage(int directory, const std::string& name, TreeUsage* usage) {
-  auto stream = TRY(DirectoryStream::open(directory, name));
-  while (const dirent* entry = stream.next()) {
-    auto status = status_of(stream.fd(), entry->d_name, AT_SYMLINK_NOFOLLOW);
-    if (!status) continue;  // gone since, ignoring: the tree is in use
-    usage->bytes += static_cast<std::uint64_t>(status->st_blocks) * 512;
-    ++usage->files;
-    if (!S_ISDIR(status->st_mode)) continue;
-    auto below = add_usage(stream.fd(), entry->d_name, usage);
-    if (!below && below.error().code() != ENOENT) return below;
+// Walks a tree of any depth with one directory open at a time, and comes back up by "..".
+class UsageWalk {
+ public:
+  Result<TreeUsage> walk(int directory, const std::string& name) {
+    auto current = TRY(open_file(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY_VOID(count(current));
+    while (true) {
+      auto& level = levels_.back();
+      if (level.below.empty()) {
+        levels_.pop_back();
+        if (levels_.empty()) return usage_;
+        current = TRY(open_file(current.get(), "..", O_RDONLY | O_DIRECTORY));
+        // Moved while it was walked: what ".." is now is no part of the tree.
+        if (TRY(status_of(current.get(), "", AT_EMPTY_PATH)).st_ino != levels_.back().inode) return usage_;
+        continue;
+      }
+      const auto next = level.below.back();
+      level.below.pop_back();
+      auto opened = open_file(current.get(), next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (!opened && opened.error().code() == ENOENT) continue;  // gone since: the tree is in use
+      current = TRY(std::move(opened));
+      TRY_VOID(count(current));
+    }
   }
-  return {};
-}
+
+ private:
+  struct Level {
+    ino_t inode;
+    std::vector<std::string> below;  // directories still to be walked
+  };
+
+  Result<void> count(const Fd& directory) {
+    Level level{TRY(status_of(directory.get(), "", AT_EMPTY_PATH)).st_ino, {}};
+    auto stream = TRY(DirectoryStream::open(directory.get(), "."));
+    while (const dirent* entry = stream.next()) {
+      auto status = status_of(stream.fd(), entry->d_name, AT_SYMLINK_NOFOLLOW);
+      if (!status) continue;  // gone since, ignoring: the tree is in use
+      usage_.bytes += static_cast<std::uint64_t>(status->st_blocks) * 512;
+      ++usage_.files;
+      if (S_ISDIR(status->st_mode)) level.below.emplace_back(entry->d_name);
+    }
+    levels_.push_back(std::move(level));
+    return {};
+  }
+
+  TreeUsage usage_;
+  std::vector<Level> levels_;
+};
 
 }  // namespace
 
@@ -189,10 +232,6 @@ Result<void> remove_tree(int directory, const std::string& name) {
   return {};
 }
 
-Result<TreeUsage> tree_usage(int directory, const std::string& name) {
-  TreeUsage usage;
-  TRY_VOID(add_usage(directory, name, &usage));
-  return usage;
-}
+Result<TreeUsage> tree_usage(int directory, const std::string& name) { return UsageWalk().walk(directory, name); }
 
 }  // namespace isolate

@@ -107,7 +107,7 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
 
 #ifdef __SANITIZE_ADDRESS__
 
-Result<ChildProcess> fork_to_execute(std::uint64_t namespaces, const std::function<int()>& body) {
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
   return fork_child(namespaces, body);
 }
 
@@ -171,7 +171,7 @@ Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, c
 
 }  // namespace
 
-Result<ChildProcess> fork_to_execute(std::uint64_t namespaces, const std::function<int()>& body) {
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
   constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
   const Stack stack(kStackSize);
   const Fd self = own_pidfd();
@@ -217,7 +217,8 @@ std::vector<char*> pointer_array(const std::vector<std::string>& strings) {
 namespace {
 
 void add_descriptor(posix_spawn_file_actions_t* actions, int from, int to, int flags_for_null) {
-  if (from >= 0 && from != to) ::posix_spawn_file_actions_adddup2(actions, from, to);
+  // Also where it is in place already: that clears close-on-exec.
+  if (from >= 0) ::posix_spawn_file_actions_adddup2(actions, from, to);
   if (from < 0 && flags_for_null >= 0) ::posix_spawn_file_actions_addopen(actions, to, "/dev/null", flags_for_null, 0);
 }
 

@@ -58,7 +58,7 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
 // The same, but the child works in this process's memory while this process stands still, until the child executes a
 // program or ends (as with vfork(2)): nothing is copied. For a child that is to become another program.
 // In a build with sanitizers, which do not follow that, it is fork_child.
-Result<ChildProcess> fork_to_execute(std::uint64_t namespaces, const std::function<int()>& body);
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces = 0);
 
 // A child in a new user namespace that does nothing but wait to be killed.
 Result<ChildProcess> fork_namespace_holder();
@@ -73,7 +73,7 @@ struct SpawnFds {
 };
 
 // Starts a program without a shell, default signal actions, no descriptors but 0, 1 and 2. argv[0] is looked up in PATH
-// of `environment` unless it has a '/'. An empty `environment` means the caller's own.
+// of this process unless it has a '/'. An empty `environment` means the caller's own.
 Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds& fds = {},
                            const std::vector<std::string>& environment = {});
 

@@ -125,15 +125,6 @@ TEST(SpawnTest, TheEnvironmentGivenIsTheWholeOne) {
   EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "test \"$ISOLATE_TEST_SECRET\" = x"})), 0);
 }
 
-TEST(SpawnTest, ProgramsAreLookedUpInThePathOfTheEnvironmentGiven) {
-  const test::TempDirectory directory;
-  test::write_text(directory / "only-here", "#!/bin/sh\nexit 5\n");
-  ASSERT_EQ(::chmod((directory / "only-here").c_str(), 0755), 0);
-  const auto code = exit_code_of({"only-here"}, {"PATH=" + directory.path()});
-  ASSERT_TRUE(test::succeeded(code));
-  EXPECT_EQ(*code, 5);
-}
-
 TEST(RunProgramTest, OutputAndErrorsAreKeptApart) {
   const auto output = test::must(run_program({"/bin/sh", "-c", "echo out; echo err >&2; exit 4"}));
   EXPECT_EQ(output.out, "out\n");
@@ -250,7 +241,15 @@ TEST(ForkToExecuteTest, TheChildsDescriptorsAndDirectoryAreItsOwn) {
   EXPECT_EQ(std::filesystem::current_path(), directory);
 }
 
-TEST(ForkToExecuteTest, TheChildDiesWithItsParent) { expect_child_to_die_with_its_parent(fork_to_execute); }
+TEST(ForkToExecuteTest, TheChildDiesWithItsParent) {
+  expect_child_to_die_with_its_parent([](const std::function<int()>& body) { return fork_to_execute(body); });
+}
+
+TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
+  REQUIRE_ROOT();
+  auto child = test::must(fork_to_execute([] { return ::getpid() == 1 ? 0 : 1; }, CLONE_NEWPID));
+  EXPECT_TRUE(test::must(child.wait()).success());
+}
 
 std::string user_namespace_of(const std::string& process) {
   return std::filesystem::read_symlink("/proc/" + process + "/ns/user");

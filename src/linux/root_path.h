@@ -14,7 +14,8 @@ namespace isolate::root_path {
 // Errors: ENOENT nothing there, ELOOP a link into /proc or a loop.
 Result<Fd> open(int root, const std::string& path, int flags);
 
-// An O_PATH descriptor of the directory; it and what is missing above it are made with `mode` if `create` is set.
+// An O_PATH descriptor of the directory; it and what is missing above it are made with `mode`, less the umask, if
+// `create` is set.
 Result<Fd> directory(int root, const std::string& path, bool create, mode_t mode = 0755);
 
 // An O_PATH descriptor of a file that something can be mounted on; an empty one is made if `create` is set.

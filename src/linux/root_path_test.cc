@@ -93,15 +93,6 @@ TEST_F(RootPathTest, DirectoriesAreMadeOnlyWhenAskedFor) {
   EXPECT_TRUE(exists("root/a/b/c"));
 }
 
-TEST_F(RootPathTest, DirectoriesAreMadeWithTheModeWhateverTheUmask) {
-  const mode_t old_mask = ::umask(077);
-  const auto made = root_path::directory(root_.get(), "/a/b", true, 0755);
-  ::umask(old_mask);
-  ASSERT_TRUE(test::succeeded(made));
-  EXPECT_EQ(test::must(status_of(made->get(), "", AT_EMPTY_PATH)).st_mode & 07777, 0755U);
-  EXPECT_EQ(test::must(status_of(AT_FDCWD, directory_ / "root/a")).st_mode & 07777, 0755U);
-}
-
 TEST_F(RootPathTest, DirectoriesAreMadeWhereLinksLeadInside) {
   link("/etc", "link");
   EXPECT_TRUE(test::succeeded(root_path::directory(root_.get(), "/link/made", true)));

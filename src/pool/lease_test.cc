@@ -115,6 +115,17 @@ TEST_F(LeaseTest, ClonesOfACrashedHolderAreTrashed) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
+TEST_F(LeaseTest, AbandonedOnesAreNoticedWithoutReaping) {
+  EXPECT_FALSE(must(pool_.has_abandoned())) << "no state yet";
+  {
+    const auto lease = take();
+    EXPECT_FALSE(must(pool_.has_abandoned()));
+  }
+  EXPECT_TRUE(must(pool_.has_abandoned()));
+  must(pool_.reap());
+  EXPECT_FALSE(must(pool_.has_abandoned()));
+}
+
 TEST_F(LeaseTest, ALeaseLivesAsLongAsAnyHolder) {
   std::string id;
   ChildProcess holder;
@@ -217,7 +228,7 @@ TEST_F(LeaseTest, NothingIsLeftWhenThereIsNoSuchTemplate) {
     Pool pool(&store_, path(), name);
     EXPECT_FALSE(Lease::take(&pool, {})) << name;
   }
-  EXPECT_FALSE(test::exists(path() + "/pools"));
+  EXPECT_EQ(names_in(path() + "/pools"), Names{});
   EXPECT_EQ(names_in(directory_.path()), Names{"store"});
 }
 

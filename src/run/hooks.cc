@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>

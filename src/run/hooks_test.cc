@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/process.h"
+#include "run/supervisor.h"
 #include "store/overlay_store.h"
 
 namespace isolate {
@@ -98,6 +101,21 @@ TEST_F(HookTest, ItHasTheCallersInputAndNoOtherDescriptor) {
     const auto input = TRY(open_file(AT_FDCWD, directory_ / "input", O_RDONLY));
     if (::dup2(input.get(), STDIN_FILENO) < 0) return fail(errno, "dup2");
     return clone.run("read -r line && test \"$line\" = 'from the caller' && test ! -e /proc/self/fd/60");
+  });
+}
+
+TEST_F(HookTest, SignalsArePassedOnToIt) {
+  HookedClone clone(directory_.path());
+  test::in_child([&]() -> Result<void> {
+    Supervisor::hold_signals();
+    const auto started = directory_ / "started";
+    const pid_t caller = ::getpid();
+    auto sender = TRY(fork_child(0, [&] {
+      while (!test::exists(started)) ::usleep(1000);
+      return ::kill(caller, SIGTERM);
+    }));
+    const auto outcome = clone.run("trap 'exit 7' TERM; : >'" + started + "'; while :; do sleep 0.05; done");
+    return verify(test::message_of(outcome) == "PRE_SPAWN_HOOK ended with exit status 7", test::message_of(outcome));
   });
 }
 

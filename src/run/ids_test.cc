@@ -21,7 +21,7 @@ class IdPlanTest : public ::testing::Test {
 
   // As root, with a /run of its own: where the ranges in use are kept.
   static void as_root(const std::function<Result<void>(OwnerNamespace* owner)>& body,
-                      std::source_location where = std::source_location::current()) {
+                      test::Where where = test::Where::here()) {
     test::in_private_mounts(
         [&]() -> Result<void> {
           if (::mount("tmpfs", "/run", "tmpfs", 0, "mode=0755") != 0) return fail(errno, "mount /run");
@@ -31,7 +31,7 @@ class IdPlanTest : public ::testing::Test {
         where);
   }
   static void as_user(const test::PretendedUser& user, const std::function<Result<void>(OwnerNamespace* owner)>& body,
-                      std::source_location where = std::source_location::current()) {
+                      test::Where where = test::Where::here()) {
     test::as_pretended_user(
         user,
         [&](const std::string&) -> Result<void> {

@@ -150,7 +150,7 @@ class Launcher {
     // Root's launcher is process 1 of a pid namespace of its own: whatever the engine has started dies with it, also
     // what it has not tied to itself yet. An ordinary user has the right to make one only here.
     TRY(trace::check(::unshare(CLONE_NEWPID), "unshare", "pid namespace"));
-    return wait_for(fork_to_execute(0, [this] { return failed(execute(plan_.engine.program)); }));
+    return wait_for(fork_to_execute([this] { return failed(execute(plan_.engine.program)); }));
   }
 
   int failed(const Result<void>& outcome) const {

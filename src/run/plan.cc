@@ -92,7 +92,8 @@ std::string describe(const RootMount& mount) {
     case MountKind::resolv_conf:
       break;
   }
-  return fmt::format("bind {} on {}{}", mount.source, mount.target, mount.read_only ? ", read-only" : "");
+  return fmt::format("bind {} on {}{}", text::printable(mount.source), text::printable(mount.target),
+                     mount.read_only ? ", read-only" : "");
 }
 
 std::string quoted(const std::vector<std::string>& words) {
@@ -125,8 +126,8 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
   for (const auto& variable : plan.environment) lines.push_back("environment: " + text::printable(variable));
   lines.push_back("directory: " + text::printable(plan.working_directory));
-  if (!plan.engine.program.empty()) lines.push_back("confine: " + quoted(plan.engine.program));
-  lines.push_back("command: " + quoted(plan.command));
+  if (!plan.engine.program.empty()) lines.push_back("confine: " + text::printable(quoted(plan.engine.program)));
+  lines.push_back("command: " + text::printable(quoted(plan.command)));
   return lines;
 }
 

@@ -107,19 +107,19 @@ TEST_F(RunPlanTest, CapabilitiesAreDroppedBeforeOthersAreAdded) {
   EXPECT_FALSE(planned_capabilities(request_).has(CAP_MKNOD));
 }
 
-TEST_F(RunPlanTest, InitIsToldDescriptorCapabilitiesAndCommand) {
+TEST_F(RunPlanTest, InitIsToldDescriptorCapabilitiesDirectoryAndCommand) {
+  request_.working_directory = "/srv";
   request_.dropped_capabilities = capabilities("ALL");
   request_.added_capabilities = capabilities("CHOWN,KILL");
-  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "4", "21", "ls", "-l", "a b"}));
+  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "4", "21", "/srv", "ls", "-l", "a b"}));
 }
 
 TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
-  request_.working_directory = "/srv";
   const auto program = plan().engine.program;
   ASSERT_FALSE(program.empty());
   const auto after = [&](const char* word) { return *(std::find(program.begin(), program.end(), word) + 1); };
   EXPECT_EQ(after("--hostname"), "t-abc");
-  EXPECT_EQ(after("--chdir"), "/srv");
+  EXPECT_EQ(after("--chdir"), "/");
   EXPECT_EQ(after("--dev-bind"), "/run/isolate/stage/root");
   EXPECT_EQ(Lines(program.end() - 3, program.end()), request_.command);
   request_.engine = EngineKind::chroot;

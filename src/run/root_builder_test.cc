@@ -50,7 +50,7 @@ class RootBuilderTest : public ::testing::Test {
     return builder.warnings();
   }
   // The root can't be put together, and the error says this.
-  void expect_error(const std::string& part, std::source_location where = std::source_location::current()) const {
+  void expect_error(const std::string& part, test::Where where = test::Where::here()) const {
     in_private_mounts(
         [&]() -> Result<void> {
           const auto message = test::message_of(build());

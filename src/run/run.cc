@@ -195,7 +195,7 @@ class Run {
       auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
       // A launcher that stays must not keep this process from its work.
       const bool stays = plan_.engine.program.empty() || !is_root;
-      return stays ? fork_child(0, body) : fork_to_execute(CLONE_NEWPID, body);
+      return stays ? fork_child(0, body) : fork_to_execute(body, CLONE_NEWPID);
     }));
     auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
       steps_.record_since_last("engine-start");

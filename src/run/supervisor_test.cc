@@ -107,6 +107,16 @@ TEST(SupervisorTest, ACommandThatCannotBeStartedHasAnErrno) {
   });
 }
 
+TEST(SupervisorTest, AWorkingDirectoryThatCannotBeEnteredHasAnErrno) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.say(Kind::no_directory, ENOTDIR);
+      return 125;
+    }));
+    return verify(seen.outcome.directory_error == ENOTDIR && seen.outcome.exec_error == 0, "ENOTDIR");
+  });
+}
+
 TEST(SupervisorTest, TheLaunchersReportIsTheError) {
   test::in_child([]() -> Result<void> {
     const auto seen = supervise([](const Guest& guest) {
@@ -168,23 +178,41 @@ TEST(SupervisorTest, SigintIsIgnoredWhenAskedFor) {
   });
 }
 
-// What the terminal sends goes to the command as well: it must not get it twice.
+// Sends this process a signal as the terminal does: from the kernel.
+void signal_of_terminal(int number) {
+  siginfo_t info{};
+  info.si_signo = number;
+  info.si_code = SI_KERNEL;
+  ::syscall(SYS_rt_sigqueueinfo, ::getpid(), number, &info);
+}
+
+// The first signal passed on when the terminal sends this one, and somebody SIGUSR2.
+Result<void> expect_passed_on(int of_terminal, const std::string& description) {
+  const auto seen = TRY(supervise(
+      [](const Guest& guest) {
+        guest.start();
+        guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
+        return 0;
+      },
+      [of_terminal] {
+        signal_of_terminal(of_terminal);
+        ::kill(::getpid(), SIGUSR2);  // of all that are passed on the one with the highest number, so read last
+      }));
+  return expect_end(seen, description);
+}
+
+// It goes to the command as well, which must not get it twice.
 TEST(SupervisorTest, SignalsOfTheTerminalAreNotPassedOn) {
   test::in_child([]() -> Result<void> {
-    const auto seen = TRY(supervise(
-        [](const Guest& guest) {
-          guest.start();
-          guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
-          return 0;
-        },
-        [] {
-          siginfo_t info{};
-          info.si_signo = SIGINT;
-          info.si_code = SI_KERNEL;
-          ::syscall(SYS_rt_sigqueueinfo, ::getpid(), SIGINT, &info);
-          ::kill(::getpid(), SIGTERM);
-        }));
-    return expect_end(seen, "signal 15");
+    for (const int number : {SIGINT, SIGQUIT, SIGHUP}) TRY_VOID(expect_passed_on(number, "signal 12"));
+    return {};
+  });
+}
+
+TEST(SupervisorTest, AHangUpIsPassedOnByTheLeaderOfTheSession) {
+  test::in_child([]() -> Result<void> {
+    if (::setsid() < 0) return fail(errno, "setsid");
+    return expect_passed_on(SIGHUP, "signal 1");
   });
 }
 

@@ -130,13 +130,16 @@ Result<RootSource> OverlayStore::make_clone(const Generation& generation, const 
 }
 
 Result<void> OverlayStore::remove(const std::string& parent, const std::string& name) {
-  const int directory = directory_.get();
-  return owner_->run([&]() -> Result<void> {
-    auto parent_directory = open_file(directory, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  auto remove_from = [&]() -> Result<void> {
+    auto parent_directory = open_file(directory_.get(), parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!parent_directory && parent_directory.error().code() == ENOENT) return {};
     if (!parent_directory) return fail(std::move(parent_directory).error());
     return remove_tree(parent_directory->get(), name);
-  });
+  };
+  // Without the namespace, which takes newuidmap to make, where there is nothing of other ids in it.
+  auto removed = remove_from();
+  if (removed || owner_->caller().is_root()) return removed;
+  return owner_->run(remove_from);
 }
 
 Result<void> OverlayStore::destroy_clone(const std::string& clone_id) { return remove("clones", clone_id); }

@@ -20,7 +20,7 @@ class OverlayStore : public Store {
   enum class Missing { create, refuse };
   // Opens the store at `path`; when it does not exist it is made (mode 0700), or that is an error. `owner` gives the
   // rights over files that belong to other ids of the same user.
-  static Result<OverlayStore> open(const std::string& path, OwnerNamespace* owner, Missing missing);
+  static Result<OverlayStore> open(const std::string& path, OwnerNamespace* owner, Missing missing = Missing::create);
 
   const std::string& path() const { return path_; }
 

@@ -45,13 +45,13 @@ TEST_F(OverlayStoreTest, ANewStoreIsItsOwnersAlone) {
   EXPECT_TRUE(must(store_.templates()).empty());
 }
 
-TEST_F(OverlayStoreTest, AStoreThatOthersCanWriteToIsRefused) {
-  for (const mode_t mode : {0777, 0770, 0702, 01777}) {
+TEST_F(OverlayStoreTest, AStoreThatOthersCanLookIntoIsRefused) {
+  for (const mode_t mode : {0777, 0770, 0702, 01777, 0755, 0711}) {
     ASSERT_EQ(::chmod(path().c_str(), mode), 0);
     EXPECT_EQ(message_of(OverlayStore::open(path(), &owner_)),
-              "store " + path() + " must belong to you and be writable by nobody else");
+              "store " + path() + " must belong to you and be closed to all others (chmod 700)");
   }
-  ASSERT_EQ(::chmod(path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path().c_str(), 0700), 0);
   EXPECT_TRUE(test::succeeded(OverlayStore::open(path(), &owner_)));
 }
 
@@ -69,8 +69,10 @@ TEST_F(OverlayStoreTest, ATemplateAppearsWholeOrNotAtAll) {
   const auto draft = must(store_.begin_template("t"));
   write_text(draft + "/etc/issue", "x");
   EXPECT_TRUE(must(store_.templates()).empty());
+  EXPECT_FALSE(store_.has_template("t"));
   EXPECT_FALSE(store_.newest_generation("t"));
   must(store_.publish_template("t", draft, "debian:bookworm"));
+  EXPECT_TRUE(store_.has_template("t"));
   const auto infos = must(store_.templates());
   ASSERT_EQ(infos.size(), 1U);
   EXPECT_EQ(infos[0].name, "t");

@@ -1,0 +1,128 @@
+#include "harness.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+namespace isolate::bench {
+namespace {
+
+constexpr int kWarmUpRuns = 5;
+
+// The first failure ends everything: what comes after it is not run.
+class FirstError {
+ public:
+  void keep(const std::string& name, Error error) {
+    if (!error_) error_ = std::move(error).within(name);
+  }
+  bool any() const { return error_.has_value(); }
+  Error take() { return *std::move(error_); }
+
+ private:
+  std::optional<Error> error_;
+};
+
+class Collector : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      Measured& measured = find_or_add(run.run_name.function_name);
+      measured.wall_ms.push_back(run.GetAdjustedRealTime());
+      measured.cpu_ms.push_back(run.counters.at("cpu_ms"));
+      measured.tail_ms.push_back(run.counters.at("tail_ms"));
+    }
+  }
+  const Measured* find(const std::string& name) const {
+    const auto found = std::find_if(all_.begin(), all_.end(), [&](const Measured& m) { return m.name == name; });
+    return found == all_.end() ? nullptr : &*found;
+  }
+
+ private:
+  Measured& find_or_add(const std::string& name) {
+    if (const Measured* known = find(name)) return const_cast<Measured&>(*known);
+    return all_.emplace_back(Measured{name, {}, {}, {}});
+  }
+  std::vector<Measured> all_;
+};
+
+void run_repetition(const Case& one, FirstError* error, benchmark::State& state) {
+  while (state.KeepRunning()) {
+    if (error->any()) return state.SkipWithError("not run: a case has failed");
+    auto sample = one.run_once();
+    if (!sample) {
+      error->keep(one.name, std::move(sample).error());
+      return state.SkipWithError("failed");
+    }
+    state.SetIterationTime(sample->wall_seconds);
+    state.counters["cpu_ms"] = sample->cpu_seconds * 1e3;
+    state.counters["tail_ms"] = sample->tail_seconds * 1e3;
+  }
+}
+
+void initialize_google_benchmark(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = {"benchmark", "--benchmark_enable_random_interleaving=true"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (auto& argument : all) pointers.push_back(argument.data());
+  int count = static_cast<int>(pointers.size());
+  benchmark::Initialize(&count, pointers.data());
+}
+
+// A fixture, because the static analyzer takes the benchmark that RegisterBenchmark() makes for leaked.
+class CaseBenchmark : public benchmark::Fixture {
+ public:
+  CaseBenchmark(const Case& one, FirstError* error) : case_(one), error_(error) { SetName(one.name.c_str()); }
+
+ protected:
+  void BenchmarkCase(benchmark::State& state) override { run_repetition(case_, error_, state); }
+
+ private:
+  const Case& case_;
+  FirstError* error_;
+};
+
+void register_case(const Case& one, int repetitions, FirstError* error) {
+  benchmark::internal::RegisterBenchmarkInternal(std::make_unique<CaseBenchmark>(one, error).release())
+      ->Iterations(1)
+      ->Repetitions(repetitions)
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+Result<void> warm_up(const std::vector<Case>& cases) {
+  for (int i = 0; i < kWarmUpRuns; ++i) {
+    for (const Case& one : cases) {
+      auto sample = one.run_once();
+      if (!sample) return fail(std::move(sample).error().within(one.name));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Measured>> measure(const std::vector<Case>& cases, int repetitions,
+                                      const std::vector<std::string>& google_benchmark_arguments) {
+  TRY_VOID(warm_up(cases));
+  FirstError error;
+  Collector collector;
+  initialize_google_benchmark(google_benchmark_arguments);
+  for (const Case& one : cases) register_case(one, repetitions, &error);
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  benchmark::Shutdown();
+  if (error.any()) return fail(error.take());
+
+  std::vector<Measured> in_order;
+  for (const Case& one : cases) {
+    const Measured* measured = collector.find(one.name);
+    if (measured == nullptr) return fail(one.name + ": was not measured");
+    in_order.push_back(*measured);
+  }
+  return in_order;
+}
+
+}  // namespace isolate::bench

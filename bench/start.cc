@@ -1,0 +1,132 @@
+// Start-up: a whole `isolate -z TEMPLATE /bin/true` beside bare bwrap and the floor, all in one interleaved run.
+// The caller's own user decides whether it is the run of root or of an ordinary user.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "floor.h"
+#include "harness.h"
+#include "id_maps.h"
+#include "options.h"
+#include "report.h"
+
+namespace isolate::bench {
+namespace {
+
+constexpr double kMostTimesBareBwrap = 1.5;
+
+struct Setting {
+  std::string isolate;
+  std::string store;
+  std::string template_name;
+  std::string root;
+  std::string scratch;
+  int runs = 0;
+  bool ordinary_user = ::geteuid() != 0;
+};
+
+Result<Setting> read_setting(const Options& options) {
+  Setting setting;
+  setting.isolate = TRY(options.text("isolate"));
+  setting.store = TRY(options.text("store"));
+  setting.template_name = TRY(options.text("template"));
+  setting.root = TRY(options.text("root"));
+  setting.scratch = TRY(options.text("scratch"));
+  setting.runs = TRY(options.count("runs"));
+  return setting;
+}
+
+Case command_case(std::string name, std::vector<std::string> argv) {
+  return {std::move(name), [argv = std::move(argv)] { return run_timed(argv); }};
+}
+
+Case floor_case(std::string name, const Setting& setting, bool overlay, bool user_namespace) {
+  const Floor floor{setting.root, setting.scratch, overlay, user_namespace};
+  return {std::move(name), [floor] { return run_floor(floor); }};
+}
+
+std::vector<std::string> isolate_argv(const Setting& setting) {
+  return {setting.isolate, "--store", setting.store, "-e", "bwrap", "-z", setting.template_name, "/bin/true"};
+}
+
+std::vector<std::string> bwrap_argv(const Setting& setting) {
+  return {"bwrap", "--unshare-all", "--ro-bind", setting.root, "/",    "--proc",
+          "/proc", "--dev",         "/dev",      "--tmpfs",    "/tmp", "/bin/true"};
+}
+
+Result<std::vector<Case>> id_map_cases(const Options& options) {
+  const auto uid = static_cast<std::uint32_t>(TRY(options.count("first-subuid")));
+  const auto gid = static_cast<std::uint32_t>(TRY(options.count("first-subgid")));
+  const auto count = static_cast<std::uint32_t>(TRY(options.count("subid-count")));
+  const auto one = [=](std::string name, MapHelpers which) -> Case {
+    return {std::move(name), [=] { return run_map_helpers(which, uid, gid, count); }};
+  };
+  return std::vector<Case>{one("newuidmap alone", MapHelpers::newuidmap), one("newgidmap alone", MapHelpers::newgidmap),
+                           one("newuidmap and newgidmap at once", MapHelpers::both_at_once)};
+}
+
+// The rows that ratios are made to, and of.
+constexpr std::size_t kIsolate = 0;
+constexpr std::size_t kBareBwrap = 1;
+constexpr std::size_t kFloorBind = 2;
+constexpr std::size_t kFloorOverlay = 3;
+constexpr std::size_t kSingleId = 4;  // this and the next of an ordinary user only
+constexpr std::size_t kBothMapHelpers = 7;
+
+Result<std::vector<Case>> all_cases(const Options& options, const Setting& setting) {
+  const bool user = setting.ordinary_user;
+  std::vector<Case> cases = {
+      command_case("isolate -z TEMPLATE /bin/true", isolate_argv(setting)),
+      command_case("bare bwrap", bwrap_argv(setting)),
+      floor_case(user ? "floor: user namespace, bind" : "floor: bind", setting, false, user),
+      floor_case(user ? "floor: user namespace, overlay" : "floor: overlay", setting, true, user),
+  };
+  if (user) {
+    auto single = isolate_argv(setting);
+    single.insert(single.begin() + 1, "--userns=single");
+    cases.push_back(command_case("isolate --userns=single", std::move(single)));
+    for (Case& one : TRY(id_map_cases(options))) cases.push_back(std::move(one));
+  } else {
+    cases.push_back(floor_case("floor: user namespace, overlay", setting, true, true));
+  }
+  cases.push_back(command_case("/bin/true outside", {"/bin/true"}));
+  return cases;
+}
+
+// What is left of each run when the median of another row is taken off.
+std::vector<double> less(const std::vector<double>& whole, const std::vector<double>& part) {
+  std::vector<double> rest = whole;
+  for (double& time : rest) time -= quantile(part, 0.5);
+  return rest;
+}
+
+void print_result(const Setting& setting, const std::vector<Measured>& rows) {
+  print_title(fmt::format("Start-up as {}: {} runs of each, shuffled into one",
+                          setting.ordinary_user ? "an ordinary user" : "root", setting.runs));
+  print_times(rows,
+              {{"x bare bwrap", kBareBwrap}, {"x floor (bind)", kFloorBind}, {"x floor (overlay)", kFloorOverlay}});
+  const auto& bwrap = rows[kBareBwrap].wall_ms;
+  const auto& isolate = rows[kIsolate].wall_ms;
+  print_aim("isolate / bare bwrap", ratio_of_medians(isolate, bwrap), kMostTimesBareBwrap);
+  if (!setting.ordinary_user) return;
+  print_aim("isolate less newuidmap and newgidmap / bare bwrap",
+            ratio_of_medians(less(isolate, rows[kBothMapHelpers].wall_ms), bwrap), kMostTimesBareBwrap);
+  print_aim("isolate --userns=single / bare bwrap", ratio_of_medians(rows[kSingleId].wall_ms, bwrap),
+            kMostTimesBareBwrap);
+}
+
+Result<void> run(const Options& options) {
+  const Setting setting = TRY(read_setting(options));
+  const auto cases = TRY(all_cases(options, setting));
+  print_result(setting, TRY(measure(cases, setting.runs, options.for_google_benchmark())));
+  return {};
+}
+
+}  // namespace
+}  // namespace isolate::bench
+
+int main(int argc, char** argv) {
+  return isolate::bench::run_main(
+      argc, argv,
+      {"isolate", "store", "template", "root", "scratch", "runs", "first-subuid", "first-subgid", "subid-count"},
+      isolate::bench::run);
+}

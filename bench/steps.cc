@@ -1,0 +1,90 @@
+// Steps: where the time of a run goes, as `isolate --timings` tells it.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "command.h"
+#include "options.h"
+#include "report.h"
+
+namespace isolate::bench {
+namespace {
+
+constexpr std::string_view kPrefix = "timing: ";
+
+struct Step {
+  std::string name;
+  double microseconds = 0;
+};
+
+// A line is "timing: STEP MICROSECONDS". Errors: a line that begins so and is of another form.
+Result<std::vector<Step>> parse_steps(const std::string& errors) {
+  std::vector<Step> steps;
+  for (const std::string& line : text::split(errors, '\n')) {
+    if (line.rfind(kPrefix, 0) != 0) continue;
+    const std::size_t space = line.rfind(' ');
+    if (space < kPrefix.size()) return fail("not a timing line: " + line);
+    const auto microseconds = TRY(text::number(line.substr(space + 1), line, 0, 1000000000));
+    steps.push_back({line.substr(kPrefix.size(), space - kPrefix.size()), static_cast<double>(microseconds)});
+  }
+  if (steps.empty()) return fail("--timings printed no line that begins with \"timing: \"");
+  return steps;
+}
+
+struct StepSamples {
+  std::string name;
+  std::vector<double> microseconds;
+};
+
+// A step that a run reports more than once counts with its sum.
+void add_run(const std::vector<Step>& steps, std::vector<StepSamples>* all) {
+  std::map<std::string, double> sums;
+  for (const Step& step : steps) sums[step.name] += step.microseconds;
+  for (const Step& step : steps) {
+    const auto sum = sums.find(step.name);
+    if (sum == sums.end()) continue;
+    auto known = std::find_if(all->begin(), all->end(), [&](const StepSamples& s) { return s.name == step.name; });
+    if (known == all->end()) known = all->insert(all->end(), StepSamples{step.name, {}});
+    known->microseconds.push_back(sum->second);
+    sums.erase(sum);
+  }
+}
+
+void print_steps(const std::vector<StepSamples>& steps, const std::vector<double>& whole) {
+  const double whole_median = quantile(whole, 0.5);
+  fmt::print("  {:<36}  {:>9}  {:>16}  {:>10}\n", "", "median us", "quartiles", "% of whole");
+  for (const StepSamples& step : steps) {
+    const Summary summary = summarize(step.microseconds);
+    fmt::print("  {:<36}  {:>9.0f}  {:>6.0f} .. {:>6.0f}  {:>10.1f}\n", step.name, summary.median,
+               summary.lower_quartile, summary.upper_quartile, 100 * summary.median / whole_median);
+  }
+  const Summary summary = summarize(whole);
+  fmt::print("  {:<36}  {:>9.0f}  {:>6.0f} .. {:>6.0f}  {:>10}\n", "whole, seen from outside", summary.median,
+             summary.lower_quartile, summary.upper_quartile, 100);
+}
+
+Result<void> run(const Options& options) {
+  const int runs = TRY(options.count("runs"));
+  const std::vector<std::string> argv = {
+      TRY(options.text("isolate")),  "--timings", "--store", TRY(options.text("store")), "-e", "bwrap", "-z",
+      TRY(options.text("template")), "/bin/true"};
+  std::vector<StepSamples> steps;
+  std::vector<double> whole;
+  for (int i = 0; i < runs; ++i) {
+    const Spoken spoken = TRY(run_timed_and_listen(argv));
+    add_run(TRY(parse_steps(spoken.errors)), &steps);
+    whole.push_back(spoken.sample.wall_seconds * 1e6);
+  }
+  print_title(fmt::format("Steps of a run, as {}: {} runs", TRY(options.text("who")), runs));
+  print_steps(steps, whole);
+  return {};
+}
+
+}  // namespace
+}  // namespace isolate::bench
+
+int main(int argc, char** argv) {
+  return isolate::bench::run_main(argc, argv, {"isolate", "store", "template", "who", "runs"}, isolate::bench::run);
+}

@@ -1,0 +1,150 @@
+# identities: root user
+# -d: directories and files of the host inside.
+
+load helpers
+
+setup() {
+  common_setup
+  mkdir "$SCRATCH/dir" "$SCRATCH/other"
+  echo host >"$SCRATCH/dir/file"
+  echo other >"$SCRATCH/other/file"
+  chown -R "$CALLER_UID:$CALLER_GID" "$SCRATCH"
+}
+
+@test "a directory and what is written to it are shared" {
+  succeeds in_clone -d "$SCRATCH/dir:/mnt" \
+    sh -c 'cat /mnt/file; echo guest >/mnt/new; stat -c %u:%g /mnt /mnt/file /mnt/new'
+  expect_output $'host\n0:0\n0:0\n0:0'
+  [[ $(cat "$SCRATCH/dir/new") == guest ]]
+  [[ $(stat -c %u:%g "$SCRATCH/dir/new") == "$CALLER_UID:$CALLER_GID" ]]
+}
+
+@test "a file is shared" {
+  succeeds in_clone -d "$SCRATCH/dir/file:/etc/hostname" sh -c 'cat /etc/hostname; echo guest >/etc/hostname'
+  expect_output host
+  [[ $(cat "$SCRATCH/dir/file") == guest ]]
+}
+
+@test "several binds hold at once, one inside another, in the order given" {
+  succeeds in_clone -d "$SCRATCH/dir:/a" -d "$SCRATCH/other:/b:ro" -d "$SCRATCH/other:/a/inner" \
+    -d "$SCRATCH/dir/file:/c" sh -c 'cat /a/file /b/file /a/inner/file /c'
+  expect_output $'host\nother\nother\nhost'
+}
+
+@test "targets are made when missing, for root to own" {
+  succeeds in_clone -d "$SCRATCH/dir:/made/deep/dir" -d "$SCRATCH/dir/file:/made/deeper/still/file" \
+    -d "$SCRATCH/dir:/tmp/x/y" -d "$SCRATCH/dir:/home/user/dir" -d "$SCRATCH/dir:/dev/shm/dir" sh -c '
+      cat /made/deep/dir/file /made/deeper/still/file /tmp/x/y/file /home/user/dir/file
+      stat -c "%u %a" /made /made/deeper'
+  expect_output $'host\nhost\nhost\nhost\n0 755\n0 755'
+}
+
+@test ":ro can't be written" {
+  succeeds in_clone -d "$SCRATCH/dir:/mnt:ro" -d "$SCRATCH/dir/file:/file:ro" sh -c '
+    cat /mnt/file
+    ! echo x >/mnt/file && ! touch /mnt/new && ! rm /mnt/file && ! chmod 777 /mnt && ! echo x >/file && echo kept'
+  expect_output $'host\nkept'
+  [[ $(cat "$SCRATCH/dir/file") == host && ! -e $SCRATCH/dir/new ]]
+}
+
+@test "mounts below a :ro source are read-only too" {
+  mkdir "$SCRATCH/dir/below"
+  mount -t tmpfs -o mode=0777 tmpfs "$SCRATCH/dir/below"
+  run --separate-stderr in_clone -d "$SCRATCH/dir:/mnt:ro" sh -c 'echo x >/mnt/below/x && echo written'
+  expect_not_in_output written
+  [[ ! -e $SCRATCH/dir/below/x ]]
+}
+
+# What a guest with every capability tries, to write to what is mounted read-only on /mnt.
+REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /mnt /srv; mount -o remount,bind,rw /srv
+  umount /mnt; mount -o remount,bind,rw,nosuid,nodev /mnt
+  echo x >/mnt/new; echo x >/srv/new; true'
+
+@test "plain bwrap as root: a read-only bind is made writable from inside" {
+  if [[ $IDENTITY == root ]]; then
+    # Shows that the next test can fail.
+    run bwrap --bind "$TREE" / --dev /dev --ro-bind "$SCRATCH/dir" /mnt --cap-add ALL -- /bin/sh -c "$REMOUNT"
+    [[ -e $SCRATCH/dir/new ]]
+  else
+    # As a user the same needs a copy of the tree to act on.
+    run as_caller bwrap --bind "$TREE" / --dev /dev --bind "$SCRATCH/dir" /mnt -- /bin/sh -c "$REMOUNT"
+    [[ -e $SCRATCH/dir/new ]]
+  fi
+}
+
+@test ":ro can't be made writable from inside, whatever capabilities are given" {
+  local options
+  for options in '' '--cap-add ALL' '--cap-add ALL --userns=private'; do
+    # shellcheck disable=SC2086
+    run --separate-stderr in_clone $options -d "$SCRATCH/dir:/mnt:ro" sh -c "$REMOUNT"
+    [[ ! -e $SCRATCH/dir/new ]] || complain "written with '$options'"
+    # Nor from a user namespace that the guest makes.
+    # shellcheck disable=SC2086
+    run --separate-stderr in_clone $options -d "$SCRATCH/dir:/mnt:ro" unshare -Urm sh -c "$REMOUNT"
+    [[ ! -e $SCRATCH/dir/new ]] || complain "written with '$options' and unshare"
+  done
+}
+
+@test "set-user-id and device files in a bound directory have no effect" {
+  succeeds in_clone -d "$SCRATCH/dir:/mnt" sh -c 'grep " /mnt " /proc/self/mountinfo | cut -d" " -f6'
+  expect_in_output nosuid
+  expect_in_output nodev
+}
+
+@test "a source that is not there is refused by name" {
+  isolate_refuses "$SCRATCH/nothing" 'No such file' -- isolate -z debian -d "$SCRATCH/nothing:/mnt" true
+}
+
+@test "a link as source is followed as the caller would" {
+  ln -s dir "$SCRATCH/link"
+  ln -s /no/such "$SCRATCH/dangling"
+  succeeds in_clone -d "$SCRATCH/link:/mnt" cat /mnt/file
+  expect_output host
+  isolate_refuses "$SCRATCH/dangling" -- isolate -z debian -d "$SCRATCH/dangling:/mnt" true
+}
+
+@test "a directory can't be bound on a file, nor a file on a directory" {
+  isolate_refuses /etc/passwd -- isolate -z debian -d "$SCRATCH/dir:/etc/passwd" true
+  isolate_refuses /etc -- isolate -z debian -d "$SCRATCH/dir/file:/etc" true
+}
+
+@test "a source that the caller can't reach or read gives nothing away" {
+  mkdir -m 0700 "$SCRATCH/closed"
+  echo secret-4711 >"$SCRATCH/closed/file"
+  echo secret-4711 >"$SCRATCH/private"
+  chmod 0600 "$SCRATCH/private"
+  chown -R root: "$SCRATCH/closed" "$SCRATCH/private"
+  if [[ $IDENTITY == user ]]; then
+    isolate_refuses "$SCRATCH/closed/file" 'Permission denied' -- isolate -z debian -d "$SCRATCH/closed/file:/mnt" true
+    run --separate-stderr in_clone -d "$SCRATCH/private:/x" -d "$SCRATCH/closed:/y" cat /x /y/file
+    [[ $status != 0 ]] || complain "it was read"
+    expect_not_in_output secret-4711
+    run --separate-stderr in_clone -d /etc/shadow:/x cat /x
+    [[ $status != 0 ]] || complain "it was read"
+  else
+    # Root's own files are root's inside.
+    succeeds in_clone -d "$SCRATCH/private:/x" -d "$SCRATCH/closed:/y" cat /x /y/file
+    expect_output $'secret-4711\nsecret-4711'
+  fi
+}
+
+@test "a mount made in the guest does not appear outside, nor one made outside in the guest" {
+  mkfifo -m 0666 "$SCRATCH/go"
+  start_isolate -q -z debian --cap-add SYS_ADMIN -d "$SCRATCH:/s" \
+    sh -c 'mount -t tmpfs x /s/dir; touch /s/ready; read x </s/go; grep -c " /s/other" /proc/self/mountinfo'
+  wait_until 10 test -e "$SCRATCH/ready"
+  [[ $(findmnt --noheadings --output FSTYPE --mountpoint "$SCRATCH/dir" || true) == '' ]]
+  mount -t tmpfs x "$SCRATCH/other"
+  echo >"$SCRATCH/go"
+  end_of_started
+  umount "$SCRATCH/other"
+  [[ $(cat "$SCRATCH/out") == 0 ]]
+}
+
+@test "names with blanks, quotes and commas can be bound" {
+  local name="a b,c'd\"e\\f"
+  mkdir "$SCRATCH/$name"
+  echo odd >"$SCRATCH/$name/file"
+  succeeds in_clone -d "$SCRATCH/$name:/mnt/$name" cat "/mnt/$name/file"
+  expect_output odd
+}

@@ -1,0 +1,72 @@
+# identities: root user
+# Every step of a run fails once, and is the moment of a SIGKILL once. Needs a build with fault points.
+
+load helpers
+
+# Options that make a run take as many of its steps as one run can.
+all_steps_run() {
+  with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true "$@" -- -z debian -e "$ENGINE" \
+    -d "$SCRATCH/bound:/made/here:ro" -n sh -c 'touch /x; : '"$MARK"
+}
+
+# The names of the steps, as --timings tells them.
+steps() {
+  with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true -- --timings -z debian -e "$ENGINE" \
+    -d "$SCRATCH/bound:/made/here:ro" -n true 2>&1 | sed -n 's/^timing: \([^ ]*\) [0-9]*$/\1/p' | grep -vx total
+}
+
+# Steps that are no step of ours but the command itself or the time until its end; they can't be made to fail.
+is_measured_only() { [[ $1 == command || $1 == start ]]; }
+
+setup() {
+  common_setup
+  mkdir "$SCRATCH/bound"
+}
+
+fail_each_step() {
+  ENGINE=$1
+  local step before list
+  list=$(steps)
+  [[ $(wc -w <<<"$list") -ge 5 ]] || complain "too few steps: $list"
+  before=$(mounts)
+  for step in $list; do
+    is_measured_only "$step" && continue
+    run --separate-stderr all_steps_run "ISOLATE_FAULT=$step"
+    [[ $status == 125 ]] || complain "status when '$step' fails"
+    one_error_line isolate || complain "when '$step' fails"
+    expect_in_errors "$step"
+    wait_until 2 no_process_with "$MARK" || complain "a process after '$step' failed"
+    wait_until 2 store_is_clean "$STORE" || complain "left after '$step' failed: $(state_in "$STORE")"
+    [[ $(mounts) == "$before" ]] || complain "a mount after '$step' failed"
+  done
+}
+
+kill_at_each_step() {
+  ENGINE=$1
+  local step before
+  before=$(mounts)
+  for step in $(steps); do
+    is_measured_only "$step" && continue
+    run --separate-stderr all_steps_run "ISOLATE_FAULT=$step:kill"
+    [[ $status == 137 || $status == 125 ]] || complain "status when killed at '$step'"
+    wait_until 2 no_process_with "$MARK" || complain "a process after the kill at '$step'"
+    run isolatectl gc
+    [[ $status == 0 ]] || complain "gc after the kill at '$step'"
+    store_is_clean "$STORE" || complain "left after the kill at '$step': $(state_in "$STORE")"
+    [[ $(mounts) == "$before" ]] || complain "a mount after the kill at '$step'"
+  done
+}
+
+@test "bwrap: each step that fails gives one line and 125, and leaves nothing" { fail_each_step bwrap; }
+
+@test "bwrap: SIGKILL at each step leaves nothing that gc does not remove" { kill_at_each_step bwrap; }
+
+@test "chroot: each step that fails gives one line and 125, and leaves nothing" { fail_each_step chroot; }
+
+@test "chroot: SIGKILL at each step leaves nothing that gc does not remove" { kill_at_each_step chroot; }
+
+@test "a fault that no step has changes nothing" {
+  ENGINE=bwrap
+  run --separate-stderr all_steps_run ISOLATE_FAULT=no-such-step
+  expect_status 0
+}

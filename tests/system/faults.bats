@@ -1,0 +1,215 @@
+# identities: root user
+# Faults of the machine: each gives one clear line and 125, nothing is lost and nothing left.
+
+load helpers
+
+# A file system of 40 MB in a file, on $SCRATCH/disk, owned by the identity, with a store in it.
+mount_small_disk() {
+  truncate --size 40M "$SCRATCH/image"
+  mkfs.ext4 -q -m 0 "$SCRATCH/image"
+  mkdir -p "$SCRATCH/disk"
+  mount -o loop "$SCRATCH/image" "$SCRATCH/disk"
+  rmdir "$SCRATCH/disk/lost+found"
+  chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/disk"
+  chmod 0700 "$SCRATCH/disk"
+  STORE=$SCRATCH/disk
+}
+
+# A template of a shell and a few programs of the Debian root: what a small disk has room for.
+make_small_template() {
+  local small=$SCRATCH/small file
+  copy_of_tree "$small"
+  rm -rf --one-file-system "$small/var" "$small/usr/share" "$small/usr/sbin" "$small/usr/lib/systemd"
+  find "$small/usr/bin" -type f -not -name dash -not -name dd -not -name cat -not -name df -not -name touch \
+    -not -name sleep -not -name true -not -name uname -delete
+  find "$small/usr/lib/x86_64-linux-gnu" -mindepth 1 -not -name 'libc.so*' -not -name 'ld-linux*' \
+    -not -name 'libselinux*' -not -name 'libpcre2*' -delete
+  find "$small" -xtype l -delete
+  isolatectl template create small --from "$small"
+}
+in_small() { isolate -q -z small "$@"; }
+
+fill_disk() {
+  dd if=/dev/zero of="$SCRATCH/disk/filler" bs=4k 2>/dev/null || true
+  dd if=/dev/zero of="$SCRATCH/disk/filler2" bs=512 2>/dev/null || true
+}
+
+# A setup for in_private_mounts: hides a program of /usr/bin.
+hide_program() {
+  mkdir -p "$SCRATCH/hide-upper" "$SCRATCH/hide-work"
+  echo "mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=$SCRATCH/hide-upper,workdir=$SCRATCH/hide-work /usr/bin
+    rm -f /usr/bin/$1"
+}
+
+@test "a guest that fills the disk gets an error, and all room is given back" {
+  mount_small_disk
+  make_small_template
+  local free
+  free=$(df --output=avail "$SCRATCH/disk" | tail -n 1)
+  run --separate-stderr in_small sh -c 'dd if=/dev/zero of=/fill bs=1M count=100'
+  expect_status 1
+  expect_in_errors 'No space left'
+  store_is_clean "$STORE"
+  [[ $(df --output=avail "$SCRATCH/disk" | tail -n 1) -ge $((free - 200)) ]]
+  succeeds in_small true
+}
+
+@test "a full disk: one line, nothing left, and runs go again when there is room" {
+  mount_small_disk
+  make_small_template
+  fill_disk
+  isolate_refuses 'No space left' -- in_small true
+  isolate_refuses 'No space left' -- in_small true
+  store_is_clean "$STORE"
+  rm "$SCRATCH/disk/filler" "$SCRATCH/disk/filler2"
+  succeeds in_small uname
+  expect_output Linux
+}
+
+@test "a disk without inodes: the same" {
+  truncate --size 40M "$SCRATCH/image"
+  mkfs.ext4 -q -m 0 -N 2000 "$SCRATCH/image"
+  mkdir "$SCRATCH/disk"
+  mount -o loop "$SCRATCH/image" "$SCRATCH/disk"
+  rmdir "$SCRATCH/disk/lost+found"
+  chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/disk"
+  chmod 0700 "$SCRATCH/disk"
+  STORE=$SCRATCH/disk
+  make_small_template
+  mkdir "$SCRATCH/disk/filler"
+  /usr/bin/python3 -c '
+import itertools, sys
+try:
+    for number in itertools.count():
+        open(f"{sys.argv[1]}/{number}", "w").close()
+except OSError:
+    pass' "$SCRATCH/disk/filler"
+  isolate_refuses 'No space left' -- in_small true
+  rm -r "$SCRATCH/disk/filler"
+  store_is_clean "$STORE"
+  succeeds in_small true
+}
+
+@test "isolatectl create on a full disk: one line, nothing left" {
+  mount_small_disk
+  isolatectl_refuses 'No space left' -- isolatectl template create debian --from "$TARBALL"
+  store_is_clean "$STORE"
+  [[ ! -e $STORE/templates/debian ]]
+  isolatectl_refuses 'No space left' -- isolatectl template create debian --from "$TREE"
+  store_is_clean "$STORE"
+  [[ $(df --output=avail "$SCRATCH/disk" | tail -n 1) -gt 20000 ]]
+  make_small_template
+}
+
+@test "a store that is read-only: one line" {
+  isolate_refuses 'Read-only file system' -- \
+    in_private_mounts "mount --bind $STORE $STORE; mount -o remount,bind,ro $STORE" \
+    "$ISOLATE" --store "$STORE" -z debian true
+  isolatectl_refuses 'Read-only file system' -- in_private_mounts \
+    "mount --bind $STORE $STORE; mount -o remount,bind,ro $STORE" \
+    "$ISOLATECTL" --store "$STORE" template create other --from "$TARBALL"
+  succeeds in_clone true
+}
+
+@test "a store that is no store: one line" {
+  touch "$SCRATCH/file"
+  isolate_refuses -- isolate --store "$SCRATCH/file" -z debian true
+  isolate_refuses -- isolate --store "$SCRATCH/nothing" -z debian true
+  isolate_refuses -- isolate --store /proc/nothing -z debian true
+  [[ ! -e $SCRATCH/nothing/clones ]]
+}
+
+@test "a store that the caller may not write: one line" {
+  mkdir -m 0755 "$SCRATCH/foreign"
+  chown root: "$SCRATCH/foreign"
+  if [[ $IDENTITY == user ]]; then
+    isolate_refuses 'store-root' -- isolate --store "$WORK/store-root" -z debian true
+    isolatectl_refuses 'Permission denied' -- \
+      as_caller "$ISOLATECTL" --store "$SCRATCH/foreign/store" template create x --from "$TARBALL"
+  else
+    isolate_refuses 'Not a directory' -- isolate --store "$TARBALL/x" -z debian true
+  fi
+}
+
+@test "bwrap is not installed: one line that says so; the chroot engine works all the same" {
+  local setup
+  setup=$(hide_program bwrap)
+  isolate_refuses bwrap bubblewrap -- in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -z debian true
+  store_is_clean "$STORE"
+  succeeds in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -q -e chroot -z debian id -u
+  expect_output 0
+}
+
+@test "a bwrap that can't be executed or fails is no success" {
+  chmod 0755 "$SCRATCH"
+  printf '#!/bin/sh\nexit 0\n' >"$SCRATCH/bwrap"
+  chmod 0755 "$SCRATCH/bwrap"
+  # A bwrap that does nothing: the command did not run, so the status may not be 0.
+  run --separate-stderr in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" \
+    "$ISOLATE" --store "$STORE" -q -z debian true
+  expect_status 125
+  one_error_line isolate
+  : >"$SCRATCH/bwrap"
+  chmod 0644 "$SCRATCH/bwrap"
+  isolate_refuses bwrap -- \
+    in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" "$ISOLATE" --store "$STORE" -q -z debian true
+}
+
+@test "newuidmap is not installed: one line that says so" {
+  if [[ $IDENTITY == root ]]; then
+    # Root needs none.
+    succeeds in_private_mounts "$(hide_program newuidmap)" "$ISOLATE" --store "$STORE" -q -z debian id -u
+    expect_output 0
+  else
+    isolate_refuses newuidmap uidmap -- \
+      in_private_mounts "$(hide_program newuidmap)" "$ISOLATE" --store "$STORE" -z debian true
+    isolate_refuses newgidmap uidmap -- \
+      in_private_mounts "$(hide_program newgidmap)" "$ISOLATE" --store "$STORE" -z debian true
+  fi
+}
+
+@test "isolate-init is not there: one line that says where it was looked for" {
+  mkdir "$SCRATCH/bin"
+  cp "$ISOLATE" "$SCRATCH/bin/"
+  isolate_refuses isolate-init -- as_caller "$SCRATCH/bin/isolate" --store "$STORE" -z debian true
+}
+
+@test "isolate-init is found in ../libexec/isolate, too" {
+  mkdir -p "$SCRATCH/bin" "$SCRATCH/libexec/isolate"
+  cp "$ISOLATE" "$SCRATCH/bin/"
+  cp "$BINDIR/isolate-init" "$SCRATCH/libexec/isolate/"
+  succeeds as_caller "$SCRATCH/bin/isolate" --store "$STORE" -q -z debian id -u
+  expect_output 0
+}
+
+@test "user namespaces are switched off: one line that says so" {
+  # That the way to switch them off works.
+  run with_kernel_limit max_user_namespaces 0 unshare --user true
+  [[ $status == 1 ]] || complain "they are not off"
+  isolate_refuses 'user namespace' -- with_kernel_limit max_user_namespaces 0 "$ISOLATE" --store "$STORE" -z debian true
+  store_is_clean "$STORE"
+}
+
+@test "mount, pid, net and uts namespaces are switched off: one line" {
+  local kind
+  for kind in mnt pid net uts; do
+    isolate_refuses -- with_kernel_limit "max_${kind}_namespaces" 0 "$ISOLATE" --store "$STORE" -z debian true
+    store_is_clean "$STORE"
+  done
+}
+
+@test "no more processes or files allowed: one line, and the next run clears away what was left" {
+  if [[ $IDENTITY == user ]]; then
+    # Root is not counted.
+    isolate_refuses -- as_caller bash -c 'ulimit -u 1; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
+  fi
+  isolate_refuses -- as_caller bash -c 'ulimit -n 5; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
+  succeeds in_clone true
+  wait_until 2 store_is_clean "$STORE"
+}
+
+@test "the output is full or closed: what isolate prints itself is not lost in silence" {
+  local status=0
+  as_caller "$ISOLATE" --version >/dev/full 2>"$SCRATCH/err" || status=$?
+  [[ $status == 125 ]]
+}

@@ -1,0 +1,251 @@
+# What every test file loads. The same tests run as root and as an ordinary user: $IDENTITY says which.
+#
+# WORK USER_A USER_A_UID USER_B USER_B_UID SUBORDINATE_BASE ISOLATE ISOLATECTL TARBALL come from the runner. Set here:
+#   STORE     the identity's own store, with the template "debian"
+#   TREE      a Debian root owned as the identity has it, for -t; tests leave it as it was
+#   CALLER    the words in front of a command that run it as the identity, with a clean environment
+#   SCRATCH   a folder of this test, owned by the identity, removed at its end
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # the test files use them
+
+HELPERS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+set_identity() {
+  local home
+  if [[ $IDENTITY == root ]]; then
+    CALLER_UID=0 CALLER_GID=0
+    home=$WORK/home-root
+    STORE=$WORK/store-root
+    TREE=$WORK/tree-root
+  else
+    CALLER_UID=$USER_A_UID CALLER_GID=$USER_A_GID
+    home=$WORK/home-$USER_A
+    STORE=$home/.local/share/isolate
+    TREE=$WORK/tree-user
+  fi
+  CALLER_HOME=$home
+  words_of_caller "$CALLER_UID" "$CALLER_GID" "$home"
+}
+
+# Signals that bash ignores in background jobs are set back, as an interactive shell would start a program.
+words_of_caller() {
+  local uid=$1 gid=$2 home=$3
+  CALLER=(env -i --default-signal=HUP,INT,QUIT,PIPE,TERM "HOME=$home" "XDG_CONFIG_HOME=$home/.config"
+    "XDG_DATA_HOME=$home/.local/share" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    LANG=C.UTF-8 TERM=dumb "ASAN_OPTIONS=$ASAN_OPTIONS" "UBSAN_OPTIONS=$UBSAN_OPTIONS"
+    setpriv "--reuid=$uid" "--regid=$gid" --init-groups --)
+}
+
+as_caller() { "${CALLER[@]}" "$@"; }
+
+# isolate on the identity's store, and the usual case of it: a clone of the test template.
+isolate() { as_caller "$ISOLATE" --store "$STORE" "$@"; }
+in_clone() { isolate -q -z debian "$@"; }
+isolatectl() { as_caller "$ISOLATECTL" --store "$STORE" "$@"; }
+# The same with variables in the environment of isolate: with_variables A=B ... -- OPTION... COMMAND...
+with_variables() {
+  local variables=()
+  while [[ $1 != -- ]]; do
+    variables+=("$1")
+    shift
+  done
+  shift
+  as_caller env "${variables[@]}" "$ISOLATE" --store "$STORE" "$@"
+}
+
+# Runs a command as the identity in a mount namespace of its own, after SETUP has been run there as root.
+in_private_mounts() {
+  local setup=$1
+  shift
+  unshare --mount --propagation private sh -ec "$setup"'
+    exec "$@"' sh "${CALLER[@]}" "$@"
+}
+
+# Runs a command as the identity in a user namespace where everybody is who he is outside, and a limit of
+# /proc/sys/user holds. Its ids are mapped once it is there, and root has his rights after the next exec.
+with_kernel_limit() {
+  local limit=$1 value=$2 pid status=0
+  shift 2
+  mkfifo "$SCRATCH/mapped"
+  unshare --user sh -c 'read -r _ <"$1"; shift; exec sh -c "$@"' sh "$SCRATCH/mapped" \
+    'echo "$1" >"/proc/sys/user/$0" && shift && exec "$@"' "$limit" "$value" "${CALLER[@]}" "$@" 3>&- &
+  pid=$!
+  # Before unshare has made it, the namespace is ours, whose map can't be written.
+  wait_until 5 another_user_namespace "$pid" && echo 0 0 4294967295 >"/proc/$pid/uid_map" &&
+    echo 0 0 4294967295 >"/proc/$pid/gid_map" && echo >"$SCRATCH/mapped"
+  wait "$pid" || status=$?
+  rm "$SCRATCH/mapped"
+  return "$status"
+}
+another_user_namespace() { [[ $(readlink "/proc/$1/ns/user") != "$(readlink /proc/self/ns/user)" ]]; }
+
+# --- setting up and clearing away -------------------------------------------------------------------------------------
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+common_setup() {
+  cd "$WORK" || return 1
+  SCRATCH=$WORK/scratch/$IDENTITY-$(basename "$BATS_TEST_FILENAME" .bats)-$BATS_TEST_NUMBER
+  mkdir -m 0755 "$SCRATCH"
+  chown "$CALLER_UID:$CALLER_GID" "$SCRATCH"
+  MARK=77$(printf '%06d' "$((RANDOM * 32768 + RANDOM))")$BATS_TEST_NUMBER
+  STARTED=()
+}
+
+# Every test ends with this: nothing of it may be running or lying about. What is, is taken away by force, so that the
+# next test begins clean.
+common_teardown() {
+  local pid status=0
+  for pid in "${STARTED[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+  if ! wait_until 2 no_process_with "$MARK|$SCRATCH/"; then
+    echo "still running:" >&2
+    pgrep --full --list-full -- "$MARK|$SCRATCH/" >&2
+    for pid in $(processes_with "$MARK|$SCRATCH/"); do kill -KILL "$pid"; done
+    status=1
+  fi
+  if ! wait_until 3 store_is_clean "$STORE"; then
+    echo "left in the store:" >&2
+    state_in "$STORE" >&2
+    state_in "$STORE" | xargs --delimiter '\n' rm -rf --one-file-system
+    status=1
+  fi
+  cd / || status=1
+  unmount_scratch || status=1
+  rm -rf --one-file-system "$SCRATCH" || status=1
+  return "$status"
+}
+
+unmount_scratch() {
+  local target status=0
+  while read -r target; do
+    umount "$target" || status=1
+  done < <(findmnt --raw --noheadings --output TARGET | grep -F "$SCRATCH" | sort --reverse)
+  return "$status"
+}
+
+# The clones, leases and half-made things of a store, a line each.
+state_in() { find "$1"/{clones,drafts,trash} "$1"/pools/*/{making,leased,trash} -mindepth 1 -maxdepth 1 2>/dev/null; }
+store_is_clean() { [[ -z $(state_in "$1") ]]; }
+
+# A root of the identity that a test may spoil: directories of its own, files shared with TREE by hard links; nothing is
+# in /usr/share.
+copy_of_tree() { cp -a --link "$TREE-small" "$1"; }
+
+# A root in which everything belongs to the user's subordinate range.
+make_tree_of_range() {
+  mkdir "$1"
+  chown "$SUBORDINATE_BASE:$SUBORDINATE_BASE" "$1"
+  as_caller unshare --user --map-users="$SUBORDINATE_BASE,0,65536" --map-groups="$SUBORDINATE_BASE,0,65536" \
+    --setuid 0 --setgid 0 tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' \
+    --exclude './usr/share/*' --directory "$1" --file "$TARBALL"
+}
+
+# Two of these that are the same text saw the same tree, byte for byte, with owners, modes, times and attributes.
+fingerprint() { /usr/bin/python3 -I -S "$HELPERS/fingerprint" "$@"; }
+
+# The mounts of the host, without those that the tests of the other identity make at the same time.
+mounts() {
+  findmnt --raw --noheadings --output TARGET,SOURCE,FSTYPE |
+    awk -v own="$WORK/scratch/$IDENTITY-" -v all="$WORK/scratch/" 'index($0, own) || !index($0, all)' | sort
+}
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+# Starts a command as the identity in the background; its pid is in STARTED_PID. Output goes to $SCRATCH/out and err.
+start() {
+  "${CALLER[@]}" "$@" </dev/null >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
+  STARTED_PID=$!
+  STARTED+=("$STARTED_PID")
+}
+start_isolate() { start "$ISOLATE" --store "$STORE" "$@"; }
+
+# The exit status of what was started, in STATUS.
+end_of_started() {
+  STATUS=0
+  wait "$STARTED_PID" || STATUS=$?
+}
+
+# kill_started SIGNAL: the same after a signal, without bash's notice of it.
+kill_started() {
+  STATUS=0
+  { kill -"$1" "$STARTED_PID" && wait "$STARTED_PID" || STATUS=$?; } 2>/dev/null
+}
+
+# Processes whose command line matches. A mark is a number no other test uses.
+processes_with() { pgrep --full -- "$1"; }
+no_process_with() { [[ -z $(processes_with "$1") ]]; }
+a_process_with() { [[ -n $(processes_with "$1") ]]; }
+
+# wait_until SECONDS COMMAND...: tries until it succeeds.
+wait_until() {
+  local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  shift
+  until "$@"; do
+    [[ ${EPOCHREALTIME/./} -lt $until ]] || return 1
+    sleep 0.05
+  done
+}
+
+# --- what is expected -------------------------------------------------------------------------------------------------
+
+complain() {
+  echo "$*" >&2
+  echo "status: ${status-}" >&2
+  printf 'stdout: %s\nstderr: %s\n' "${output-}" "${stderr-}" >&2
+  return 1
+}
+
+# For a command that must fail; bats does not notice a "!" that is false.
+refute() { if "$@"; then complain "this should have failed: $*"; fi; }
+
+expect_status() { [[ $status == "$1" ]] || complain "expected status $1"; }
+expect_output() { [[ $output == "$1" ]] || complain "expected the output: $1"; }
+expect_in_output() { [[ $output == *"$1"* ]] || complain "expected in the output: $1"; }
+expect_not_in_output() { [[ $output != *"$1"* ]] || complain "not expected in the output: $1"; }
+expect_in_errors() { [[ ${stderr,,} == *"${1,,}"* ]] || complain "expected on stderr: $1"; }
+expect_no_errors() { [[ -z $stderr ]] || complain "expected nothing on stderr"; }
+
+# Runs a command that must succeed; its output is in $output, what it says on stderr in $stderr.
+succeeds() {
+  run --separate-stderr "$@"
+  expect_status 0
+}
+
+# Runs a command of ours that must fail with a status, nothing on stdout and one line on stderr that holds each TEXT.
+#   fails_plainly STATUS PROGRAM TEXT... -- COMMAND...
+fails_plainly() {
+  local expected=$1 program=$2 texts=() text
+  shift 2
+  while [[ $1 != -- ]]; do
+    texts+=("$1")
+    shift
+  done
+  shift
+  run --separate-stderr "$@"
+  FAILED_COMMAND="${*}"
+  [[ $status == "$expected" ]] || complain "expected status $expected of: $FAILED_COMMAND"
+  [[ -z $output ]] || complain "expected nothing on stdout of: $FAILED_COMMAND"
+  one_error_line "$program"
+  for text in "${texts[@]}"; do expect_in_errors "$text"; done
+}
+
+# One line "PROGRAM: error: ...", and nothing beside it but warnings and what isolatectl tells of its progress.
+one_error_line() {
+  local line errors=0
+  for line in "${stderr_lines[@]}"; do
+    case $line in
+      "$1: error: "?*) errors=$((errors + 1)) ;;
+      "$1: warning: "?*) ;;
+      "template "*": "?*) [[ $1 == isolatectl ]] || complain "not a line of $1: $line" || return 1 ;;
+      *) complain "not a line of $1: $line" || return 1 ;;
+    esac
+  done
+  [[ $errors == 1 ]] || complain "expected one error line, not $errors, of: ${FAILED_COMMAND-}"
+}
+
+isolate_refuses() { fails_plainly 125 isolate "$@"; }
+isolatectl_refuses() { fails_plainly 1 isolatectl "$@"; }
+
+if declare -F bats_require_minimum_version >/dev/null; then bats_require_minimum_version 1.5.0; fi
+set_identity

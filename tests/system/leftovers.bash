@@ -1,0 +1,92 @@
+# What a test run may leave on the machine: nothing. Compares the machine with what it was before.
+# shellcheck shell=bash
+
+remember_machine() {
+  MOUNTS_BEFORE=$(mount_points)
+  NAMESPACES_BEFORE=$(ls /run/netns 2>/dev/null || true)
+}
+
+mount_points() {
+  findmnt --raw --noheadings --output TARGET,SOURCE,FSTYPE | sort
+}
+
+# Prints what is left over, a line each; fails if there is anything.
+report_leftovers() {
+  local found
+  # What was told to end may need a moment to be gone.
+  for _ in $(seq 20); do
+    found=$(all_leftovers)
+    [[ -n $found ]] || return 0
+    sleep 0.1
+  done
+  echo "not ok: left behind:"
+  printf '%s\n' "$found"
+  return 1
+}
+
+all_leftovers() {
+  comm -13 <(printf '%s\n' "$MOUNTS_BEFORE") <(mount_points) | sed 's/^/mount: /'
+  losetup --noheadings --list --output NAME,BACK-FILE | grep -F "$WORK" | sed 's/^/loop device: /'
+  comm -13 <(printf '%s\n' "$NAMESPACES_BEFORE") <(ls /run/netns 2>/dev/null) | sed 's/^/network namespace: /'
+  processes_of_tests
+  find "$WORK" -xdev \( -path "$WORK/tree-*" -o -path '*/layers/*' \) -prune -o \
+    -regex '.*/\(clones\|drafts\|trash\|making\|leased\|kept\)/[^/]*' -print 2>/dev/null | sed 's/^/state: /'
+  find "$WORK/scratch" -mindepth 1 -maxdepth 1 2>/dev/null | sed 's/^/scratch: /'
+}
+
+# Processes of the test users and their subordinate ids, and of the programs under test, whoever runs them.
+processes_of_tests() {
+  local pid
+  {
+    ps -e -o pid= -o uid= | awk -v a="$USER_A_UID" -v b="$USER_B_UID" -v base="$SUBORDINATE_BASE" \
+      '$2 == a || $2 == b || ($2 >= base && $2 < base + 65536) { print $1 }'
+    find -L /proc/[0-9]*/exe -maxdepth 0 \( -samefile "$BINDIR/isolate" -o -samefile "$BINDIR/isolatectl" \
+      -o -samefile "$BINDIR/isolate-init" \) 2>/dev/null | cut -d / -f 3
+    pgrep --full -- "$WORK"
+  } | sort -u | while read -r pid; do
+    echo "process: $pid $(ps -o user=,stat=,args= -p "$pid")"
+  done
+}
+
+# What a sanitizer wrote counts as a failure, whatever the exit status was.
+report_sanitizers() {
+  local report status=0
+  for report in "$WORK"/sanitizer/*; do
+    [[ -f $report ]] || continue
+    echo "not ok: sanitizer report:"
+    cat "$report"
+    status=1
+  done
+  return "$status"
+}
+
+# Ends what this script has started and what still runs of the tests, each by its id.
+end_processes() {
+  local pid
+  for _ in $(seq 20); do
+    for pid in $(descendants_of "$$") $(processes_of_tests | sed 's/^process: \([0-9]*\) .*/\1/'); do
+      if [[ $pid != "$BASHPID" ]]; then kill -KILL "$pid" 2>/dev/null; fi
+    done
+    if [[ -z $(processes_of_tests) ]]; then return 0; fi
+    sleep 0.1
+  done
+  return 1
+}
+
+# The processes below a process, but not this shell's own subshell.
+descendants_of() {
+  local child
+  for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+    if [[ $child == "$BASHPID" ]]; then continue; fi
+    echo "$child"
+    descendants_of "$child"
+  done
+}
+
+unmount_below() {
+  local target status=0
+  while read -r target; do
+    umount "$target" || umount --lazy "$target" || status=1
+  done < <(findmnt --raw --noheadings --output TARGET | grep -F "$1/" | sort --reverse)
+  return "$status"
+}

@@ -1,0 +1,45 @@
+# identities: user
+# A user without a range in /etc/subuid: a plain line, and a way that works.
+
+load helpers
+
+setup() {
+  common_setup
+  words_of_caller "$USER_B_UID" "$USER_B_GID" "$WORK/home-$USER_B"
+  B_STORE=$SCRATCH/store
+  mkdir -m 0700 "$B_STORE" "$SCRATCH/tree"
+  chown "$USER_B:" "$B_STORE" "$SCRATCH/tree"
+}
+
+# A root in which everything is the user's own.
+unpack_tree() {
+  as_caller tar --extract --no-same-owner --exclude './dev/*' --exclude './usr/share/*' --directory "$SCRATCH/tree" \
+    --file "$TARBALL"
+}
+
+@test "without a range, the reason and what to do are told" {
+  unpack_tree
+  isolate_refuses subuid userns=single -- as_caller "$ISOLATE" --store "$B_STORE" -t "$SCRATCH/tree" true
+}
+
+@test "--userns=single works without a range" {
+  unpack_tree
+  succeeds as_caller "$ISOLATE" --store "$B_STORE" -q --userns=single -t "$SCRATCH/tree" \
+    sh -c 'id -u; cat /proc/self/uid_map; touch /made && stat -c %u /made'
+  [[ ${lines[0]} == 0 && ${lines[2]} == 0 ]] || complain "ids"
+  [[ ${lines[1]} =~ ^\ *0\ +[0-9]+\ +1$ ]] || complain "map"
+  [[ $(stat -c %u "$SCRATCH/tree/made") == "$USER_B_UID" ]]
+}
+
+@test "--userns=single has binds, variables and a network as others have" {
+  unpack_tree
+  echo host >"$SCRATCH/tree/../file"
+  succeeds as_caller "$ISOLATE" --store "$B_STORE" -q --userns=single -t "$SCRATCH/tree" -n -v A=1 -p /usr \
+    -d "$SCRATCH/file:/made/file:ro" sh -c 'echo "$A $PWD"; cat /made/file; grep -c : /proc/net/dev'
+  [[ ${lines[0]} == '1 /usr' && ${lines[1]} == host ]] || complain "options"
+}
+
+@test "--userns=private can't work without a range and says so" {
+  unpack_tree
+  isolate_refuses subuid -- as_caller "$ISOLATE" --store "$B_STORE" --userns=private -t "$SCRATCH/tree" true
+}

@@ -1,0 +1,106 @@
+# identities: root user
+# The exit status is the command's own; input and output are the caller's own.
+
+load helpers
+
+@test "the exit code of the command is ours" {
+  local code
+  for code in 0 1 3 77 124 255; do
+    run --separate-stderr in_clone sh -c "exit $code"
+    expect_status "$code"
+    expect_no_errors
+  done
+}
+
+@test "a command ended by signal N gives 128+N" {
+  local name
+  for name in HUP INT QUIT KILL SEGV PIPE TERM ABRT USR1; do
+    run --separate-stderr in_clone sh -c "kill -$name \$\$"
+    expect_status $((128 + $(kill -l "$name")))
+  done
+}
+
+@test "a fault in the command is a signal, too" {
+  run --separate-stderr in_clone perl -e 'unpack("p", pack("Q", 8))'
+  expect_status 139
+}
+
+@test "a command that is not there gives 127 and one line" {
+  run -127 --separate-stderr in_clone no-such-command
+  expect_in_errors no-such-command
+  one_error_line isolate
+  run -127 --separate-stderr in_clone /no/such/command
+  expect_in_errors /no/such/command
+  one_error_line isolate
+}
+
+@test "a command that can't be executed gives 126 and one line" {
+  local command
+  for command in /etc/passwd /usr; do
+    run --separate-stderr in_clone "$command"
+    expect_status 126
+    expect_in_errors "$command"
+    one_error_line isolate
+  done
+  # A file in PATH that may not be executed, as a shell has it.
+  run --separate-stderr in_clone -v PATH=/etc passwd
+  expect_status 126
+}
+
+@test "a program of another machine gives 126" {
+  # The header of a program for a processor that does not exist.
+  printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\xfe\x01\0\0\0' >"$SCRATCH/program"
+  head -c 200 /dev/zero >>"$SCRATCH/program"
+  chmod 0755 "$SCRATCH/program"
+  run --separate-stderr in_clone -d "$SCRATCH/program:/program" /program
+  expect_status 126
+  one_error_line isolate
+}
+
+@test "a script whose interpreter is missing is told so, with 126 or 127 as shells do" {
+  printf '#!/no/such/interpreter\n' >"$SCRATCH/script"
+  chmod 0755 "$SCRATCH/script"
+  run --separate-stderr in_clone -d "$SCRATCH/script:/script" /script
+  [[ $status == 126 || $status == 127 ]] || complain "expected 126 or 127"
+  expect_in_errors /script
+  one_error_line isolate
+}
+
+@test "a script is run by its interpreter" {
+  printf '#!/bin/sh\necho "$0 $1"; exit 5\n' >"$SCRATCH/script"
+  chmod 0755 "$SCRATCH/script"
+  run --separate-stderr in_clone -d "$SCRATCH/script:/script" /script argument
+  expect_status 5
+  expect_output '/script argument'
+}
+
+@test "large input and output pass unchanged" {
+  head -c 20000000 /dev/urandom >"$SCRATCH/data"
+  in_clone cat <"$SCRATCH/data" >"$SCRATCH/copy"
+  cmp "$SCRATCH/data" "$SCRATCH/copy"
+}
+
+@test "stderr of the command is kept apart from stdout" {
+  succeeds in_clone sh -c 'echo out; echo err >&2'
+  expect_output out
+  [[ $stderr == err ]] || complain "stderr"
+}
+
+@test "a reader that goes away ends the run" {
+  local status=0
+  timeout 20 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian yes "$MARK" | head -n 1 >/dev/null || status=$?
+  [[ ${status} == 0 ]]
+  wait_until 3 no_process_with "$MARK"
+}
+
+@test "the umask and the limits of the caller are the command's" {
+  succeeds as_caller sh -c 'umask 027; ulimit -n 321; exec "$@"' sh "$ISOLATE" --store "$STORE" -q -z debian \
+    sh -c 'umask; ulimit -n'
+  expect_output $'0027\n321'
+}
+
+@test "signals that the caller ignores or blocks do not hinder the run" {
+  succeeds as_caller env --ignore-signal=CHLD,PIPE,TERM --block-signal=CHLD,TERM,INT "$ISOLATE" --store "$STORE" -q \
+    -z debian sh -c 'true; echo done'
+  expect_output done
+}
