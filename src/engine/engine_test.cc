@@ -51,6 +51,7 @@ TEST(BwrapTest, TheCommandLineIsThis) {
                                  "/proc/self/fd/3",
                                  "4",
                                  "21",
+                                 "/srv",
                                  "ls",
                                  "-l",
                                  "--",

@@ -138,6 +138,7 @@ int main(int argc, char** argv) {
   if (argc < 5) return 125;
   const int control = atoi(argv[1]);
   ::prctl(PR_SET_NAME, "isolate-init");
+  ::unsetenv("PWD");  // bwrap sets it, to a directory that is left again at once
   // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
   ::close(isolate::control::kInitFd);

@@ -22,6 +22,12 @@ void open_standard_descriptors() {
   }
 }
 
+int print(const std::string& text) {
+  if (::fputs(text.c_str(), stdout) >= 0 && ::fflush(stdout) == 0) return 0;
+  isolate::log::error(isolate::Error(errno, "write to standard output").message());
+  return 125;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -31,8 +37,8 @@ int main(int argc, char** argv) {
     isolate::log::error(options.error().message());
     return 125;
   }
-  if (options->help) return ::fputs(isolate::help_text().c_str(), stdout) < 0 ? 125 : 0;
-  if (options->version) return ::puts("isolate " ISOLATE_VERSION) < 0 ? 125 : 0;
+  if (options->help) return print(isolate::help_text());
+  if (options->version) return print("isolate " ISOLATE_VERSION "\n");
   isolate::log::set_up("isolate", options->quiet);
   if (options->trace) isolate::trace::enable();
   return isolate::run(options->request);

@@ -182,8 +182,7 @@ Result<void> parse_arguments(int argc, char** argv, Options* options) {
   for (int code = 0; (code = ::getopt_long(argc, argv, letters.c_str(), long_options.data(), nullptr)) != -1;) {
     const auto shown = [argv] { return text::printable(argv[optind - 1]); };
     if (code == '?') {
-      const bool is_letter =
-          optopt > 0 && optopt < kFirstLong && !std::string_view(argv[optind - 1]).starts_with("--");
+      const bool is_letter = optopt > 0 && optopt < kFirstLong && !std::string_view(argv[optind - 1]).starts_with("--");
       const std::string name = is_letter ? fmt::format("-{}", static_cast<char>(optopt)) : shown();
       return fail(fmt::format("unknown option '{}'; see isolate --help", text::printable(name)));
     }

@@ -63,11 +63,8 @@ std::vector<std::string> transport_settings(std::string_view apt_config) {
 Result<std::vector<std::string>> mmdebstrap_command(const DebianRequest& request, bool as_root) {
   if (!text::is_name(request.suite, 40))
     return fail("'" + text::printable(request.suite) + "' is not the name of a suite");
-  // mmdebstrap undoes its work when it is told to end, so it is told when isolatectl is killed.
-  std::vector<std::string> command = {"setpriv",      "--pdeathsig",
-                                      "TERM",         "--",
-                                      "mmdebstrap",   as_root ? "--mode=root" : "--mode=unshare",
-                                      "--format=tar", "--variant=" + request.variant};
+  std::vector<std::string> command = {"mmdebstrap", as_root ? "--mode=root" : "--mode=unshare", "--format=tar",
+                                      "--variant=" + request.variant};
   if (!request.include.empty()) command.push_back("--include=" + text::join(request.include, ","));
 
   // A host without apt has no mirrors of its own; mmdebstrap knows Debian's, ignoring.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -125,11 +126,14 @@ bool is_installed(const std::string& program) {
 
 Result<void> run_tool(const std::string& name, const std::vector<std::string>& command, int in, int out,
                       Progress* progress) {
-  auto errors = TRY(make_pipe());
-  auto started = spawn(command, {in, out, errors.write.get()});
-  if (!started && started.error().code() == ENOENT) {
+  if (!is_installed(name)) {
     return fail(name + " is not installed; install it (Debian: apt-get install " + name + ")");
   }
+  auto errors = TRY(make_pipe());
+  // The tool ends when this process is killed; mmdebstrap undoes its work when it is told to end.
+  std::vector<std::string> tied = {"setpriv", "--pdeathsig", name == "mmdebstrap" ? "TERM" : "KILL", "--"};
+  tied.insert(tied.end(), command.begin(), command.end());
+  auto started = spawn(tied, {in, out, errors.write.get()});
   auto child = TRY(std::move(started));
   errors.write.reset();
   ToolOutput output(std::move(errors.read), progress);
@@ -138,7 +142,8 @@ Result<void> run_tool(const std::string& name, const std::vector<std::string>& c
   while (output.read()) {
   }
   if (status.success()) return {};
-  return fail(text::printable(name + ": " + (output.complaint().empty() ? status.describe() : output.complaint())));
+  const std::string prefix = output.complaint().starts_with(name + ": ") ? "" : name + ": ";
+  return fail(text::printable(prefix + (output.complaint().empty() ? status.describe() : output.complaint())));
 }
 
 // A program that writes an archive to its standard output.
@@ -170,11 +175,14 @@ Result<void> pipe_into_layer(const Producer& producer, const std::string& layer,
   auto produced = run_as_root_in(producer.as_owner ? user_namespace : -1, [&] {
     return run_tool(producer.name, producer.command, -1, archive.write.get(), progress);
   });
+  // Whoever ended first knows why; the other has met a broken pipe or half an archive.
+  pollfd consumer_end{consumer.pidfd(), POLLIN, 0};
+  const bool producer_ended_first = ::poll(&consumer_end, 1, 0) == 0;
   archive.write.reset();
   progress->show(95, "unpacking");
   const auto status = TRY(wait_interruptibly(&consumer, -1, [] { return false; }));
   TRY_VOID(Interruption::check());
-  // Why the archive was not unpacked comes first: its producer then fails too, of a broken pipe.
+  if (!produced && producer_ended_first) return produced;
   if (auto text = TRY(read_all(reason.read.get())); !text.empty()) return fail(Error::from_packed(text));
   if (produced && !status.success()) return fail("the archive could not be unpacked into " + layer);
   return produced;
@@ -208,10 +216,9 @@ Result<void> fill_layer(const TemplateSource& source, const std::string& layer, 
   switch (source.kind) {
     case TemplateSource::Kind::debian: {
       if (!is_root && !owner->ids().has_range()) return fail(advice_on_subids(owner->caller()));
-      if (!is_installed("mmdebstrap"))
-        return fail("mmdebstrap is not installed; install it (Debian: apt-get install mmdebstrap)");
       const auto command = TRY(mmdebstrap_command(source.debian, is_root));
-      TRY_VOID(pipe_into_layer({"mmdebstrap", command, false}, layer, owner, progress));
+      auto made = pipe_into_layer({"mmdebstrap", command, false}, layer, owner, progress);
+      if (!made) return fail(std::move(made).error().within(source.description));
       break;
     }
     case TemplateSource::Kind::directory:

@@ -14,7 +14,6 @@ namespace isolate {
 namespace {
 
 constexpr std::uint64_t kMostIds = 0xffffffff;
-constexpr std::uint32_t kNobody = 65534;
 
 struct FileCloser {
   void operator()(FILE* file) const { ::fclose(file); }
@@ -56,9 +55,7 @@ std::string user_name(std::uint32_t uid) {
 }
 
 std::string owner_within(const IdRange& range, bool groups) {
-  auto within = [&range](std::uint32_t id) {
-    return id != kNobody && id >= range.base && id - range.base < range.count;
-  };
+  auto within = [&range](std::uint32_t id) { return id >= range.base && id - range.base < range.count; };
   File file(::fopen(groups ? "/etc/group" : "/etc/passwd", "re"));
   if (!file) return {};
   if (groups) {

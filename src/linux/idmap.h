@@ -41,7 +41,7 @@ std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_n
 // none.
 std::string user_name(std::uint32_t uid);
 
-// The first user or group (of /etc/passwd or /etc/group) whose id lies in the range, other than nobody; empty if none.
+// The first user or group (of /etc/passwd or /etc/group) whose id lies in the range; empty if none.
 std::string owner_within(const IdRange& range, bool groups);
 
 }  // namespace isolate

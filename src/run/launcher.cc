@@ -48,7 +48,7 @@ class Launcher {
       : plan_(plan), fds_(fds), steps_(*steps), caller_is_root_(caller_is_root), builder_(plan, fds.user_namespace) {}
 
   Result<void> run() {
-    ::umask(022);  // the modes of what is made in the root are not the caller's business
+    callers_umask_ = ::umask(022);  // the modes of what is made in the root are not the caller's business
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
     if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("sources", [this] { return builder_.open_sources(); }));
@@ -137,6 +137,7 @@ class Launcher {
   }
 
   Result<void> start_engine() {
+    ::umask(callers_umask_);
     new_session_keyring();
     ignore_terminal_signals();
     if (plan_.engine.no_new_privileges) {
@@ -198,6 +199,7 @@ class Launcher {
   Steps& steps_;
   bool caller_is_root_;
   RootBuilder builder_;
+  mode_t callers_umask_ = 022;
   mutable int report_ = -1;
   int exit_status_ = 0;
 };

@@ -138,6 +138,7 @@ class Run {
     TRY_VOID(steps_.run("plan", [this] { return make_plan(); }));
     if (request_.dry_run) {
       for (const auto& line : describe(plan_, request_.engine)) ::printf("%s\n", line.c_str());
+      if (::fflush(stdout) != 0) return fail(errno, "write to standard output");
       return 0;
     }
     if (request_.engine == EngineKind::chroot) {

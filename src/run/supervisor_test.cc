@@ -212,7 +212,34 @@ TEST(SupervisorTest, SignalsOfTheTerminalAreNotPassedOn) {
 TEST(SupervisorTest, AHangUpIsPassedOnByTheLeaderOfTheSession) {
   test::in_child([]() -> Result<void> {
     if (::setsid() < 0) return fail(errno, "setsid");
-    return expect_passed_on(SIGHUP, "signal 1");
+    const auto seen = TRY(supervise(
+        [](const Guest& guest) {
+          guest.start();
+          guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
+          return 0;
+        },
+        [] { signal_of_terminal(SIGHUP); }));
+    return expect_end(seen, "signal 1");
+  });
+}
+
+// A socket that is closed with something unread in it makes the other end fail once (ECONNRESET), before it gives back
+// what was sent.
+TEST(SupervisorTest, TheEndIsNotLostWhenASignalIsStillUnderWay) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise(
+        [](const Guest& guest) {
+          guest.start();
+          const int first = guest.next_signal();
+          ::usleep(50000);  // until the second one is there, which nobody reads
+          guest.say(Kind::ended, W_EXITCODE(0, first));
+          return 0;
+        },
+        [] {
+          ::kill(::getpid(), SIGTERM);
+          ::kill(::getpid(), SIGUSR2);
+        }));
+    return verify(seen.outcome.ended && seen.outcome.ended->value != SIGKILL, "the end that the guest has told");
   });
 }
 
