@@ -142,6 +142,8 @@ int main(int argc, char** argv) {
   // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
   ::close(isolate::control::kInitFd);
+  ::dup2(isolate::control::kErrorFd, STDERR_FILENO);
+  ::close(isolate::control::kErrorFd);
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   if (!limit_capabilities(strtoull(argv[2], nullptr, 16))) {
     report(control, Kind::failed, EPERM);

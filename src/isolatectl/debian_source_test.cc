@@ -137,12 +137,6 @@ TEST(MmdebstrapTest, AUserGetsANamespaceAndNoIncludesMeansNone) {
   EXPECT_TRUE(std::none_of(words.begin(), words.end(), [](auto& word) { return word.starts_with("--include"); }));
 }
 
-TEST(MmdebstrapTest, IsEndedWhenItsParentDies) {
-  const auto command = must(mmdebstrap_command(request(), true));
-  ASSERT_GE(command.size(), 4U);
-  EXPECT_EQ(Words(command.begin(), command.begin() + 4), (Words{"setpriv", "--pdeathsig", "TERM", "--"}));
-}
-
 TEST(MmdebstrapTest, WhatIsNoNameOfASuiteIsRefused) {
   for (const char* suite : {"", "--setup-hook=id", "a b", "../x", "a/b", "a\n"}) {
     auto hostile = request();

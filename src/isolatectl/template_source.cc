@@ -56,6 +56,8 @@ class ToolOutput {
   void take_line(const std::string& line) {
     if (line.empty()) return;
     last_ = line;
+    // Of many lines that one is the cause; tar also tells of it as a short write.
+    if (line.find("No space left on device") != std::string::npos) error_ = line;
     if (error_.empty() && (line.starts_with("E: ") || line.starts_with("tar: "))) error_ = line;
     struct Phase {
       std::string_view words;

@@ -24,5 +24,8 @@ struct Message {
 // DIRECTORY COMMAND [ARG...].
 constexpr int kInitFd = 3;
 constexpr int kControlFd = 4;
+// The command's standard error. Until isolate-init puts it in place, what an engine writes there goes to isolate, which
+// tells it in a line of its own.
+constexpr int kErrorFd = 5;
 
 }  // namespace isolate::control

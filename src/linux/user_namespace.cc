@@ -67,8 +67,8 @@ Result<void> finish(Result<ChildProcess> helper, const char* program) {
   if (!helper) {
     if (helper.error().code() != ENOENT) return fail(std::move(helper).error());
     return fail(
-        fmt::format("{} is not installed; install it (Debian: apt-get install uidmap), or run with "
-                    "--userns=single",
+        fmt::format("{} is not installed; newuidmap and newgidmap are needed: install them (Debian: apt-get "
+                    "install uidmap), or run with --userns=single",
                     program));
   }
   const auto status = TRY(helper->wait());

@@ -115,14 +115,17 @@ class Launcher {
   // Every descriptor but 0 to 2, init's program and the control socket is closed by a successful execve.
   Result<void> arrange_descriptors() const {
     // The two get their fixed numbers by way of high ones, so that neither overwrites the other.
-    constexpr int kHigh = control::kControlFd + 1;
+    constexpr int kHigh = control::kErrorFd + 1;
     const int init = ::fcntl(fds_.init_program, F_DUPFD_CLOEXEC, kHigh);
     const int control = ::fcntl(fds_.control, F_DUPFD_CLOEXEC, kHigh);
     const int report = ::fcntl(fds_.report, F_DUPFD_CLOEXEC, kHigh);
     if (init < 0 || control < 0 || report < 0) return fail(errno, "dup");
     report_ = report;
     TRY(trace::check(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), "close_range", "from 3 on, at execve"));
-    if (::dup2(init, control::kInitFd) < 0 || ::dup2(control, control::kControlFd) < 0) return fail(errno, "dup2");
+    if (::dup2(init, control::kInitFd) < 0 || ::dup2(control, control::kControlFd) < 0 ||
+        ::dup2(STDERR_FILENO, control::kErrorFd) < 0 || ::dup2(report, STDERR_FILENO) < 0) {
+      return fail(errno, "dup2");
+    }
     return {};
   }
 
@@ -144,6 +147,8 @@ class Launcher {
       TRY(trace::check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl", "no_new_privs"));
     }
     die_with_parent();
+    // The last line of the trace: from here on standard error is that of the engine.
+    trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors());
     if (plan_.engine.program.empty())
       return wait_for(fork_child(CLONE_NEWPID, [this] { return failed(become_first_process()); }));
@@ -162,7 +167,6 @@ class Launcher {
   Result<void> execute(const std::vector<std::string>& argv) const {
     auto arguments = pointer_array(argv);
     auto environment = pointer_array(plan_.environment);
-    trace::line("execve " + text::join(argv, " "));
     ::execve(arguments[0], arguments.data(), environment.data());
     return fail(errno, "start " + argv[0]);
   }

@@ -158,8 +158,9 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
 }
 
 Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
-  if (!report_.empty()) return fail(Error::from_packed(report_));
   if (outcome_.ended || outcome_.exec_error != 0 || outcome_.directory_error != 0) return outcome_;
+  // The launcher's error, or what the engine had to say.
+  if (!report_.empty()) return fail(Error::from_packed(report_.substr(0, report_.find_last_not_of('\n') + 1)));
   if (ending_signal_ != 0) return RunOutcome{ExitStatus{true, ending_signal_}, 0, 0};
   if (has_started_) return RunOutcome{ExitStatus{true, SIGKILL}, 0, 0};
   return fail("the engine ended with " + engine.describe() + " before the command started");

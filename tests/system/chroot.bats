@@ -107,7 +107,7 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
   # shellcheck disable=SC2016
   succeeds in_chroot sh -c 'mkdir -p /m && mount -t tmpfs x /m && grep -c " /m " /proc/self/mountinfo'
   expect_output 1
-  [[ $(mounts) == "$before" ]]
+  no_new_mounts "$before"
 }
 
 @test "packages can be installed into a root that persists" {

@@ -40,7 +40,7 @@ fail_each_step() {
     # A clone that could not be removed is left to gc.
     if [[ $step == lease-drop ]]; then isolatectl gc; fi
     wait_until 2 store_is_clean "$STORE" || complain "left after '$step' failed: $(state_in "$STORE")"
-    [[ $(mounts) == "$before" ]] || complain "a mount after '$step' failed"
+    no_new_mounts "$before" || complain "a mount after '$step' failed"
   done
 }
 
@@ -56,7 +56,7 @@ kill_at_each_step() {
     run isolatectl gc
     [[ $status == 0 ]] || complain "gc after the kill at '$step'"
     store_is_clean "$STORE" || complain "left after the kill at '$step': $(state_in "$STORE")"
-    [[ $(mounts) == "$before" ]] || complain "a mount after the kill at '$step'"
+    no_new_mounts "$before" || complain "a mount after the kill at '$step'"
   done
 }
 

@@ -150,6 +150,13 @@ mounts() {
     awk -v own="$WORK/scratch/$IDENTITY-" -v all="$WORK/scratch/" 'index($0, own) || !index($0, all)' | sort
 }
 
+# Whether the mounts are what they were, given as mounts() printed them; tells what is new.
+no_new_mounts() {
+  local new
+  new=$(comm -13 <(printf '%s\n' "$1") <(mounts))
+  [[ -z $new ]] || complain "new mounts: $new"
+}
+
 # --- processes --------------------------------------------------------------------------------------------------------
 
 # Starts a command as the identity in the background; its pid is in STARTED_PID. Output goes to $SCRATCH/out and err.
