@@ -77,7 +77,7 @@ TEST(OwnerWithinTest, FindsUsersAndGroupsInARange) {
   EXPECT_EQ(owner_within({1U << 30, 65536}, true), "");
 }
 
-TEST(OwnerWithinTest, NobodyDoesNotCount) { EXPECT_EQ(owner_within({65534, 1}, false), ""); }
+TEST(OwnerWithinTest, NobodyIsAUserToo) { EXPECT_EQ(owner_within({65534, 1}, false), "nobody"); }
 
 }  // namespace
 }  // namespace isolate

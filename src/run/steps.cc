@@ -73,7 +73,10 @@ std::optional<Error> Steps::injected_fault([[maybe_unused]] const char* name) {
   const char* wanted = std::getenv("ISOLATE_FAULT");
   if (wanted == nullptr) return std::nullopt;
   if (std::string_view(wanted) == name) return Error(EIO, std::string("fault point ") + name);
-  if (std::string_view(wanted) == std::string(name) + ":kill") ::kill(::getpid(), SIGKILL);
+  if (std::string_view(wanted) == std::string(name) + ":kill") {
+    ::kill(::getpid(), SIGKILL);
+    ::_exit(128 + SIGKILL);  // process 1 of a pid namespace can't kill itself
+  }
 #endif
   return std::nullopt;
 }

@@ -77,6 +77,8 @@ bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
   header.msg_control = space;
   header.msg_controllen = sizeof space;
   const ssize_t got = ::recvmsg(control_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  // A signal that init did not read any more; what init has sent before comes with the next call.
+  if (got < 0 && errno == ECONNRESET) return true;
   if (got <= 0) {
     if (got == 0 || (errno != EINTR && errno != EAGAIN)) control_.reset();
     return false;
