@@ -14,20 +14,20 @@ using test::must;
 
 // As `apt-get indextargets` prints it where the lists were fetched: a line for each suite and component.
 const char* const kFetched =
-    "http://deb.debian.org/debian/|Debian|Debian|main\n"
-    "http://deb.debian.org/debian/|Debian|Debian|non-free-firmware\n"
-    "http://deb.debian.org/debian/|Debian|Debian|main\n"
-    "http://deb.debian.org/debian-security/|Debian|Debian-Security|main\n";
+    "http://deb.example.org/debian/|Debian|Debian|main\n"
+    "http://deb.example.org/debian/|Debian|Debian|non-free-firmware\n"
+    "http://deb.example.org/debian/|Debian|Debian|main\n"
+    "http://deb.example.org/debian-security/|Debian|Debian-Security|main\n";
 
 TEST(SourcesTest, AreTheHostsOwnWithUpdatesAndSecurity) {
-  EXPECT_EQ(
-      sources_for("bookworm", kFetched),
-      (Words{"deb http://deb.debian.org/debian bookworm main", "deb http://deb.debian.org/debian bookworm-updates main",
-             "deb http://deb.debian.org/debian-security bookworm-security main"}));
+  EXPECT_EQ(sources_for("bookworm", kFetched),
+            (Words{"deb http://deb.example.org/debian bookworm main",
+                   "deb http://deb.example.org/debian bookworm-updates main",
+                   "deb http://deb.example.org/debian-security bookworm-security main"}));
 }
 
 TEST(SourcesTest, TakeTheSuiteAskedFor) {
-  EXPECT_EQ(sources_for("trixie", kFetched).back(), "deb http://deb.debian.org/debian-security trixie-security main");
+  EXPECT_EQ(sources_for("trixie", kFetched).back(), "deb http://deb.example.org/debian-security trixie-security main");
 }
 
 TEST(SourcesTest, OfAMirrorInACompanyAreFoundByTheirLabel) {
@@ -40,12 +40,12 @@ TEST(SourcesTest, OfAMirrorInACompanyAreFoundByTheirLabel) {
 }
 
 TEST(SourcesTest, ThatWereNeverFetchedAreFoundByTheirPath) {
-  EXPECT_EQ(
-      sources_for("bookworm",
-                  "http://deb.debian.org/debian|||main\nhttp://deb.debian.org/debian|||contrib\n"
-                  "http://security.debian.org/debian-security//|||main\n"),
-      (Words{"deb http://deb.debian.org/debian bookworm main", "deb http://deb.debian.org/debian bookworm-updates main",
-             "deb http://security.debian.org/debian-security bookworm-security main"}));
+  EXPECT_EQ(sources_for("bookworm",
+                        "http://deb.example.org/debian|||main\nhttp://deb.example.org/debian|||contrib\n"
+                        "http://security.debian.org/debian-security//|||main\n"),
+            (Words{"deb http://deb.example.org/debian bookworm main",
+                   "deb http://deb.example.org/debian bookworm-updates main",
+                   "deb http://security.debian.org/debian-security bookworm-security main"}));
 }
 
 TEST(SourcesTest, OfOthersAreNotTakenForDebians) {
@@ -53,7 +53,7 @@ TEST(SourcesTest, OfOthersAreNotTakenForDebians) {
       "https://download.docker.com/linux/debian/|Docker|Docker CE|stable\n"
       "https://apt.postgresql.org/pub/repos/apt/|apt.postgresql.org|PostgreSQL for Debian/Ubuntu repository|main\n"
       "https://repo.mongodb.org/apt/debian/|mongodb|mongodb|main\n"
-      "http://deb.debian.org/debian/|Debian Backports|Debian Backports|main\n"
+      "http://deb.example.org/debian/|Debian Backports|Debian Backports|main\n"
       "http://archive.ubuntu.com/ubuntu/|Ubuntu|Ubuntu|main\n";
   EXPECT_TRUE(sources_for("bookworm", others).empty());
   EXPECT_EQ(sources_for("bookworm", others + kFetched), sources_for("bookworm", kFetched));
@@ -66,13 +66,13 @@ TEST(SourcesTest, AnArchiveThatSaysItIsDebianGoesBeforeOneThatOnlyLooksSo) {
 }
 
 TEST(SourcesTest, WithoutASecurityArchiveThereAreTwo) {
-  EXPECT_EQ(sources_for("bookworm", "http://deb.debian.org/debian/|Debian|Debian|main\n").size(), 2U);
+  EXPECT_EQ(sources_for("bookworm", "http://deb.example.org/debian/|Debian|Debian|main\n").size(), 2U);
 }
 
 TEST(SourcesTest, AHostWithoutDebianHasNone) {
   EXPECT_TRUE(sources_for("bookworm", "").empty());
-  EXPECT_TRUE(sources_for("bookworm", "http://deb.debian.org/debian/|Debian|Debian|contrib\n").empty());
-  EXPECT_TRUE(sources_for("bookworm", "http://deb.debian.org/debian-security/|Debian|Debian-Security|main\n").empty());
+  EXPECT_TRUE(sources_for("bookworm", "http://deb.example.org/debian/|Debian|Debian|contrib\n").empty());
+  EXPECT_TRUE(sources_for("bookworm", "http://deb.example.org/debian-security/|Debian|Debian-Security|main\n").empty());
 }
 
 TEST(SourcesTest, LinesOfAnotherFormArePassedOver) {

@@ -96,7 +96,7 @@ make_tarball() {
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
     grep -E ' bookworm(-updates|-security)? ' | sort -u >"$WORK/sources.list"
-  [[ -s $WORK/sources.list ]] || echo 'deb http://deb.debian.org/debian bookworm main' >"$WORK/sources.list"
+  [[ -s $WORK/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   mkdir -p -m 0755 "$(dirname "$TARBALL")"
   mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$WORK/debian.tar" "$WORK/sources.list"
   chmod 0644 "$WORK/debian.tar"
