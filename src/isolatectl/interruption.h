@@ -16,7 +16,7 @@ class Interruption {
 };
 
 // Waits for a child while `on_output` reads from `output` (-1: nothing to read) whenever there is something; it returns
-// false at the end. When interrupted the child's process group is ended: SIGTERM, and SIGKILL 5 seconds later.
+// false at the end. When interrupted the child is ended: SIGTERM, and SIGKILL 5 seconds later.
 Result<ExitStatus> wait_interruptibly(ChildProcess* child, int output, const std::function<bool()>& on_output);
 
 }  // namespace isolate

@@ -10,7 +10,6 @@
 namespace isolate {
 namespace {
 
-using test::must;
 using test::verify;
 
 constexpr std::uint32_t kFreeBase = 1900000000;  // no user of any host
