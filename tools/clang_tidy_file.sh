@@ -31,7 +31,8 @@ main() {
     echo "$file: does not compile" >&2
     return 1
   fi
-  if [[ ! -e $stamp ]] && ! report=$(clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p build "$file" 2>&1); then
+  if [[ ! -e $stamp ]] && ! report=$(clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option \
+    --extra-arg=-Wno-unused-command-line-argument -p build "$file" 2>&1); then
     printf '%s\n' "$report"
     return 1
   fi

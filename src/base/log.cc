@@ -13,8 +13,8 @@ std::string program_name = "isolate";
 bool is_quiet = false;
 
 bool use_colour() {
-  static const bool use = stderr_is_terminal() && (std::getenv("NO_COLOR") == nullptr || *std::getenv("NO_COLOR") == 0);
-  return use;
+  const char* no_colour = std::getenv("NO_COLOR");
+  return (no_colour == nullptr || *no_colour == 0) && stderr_is_terminal();
 }
 
 void print(const char* colour, std::string_view kind, std::string_view message) {

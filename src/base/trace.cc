@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "base/text.h"
+
 namespace isolate::trace {
 namespace {
 bool is_enabled = false;
@@ -15,7 +17,7 @@ bool enabled() { return is_enabled; }
 void line(std::string_view text) {
   if (!is_enabled) return;
   std::string out = "+ ";
-  out += text;
+  out += text::printable(text);
   out += '\n';
   // A trace line that can't be written is lost, ignoring: the run matters more.
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, out.data(), out.size());

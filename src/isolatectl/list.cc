@@ -31,6 +31,7 @@ std::string time_text(std::int64_t seconds) {
 }
 
 Json to_json(const TemplateInfo& info) {
+  if (!info.problem.empty()) return {{"name", info.name}, {"store", info.store}, {"problem", info.problem}};
   return {{"name", info.name},     {"store", info.store},     {"generation", info.generation},
           {"layers", info.layers}, {"created", info.created}, {"origin", info.origin}};
 }
@@ -75,6 +76,10 @@ Result<void> list_templates(Context& context) {
   }
   std::vector<std::vector<std::string>> rows = {{"NAME", "STORE", "GENERATION", "LAYERS", "CREATED", "FROM"}};
   for (const auto& info : infos) {
+    if (!info.problem.empty()) {
+      rows.push_back({info.name, info.store, "-", "-", "-", "damaged: " + info.problem});
+      continue;
+    }
     rows.push_back({info.name, info.store, std::to_string(info.generation), std::to_string(info.layers),
                     time_text(info.created), info.origin});
   }

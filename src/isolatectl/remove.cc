@@ -42,7 +42,7 @@ Result<void> collect_pool(Context& context, const std::string& name, bool kept_t
 }  // namespace
 
 Result<void> remove_template(Context& context, const std::string& name) {
-  TRY(context.store().newest_generation(name));
+  TRY_VOID(context.store().check_exists(name));
   auto pool = context.pool(name);
   auto editing = TRY(pool.lock_for_edit());
   TRY(pool.reap());
@@ -66,9 +66,16 @@ Result<void> collect_garbage(Context& context, bool kept_too) {
   for (const auto& info : TRY(context.store().templates())) names.push_back(info.name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  for (const auto& name : names) TRY_VOID(collect_pool(context, name, kept_too));
+  Result<void> outcome;
+  for (const auto& name : names) {
+    // One damaged template keeps its own garbage only.
+    auto collected = collect_pool(context, name, kept_too);
+    if (collected) continue;
+    if (!outcome) log::error(outcome.error().message());
+    outcome = std::move(collected);
+  }
   for (const auto& line : TRY(context.store().collect_leftovers())) log::info("removed " + line);
-  return {};
+  return outcome;
 }
 
 }  // namespace isolate

@@ -14,6 +14,8 @@
 #include "isolatectl/interruption.h"
 #include "linux/file.h"
 #include "linux/process.h"
+#include "linux/reporting_child.h"
+#include "linux/user_namespace.h"
 
 namespace isolate {
 namespace {
@@ -135,8 +137,7 @@ Result<void> run_tool(const std::string& name, const std::vector<std::string>& c
   // The tool ends when this process is killed; mmdebstrap undoes its work when it is told to end.
   std::vector<std::string> tied = {"setpriv", "--pdeathsig", name == "mmdebstrap" ? "TERM" : "KILL", "--"};
   tied.insert(tied.end(), command.begin(), command.end());
-  auto started = spawn(tied, {in, out, errors.write.get()});
-  auto child = TRY(std::move(started));
+  auto child = TRY(spawn(tied, {in, out, errors.write.get()}));
   errors.write.reset();
   ToolOutput output(std::move(errors.read), progress);
   const auto status = TRY(wait_interruptibly(&child, output.fd(), [&output] { return output.read(); }));
@@ -146,6 +147,23 @@ Result<void> run_tool(const std::string& name, const std::vector<std::string>& c
   if (status.success()) return {};
   const std::string prefix = output.complaint().starts_with(name + ": ") ? "" : name + ": ";
   return fail(text::printable(prefix + (output.complaint().empty() ? status.describe() : output.complaint())));
+}
+
+// Starts `work` in a child that is root in `user_namespace` (-1: as the caller).
+Result<ReportingChild> start_as_owner(int user_namespace, const std::function<Result<void>()>& work) {
+  return ReportingChild::start([&]() -> Result<void> {
+    if (user_namespace >= 0) TRY_VOID(become_root_in(user_namespace));
+    return work();
+  });
+}
+
+// Waits for the child, which ends its tool when this process is interrupted.
+Result<void> finish(ReportingChild* child) {
+  const auto status = TRY(wait_interruptibly(&child->process(), -1, [] { return false; }));
+  TRY_VOID(Interruption::check());
+  TRY_VOID(child->report());
+  if (!status.success()) return fail("unpacking ended with " + status.describe());
+  return {};
 }
 
 // A program that writes an archive to its standard output.
@@ -159,35 +177,25 @@ struct Producer {
 Result<void> pipe_into_layer(const Producer& producer, const std::string& layer, OwnerNamespace* owner,
                              Progress* progress) {
   auto archive = TRY(make_pipe());
-  auto reason = TRY(make_pipe());
   const int user_namespace = TRY(owner->descriptor());
   const bool keep_owners = owner->caller().is_root() || owner->ids().has_range();
-  auto consumer = TRY(fork_child(0, [&]() -> int {
+  auto consumer = TRY(start_as_owner(user_namespace, [&] {
     archive.write.reset();
-    auto extracted = run_as_root_in(user_namespace, [&]() -> Result<void> {
-      return run_tool("tar", extract_command(layer, "-", keep_owners), archive.read.get(), -1, progress);
-    });
-    if (extracted) return 0;
-    // A parent that does not listen any more gets the exit status, ignoring.
-    [[maybe_unused]] auto written = write_all(reason.write.get(), extracted.error().packed(), "reason");
-    return 1;
+    return run_tool("tar", extract_command(layer, "-", keep_owners), archive.read.get(), -1, progress);
   }));
   archive.read.reset();
-  reason.write.reset();
-  auto produced = run_as_root_in(producer.as_owner ? user_namespace : -1, [&] {
+  auto producing = TRY(start_as_owner(producer.as_owner ? user_namespace : -1, [&] {
     return run_tool(producer.name, producer.command, -1, archive.write.get(), progress);
-  });
-  // Whoever ended first knows why; the other has met a broken pipe or half an archive.
-  pollfd consumer_end{consumer.pidfd(), POLLIN, 0};
-  const bool producer_ended_first = ::poll(&consumer_end, 1, 0) == 0;
+  }));
   archive.write.reset();
+  auto produced = finish(&producing);
+  pollfd consumer_end{consumer.process().pidfd(), POLLIN, 0};
+  const bool producer_ended_first = ::poll(&consumer_end, 1, 0) == 0;
   progress->show(95, "unpacking");
-  const auto status = TRY(wait_interruptibly(&consumer, -1, [] { return false; }));
-  TRY_VOID(Interruption::check());
-  if (!produced && producer_ended_first) return produced;
-  if (auto text = TRY(read_all(reason.read.get())); !text.empty()) return fail(Error::from_packed(text));
-  if (produced && !status.success()) return fail("the archive could not be unpacked into " + layer);
-  return produced;
+  auto consumed = finish(&consumer);
+  // Whoever ended first knows why; the other has met a broken pipe or half an archive.
+  if (!produced && (producer_ended_first || consumed)) return produced;
+  return consumed;
 }
 
 }  // namespace
@@ -230,8 +238,10 @@ Result<void> fill_layer(const TemplateSource& source, const std::string& layer, 
     case TemplateSource::Kind::archive: {
       progress->show(10, "unpacking " + source.path);
       const bool keep_owners = is_root || owner->ids().has_range();
-      TRY_VOID(owner->run(
-          [&] { return run_tool("tar", extract_command(layer, source.path, keep_owners), -1, -1, progress); }));
+      auto child = TRY(start_as_owner(TRY(owner->descriptor()), [&] {
+        return run_tool("tar", extract_command(layer, source.path, keep_owners), -1, -1, progress);
+      }));
+      TRY_VOID(finish(&child));
       break;
     }
   }

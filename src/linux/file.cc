@@ -124,6 +124,7 @@ class TreeRemover {
     if (!opened && opened.error().code() == EACCES && ::fchmodat(directory, name.c_str(), 0700, 0) == 0) {
       opened = DirectoryStream::open(directory, name);
     }
+    if (!opened && opened.error().code() == ENOENT) return {};  // somebody else removes the same tree
     auto stream = TRY(std::move(opened));
     const auto status = TRY(status_of(stream.fd(), "", AT_EMPTY_PATH));
     if (status.st_dev != device) return fail(EXDEV, "remove " + name);

@@ -156,7 +156,7 @@ TEST_F(MountTest, PrivateMountsAreNotSeenWhereTheyCameFrom) {
     if (::mount(nullptr, place.c_str(), nullptr, MS_SHARED, nullptr) != 0) return fail(errno, "mount shared");
     TRY_VOID(make_directories(place + "/below", 0755));
     const std::string parents_mounts = "/proc/" + std::to_string(::getpid()) + "/mountinfo";
-    return run_in_child([&]() -> Result<void> {
+    return test::outcome_in_child([&]() -> Result<void> {
       if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare");
       TRY_VOID(mount::make_all_private());
       auto another = TRY(mount::make("tmpfs", {}, 0));

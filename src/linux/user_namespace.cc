@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
+#include "linux/reporting_child.h"
 
 namespace isolate {
 namespace {
@@ -114,32 +115,13 @@ Result<void> become_root_in(int user_namespace, Groups groups) {
   return {};
 }
 
-Result<void> run_in_child(const std::function<Result<void>()>& body) {
-  int ends[2];
-  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "result"));
-  Fd read_end(ends[0]);
-  Fd write_end(ends[1]);
-  auto child = TRY(fork_child(0, [&] {
-    auto outcome = body();
-    if (outcome) return 0;
-    // A parent that does not listen any more gets the exit status, ignoring.
-    [[maybe_unused]] auto written = write_all(write_end.get(), outcome.error().packed(), "result");
-    return 1;
-  }));
-  write_end.reset();
-  auto text = TRY(read_all(read_end.get()));
-  const auto status = TRY(child.wait());
-  if (!text.empty()) return fail(Error::from_packed(text));
-  if (!status.success()) return fail("a helper process ended with " + status.describe());
-  return {};
-}
-
 Result<void> run_as_root_in(int user_namespace, const std::function<Result<void>()>& body) {
   if (user_namespace < 0) return body();
-  return run_in_child([&]() -> Result<void> {
+  auto child = TRY(ReportingChild::start([&]() -> Result<void> {
     TRY_VOID(become_root_in(user_namespace));
     return body();
-  });
+  }));
+  return child.finish();
 }
 
 }  // namespace isolate

@@ -21,9 +21,6 @@ enum class Groups { drop, keep };  // the caller's supplementary groups
 // Enters the namespace and becomes its id 0. Groups are dropped where the namespace allows it.
 Result<void> become_root_in(int user_namespace, Groups groups = Groups::drop);
 
-// Runs `body` in a child, and gives back its error, if any: what it does to namespaces ends with it.
-Result<void> run_in_child(const std::function<Result<void>()>& body);
-
 // Runs `body` in a child that is root in `user_namespace` (-1: just as the caller), and gives back its error, if any.
 Result<void> run_as_root_in(int user_namespace, const std::function<Result<void>()>& body);
 

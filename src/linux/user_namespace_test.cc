@@ -64,7 +64,7 @@ TEST_F(UserNamespaceTest, WhoJoinsIsItsRootWithoutGroups) {
   const test::TempDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms::all);
   const auto fd = test::must(make_user_namespace(kPrivate, MapWriter::direct));
-  test::expect_success(run_in_child([&]() -> Result<void> {
+  test::expect_success(test::outcome_in_child([&]() -> Result<void> {
     const gid_t group = 4;
     if (::setgroups(1, &group) != 0) return fail(errno, "setgroups");
     TRY_VOID(become_root_in(fd.get()));
@@ -93,16 +93,6 @@ TEST_F(UserNamespaceTest, ErrorsComeBackWhole) {
   const auto failed = run_as_root_in(fd.get(), [] { return fail(Error(ENOSPC, "write a").advise("make room")); });
   EXPECT_TRUE(test::fails_with(failed, ENOSPC));
   EXPECT_EQ(test::message_of(failed), "write a: No space left on device; make room");
-}
-
-TEST_F(UserNamespaceTest, ABodyThatDiesIsAnError) {
-  EXPECT_EQ(test::message_of(run_in_child([]() -> Result<void> { ::_exit(3); })),
-            "a helper process ended with exit status 3");
-  EXPECT_EQ(test::message_of(run_in_child([]() -> Result<void> {
-              ::kill(::getpid(), SIGKILL);
-              return {};
-            })),
-            "a helper process ended with signal 9");
 }
 
 TEST_F(UserNamespaceTest, WhatAChildDoesToItselfEndsWithIt) {

@@ -13,6 +13,7 @@
 #include "linux/file.h"
 #include "linux/mount.h"
 #include "linux/process.h"
+#include "linux/reporting_child.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 #include "run/supervisor.h"
@@ -63,17 +64,17 @@ Result<void> become_shell(const std::string& command, const std::string& root) {
 }
 
 // Waits for the hook, and passes on to it what somebody sends to isolate meanwhile.
-Result<ExitStatus> wait_passing_signals(ChildProcess hook) {
+Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
   const Fd signals = TRY(Supervisor::held_signals());
   while (true) {
-    pollfd sources[] = {{signals.get(), POLLIN, 0}, {hook.pidfd(), POLLIN, 0}};
+    pollfd sources[] = {{signals.get(), POLLIN, 0}, {hook->pidfd(), POLLIN, 0}};
     if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll");
     signalfd_siginfo info{};
     if (sources[0].revents != 0 && ::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info) &&
         info.ssi_code != SI_KERNEL) {  // what the terminal sends has reached the hook already
-      hook.signal(static_cast<int>(info.ssi_signo));
+      hook->signal(static_cast<int>(info.ssi_signo));
     }
-    if (sources[1].revents != 0) return hook.wait();
+    if (sources[1].revents != 0) return hook->wait();
   }
 }
 
@@ -83,25 +84,14 @@ Result<void> run_hook(const char* name, const std::string& command, const RunPla
                       int user_namespace, const std::string& stage) {
   const bool is_overlay = !plan.root.lower.empty();
   const std::string root = is_overlay ? stage + "/root" : plan.root.directory;
-  int ends[2];
-  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", name));
-  const Fd report_reader(ends[0]);
-  Fd report_writer(ends[1]);
-  auto hook = TRY(fork_child(0, [&] {
-    auto prepare = [&]() -> Result<void> {
-      if (!caller.is_root()) TRY_VOID(become_root_in(user_namespace, Groups::keep));
-      if (is_overlay) TRY_VOID(mount_clone(plan, stage));
-      return become_shell(command, root);
-    };
-    const auto outcome = prepare();
-    // A parent that does not listen any more gets the exit status, ignoring.
-    [[maybe_unused]] auto written = write_all(report_writer.get(), outcome.error().packed(), "report");
-    return 125;
+  auto hook = TRY(ReportingChild::start([&]() -> Result<void> {
+    if (!caller.is_root()) TRY_VOID(become_root_in(user_namespace, Groups::keep));
+    if (is_overlay) TRY_VOID(mount_clone(plan, stage));
+    return become_shell(command, root);
   }));
-  report_writer.reset();
-  const auto report = TRY(read_all(report_reader.get()));
-  const auto status = TRY(wait_passing_signals(std::move(hook)));
-  if (!report.empty()) return fail(Error::from_packed(report).within(name));
+  const auto started = hook.report();
+  const auto status = TRY(wait_passing_signals(&hook.process()));
+  if (!started) return fail(Error(started.error()).within(name));
   if (status.success()) return {};
   return fail(fmt::format("{} ended with {}", name, status.describe()));
 }

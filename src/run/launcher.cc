@@ -112,9 +112,10 @@ class Launcher {
     return builder_.reopen();
   }
 
-  // Every descriptor but 0 to 2, init's program and the control socket is closed by a successful execve.
+  // A successful execve leaves 0 and 1, init's program, the control socket, and standard error twice: that of the
+  // engine is isolate's report, and isolate-init gives the command the caller's own.
   Result<void> arrange_descriptors() const {
-    // The two get their fixed numbers by way of high ones, so that neither overwrites the other.
+    // By way of high numbers, so that none overwrites another.
     constexpr int kHigh = control::kErrorFd + 1;
     const int init = ::fcntl(fds_.init_program, F_DUPFD_CLOEXEC, kHigh);
     const int control = ::fcntl(fds_.control, F_DUPFD_CLOEXEC, kHigh);

@@ -58,16 +58,17 @@ Result<OverlayStore> OverlayStore::open(const std::string& path, OwnerNamespace*
   return OverlayStore(path, owner, std::move(*directory));
 }
 
-Result<std::vector<unsigned>> OverlayStore::generation_numbers(const std::string& name) {
+Result<void> OverlayStore::check_exists(const std::string& name) {
   TRY_VOID(check_template_name(name));
-  auto names = list_directory(directory_.get(), "templates/" + name + "/generations");
-  if (!names && names.error().code() == ENOENT) {
-    return fail(Error(fmt::format("there is no template '{}' in {}", name, path_))
-                    .advise("see isolatectl template list, or make one: isolatectl template create " + name +
-                            " --from debian:bookworm"));
-  }
-  if (!names) return fail(std::move(names).error());
-  auto numbers = numbers_in(*names);
+  if (has_template(name)) return {};
+  return fail(Error(fmt::format("there is no template '{}' in {}", name, path_))
+                  .advise("see isolatectl template list, or make one: isolatectl template create " + name +
+                          " --from debian:bookworm"));
+}
+
+Result<std::vector<unsigned>> OverlayStore::generation_numbers(const std::string& name) {
+  TRY_VOID(check_exists(name));
+  auto numbers = numbers_in(TRY(list_directory(directory_.get(), "templates/" + name + "/generations")));
   if (numbers.empty()) return fail(fmt::format("template '{}' in {} has no complete generation", name, path_));
   return numbers;
 }
@@ -94,7 +95,7 @@ Result<Generation> OverlayStore::newest_generation(const std::string& name) {
 
 Result<TemplateInfo> OverlayStore::info(const std::string& name) {
   const auto generation = TRY(newest_generation(name));
-  TemplateInfo info{name, std::string(kind()), generation.number, generation.layers.size(), 0, ""};
+  TemplateInfo info{name, std::string(kind()), generation.number, generation.layers.size(), 0, "", ""};
   info.created = TRY(status_of(directory_.get(), generation_path("templates/" + name, generation.number))).st_mtime;
   if (auto origin = read_file(path_ + "/templates/" + name + "/origin")) info.origin = *origin;
   return info;
@@ -105,7 +106,11 @@ Result<std::vector<TemplateInfo>> OverlayStore::templates() {
   if (!names && names.error().code() == ENOENT) return std::vector<TemplateInfo>{};
   if (!names) return fail(std::move(names).error());
   std::vector<TemplateInfo> infos;
-  for (const auto& name : *names) infos.push_back(TRY(info(name)));
+  for (const auto& name : *names) {
+    auto known = info(name);
+    infos.push_back(known ? std::move(*known)
+                          : TemplateInfo{name, std::string(kind()), 0, 0, 0, "", known.error().message()});
+  }
   return infos;
 }
 
@@ -167,18 +172,48 @@ Result<std::uint64_t> OverlayStore::clone_bytes(const std::string& clone_id) { r
 
 Result<std::uint64_t> OverlayStore::template_bytes(const std::string& name) { return bytes_of("templates/" + name); }
 
+Result<Fd> OverlayStore::open_drafts() {
+  TRY_VOID(make_directories(path_ + "/drafts", 0700));
+  return open_file(directory_.get(), "drafts", O_RDONLY | O_DIRECTORY);
+}
+
+Result<OverlayStore::Draft> OverlayStore::make_draft() {
+  // Shared: whoever looks for abandoned drafts must not meet one between its making and its lock.
+  auto making = TRY(FileLock::wait(TRY(open_drafts()), FileLock::Mode::shared));
+  Draft draft{random_name(), FileLock()};
+  TRY_VOID(make_directory(making.fd(), draft.name, 0755));
+  auto file = TRY(open_file(making.fd(), draft.name + "/lock", O_RDWR | O_CREAT, 0600));
+  draft.lock = TRY(FileLock::try_lock(std::move(file), FileLock::Mode::exclusive));
+  return draft;
+}
+
+Result<std::vector<OverlayStore::Draft>> OverlayStore::abandoned_drafts() {
+  auto looking = TRY(FileLock::wait(TRY(open_drafts()), FileLock::Mode::exclusive));
+  std::vector<Draft> drafts;
+  for (const auto& name : TRY(list_directory(looking.fd(), "."))) {
+    Draft draft{name, FileLock()};
+    if (auto file = open_file(looking.fd(), name + "/lock", O_RDWR)) {
+      auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
+      if (!lock) continue;  // being worked on
+      draft.lock = std::move(*lock);
+    }
+    drafts.push_back(std::move(draft));
+  }
+  return drafts;
+}
+
 Result<std::string> OverlayStore::begin_template(const std::string& name) {
   TRY_VOID(check_template_name(name));
   if (status_of(directory_.get(), "templates/" + name)) {
     return fail(Error(fmt::format("there is a template '{}' already", name))
                     .advise("change it with isolatectl template edit, or remove it first"));
   }
-  const std::string draft = path_ + "/drafts/" + random_name();
-  TRY_VOID(make_directories(draft + "/layers/1", 0755));
-  TRY_VOID(make_directories(draft + "/generations", 0755));
-  auto file = TRY(open_file(AT_FDCWD, draft + "/lock", O_RDWR | O_CREAT, 0600));
-  const std::string layer = draft + "/layers/1";
-  drafts_[layer] = TRY(FileLock::try_lock(std::move(file), FileLock::Mode::exclusive));
+  auto draft = TRY(make_draft());
+  const std::string directory = path_ + "/drafts/" + draft.name;
+  TRY_VOID(make_directories(directory + "/layers/1", 0755));
+  TRY_VOID(make_directories(directory + "/generations", 0755));
+  const std::string layer = directory + "/layers/1";
+  drafts_[layer] = std::move(draft.lock);
   return layer;
 }
 
@@ -267,26 +302,24 @@ Result<std::vector<std::string>> OverlayStore::shifted_layers(const Generation& 
 }
 
 Result<void> OverlayStore::make_shifted_layer(const std::string& layer) {
-  const std::string draft = "drafts/" + random_name();
-  TRY_VOID(make_directories(path_ + "/" + draft, 0700));
-  auto file = TRY(open_file(directory_.get(), draft + "/lock", O_RDWR | O_CREAT, 0600));
-  auto lock = TRY(FileLock::try_lock(std::move(file), FileLock::Mode::exclusive));
+  const auto draft = TRY(make_draft());
+  const std::string copy = "drafts/" + draft.name + "/layer";
   auto made = owner_->run([&]() -> Result<void> {
-    const auto copied = TRY(run_program({"cp", "--archive", "--reflink=auto", layer, path_ + "/" + draft + "/layer"}));
+    const auto copied = TRY(run_program({"cp", "--archive", "--reflink=auto", layer, path_ + "/" + copy}));
     if (!copied.status.success()) return fail("copy " + layer + ": " + copied.err.substr(0, copied.err.find('\n')));
-    TRY_VOID(shift_owners(directory_.get(), draft + "/layer", 1));
-    auto renamed = rename_file(directory_.get(), draft + "/layer", AT_FDCWD, layer + kShifted, RENAME_NOREPLACE);
+    TRY_VOID(shift_owners(directory_.get(), copy, 1));
+    auto renamed = rename_file(directory_.get(), copy, AT_FDCWD, layer + kShifted, RENAME_NOREPLACE);
     // Another run was faster with the same copy.
     if (!renamed && renamed.error().code() == EEXIST) return {};
     return renamed;
   });
-  auto removed = remove("drafts", draft.substr(draft.find('/') + 1));
+  auto removed = remove("drafts", draft.name);
   TRY_VOID(std::move(made));
   return removed;
 }
 
 Result<void> OverlayStore::remove_template(const std::string& name) {
-  TRY(generation_numbers(name));
+  TRY_VOID(check_exists(name));
   TRY_VOID(make_directories(path_ + "/trash", 0700));
   const std::string trash = random_name();
   TRY_VOID(rename_file(directory_.get(), "templates/" + name, directory_.get(), "trash/" + trash));
@@ -319,17 +352,15 @@ Result<std::vector<std::string>> OverlayStore::collect_garbage(const std::string
 
 Result<std::vector<std::string>> OverlayStore::collect_leftovers() {
   std::vector<std::string> removed;
-  for (const char* parent : {"drafts", "trash"}) {
-    auto names = list_directory(directory_.get(), parent);
-    if (!names && names.error().code() == ENOENT) continue;
-    for (const auto& name : TRY(std::move(names))) {
-      const std::string path = std::string(parent) + "/" + name;
-      auto file = open_file(directory_.get(), path + "/lock", O_RDWR);
-      if (file && !FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive)) continue;  // being worked on
-      TRY_VOID(remove(parent, name));
-      removed.push_back("what was left of an interrupted command: " + path);
-    }
-  }
+  const auto remove_left = [&](const std::string& parent, const std::string& name) -> Result<void> {
+    TRY_VOID(remove(parent, name));
+    removed.push_back("what was left of an interrupted command: " + parent + "/" + name);
+    return {};
+  };
+  for (const auto& draft : TRY(abandoned_drafts())) TRY_VOID(remove_left("drafts", draft.name));
+  auto trash = list_directory(directory_.get(), "trash");
+  if (!trash && trash.error().code() == ENOENT) return removed;
+  for (const auto& name : TRY(std::move(trash))) TRY_VOID(remove_left("trash", name));
   return removed;
 }
 

@@ -32,6 +32,7 @@ class OverlayStore : public Store {
   std::string_view kind() const override { return "overlay"; }
   Result<std::vector<TemplateInfo>> templates() override;
   bool has_template(const std::string& name) override;
+  Result<void> check_exists(const std::string& name) override;
   Result<TemplateInfo> info(const std::string& name) override;
   Result<Generation> newest_generation(const std::string& name) override;
   Result<RootSource> make_clone(const Generation& generation, const std::string& clone_id) override;
@@ -51,6 +52,14 @@ class OverlayStore : public Store {
   OverlayStore(std::string path, OwnerNamespace* owner, Fd directory)
       : path_(std::move(path)), owner_(owner), directory_(std::move(directory)) {}
 
+  // A new directory below drafts/, which belongs to whoever holds its lock.
+  struct Draft {
+    std::string name;
+    FileLock lock;
+  };
+  Result<Draft> make_draft();
+  Result<std::vector<Draft>> abandoned_drafts();
+  Result<Fd> open_drafts();
   Result<void> make_shifted_layer(const std::string& layer);
   Result<std::uint64_t> bytes_of(const std::string& name);
   Result<void> remove(const std::string& parent, const std::string& name);

@@ -1,9 +1,11 @@
 // What an OverlayStore removes and what it spares, and the files of other ids in an ordinary user's store.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/reporting_child.h"
 #include "store/overlay_store.h"
 
 namespace isolate {
@@ -45,6 +47,20 @@ TEST_F(GarbageTest, TheNewestGenerationAndThoseInUseAreSpared) {
   EXPECT_EQ(removed, (Names{"generation 1 of template t", "generation 3 of template t", "layer 1 of template t",
                             "layer 3 of template t"}));
   EXPECT_TRUE(must(store_.collect_garbage("t", {2})).empty()) << "nothing is left to remove";
+}
+
+TEST_F(GarbageTest, NoDraftIsLostBetweenItsMakingAndItsLock) {
+  auto collector = test::must(ReportingChild::start([this]() -> Result<void> {
+    auto store = TRY(open());
+    while (true) TRY(store.collect_leftovers());
+  }));
+  for (int i = 0; i < 300; ++i) {
+    const auto draft = must(store_.begin_template("t"));
+    ASSERT_TRUE(test::exists(draft));
+    must(store_.discard_draft(draft));
+  }
+  pollfd ended{collector.process().pidfd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ended, 1, 0), 0) << test::message_of(collector.report());
 }
 
 TEST_F(GarbageTest, LayersThatANewerGenerationStandsOnStay) {

@@ -90,6 +90,18 @@ TEST_F(OverlayStoreTest, TemplatesAreListedInAlphabeticalOrder) {
   EXPECT_EQ(names, (Names{"a", "b", "c"}));
 }
 
+TEST_F(OverlayStoreTest, ADamagedTemplateIsListedWithItsProblemAndCanBeRemoved) {
+  add_template(store_, "good");
+  add_template(store_, "damaged");
+  write_text(path() + "/templates/damaged/generations/1", "nothing\n");
+  const auto infos = must(store_.templates());
+  ASSERT_EQ(infos.size(), 2U);
+  EXPECT_NE(infos[0].problem.find("'nothing' is no layer"), std::string::npos) << infos[0].problem;
+  EXPECT_EQ(infos[1].problem, "");
+  must(store_.remove_template("damaged"));
+  EXPECT_FALSE(store_.has_template("damaged"));
+}
+
 TEST_F(OverlayStoreTest, OfTwoTemplatesOfOneNameTheFirstStays) {
   const auto first = must(store_.begin_template("t"));
   const auto second = must(store_.begin_template("t"));

@@ -30,6 +30,7 @@ struct TemplateInfo {
   std::size_t layers = 0;    // of the newest generation
   std::int64_t created = 0;  // seconds since 1970, of the newest generation
   std::string origin;        // what it was made from
+  std::string problem;       // why it can not be used; the rest but name and store is not known then
 };
 
 class Store {
@@ -37,10 +38,11 @@ class Store {
   virtual ~Store() = default;
   virtual std::string_view kind() const = 0;
 
-  // In alphabetical order.
+  // In alphabetical order, damaged ones too.
   virtual Result<std::vector<TemplateInfo>> templates() = 0;
   virtual bool has_template(const std::string& name) = 0;
-  // Errors: there is no such template, and what to do.
+  // Errors, here and below: there is no such template, and what to do.
+  virtual Result<void> check_exists(const std::string& name) = 0;
   virtual Result<TemplateInfo> info(const std::string& name) = 0;
   virtual Result<Generation> newest_generation(const std::string& name) = 0;
 

@@ -17,9 +17,9 @@ mount_small_disk() {
 
 # A template of a shell and a few programs of the Debian root: what a small disk has room for.
 make_small_template() {
-  local small=$SCRATCH/small file
+  local small=$SCRATCH/small
   copy_of_tree "$small"
-  rm -rf --one-file-system "$small/var" "$small/usr/share" "$small/usr/sbin" "$small/usr/lib/systemd"
+  rm -rf --one-file-system "${small:?}"/{var,usr/share,usr/sbin,usr/lib/systemd}
   find "$small/usr/bin" -type f -not -name dash -not -name dd -not -name cat -not -name df -not -name touch \
     -not -name sleep -not -name true -not -name uname -delete
   find "$small/usr/lib/x86_64-linux-gnu" -mindepth 1 -not -name 'libc.so*' -not -name 'ld-linux*' \

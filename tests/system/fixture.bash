@@ -97,7 +97,7 @@ make_tarball() {
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
     grep -E ' bookworm(-updates|-security)? ' | sort -u >"$WORK/sources.list"
   [[ -s $WORK/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
-  mkdir -p -m 0755 "$(dirname "$TARBALL")"
+  (umask 022 && mkdir -p "$(dirname "$TARBALL")")
   mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$WORK/debian.tar" "$WORK/sources.list"
   chmod 0644 "$WORK/debian.tar"
   mv "$WORK/debian.tar" "$TARBALL"
@@ -128,7 +128,7 @@ make_templates() {
   for identity in root user; do
     IDENTITY=$identity bash -c '
       source "$1/helpers.bash"
-      as_caller "$ISOLATECTL" --store "$STORE" template create debian --from "$TARBALL"' bash "$here" ||
+      as_caller "$ISOLATECTL" --store "$STORE" template create debian --from "$TARBALL"' bash "$(dirname "${BASH_SOURCE[0]}")" ||
       die "the test template could not be made as $identity"
   done
 }

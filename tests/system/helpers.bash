@@ -6,7 +6,7 @@
 #   CALLER    the words in front of a command that run it as the identity, with a clean environment
 #   SCRATCH   a folder of this test, owned by the identity, removed at its end
 # shellcheck shell=bash
-# shellcheck disable=SC2034  # the test files use them
+# shellcheck disable=SC2034,SC2154  # the test files use them; bats sets stderr_lines
 
 HELPERS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -30,7 +30,7 @@ set_identity() {
 # Signals that bash ignores in background jobs are set back, as an interactive shell would start a program.
 words_of_caller() {
   local uid=$1 gid=$2 home=$3
-  CALLER=(env -i --default-signal=HUP,INT,QUIT,PIPE,TERM "HOME=$home" "XDG_CONFIG_HOME=$home/.config"
+  CALLER=(env -i "--default-signal=HUP,INT,QUIT,PIPE,TERM" "HOME=$home" "XDG_CONFIG_HOME=$home/.config"
     "XDG_DATA_HOME=$home/.local/share" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     LANG=C.UTF-8 TERM=dumb "ASAN_OPTIONS=$ASAN_OPTIONS" "UBSAN_OPTIONS=$UBSAN_OPTIONS"
     setpriv "--reuid=$uid" "--regid=$gid" --init-groups --)

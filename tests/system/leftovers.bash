@@ -75,8 +75,9 @@ end_processes() {
 
 # The processes below a process, but not this shell's own subshell.
 descendants_of() {
-  local child
-  for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+  local child children=()
+  read -r -a children 2>/dev/null <"/proc/$1/task/$1/children" || true
+  for child in "${children[@]}"; do
     if [[ $child == "$BASHPID" ]]; then continue; fi
     echo "$child"
     descendants_of "$child"

@@ -148,13 +148,13 @@ load helpers
 @test "--timings gives the microseconds of each step" {
   succeeds isolate -q --timings -z debian echo done
   expect_output done
-  local line lines=0
+  local line steps=0
   for line in "${stderr_lines[@]}"; do
     [[ $line =~ ^timing:\ [a-z][a-z0-9_-]*\ [0-9]+$ ]] || complain "not a line of timings: $line"
     [[ ${line##* } -lt 60000000 ]]
-    lines=$((lines + 1))
+    steps=$((steps + 1))
   done
-  [[ $lines -ge 3 ]] || complain "expected at least three steps"
+  [[ $steps -ge 3 ]] || complain "expected at least three steps"
 }
 
 @test "--version and --help work, and help names every option" {

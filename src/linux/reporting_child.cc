@@ -1,0 +1,43 @@
+#include "linux/reporting_child.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/trace.h"
+#include "linux/file.h"
+
+namespace isolate {
+
+Result<ReportingChild> ReportingChild::start(const std::function<Result<void>()>& body) {
+  // Fits into a pipe, so that the child can always end, whether its report has been read or not.
+  constexpr std::size_t kLongestReport = 32768;
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "report"));
+  Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  auto process = TRY(fork_child(0, [&] {
+    const auto outcome = body();
+    if (outcome) return 0;
+    // A parent that does not listen any more gets the exit status, ignoring.
+    [[maybe_unused]] auto written =
+        write_all(writer.get(), outcome.error().packed().substr(0, kLongestReport), "report");
+    return 125;
+  }));
+  return ReportingChild(std::move(process), std::move(reader));
+}
+
+Result<void> ReportingChild::report() const {
+  const auto text = TRY(read_all(reader_.get()));
+  if (!text.empty()) return fail(Error::from_packed(text));
+  return {};
+}
+
+Result<void> ReportingChild::finish() {
+  auto reported = report();
+  const auto status = TRY(process_.wait());
+  TRY_VOID(std::move(reported));
+  if (!status.success()) return fail("a helper process ended with " + status.describe());
+  return {};
+}
+
+}  // namespace isolate
