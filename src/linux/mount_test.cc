@@ -135,7 +135,7 @@ TEST_F(MountTest, AttributesAreLockedInANamespaceBelow) {
     if (::chmod(directory_.path().c_str(), 0755) != 0) return fail(errno, "chmod");
     TRY_VOID(become_root_in(TRY(user_namespace()).get()));
     if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare");
-    for (unsigned long kept : {MS_NOSUID | MS_NODEV, MS_RDONLY | MS_NODEV, MS_RDONLY | MS_NOSUID}) {
+    for (unsigned long kept : {0UL | MS_NOSUID | MS_NODEV, 0UL | MS_RDONLY | MS_NODEV, 0UL | MS_RDONLY | MS_NOSUID}) {
       const int remounted = ::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT | MS_BIND | kept, nullptr);
       TRY_VOID(verify(remounted != 0 && errno == EPERM, "EPERM when a flag is left out"));
     }

@@ -46,7 +46,7 @@ TEST_F(OverlayStoreTest, ANewStoreIsItsOwnersAlone) {
 }
 
 TEST_F(OverlayStoreTest, AStoreThatOthersCanLookIntoIsRefused) {
-  for (const mode_t mode : {0777, 0770, 0702, 01777, 0755, 0711}) {
+  for (const mode_t mode : {0777U, 0770U, 0702U, 01777U, 0755U, 0711U}) {
     ASSERT_EQ(::chmod(path().c_str(), mode), 0);
     EXPECT_EQ(message_of(OverlayStore::open(path(), &owner_)),
               "store " + path() + " must belong to you and be closed to all others (chmod 700)");
