@@ -223,7 +223,9 @@ Result<std::vector<std::string>> list_directory(int directory, const std::string
 Result<void> remove_tree(int directory, const std::string& name) {
   if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return fail(errno, "remove " + name);
-  auto top = TRY(open_file(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  auto opened = open_file(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened && opened.error().code() == ENOENT) return {};  // somebody else removes the same tree
+  auto top = TRY(std::move(opened));
   const auto status = TRY(status_of(top.get(), "", AT_EMPTY_PATH));
   TreeRemover remover(top.get());
   do {
