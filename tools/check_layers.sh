@@ -4,15 +4,16 @@
 set -euo pipefail
 
 most_lines=400
-everything="run engine pool wire store linux base"
+everything="run engine pool wire store seccomp linux base"
 declare -A may_use=(
   [base]=""
   [linux]="base"
   [store]="linux base"
+  [seccomp]="linux base"
   [pool]="store linux base"
   [engine]="linux base"
   [wire]="linux base"
-  [run]="engine pool wire store linux base"
+  [run]="engine pool wire store seccomp linux base"
   [isolate]=$everything
   [isolatectl]=$everything
   [isolated]=$everything

@@ -1,34 +1,67 @@
-// isolate-init: the first process of a guest. Starts the command, reaps what is left to it, passes signals on, and
-// reports the exact end to `isolate`. When it ends, the kernel kills all that is left in its pid namespace.
-// Arguments: isolate-init CONTROL_FD CAPABILITIES DIRECTORY COMMAND [ARG...], the capabilities as a hexadecimal mask.
+// isolate-init: the first process of a guest. Starts the command with its limits, terminal and seccomp filters, reaps
+// what is left to it, passes signals on, and reports stops and the exact end to `isolate`. When it ends, the kernel
+// kills all that is left in its pid namespace.
+// Arguments: isolate-init DIRECTORY COMMAND [ARG...]; all else comes in a file in memory, see linux/init_protocol.h.
 // It is started for every run: no C++ library, and musl, since glibc's start asks the processor what it can do (cpuid),
 // which takes a millisecond in a virtual machine.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "linux/control_socket.h"
+#include "linux/init_protocol.h"
 
 namespace {
 
-using isolate::control::Kind;
-using isolate::control::Message;
+using namespace isolate::protocol;
 
 // Nobody is left to tell when the socket is gone, ignoring: then isolate has ended, and this process ends too.
-void report(int control, Kind kind, int value) {
+void report(Kind kind, int value) {
   const Message message{kind, value};
-  [[maybe_unused]] auto sent = ::send(control, &message, sizeof message, MSG_NOSIGNAL);
+  [[maybe_unused]] auto sent = ::send(kControlFd, &message, sizeof message, MSG_NOSIGNAL);
+}
+
+// Sends a descriptor along. 0 or errno.
+int report_with(Kind kind, int descriptor) {
+  Message message{kind, 0};
+  iovec data = {&message, sizeof message};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof descriptor)] = {};
+  msghdr header = {};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = space;
+  header.msg_controllen = sizeof space;
+  cmsghdr* control = CMSG_FIRSTHDR(&header);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof descriptor);
+  memcpy(CMSG_DATA(control), &descriptor, sizeof descriptor);
+  return ::sendmsg(kControlFd, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+// The setup as isolate wrote it; null when it can not be read.
+const Setup* read_setup() {
+  struct stat status = {};
+  if (::fstat(kSetupFd, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(Setup)) return nullptr;
+  void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, kSetupFd, 0);
+  ::close(kSetupFd);
+  return memory == MAP_FAILED ? nullptr : static_cast<const Setup*>(memory);
 }
 
 // Leaves the capabilities in `mask` and nothing else, in the bounding set too. Inheritable and ambient ones would
@@ -86,39 +119,97 @@ bool exists(const char* command) {
   return false;
 }
 
-// Starts the command in a child that shares memory until execve: the child's errno is seen here. 0 is success.
-int start(int control, char** command, pid_t* pid) {
+// Makes this process the leader of a session with a new terminal of the guest's own, as 0, 1 and 2; the other side goes
+// to isolate. 0 or errno.
+int open_terminal() {
+  const int control_side = ::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (control_side < 0) return errno;
+  const int unlocked = 0;
+  if (::ioctl(control_side, TIOCSPTLCK, &unlocked) != 0) return errno;
+  // By the open file, not by a name.
+  const int terminal = ::ioctl(control_side, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+  if (terminal < 0) return errno;
+  if (const int error = report_with(Kind::terminal, control_side); error != 0) return error;
+  ::close(control_side);
+  ::setsid();
+  if (::ioctl(terminal, TIOCSCTTY, 0) != 0) return errno;
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    if (::dup2(terminal, number) < 0) return errno;
+  }
+  if (terminal > STDERR_FILENO) ::close(terminal);
+  return 0;
+}
+
+// In the command's process, just before it executes: nothing of the template has run in it. 0 or errno.
+int apply(const Setup& setup) {
+  for (unsigned i = 0; i < setup.limits; ++i) {
+    const rlimit limit = {setup.limit[i].value, setup.limit[i].value};
+    if (::setrlimit(setup.limit[i].resource, &limit) != 0) return errno;
+  }
+  if (setup.own_group != 0) ::setpgid(0, 0);
+  // From behind the foreground this would stop the process, were the signal not blocked here.
+  if (setup.own_terminal != 0 && ::tcsetpgrp(STDIN_FILENO, ::getpid()) != 0) return errno;
+  const auto* instructions = reinterpret_cast<const sock_filter*>(&setup + 1);
+  for (unsigned i = 0; i < setup.filters; ++i) {
+    sock_fprog program = {};
+    program.len = static_cast<unsigned short>(setup.filter_length[i]);
+    program.filter = const_cast<sock_filter*>(instructions);
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return errno;
+    instructions += setup.filter_length[i];
+  }
+  return 0;
+}
+
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) {
+    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+struct StartErrors {
+  int setup = 0;
+  int exec = 0;
+};
+
+// Starts the command in a child that shares memory until execve: the child's errors are seen here.
+StartErrors start(const Setup& setup, char** command, pid_t* pid) {
+  volatile int setup_error = 0;
   volatile int exec_error = 0;
   // Shared memory is what is wanted here, and the child does nothing but system calls until execve.
   // NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   const pid_t child = ::vfork();
-  if (child < 0) return errno;
+  if (child < 0) return {0, errno};
   if (child == 0) {
-    for (int number = 1; number < NSIG; ++number) {
-      if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+    report(Kind::pid, 0);
+    setup_error = apply(setup);
+    if (setup_error == 0) {
+      reset_signals();
+      ::execvp(command[0], command);
+      exec_error = errno;
     }
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    report(control, Kind::pid, 0);
-    ::execvp(command[0], command);
-    exec_error = errno;
     ::_exit(127);
   }
   // NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   *pid = child;
   // The file is there and yet "not found": its interpreter is what is missing.
-  if (exec_error == ENOENT && exists(command[0])) return ELIBACC;
-  return exec_error;
+  if (exec_error == ENOENT && exists(command[0])) exec_error = ELIBACC;
+  return {setup_error, exec_error};
 }
 
-// Reaps every child that has ended. True when the command is among them.
+// Reaps every child that has ended, and tells when the command has stopped. True when the command has ended.
 bool reap(pid_t command, int* status) {
   bool ended = false;
   int one_status = 0;
   pid_t pid = 0;
-  while ((pid = ::waitpid(-1, &one_status, WNOHANG)) > 0) {
+  while ((pid = ::waitpid(-1, &one_status, WNOHANG | WUNTRACED)) > 0) {
     if (pid != command) continue;
+    if (WIFSTOPPED(one_status)) {
+      report(Kind::stopped, WSTOPSIG(one_status));
+      continue;
+    }
     *status = one_status;
     ended = true;
   }
@@ -126,36 +217,39 @@ bool reap(pid_t command, int* status) {
 }
 
 // Passes on what isolate asks for. False when isolate is gone.
-bool obey(int control, pid_t command) {
+bool obey(const Setup& setup, pid_t command) {
   Message message{};
-  const ssize_t got = ::recv(control, &message, sizeof message, 0);
+  const ssize_t got = ::recv(kControlFd, &message, sizeof message, 0);
   if (got < 0) return errno == EINTR || errno == EAGAIN;
-  if (got == static_cast<ssize_t>(sizeof message) && message.kind == Kind::signal) ::kill(command, message.value);
-  return got > 0;
+  if (got != static_cast<ssize_t>(sizeof message) || message.kind != Kind::signal) return got > 0;
+  // A group of the command's own was stopped as a whole, and lost the terminal's foreground.
+  const bool continues_group = message.value == SIGCONT && setup.own_group != 0;
+  if (continues_group && setup.own_terminal != 0) ::tcsetpgrp(STDIN_FILENO, command);
+  ::kill(continues_group ? -command : command, message.value);
+  return true;
+}
+
+int fail(Kind kind, int error, int status) {
+  report(kind, error);
+  return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) return 125;
-  const int control = atoi(argv[1]);
+  if (argc < 3) return 125;
   ::prctl(PR_SET_NAME, "isolate-init");
   ::unsetenv("PWD");  // bwrap sets it, to a directory that is left again at once
   // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
-  ::close(isolate::control::kInitFd);
-  ::dup2(isolate::control::kErrorFd, STDERR_FILENO);
-  ::close(isolate::control::kErrorFd);
-  ::fcntl(control, F_SETFD, FD_CLOEXEC);
-  if (!limit_capabilities(strtoull(argv[2], nullptr, 16))) {
-    report(control, Kind::failed, EPERM);
-    return 125;
-  }
-
-  if (const int error = enter_directory(argv[3]); error != 0) {
-    report(control, Kind::no_directory, error);
-    return 125;
-  }
+  ::close(kProgramFd);
+  ::dup2(kErrorFd, STDERR_FILENO);
+  ::close(kErrorFd);
+  ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
+  const Setup* setup = read_setup();
+  if (setup == nullptr) return fail(Kind::no_setup, EBADF, 125);
+  if (!limit_capabilities(setup->capabilities)) return fail(Kind::no_setup, EPERM, 125);
+  if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error, 125);
 
   sigset_t all;
   sigfillset(&all);
@@ -165,17 +259,18 @@ int main(int argc, char** argv) {
   sigemptyset(&child_signals);
   sigaddset(&child_signals, SIGCHLD);
   const int signals = ::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (setup->own_terminal != 0) {
+    if (const int error = open_terminal(); error != 0) return fail(Kind::no_setup, error, 125);
+  }
 
   pid_t command = -1;
-  const int error = start(control, argv + 4, &command);
-  if (error != 0) {
-    report(control, Kind::failed, error);
-    return 127;
-  }
-  report(control, Kind::started, 0);
+  const StartErrors errors = start(*setup, argv + 2, &command);
+  if (errors.setup != 0) return fail(Kind::no_setup, errors.setup, 125);
+  if (errors.exec != 0) return fail(Kind::failed, errors.exec, 127);
+  report(Kind::started, 0);
 
   int status = 0;
-  pollfd sources[] = {{control, POLLIN, 0}, {signals, POLLIN, 0}};
+  pollfd sources[] = {{kControlFd, POLLIN, 0}, {signals, POLLIN, 0}};
   while (true) {
     ::poll(sources, 2, -1);
     if (sources[1].revents != 0) {
@@ -183,8 +278,8 @@ int main(int argc, char** argv) {
       [[maybe_unused]] auto drained = ::read(signals, ignored, sizeof ignored);
       if (reap(command, &status)) break;
     }
-    if (sources[0].revents != 0 && !obey(control, command)) return 125;
+    if (sources[0].revents != 0 && !obey(*setup, command)) return 125;
   }
-  report(control, Kind::ended, status);
+  report(Kind::ended, status);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -118,6 +118,26 @@ Result<void> drop_capability(const std::string& value, Options* options) {
   return {};
 }
 
+Result<void> set_seccomp(const std::string& value, Options* options) {
+  options->request.seccomp = TRY(parse_seccomp(value));
+  return {};
+}
+
+Result<void> set_timeout(const std::string& value, Options* options) {
+  options->request.timeout = TRY(parse_seconds(value, "timeout"));
+  return {};
+}
+
+Result<void> set_tmp_size(const std::string& value, Options* options) {
+  options->request.memory_files = TRY(parse_size(value, "tmp-size"));
+  return {};
+}
+
+Result<void> add_ulimit(const std::string& value, Options* options) {
+  options->request.limits.push_back(TRY(parse_ulimit(value)));
+  return {};
+}
+
 Result<void> set_store(const std::string& value, Options* options) {
   if (!value.starts_with('/')) return fail("store '" + text::printable(value) + "': must begin with '/'");
   options->request.store = value;
@@ -140,6 +160,11 @@ constexpr std::array kOptions = {
     Option{0, "cap-add", "CAP,...", "give capabilities, in the user namespace", add_capability},
     Option{0, "cap-drop", "CAP,...", "take capabilities away; ALL takes every one", drop_capability},
     Option{0, "read-only", nullptr, "the root can't be written to", set_request_switch<&RunRequest::read_only>},
+    Option{0, "seccomp", "default|tty|none|FILE", "what the kernel refuses; FILE: an OCI profile", set_seccomp},
+    Option{0, "pty", nullptr, "give the command a terminal of its own", set_request_switch<&RunRequest::own_terminal>},
+    Option{0, "timeout", "SECONDS", "end the command then, with status 124", set_timeout},
+    Option{0, "ulimit", "NAME=N", "limit a resource, such as nproc, nofile, core; repeatable", add_ulimit},
+    Option{0, "tmp-size", "SIZE", "most memory for files in /tmp, /home and /dev/shm", set_tmp_size},
     Option{0, "keep", nullptr, "keep the clone, and say where it is", set_request_switch<&RunRequest::keep>},
     Option{0, "store", "DIR", "where templates and clones are", set_store},
     Option{0, "dry-run", nullptr, "print what would be done", set_request_switch<&RunRequest::dry_run>},
@@ -252,7 +277,8 @@ std::string help_text() {
   text +=
       "\nEnvironment: PRE_SPAWN_HOOK, POST_SPAWN_HOOK: shell commands run before and after, as you, with ROOTFS set.\n"
       "Configuration: /etc/isolate/config.toml, ~/.config/isolate/config.toml: long option names as keys.\n"
-      "Exit status: the command's; 128+n for signal n; 125 isolate failed, 126 not executable, 127 not found.\n";
+      "Exit status: the command's; 128+n for signal n; 124 its time was over; 125 isolate failed, 126 not executable,\n"
+      "127 not found.\n";
   return text;
 }
 

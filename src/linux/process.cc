@@ -2,16 +2,19 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -105,13 +108,73 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
   return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
 }
 
+namespace {
+
+// Makes the namespace that is counted as asked for. Only system calls: it may run in its parent's memory. 0 or errno.
+int make_counted_namespace(const ProcessLimit& processes) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NPROC, &limit) != 0) return errno;
+  limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
+  if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return errno;
+  if (processes.counted_as) {
+    // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
+    if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0) return errno;
+    const auto id = *processes.counted_as;
+    if (::syscall(SYS_setresuid, id, id, id) != 0) return errno;
+  }
+  return ::unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
+}
+
+struct CountedHolder {
+  const ProcessLimit* processes;
+  int parent_pidfd;
+  int ready;  // gets the errno, as an int
+};
+
+int hold_counted_namespace(void* argument) {
+  const auto holder = *static_cast<const CountedHolder*>(argument);
+  tie_to_parent(holder.parent_pidfd);
+  const int error = make_counted_namespace(*holder.processes);
+  tie_to_parent(holder.parent_pidfd);  // a change of ids has undone it
+  if (::write(holder.ready, &error, sizeof error) != static_cast<ssize_t>(sizeof error) || error != 0) return 1;
+  // Locks and other files of the parent must not live on here.
+  ::syscall(SYS_close_range, 0, ~0U, 0);
+  ::pause();
+  return 0;
+}
+
+// Starts hold_counted_namespace by `start` and waits until the namespace is there.
+template <typename Start>
+Result<ChildProcess> start_counted_holder(const ProcessLimit& processes, Start start) {
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "namespace"));
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  const Fd self = own_pidfd();
+  CountedHolder holder{&processes, self.get(), writer.get()};
+  auto child = TRY(start(&holder));
+  writer.reset();
+  int error = 0;
+  const ssize_t got = ::read(reader.get(), &error, sizeof error);
+  if (got != static_cast<ssize_t>(sizeof error)) error = got < 0 ? errno : ECHILD;
+  TRY(trace::check(error == 0 ? 0 : (errno = error, -1), "unshare", "user namespace with a limit of processes"));
+  return child;
+}
+
+}  // namespace
+
 #ifdef __SANITIZE_ADDRESS__
 
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
   return fork_child(namespaces, body);
 }
 
-Result<ChildProcess> fork_namespace_holder() {
+Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
+  if (processes.most != UINT64_MAX) {
+    return start_counted_holder(processes, [](CountedHolder* holder) {
+      return fork_child(0, [holder] { return hold_counted_namespace(holder); });
+    });
+  }
   return fork_child(CLONE_NEWUSER, [] {
     ::pause();
     return 0;
@@ -179,9 +242,13 @@ Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint
   return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK | namespaces);
 }
 
-Result<ChildProcess> fork_namespace_holder() {
+Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
   // Kept for good: the child stands on it until it is killed, and there is one at a time.
   static const Stack stack(1 << 14);
+  if (processes.most != UINT64_MAX) {
+    return start_counted_holder(
+        processes, [](CountedHolder* holder) { return clone_with_memory(hold_counted_namespace, holder, stack, 0); });
+  }
   // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
   static int number;
   const Fd self = own_pidfd();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,8 +61,15 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
 // In a build with sanitizers, which do not follow that, it is fork_child.
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces = 0);
 
+// How many processes a user namespace and all below it may have together, whatever their users inside. The kernel
+// counts those of all namespaces that one id of the parent namespace has made.
+struct ProcessLimit {
+  std::uint64_t most = UINT64_MAX;          // no limit
+  std::optional<std::uint32_t> counted_as;  // make it as this id, which takes CAP_SETUID; otherwise as the caller's
+};
+
 // A child in a new user namespace that does nothing but wait to be killed.
-Result<ChildProcess> fork_namespace_holder();
+Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes = {});
 
 // Asks the kernel to kill this process when its parent ends; must be asked again after a change of user ids.
 void die_with_parent();

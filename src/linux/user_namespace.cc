@@ -93,9 +93,9 @@ Result<void> write_maps(pid_t pid, const IdMaps& maps, MapWriter writer) {
 
 }  // namespace
 
-Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer) {
+Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes) {
   // The child only lends its namespace; nothing of it is left once the descriptor is open.
-  auto holder = fork_namespace_holder();
+  auto holder = fork_namespace_holder(processes);
   if (!holder) return fail(explained(std::move(holder).error().within("user namespace")));
   const pid_t pid = TRY(holder->pid_in_proc());
   TRY_VOID(write_maps(pid, maps, writer));

@@ -15,7 +15,7 @@ enum class MapWriter {
 };
 
 // Errors: EPERM and ENOSPC come with advice on the sysctl or the AppArmor setting that forbids user namespaces.
-Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer);
+Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes = {});
 
 enum class Groups { drop, keep };  // the caller's supplementary groups
 // Enters the namespace and becomes its id 0. Groups are dropped where the namespace allows it.

@@ -70,9 +70,10 @@ Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
     pollfd sources[] = {{signals.get(), POLLIN, 0}, {hook->pidfd(), POLLIN, 0}};
     if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll");
     signalfd_siginfo info{};
-    if (sources[0].revents != 0 && ::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info) &&
-        info.ssi_code != SI_KERNEL) {  // what the terminal sends has reached the hook already
-      hook->signal(static_cast<int>(info.ssi_signo));
+    if (sources[0].revents != 0 && ::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      // What the terminal sends has reached the hook already.
+      if (info.ssi_code != SI_KERNEL) hook->signal(static_cast<int>(info.ssi_signo));
+      if (info.ssi_signo == SIGTSTP) ::raise(SIGSTOP);  // both stop, or the caller's shell would wait
     }
     if (sources[1].revents != 0) return hook->wait();
   }

@@ -18,7 +18,8 @@ struct IdPlan {
   bool nested_private = false;
   // The guest gets a namespace of its own below: what it inherits in mounts is locked. Decided with the capabilities.
   bool nested = false;
-  FileLock range_lock;  // the range is this run's alone while it is held
+  std::uint64_t process_limit = UINT64_MAX;  // of all of the guest's processes together; UINT64_MAX: none
+  FileLock range_lock;                       // the range is this run's alone while it is held
 };
 
 // `root_owner` is the owner of "/" in the template, on disk.

@@ -16,8 +16,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
-#include "linux/control_socket.h"
 #include "linux/file.h"
+#include "linux/init_protocol.h"
 #include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/root_path.h"
@@ -107,24 +107,26 @@ class Launcher {
     const IdMaps maps = {nested_map(plan_.ids.maps.uid, first), nested_map(plan_.ids.maps.gid, first)};
     // A process that has changed its ids can't write the maps of its children unless it is dumpable.
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    auto nested = TRY(make_user_namespace(maps, MapWriter::direct));
+    auto nested = TRY(make_user_namespace(maps, MapWriter::direct, {plan_.ids.process_limit, std::nullopt}));
     TRY_VOID(join(nested.get()));
     return builder_.reopen();
   }
 
-  // A successful execve leaves 0 and 1, init's program, the control socket, and standard error twice: that of the
-  // engine is isolate's report, and isolate-init gives the command the caller's own.
+  // A successful execve leaves 0 and 1, init's program, the control socket, the setup, and standard error twice: that
+  // of the engine is isolate's report, and isolate-init gives the command the caller's own.
   Result<void> arrange_descriptors() const {
     // By way of high numbers, so that none overwrites another.
-    constexpr int kHigh = control::kErrorFd + 1;
+    constexpr int kHigh = protocol::kSetupFd + 1;
     const int init = ::fcntl(fds_.init_program, F_DUPFD_CLOEXEC, kHigh);
     const int control = ::fcntl(fds_.control, F_DUPFD_CLOEXEC, kHigh);
+    const int setup = ::fcntl(fds_.setup, F_DUPFD_CLOEXEC, kHigh);
     const int report = ::fcntl(fds_.report, F_DUPFD_CLOEXEC, kHigh);
-    if (init < 0 || control < 0 || report < 0) return fail(errno, "dup");
+    if (init < 0 || control < 0 || setup < 0 || report < 0) return fail(errno, "dup");
     report_ = report;
     TRY(trace::check(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), "close_range", "from 3 on, at execve"));
-    if (::dup2(init, control::kInitFd) < 0 || ::dup2(control, control::kControlFd) < 0 ||
-        ::dup2(STDERR_FILENO, control::kErrorFd) < 0 || ::dup2(report, STDERR_FILENO) < 0) {
+    if (::dup2(init, protocol::kProgramFd) < 0 || ::dup2(control, protocol::kControlFd) < 0 ||
+        ::dup2(setup, protocol::kSetupFd) < 0 || ::dup2(STDERR_FILENO, protocol::kErrorFd) < 0 ||
+        ::dup2(report, STDERR_FILENO) < 0) {
       return fail(errno, "dup2");
     }
     return {};
@@ -137,7 +139,9 @@ class Launcher {
   // the command the default actions back.
   static void ignore_terminal_signals() {
     reset_signals();
-    for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
+    for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU}) {
+      ::signal(number, SIG_IGN);
+    }
   }
 
   Result<void> start_engine() {
@@ -188,7 +192,7 @@ class Launcher {
     TRY_VOID(mount::enter_root(builder_.root()));
     auto arguments = pointer_array(plan_.init);
     auto environment = pointer_array(plan_.environment);
-    ::execveat(control::kInitFd, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
+    ::execveat(protocol::kProgramFd, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
     return fail(errno, "start isolate-init");
   }
 

@@ -10,6 +10,7 @@ struct LauncherFds {
   int user_namespace = -1;  // -1: the host's
   int init_program = -1;
   int control = -1;  // the guest's end of the control socket
+  int setup = -1;    // what isolate-init reads at its start
   int report = -1;   // where an error goes, packed; closed by a successful start
 };
 

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 
 #include "base/text.h"
-#include "linux/control_socket.h"
+#include "linux/init_protocol.h"
+#include "linux/terminal.h"
+#include "run/filters.h"
 
 namespace isolate {
 namespace {
@@ -54,6 +57,20 @@ CapabilitySet planned_capabilities(const RunRequest& request) {
   return capabilities;
 }
 
+namespace {
+
+Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPlan* plan) {
+  TRY_VOID(check_reachable(request.limits));
+  const bool isolates = request.engine != EngineKind::chroot;
+  plan->limits = with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
+  if (!isolates && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
+    return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   plan->throw_away = !request.keep && !request.lasting;
   plan->read_only_root = request.read_only;
@@ -64,18 +81,28 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   plan->mounts = plan_mounts(request);
   plan->working_directory = request.working_directory;
   plan->capabilities = planned_capabilities(request);
+  TRY_VOID(plan_limits(request, caller, plan));
+  plan->seccomp = seccomp_choice(request);
+  plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, caller));
+  plan->own_terminal = request.own_terminal;
+  plan->own_group = request.own_terminal || !ControllingTerminal::open();
+  plan->memory_files = request.memory_files;
   // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
-  plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && plan->capabilities.has(CAP_SYS_ADMIN) &&
-                                                  request.engine == EngineKind::bwrap);
+  const bool guards_mounts = plan->capabilities.has(CAP_SYS_ADMIN) && request.engine == EngineKind::bwrap;
+  // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
+  plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
+  const bool counts_processes = plan->ids.process_limit != kUnlimited && !caller.is_root();
+  plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
   plan->environment = plan_environment(request);
   plan->command = request.command;
-  plan->init = {fmt::format("/proc/self/fd/{}", control::kInitFd), std::to_string(control::kControlFd),
-                fmt::format("{:x}", plan->capabilities.mask()), plan->working_directory};
+  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
   plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
 
   const EngineRequest engine{plan->stage + "/root", plan->clone_id, request.share_network, plan->capabilities,
                              plan->init};
   plan->engine = request.engine == EngineKind::bwrap ? TRY(plan_bwrap(engine)) : plan_chroot(engine);
+  // A filter needs that, or the right to do without it.
+  if (!plan->filters.empty() && !plan->capabilities.has(CAP_SYS_ADMIN)) plan->engine.no_new_privileges = true;
   return {};
 }
 
@@ -94,6 +121,21 @@ std::string describe(const RootMount& mount) {
   }
   return fmt::format("bind {} on {}{}", text::printable(mount.source), text::printable(mount.target),
                      mount.read_only ? ", read-only" : "");
+}
+
+std::string describe(const SeccompChoice& choice) {
+  switch (choice.kind) {
+    case SeccompChoice::Kind::none:
+      return "none";
+    case SeccompChoice::Kind::standard:
+      return "default";
+    case SeccompChoice::Kind::file:
+      return "tty and " + text::printable(choice.file);
+    case SeccompChoice::Kind::automatic:
+    case SeccompChoice::Kind::terminal:
+      break;
+  }
+  return "tty";
 }
 
 std::string quoted(const std::vector<std::string>& words) {
@@ -124,6 +166,13 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   }
   for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
   for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
+  for (const auto& limit : plan.limits) {
+    const auto value = limit.value == kUnlimited ? "unlimited" : std::to_string(limit.value);
+    lines.push_back(fmt::format("limit: {}={}", limit.name, value));
+  }
+  if (plan.memory_files != 0) lines.push_back(fmt::format("limit: files in memory {} bytes", plan.memory_files));
+  lines.push_back("seccomp: " + describe(plan.seccomp));
+  if (plan.own_terminal) lines.emplace_back("terminal: its own");
   for (const auto& variable : plan.environment) lines.push_back("environment: " + text::printable(variable));
   lines.push_back("directory: " + text::printable(plan.working_directory));
   if (!plan.engine.program.empty()) lines.push_back("confine: " + text::printable(quoted(plan.engine.program)));

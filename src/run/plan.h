@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "run/ids.h"
 #include "run/request.h"
+#include "seccomp/profile.h"
 #include "store/store.h"
 
 namespace isolate {
@@ -39,6 +40,12 @@ struct RunPlan {
   std::vector<RootMount> mounts;
   std::string working_directory;
   CapabilitySet capabilities;
+  SeccompChoice seccomp;
+  std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
+  std::vector<ResourceLimit> limits;
+  bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
+  bool own_terminal = false;       // and has a terminal of its own
+  std::uint64_t memory_files = 0;  // bytes, 0: the kernel's default
   EnginePlan engine;
   std::vector<std::string> environment;
   std::vector<std::string> command;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -107,11 +108,9 @@ TEST_F(RunPlanTest, CapabilitiesAreDroppedBeforeOthersAreAdded) {
   EXPECT_FALSE(planned_capabilities(request_).has(CAP_MKNOD));
 }
 
-TEST_F(RunPlanTest, InitIsToldDescriptorCapabilitiesDirectoryAndCommand) {
+TEST_F(RunPlanTest, InitIsToldDirectoryAndCommand) {
   request_.working_directory = "/srv";
-  request_.dropped_capabilities = capabilities("ALL");
-  request_.added_capabilities = capabilities("CHOWN,KILL");
-  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "4", "21", "/srv", "ls", "-l", "a b"}));
+  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "/srv", "ls", "-l", "a b"}));
 }
 
 TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
@@ -130,6 +129,49 @@ TEST_F(RunPlanTest, AGuestThatCouldUnlockItsMountsGetsANamespaceBelow) {
   EXPECT_FALSE(plan().ids.nested);
   request_.added_capabilities = capabilities("SYS_ADMIN");
   EXPECT_TRUE(plan().ids.nested);
+}
+
+TEST_F(RunPlanTest, AUsersGuestHasANamespaceInWhichOnlyItsProcessesCount) {
+  EXPECT_TRUE(plan({1000, 1000}).ids.nested);
+  request_.limits = {{"nproc", RLIMIT_NPROC, kUnlimited}};
+  EXPECT_FALSE(plan({1000, 1000}).ids.nested);
+}
+
+TEST_F(RunPlanTest, AnIsolatingEngineLimitsProcessesAndCoreDumps) {
+  EXPECT_EQ(lines("limit: "), (Lines{"limit: core=1", "limit: nproc=4096"}));
+  request_.limits = {{"nproc", RLIMIT_NPROC, 20}};
+  EXPECT_EQ(plan().ids.process_limit, 20U);
+  request_.limits.clear();
+  request_.engine = EngineKind::chroot;
+  EXPECT_TRUE(plan().limits.empty());
+}
+
+TEST_F(RunPlanTest, TheChrootEngineOfRootHasNoLimitOfProcesses) {
+  request_.engine = EngineKind::chroot;
+  request_.limits = {{"nproc", RLIMIT_NPROC, 20}};
+  RunPlan refused;
+  refused.root = {{"/layer"}, "/clone"};
+  EXPECT_FALSE(complete_plan(request_, {}, &refused));
+}
+
+TEST_F(RunPlanTest, EachEngineHasAFilterUnlessThereIsToBeNone) {
+  EXPECT_EQ(plan().filters.size(), 2U);
+  EXPECT_EQ(lines("seccomp: "), Lines{"seccomp: default"});
+  request_.engine = EngineKind::chroot;
+  EXPECT_EQ(plan().filters.size(), 1U);
+  EXPECT_EQ(lines("seccomp: "), Lines{"seccomp: tty"});
+  EXPECT_FALSE(plan().engine.no_new_privileges) << "it has CAP_SYS_ADMIN";
+  request_.dropped_capabilities = capabilities("SYS_ADMIN");
+  EXPECT_TRUE(plan().engine.no_new_privileges);
+  request_.seccomp.kind = SeccompChoice::Kind::none;
+  EXPECT_TRUE(plan().filters.empty());
+}
+
+TEST_F(RunPlanTest, TheFilterCanBeSwitchedOffByTheEnvironmentWhereNoneIsAskedFor) {
+  const test::ScopedVariable disabled("DISABLE_SECCOMP_WRAPPER", "1");
+  EXPECT_TRUE(plan().filters.empty());
+  request_.seccomp.kind = SeccompChoice::Kind::terminal;
+  EXPECT_EQ(plan().filters.size(), 1U);
 }
 
 TEST_F(RunPlanTest, OnlyAClonesThatNobodyKeepsIsThrownAway) {

@@ -68,6 +68,14 @@ Result<UsernsMode> parse_userns(std::string_view text) {
   return fail(fmt::format("userns '{}' is none of auto, private, single", text::printable(text)));
 }
 
+Result<SeccompChoice> parse_seccomp(std::string_view text) {
+  if (text == "default") return SeccompChoice{SeccompChoice::Kind::standard, ""};
+  if (text == "tty") return SeccompChoice{SeccompChoice::Kind::terminal, ""};
+  if (text == "none") return SeccompChoice{SeccompChoice::Kind::none, ""};
+  if (text.empty()) return fail("seccomp: give default, tty, none, or the file of a profile");
+  return SeccompChoice{SeccompChoice::Kind::file, std::string(text)};
+}
+
 Result<std::uint32_t> parse_id_base(std::string_view text, const char* what) {
   // 65536 ids from the base on, and the last id of all, which means "none", is not among them.
   constexpr std::uint64_t kHighest = 0xffffffffULL - 65536;

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "linux/capability.h"
+#include "run/limits.h"
 
 namespace isolate {
 
@@ -17,6 +18,20 @@ enum class UsernsMode {
   automatic,      // root: a private range; others: id 0 is the caller, the rest his range
   private_range,  // no id inside is the caller
   single,         // one id only
+};
+
+// Which seccomp filters are put on.
+struct SeccompChoice {
+  enum class Kind {
+    automatic,  // the engine's
+    standard,   // what feeds a terminal, and what Docker refuses
+    terminal,   // what feeds a terminal
+    none,
+    file,  // what feeds a terminal, and a profile
+  };
+  Kind kind = Kind::automatic;
+  std::string file;
+  bool operator==(const SeccompChoice&) const = default;
 };
 
 struct Bind {
@@ -42,6 +57,12 @@ struct RunRequest {
   bool keep = false;
   bool lasting = false;  // the clone becomes a template's next generation
   bool ignore_interrupt = false;
+  bool own_terminal = false;  // the guest gets a terminal of its own
+  std::uint64_t timeout = 0;  // milliseconds; 0: none
+  std::uint64_t memory_files =
+      0;  // bytes for /tmp, /home and /dev/shm together; 0: the kernel's default, half of memory
+  std::vector<ResourceLimit> limits;
+  SeccompChoice seccomp;
   bool dry_run = false;
   bool timings = false;
   int status_fd = -1;
@@ -57,6 +78,7 @@ Result<Bind> parse_bind(std::string_view text);             // HOST:TARGET[:ro|:
 Result<std::string> parse_variable(std::string_view text);  // NAME:VALUE or NAME=VALUE -> NAME=VALUE
 Result<EngineKind> parse_engine(std::string_view text);
 Result<UsernsMode> parse_userns(std::string_view text);
+Result<SeccompChoice> parse_seccomp(std::string_view text);  // default, tty, none, or a file
 Result<std::uint32_t> parse_id_base(std::string_view text, const char* what);
 
 }  // namespace isolate

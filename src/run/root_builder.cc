@@ -81,7 +81,9 @@ Result<void> RootBuilder::open_sources() {
 Result<void> RootBuilder::attach_sources() {
   TRY_VOID(make_directories(plan_.stage, 0755));
   auto place = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
-  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, kNoSetuidNoDevices));
+  std::vector<mount::Option> options = {{"mode", "0755"}};
+  if (plan_.memory_files != 0) options.push_back({"size", std::to_string(plan_.memory_files)});
+  auto tmpfs = TRY(mount::make("tmpfs", options, kNoSetuidNoDevices));
   TRY_VOID(mount::attach(tmpfs, place.get(), plan_.stage));
   // Through the path again, now that something is mounted there; the descriptor of before is what lies below.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "run/hooks.h"
+#include "run/init_setup.h"
 #include "run/launcher.h"
 #include "run/plan.h"
 #include "run/status_stream.h"
@@ -25,6 +27,7 @@
 namespace isolate {
 namespace {
 
+constexpr int kTimedOut = 124;
 constexpr int kOwnFailure = 125;
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
@@ -141,6 +144,10 @@ class Run {
       if (::fflush(stdout) != 0) return fail(errno, "write to standard output");
       return 0;
     }
+    if (plan_.seccomp.kind == SeccompChoice::Kind::none && request_.seccomp.kind == SeccompChoice::Kind::automatic) {
+      log::warning(
+          "DISABLE_SECCOMP_WRAPPER is set: no seccomp filter keeps the command from typing into your terminal");
+    }
     if (request_.engine == EngineKind::chroot) {
       log::warning(
           "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
@@ -174,7 +181,10 @@ class Run {
     if (!plan_.ids.new_namespace) return -1;
     // The namespace of the caller's own ids is made once, and serves to remove the clone as well.
     if (!owner_.caller().is_root() && plan_.ids.maps == owner_.ids().maps) return owner_.descriptor();
-    user_namespace_ = TRY(make_user_namespace(plan_.ids.maps, plan_.ids.writer));
+    ProcessLimit processes;
+    // Root's own processes are not to be counted: the namespace is made by an id that only this run has.
+    if (owner_.caller().is_root()) processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
+    user_namespace_ = TRY(make_user_namespace(plan_.ids.maps, plan_.ids.writer, processes));
     return user_namespace_.get();
   }
 
@@ -188,9 +198,11 @@ class Run {
 
   Result<int> spawn_and_wait(int user_namespace) {
     auto init = TRY(open_init());
-    auto supervisor = TRY(Supervisor::make(request_.ignore_interrupt));
+    auto setup = TRY(make_init_setup(plan_));
+    auto supervisor = TRY(
+        Supervisor::make({request_.ignore_interrupt, plan_.own_terminal, std::chrono::milliseconds(request_.timeout)}));
     auto launcher = TRY(steps_.run("launch", [&] {
-      const LauncherFds fds{user_namespace, init.get(), supervisor.guest_control().get(),
+      const LauncherFds fds{user_namespace, init.get(), supervisor.guest_control().get(), setup.get(),
                             supervisor.report_writer().get()};
       const bool is_root = owner_.caller().is_root();
       auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
@@ -233,14 +245,17 @@ class Run {
     if (outcome.directory_error != 0) {
       return fail(outcome.directory_error, "working directory " + text::printable(request_.working_directory));
     }
+    if (outcome.setup_error != 0) {
+      return fail(outcome.setup_error, "limits, terminal or seccomp filter of the command");
+    }
     if (outcome.exec_error != 0) {
       const auto reason = start_error(outcome.exec_error, request_.command[0]);
       log::error(reason);
       status_.failed("command", reason);
       return outcome.exec_error == ENOENT ? kNotFound : kNotExecutable;
     }
-    status_.ended(*outcome.ended);
-    return outcome.ended->shell_code();
+    status_.ended(outcome.ended.value_or(ExitStatus{true, SIGKILL}), outcome.timed_out);
+    return outcome.timed_out ? kTimedOut : outcome.ended->shell_code();
   }
 
   Result<void> end_lease(Lease* lease) {

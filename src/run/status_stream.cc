@@ -34,8 +34,10 @@ void StatusStream::started(int pid, const std::string& clone_id) const {
   write_line(fd_, {{"event", "started"}, {"pid", pid}, {"clone", clone_id}});
 }
 
-void StatusStream::ended(const ExitStatus& status) const {
-  write_line(fd_, {{"event", "ended"}, {status.signalled ? "signal" : "code", status.value}});
+void StatusStream::ended(const ExitStatus& status, bool timed_out) const {
+  nlohmann::json line = {{"event", "ended"}, {status.signalled ? "signal" : "code", status.value}};
+  if (timed_out) line["timeout"] = true;
+  write_line(fd_, line);
 }
 
 void StatusStream::failed(const std::string& step, const std::string& reason) const {

@@ -17,7 +17,7 @@ class StatusStream {
 
   // A reader that has gone away is not an error.
   void started(int pid, const std::string& clone_id) const;
-  void ended(const ExitStatus& status) const;
+  void ended(const ExitStatus& status, bool timed_out) const;
   void failed(const std::string& step, const std::string& reason) const;
 
  private:

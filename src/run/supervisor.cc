@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 
 #include "base/trace.h"
-#include "linux/control_socket.h"
+#include "linux/init_protocol.h"
 
 namespace isolate {
 namespace {
@@ -18,19 +20,35 @@ namespace {
 sigset_t passed_on() {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) sigaddset(&set, number);
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGWINCH}) {
+    sigaddset(&set, number);
+  }
   return set;
 }
 
-// The pid that the kernel attached to a message, as this process's pid namespace shows it; -1 without one.
-pid_t sender(msghdr* header) {
-  for (cmsghdr* control = CMSG_FIRSTHDR(header); control != nullptr; control = CMSG_NXTHDR(header, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS) continue;
-    ucred credentials{};
-    std::memcpy(&credentials, CMSG_DATA(control), sizeof credentials);
-    return credentials.pid;
+// What comes beside a message. Of several of a kind the last counts.
+struct Attached {
+  pid_t sender = -1;  // as this process's pid namespace shows it
+  Fd descriptor;
+};
+
+Attached attached_to(const msghdr& header) {
+  Attached attached;
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(const_cast<msghdr*>(&header), control)) {
+    if (control->cmsg_level != SOL_SOCKET) continue;
+    if (control->cmsg_type == SCM_CREDENTIALS) {
+      ucred credentials{};
+      std::memcpy(&credentials, CMSG_DATA(control), sizeof credentials);
+      attached.sender = credentials.pid;
+    }
+    if (control->cmsg_type == SCM_RIGHTS) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(control), sizeof descriptor);
+      attached.descriptor = Fd(descriptor);
+    }
   }
-  return -1;
+  return attached;
 }
 
 }  // namespace
@@ -48,9 +66,9 @@ Result<Fd> Supervisor::held_signals() {
   return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC), "signalfd", ""))));
 }
 
-Result<Supervisor> Supervisor::make(bool ignore_interrupt) {
+Result<Supervisor> Supervisor::make(const SupervisorOptions& options) {
   Supervisor supervisor;
-  supervisor.ignore_interrupt_ = ignore_interrupt;
+  supervisor.options_ = options;
 
   int ends[2];
   TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "control"));
@@ -63,14 +81,15 @@ Result<Supervisor> Supervisor::make(bool ignore_interrupt) {
   supervisor.report_writer_ = Fd(ends[1]);
 
   supervisor.signals_ = TRY(held_signals());
+  supervisor.terminal_ = ControllingTerminal::open();
   return supervisor;
 }
 
 bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
-  control::Message message{};
+  protocol::Message message{};
   iovec data{&message, sizeof message};
-  // Room for the credentials and nothing else: descriptors that somebody sends along are dropped by the kernel.
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(ucred))];
+  // Room for the credentials and one descriptor: more that somebody sends along are dropped by the kernel.
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))];
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
@@ -83,72 +102,137 @@ bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
     if (got == 0 || (errno != EINTR && errno != EAGAIN)) control_.reset();
     return false;
   }
-  if (got != static_cast<ssize_t>(sizeof message)) return true;
+  if (got == static_cast<ssize_t>(sizeof message)) take(header, message, started);
+  return true;
+}
+
+void Supervisor::take(const msghdr& header, const protocol::Message& message,
+                      const std::function<void(pid_t)>& started) {
+  auto attached = attached_to(header);
   switch (message.kind) {
-    case control::Kind::pid:
-      if (command_pid_ < 0) command_pid_ = sender(&header);
+    case protocol::Kind::pid:
+      if (command_pid_ < 0) command_pid_ = attached.sender;
       break;
-    case control::Kind::started:
+    case protocol::Kind::started:
       if (!std::exchange(has_started_, true)) started(command_pid_);
       break;
-    case control::Kind::failed:
+    case protocol::Kind::failed:
       outcome_.exec_error = message.value;
       break;
-    case control::Kind::ended:
+    case protocol::Kind::ended:
       if (!outcome_.ended) outcome_.ended = ExitStatus::from_wait_status(message.value);
       break;
-    case control::Kind::no_directory:
+    case protocol::Kind::no_directory:
       outcome_.directory_error = message.value;
       break;
-    case control::Kind::signal:
+    case protocol::Kind::no_setup:
+      outcome_.setup_error = message.value;
+      break;
+    case protocol::Kind::stopped:
+      if (has_started_) stop_too();
+      break;
+    case protocol::Kind::terminal:
+      if (!options_.own_terminal || relay_ || !attached.descriptor) break;
+      relay_.emplace(terminal_ ? &*terminal_ : nullptr);
+      relay_->start(std::move(attached.descriptor));
+      break;
+    case protocol::Kind::signal:
       break;  // ours to send, not to get
   }
-  return true;
+}
+
+void Supervisor::stop_too() {
+  if (relay_) relay_->give_host_back();
+  ::raise(SIGSTOP);
+  // Here again: SIGCONT waits to be read, and is passed on to the command.
+}
+
+void Supervisor::send_signal(int number) const {
+  const protocol::Message message{protocol::Kind::signal, number};
+  // When init is gone the end is about to be noticed, ignoring.
+  if (control_) ::send(control_.get(), &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 // What the terminal sends goes to all of the foreground, the command too: it must not get it twice. Only a hang-up goes
 // to the leader of the session alone.
 bool Supervisor::belongs_to_terminal(int signal) {
-  return signal == SIGINT || signal == SIGQUIT || (signal == SIGHUP && ::getsid(0) != ::getpid());
+  return signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP || signal == SIGWINCH ||
+         (signal == SIGHUP && ::getsid(0) != ::getpid());
 }
 
 void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   signalfd_siginfo info{};
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
-  if (number == SIGINT && ignore_interrupt_) return;
-  if (has_started_ && info.ssi_code == SI_KERNEL && belongs_to_terminal(number)) return;
-  if (!has_started_) {
-    ending_signal_ = number;
-    launcher.signal(SIGKILL);
+  if (number == SIGINT && options_.ignore_interrupt) return;
+  if (relay_ && (number == SIGWINCH || number == SIGCONT)) relay_->follow_host();
+  // A guest with a terminal of its own is not in the foreground of the caller's.
+  const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && !relay_;
+  if (has_started_) {
+    const bool is_size = number == SIGWINCH && relay_;  // told by the terminal's own new size
+    if (!has_it_already && !is_size) send_signal(number);
     return;
   }
-  const control::Message message{control::Kind::signal, number};
-  // When init is gone the end is about to be noticed, ignoring.
-  if (control_) ::send(control_.get(), &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (number == SIGWINCH || number == SIGCONT) return;
+  if (number == SIGTSTP) {
+    ::raise(SIGSTOP);
+    return;
+  }
+  ending_signal_ = number;
+  launcher.signal(SIGKILL);
+}
+
+int Supervisor::milliseconds_left() const {
+  if (!deadline_) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
+  return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
+}
+
+void Supervisor::end_what_took_too_long(const ChildProcess& launcher) {
+  constexpr std::chrono::seconds kGrace{5};
+  if (!deadline_ || Clock::now() < *deadline_) return;
+  const bool was_asked = std::exchange(outcome_.timed_out, true);
+  if (was_asked || !has_started_) {
+    launcher.signal(SIGKILL);
+    deadline_.reset();
+    return;
+  }
+  send_signal(SIGTERM);
+  send_signal(SIGCONT);  // one that was stopped would not notice
+  deadline_ = Clock::now() + kGrace;
+}
+
+void Supervisor::read_report() {
+  char buffer[4096];
+  const ssize_t got = ::read(report_reader_.get(), buffer, sizeof buffer);
+  if (got > 0) report_.append(buffer, static_cast<std::size_t>(got));
+  if (got == 0) report_reader_.reset();
 }
 
 Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<void(pid_t)>& started) {
   guest_control_.reset();
   report_writer_.reset();
+  if (options_.timeout.count() > 0) deadline_ = Clock::now() + options_.timeout;
   bool engine_runs = true;
   while (control_ || report_reader_ || engine_runs) {
+    auto copies = relay_ ? relay_->sources() : TerminalRelay(nullptr).sources();
     pollfd sources[] = {{control_.get(), POLLIN, 0},
                         {report_reader_.get(), POLLIN, 0},
                         {signals_.get(), POLLIN, 0},
-                        {engine_runs ? launcher.pidfd() : -1, POLLIN, 0}};
-    if (::poll(sources, 4, -1) < 0) {
+                        {engine_runs ? launcher.pidfd() : -1, POLLIN, 0},
+                        copies[0],
+                        copies[1],
+                        copies[2]};
+    if (::poll(sources, std::size(sources), milliseconds_left()) < 0) {
       if (errno == EINTR) continue;
       return fail(errno, "poll");
     }
+    std::copy_n(sources + 4, copies.size(), copies.begin());
+    if (relay_) relay_->copy(copies);
     if (sources[0].revents != 0) read_control(started);
-    if (sources[1].revents != 0) {
-      char buffer[4096];
-      const ssize_t got = ::read(report_reader_.get(), buffer, sizeof buffer);
-      if (got > 0) report_.append(buffer, static_cast<std::size_t>(got));
-      if (got == 0) report_reader_.reset();
-    }
+    if (sources[1].revents != 0) read_report();
     if (sources[2].revents != 0) pass_signal_on(launcher);
+    end_what_took_too_long(launcher);
     if (sources[3].revents == 0) continue;
     engine_runs = false;
     // What was said before the end is there by now; others who may hold the socket are not waited for.
@@ -156,15 +240,30 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     }
     control_.reset();
   }
-  return conclude(TRY(launcher.wait()));
+  const auto engine = TRY(launcher.wait());
+  auto outcome = conclude(engine);
+  hand_terminal_back();
+  return outcome;
+}
+
+// A command that has ended by itself may have changed the modes on purpose (stty).
+void Supervisor::hand_terminal_back() {
+  constexpr int kLikeASignal = 128;
+  if (relay_) relay_->finish();
+  const bool was_broken_off = !outcome_.ended || outcome_.ended->shell_code() >= kLikeASignal;
+  if (terminal_ && has_started_ && was_broken_off) terminal_->restore();
 }
 
 Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
-  if (outcome_.ended || outcome_.exec_error != 0 || outcome_.directory_error != 0) return outcome_;
+  if (outcome_.exec_error != 0 || outcome_.directory_error != 0 || outcome_.setup_error != 0) return outcome_;
+  auto outcome = outcome_;
+  if (outcome.ended || outcome.timed_out) return outcome;
   // The launcher's error, or what the engine had to say.
   if (!report_.empty()) return fail(Error::from_packed(report_.substr(0, report_.find_last_not_of('\n') + 1)));
-  if (ending_signal_ != 0) return RunOutcome{ExitStatus{true, ending_signal_}, 0, 0};
-  if (has_started_) return RunOutcome{ExitStatus{true, SIGKILL}, 0, 0};
+  if (ending_signal_ != 0 || has_started_) {
+    outcome.ended = ExitStatus{true, ending_signal_ != 0 ? ending_signal_ : SIGKILL};
+    return outcome;
+  }
   return fail("the engine ended with " + engine.describe() + " before the command started");
 }
 

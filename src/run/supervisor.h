@@ -2,19 +2,36 @@
 // ended.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "linux/process.h"
+#include "linux/terminal.h"
+#include "run/terminal_relay.h"
+
+struct msghdr;
 
 namespace isolate {
+
+namespace protocol {
+struct Message;
+}
 
 struct RunOutcome {
   std::optional<ExitStatus> ended;  // the command's own end
   int exec_error = 0;               // errno: the command could not be started
   int directory_error = 0;          // errno: its working directory could not be entered
+  int setup_error = 0;              // errno: a limit, a filter or the terminal could not be set up
+  bool timed_out = false;           // it was ended because its time was over
+};
+
+struct SupervisorOptions {
+  bool ignore_interrupt = false;
+  bool own_terminal = false;             // the guest has a terminal of its own
+  std::chrono::milliseconds timeout{0};  // 0: none
 };
 
 class Supervisor {
@@ -24,7 +41,7 @@ class Supervisor {
   static void hold_signals();
   // A descriptor to read them from, as of signalfd(2).
   static Result<Fd> held_signals();
-  static Result<Supervisor> make(bool ignore_interrupt);
+  static Result<Supervisor> make(const SupervisorOptions& options);
 
   // The guest's end of the control socket and the write end of the report pipe: for the launcher alone.
   Fd& guest_control() { return guest_control_; }
@@ -36,13 +53,26 @@ class Supervisor {
 
  private:
   Supervisor() = default;
+  using Clock = std::chrono::steady_clock;
+
   // Takes one message; false when there is none.
   bool read_control(const std::function<void(pid_t)>& started);
+  void take(const msghdr& header, const protocol::Message& message, const std::function<void(pid_t)>& started);
+  void read_report();
   static bool belongs_to_terminal(int signal);
   void pass_signal_on(const ChildProcess& launcher);
+  void send_signal(int number) const;
+  // Stops this process as its command was stopped; returns when it is continued.
+  void stop_too();
+  int milliseconds_left() const;
+  void end_what_took_too_long(const ChildProcess& launcher);
+  void hand_terminal_back();
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
 
-  bool ignore_interrupt_ = false;
+  SupervisorOptions options_;
+  std::optional<ControllingTerminal> terminal_;
+  std::optional<TerminalRelay> relay_;
+  std::optional<Clock::time_point> deadline_;
   Fd control_;
   Fd guest_control_;
   Fd report_reader_;

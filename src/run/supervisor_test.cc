@@ -11,14 +11,14 @@
 #include <array>
 
 #include "base/testing.h"
-#include "linux/control_socket.h"
 #include "linux/file.h"
+#include "linux/init_protocol.h"
 
 namespace isolate {
 namespace {
 
-using control::Kind;
-using control::Message;
+using protocol::Kind;
+using protocol::Message;
 using test::verify;
 
 // The guest's side: launcher, engine and isolate-init in one.
@@ -54,9 +54,9 @@ using OnStart = std::function<void()>;
 
 // Each test is a child of its own: a supervisor changes the signals of its process.
 Result<Seen> supervise(
-    const Body& guest, const OnStart& on_start = [] {}, bool ignore_interrupt = false) {
+    const Body& guest, const OnStart& on_start = [] {}, const SupervisorOptions& options = {}) {
   Supervisor::hold_signals();
-  auto supervisor = TRY(Supervisor::make(ignore_interrupt));
+  auto supervisor = TRY(Supervisor::make(options));
   const Guest ends{supervisor.guest_control().get(), supervisor.report_writer().get()};
   auto launcher = TRY(fork_child(0, [&] { return guest(ends); }));
   Seen seen;
@@ -147,7 +147,7 @@ TEST(SupervisorTest, AGuestThatIsKilledEndsWithSigkill) {
 
 TEST(SupervisorTest, SignalsArePassedOnToTheCommand) {
   test::in_child([]() -> Result<void> {
-    for (const int number : {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGINT}) {
+    for (const int number : {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGINT, SIGCONT, SIGTSTP, SIGWINCH}) {
       const auto seen = TRY(supervise(
           [](const Guest& guest) {
             guest.start();
@@ -158,6 +158,62 @@ TEST(SupervisorTest, SignalsArePassedOnToTheCommand) {
       TRY_VOID(expect_end(seen, "signal " + std::to_string(number)));
     }
     return {};
+  });
+}
+
+TEST(SupervisorTest, WhenTheTimeIsOverTheCommandIsAskedToEnd) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise(
+        [](const Guest& guest) {
+          guest.start();
+          const int first = guest.next_signal();
+          if (guest.next_signal() == SIGCONT) guest.say(Kind::ended, W_EXITCODE(0, first));
+          return 0;
+        },
+        [] {}, {false, false, std::chrono::milliseconds(50)}));
+    TRY_VOID(verify(seen.outcome.timed_out, "the time was over"));
+    return expect_end(seen, "signal 15");
+  });
+}
+
+TEST(SupervisorTest, WhatDoesNotStartInTimeIsKilled) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise(
+        [](const Guest&) {
+          ::pause();
+          return 0;
+        },
+        [] {}, {false, false, std::chrono::milliseconds(50)}));
+    return verify(seen.outcome.timed_out && !seen.outcome.ended && seen.started.empty(), "killed");
+  });
+}
+
+TEST(SupervisorTest, StopsWithItsCommandAndPassesTheContinuationOn) {
+  test::in_child([]() -> Result<void> {
+    auto supervised = TRY(fork_child(0, [] {
+      const auto seen = supervise([](const Guest& guest) {
+        guest.start();
+        guest.say(Kind::stopped, SIGTSTP);
+        guest.say(Kind::ended, W_EXITCODE(guest.next_signal(), 0));
+        return 0;
+      });
+      return seen && seen->outcome.ended ? seen->outcome.ended->value : 99;
+    }));
+    int status = 0;
+    if (::waitpid(supervised.pid(), &status, WUNTRACED) != supervised.pid()) return fail(errno, "waitpid");
+    TRY_VOID(verify(WIFSTOPPED(status), "stopped"));
+    supervised.signal(SIGCONT);
+    return verify(TRY(supervised.wait()).value == SIGCONT, "SIGCONT reached the command");
+  });
+}
+
+TEST(SupervisorTest, ASetupThatFailsHasAnErrno) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.say(Kind::no_setup, EINVAL);
+      return 125;
+    }));
+    return verify(seen.outcome.setup_error == EINVAL, "EINVAL");
   });
 }
 
@@ -173,7 +229,7 @@ TEST(SupervisorTest, SigintIsIgnoredWhenAskedFor) {
           ::kill(::getpid(), SIGINT);
           ::kill(::getpid(), SIGTERM);
         },
-        true));
+        {true, false, {}}));
     return expect_end(seen, "signal 15");
   });
 }

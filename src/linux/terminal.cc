@@ -1,0 +1,62 @@
+#include "linux/terminal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace isolate {
+namespace {
+
+// While it lives, the kernel does not stop this process for changing the terminal from behind the foreground.
+class BlockedStop {
+ public:
+  BlockedStop() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTTOU);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+  }
+  BlockedStop(const BlockedStop&) = delete;
+  BlockedStop& operator=(const BlockedStop&) = delete;
+  ~BlockedStop() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+std::optional<ControllingTerminal> ControllingTerminal::open() {
+  Fd fd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
+  termios modes{};
+  if (!fd || ::tcgetattr(fd.get(), &modes) != 0) return std::nullopt;
+  return ControllingTerminal(std::move(fd), modes);
+}
+
+bool ControllingTerminal::in_foreground() const { return ::tcgetpgrp(fd_.get()) == ::getpgrp(); }
+
+winsize ControllingTerminal::size() const {
+  winsize size{};
+  ::ioctl(fd_.get(), TIOCGWINSZ, &size);  // without an answer it stays unknown, which is 0 by 0
+  return size;
+}
+
+void ControllingTerminal::set_modes(const termios& modes) const {
+  // A terminal that has been hung up has no modes any more, ignoring.
+  if (in_foreground()) ::tcsetattr(fd_.get(), TCSADRAIN, &modes);
+}
+
+void ControllingTerminal::make_raw() const {
+  auto raw = modes_;
+  ::cfmakeraw(&raw);
+  set_modes(raw);
+}
+
+void ControllingTerminal::restore() const {
+  const BlockedStop blocked;
+  const pid_t foreground = ::tcgetpgrp(fd_.get());
+  if (foreground > 0 && ::kill(-foreground, 0) != 0 && errno == ESRCH) ::tcsetpgrp(fd_.get(), ::getpgrp());
+  set_modes(modes_);
+}
+
+}  // namespace isolate

@@ -1,0 +1,12 @@
+// What isolate-init is told at its start, as a file in memory (linux/init_protocol.h).
+#pragma once
+
+#include "base/fd.h"
+#include "run/plan.h"
+
+namespace isolate {
+
+// Errors: those of memfd_create(2) and write(2).
+Result<Fd> make_init_setup(const RunPlan& plan);
+
+}  // namespace isolate

@@ -1,0 +1,57 @@
+#include "seccomp/cache.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/filter.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "base/random.h"
+#include "linux/file.h"
+
+namespace isolate::seccomp {
+namespace {
+
+// All that the filter depends on. It stands in the file before the filter and is compared as a whole: the file's name
+// is only where to look.
+std::string key_of(const std::string& source, const CapabilitySet& capabilities) {
+  const auto* library = ::seccomp_version();
+  return fmt::format("isolate {} libseccomp {}.{}.{} capabilities {:x}\n{}", ISOLATE_VERSION, library->major,
+                     library->minor, library->micro, capabilities.mask(), source);
+}
+
+Result<Filter> read_cached(const std::string& path, const std::string& key) {
+  auto file = TRY(open_file(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW));
+  const auto status = TRY(status_of(file.get(), "", AT_EMPTY_PATH));
+  if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) return fail(path + " can be written by others");
+  const auto text = TRY(read_all(file.get()));
+  const auto length = text.size() - std::min(text.size(), key.size());
+  if (!text.starts_with(key) || length == 0 || length % sizeof(sock_filter) != 0) return fail(path + " is another's");
+  return text.substr(key.size());
+}
+
+Result<void> keep(const std::string& directory, const std::string& path, const std::string& content) {
+  TRY_VOID(make_directories(directory, 0700));
+  const std::string temporary = directory + "/" + random_name() + ".new";
+  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  auto kept = write_all(file.get(), content, temporary);
+  if (kept) kept = rename_file(AT_FDCWD, temporary, AT_FDCWD, path);
+  if (!kept) ::unlink(temporary.c_str());
+  return kept;
+}
+
+}  // namespace
+
+Result<Filter> cached_filter(const std::string& directory, const std::string& source, const CapabilitySet& capabilities,
+                             Result<Profile> (*parse)(std::string_view source, const CapabilitySet& capabilities)) {
+  const auto key = key_of(source, capabilities);
+  const auto path = fmt::format("{}/{:016x}", directory, std::hash<std::string>()(key));
+  if (auto cached = read_cached(path, key)) return cached;
+  const auto profile = TRY(parse(source, capabilities));
+  auto filter = TRY(compile(profile));
+  auto kept = keep(directory, path, key + filter);  // without a cache the next run compiles again, ignoring
+  return filter;
+}
+
+}  // namespace isolate::seccomp
