@@ -100,7 +100,7 @@ Profile terminal_profile(bool and_vsock) {
   constexpr std::uint64_t kInt = 0xffffffff;  // the kernel takes no more of these arguments
   constexpr std::uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   Profile profile;
-  for (const std::uint64_t request : {TIOCSTI, TIOCLINUX}) {
+  for (const std::uint64_t request : {std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
     profile.rules.push_back({{"ioctl"}, kRefuse, {masked(1, kInt, request)}});
   }
   if (and_vsock) profile.rules.push_back({{"socket"}, kRefuse, {masked(0, kInt, AF_VSOCK)}});

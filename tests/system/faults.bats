@@ -203,7 +203,7 @@ except OSError:
     # Root is not counted.
     isolate_refuses -- as_caller bash -c 'ulimit -u 1; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
   fi
-  isolate_refuses -- as_caller bash -c 'ulimit -n 5; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
+  isolate_refuses -- as_caller bash -c 'ulimit -n 10; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
   succeeds in_clone true
   wait_until 2 store_is_clean "$STORE"
 }
