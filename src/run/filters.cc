@@ -15,27 +15,21 @@ seccomp::Filter built_in(const unsigned long long (&instructions)[Count]) {
   return {reinterpret_cast<const char*>(instructions), sizeof instructions};
 }
 
-std::string cache_directory(const Caller& caller) {
-  if (caller.is_root()) return "/run/isolate/seccomp";
-  const char* cache_home = std::getenv("XDG_CACHE_HOME");
-  if (cache_home != nullptr && *cache_home == '/') return std::string(cache_home) + "/isolate/seccomp";
-  return caller.home() + "/.cache/isolate/seccomp";
-}
-
 Result<seccomp::Profile> standard_profile(std::string_view /*source*/, const CapabilitySet& capabilities) {
   return seccomp::call_profile(capabilities);
 }
 
-Result<seccomp::Filter> standard_filter(const CapabilitySet& capabilities, const Caller& caller) {
+Result<seccomp::Filter> standard_filter(const CapabilitySet& capabilities, const std::string& cache) {
   if (capabilities == CapabilitySet::docker_default()) return built_in(seccomp::kDefaultCallFilter);
-  return seccomp::cached_filter(cache_directory(caller), "standard", capabilities, standard_profile);
+  return seccomp::cached_filter(cache, "standard", capabilities, standard_profile);
 }
 
-Result<seccomp::Filter> file_filter(const std::string& path, const CapabilitySet& capabilities, const Caller& caller) {
+Result<seccomp::Filter> file_filter(const std::string& path, const CapabilitySet& capabilities,
+                                    const std::string& cache) {
   const std::string shown = "seccomp profile " + text::printable(path);
   const auto source = read_file(path);
   if (!source) return fail(Error(source.error().code(), shown));
-  auto filter = seccomp::cached_filter(cache_directory(caller), *source, capabilities, seccomp::parse_oci_profile);
+  auto filter = seccomp::cached_filter(cache, *source, capabilities, seccomp::parse_oci_profile);
   if (!filter) return fail(std::move(filter).error().within(shown));
   return filter;
 }
@@ -51,7 +45,7 @@ SeccompChoice seccomp_choice(const RunRequest& request) {
 }
 
 Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, const CapabilitySet& capabilities,
-                                                  const Caller& caller) {
+                                                  const std::string& cache) {
   switch (choice.kind) {
     case SeccompChoice::Kind::none:
       return std::vector<seccomp::Filter>{};
@@ -59,9 +53,9 @@ Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, c
     case SeccompChoice::Kind::terminal:
       break;
     case SeccompChoice::Kind::standard:
-      return std::vector{built_in(seccomp::kTerminalAndVsockFilter), TRY(standard_filter(capabilities, caller))};
+      return std::vector{built_in(seccomp::kTerminalAndVsockFilter), TRY(standard_filter(capabilities, cache))};
     case SeccompChoice::Kind::file:
-      return std::vector{built_in(seccomp::kTerminalFilter), TRY(file_filter(choice.file, capabilities, caller))};
+      return std::vector{built_in(seccomp::kTerminalFilter), TRY(file_filter(choice.file, capabilities, cache))};
   }
   return std::vector{built_in(seccomp::kTerminalFilter)};
 }

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "linux/caller.h"
 #include "run/request.h"
 #include "seccomp/profile.h"
 
@@ -14,8 +13,9 @@ namespace isolate {
 // makes of it.
 SeccompChoice seccomp_choice(const RunRequest& request);
 
-// The filters in the order in which they are put on. Errors: FILE can't be read, or is not a profile.
+// The filters in the order in which they are put on. `cache`: the directory for what has been compiled; whoever can
+// write to it decides what later runs may do. Errors: FILE can't be read, or is not a profile.
 Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, const CapabilitySet& capabilities,
-                                                  const Caller& caller);
+                                                  const std::string& cache);
 
 }  // namespace isolate

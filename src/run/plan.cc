@@ -10,6 +10,7 @@
 #include "linux/init_protocol.h"
 #include "linux/terminal.h"
 #include "run/filters.h"
+#include "run/run.h"
 
 namespace isolate {
 namespace {
@@ -83,7 +84,9 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   plan->capabilities = planned_capabilities(request);
   TRY_VOID(plan_limits(request, caller, plan));
   plan->seccomp = seccomp_choice(request);
-  plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, caller));
+  // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
+  const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
+  plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   plan->own_terminal = request.own_terminal;
   plan->own_group = request.own_terminal || !ControllingTerminal::open();
   plan->memory_files = request.memory_files;
