@@ -33,6 +33,8 @@ Result<std::string> Options::text(const std::string& name) const {
   return found->second;
 }
 
+std::string Options::text_if_given(const std::string& name) const { return text(name).value_or(""); }
+
 Result<int> Options::count(const std::string& name) const {
   const std::string value = TRY(text(name));
   return static_cast<int>(TRY(text::number(value, "--" + name, 1, 2000000000)));

@@ -16,6 +16,8 @@ class Options {
 
   // Errors: not given.
   Result<std::string> text(const std::string& name) const;
+  // Empty: not given.
+  std::string text_if_given(const std::string& name) const;
   // Errors: not given, no number, or less than 1.
   Result<int> count(const std::string& name) const;
 

@@ -13,9 +13,11 @@ namespace isolate::bench {
 namespace {
 
 constexpr double kMostTimesBareBwrap = 1.5;
+constexpr double kMostMillisecondsMore = 0.3;  // than the isolate before a change
 
 struct Setting {
   std::string isolate;
+  std::string before;  // another isolate to compare with; empty: none
   std::string store;
   std::string template_name;
   std::string root;
@@ -27,6 +29,7 @@ struct Setting {
 Result<Setting> read_setting(const Options& options) {
   Setting setting;
   setting.isolate = TRY(options.text("isolate"));
+  setting.before = options.text_if_given("before");
   setting.store = TRY(options.text("store"));
   setting.template_name = TRY(options.text("template"));
   setting.root = TRY(options.text("root"));
@@ -44,8 +47,8 @@ Case floor_case(std::string name, const Setting& setting, bool overlay, bool use
   return {std::move(name), [floor] { return run_floor(floor); }};
 }
 
-std::vector<std::string> isolate_argv(const Setting& setting) {
-  return {setting.isolate, "--store", setting.store, "-e", "bwrap", "-z", setting.template_name, "/bin/true"};
+std::vector<std::string> isolate_argv(const std::string& program, const Setting& setting) {
+  return {program, "--store", setting.store, "-e", "bwrap", "-z", setting.template_name, "/bin/true"};
 }
 
 std::vector<std::string> bwrap_argv(const Setting& setting) {
@@ -75,13 +78,13 @@ constexpr std::size_t kBothMapHelpers = 7;
 Result<std::vector<Case>> all_cases(const Options& options, const Setting& setting) {
   const bool user = setting.ordinary_user;
   std::vector<Case> cases = {
-      command_case("isolate -z TEMPLATE /bin/true", isolate_argv(setting)),
+      command_case("isolate -z TEMPLATE /bin/true", isolate_argv(setting.isolate, setting)),
       command_case("bare bwrap", bwrap_argv(setting)),
       floor_case(user ? "floor: user namespace, bind" : "floor: bind", setting, false, user),
       floor_case(user ? "floor: user namespace, overlay" : "floor: overlay", setting, true, user),
   };
   if (user) {
-    auto single = isolate_argv(setting);
+    auto single = isolate_argv(setting.isolate, setting);
     single.insert(single.begin() + 1, "--userns=single");
     cases.push_back(command_case("isolate --userns=single", std::move(single)));
     for (Case& one : TRY(id_map_cases(options))) cases.push_back(std::move(one));
@@ -89,6 +92,8 @@ Result<std::vector<Case>> all_cases(const Options& options, const Setting& setti
     cases.push_back(floor_case("floor: user namespace, overlay", setting, true, true));
   }
   cases.push_back(command_case("/bin/true outside", {"/bin/true"}));
+  // Last, so that the other rows have the same places without it.
+  if (!setting.before.empty()) cases.push_back(command_case("isolate before", isolate_argv(setting.before, setting)));
   return cases;
 }
 
@@ -107,6 +112,12 @@ void print_result(const Setting& setting, const std::vector<Measured>& rows) {
   const auto& bwrap = rows[kBareBwrap].wall_ms;
   const auto& isolate = rows[kIsolate].wall_ms;
   print_aim("isolate / bare bwrap", ratio_of_medians(isolate, bwrap), kMostTimesBareBwrap);
+  if (!setting.before.empty()) {
+    const auto& before = rows.back().wall_ms;
+    const double median = quantile(before, 0.5);
+    print_aim(fmt::format("isolate / before (aim: {} ms more at most)", kMostMillisecondsMore),
+              ratio_of_medians(isolate, before), (median + kMostMillisecondsMore) / median);
+  }
   if (!setting.ordinary_user) return;
   print_aim("isolate less newuidmap and newgidmap / bare bwrap",
             ratio_of_medians(less(isolate, rows[kBothMapHelpers].wall_ms), bwrap), kMostTimesBareBwrap);
@@ -125,8 +136,8 @@ Result<void> run(const Options& options) {
 }  // namespace isolate::bench
 
 int main(int argc, char** argv) {
-  return isolate::bench::run_main(
-      argc, argv,
-      {"isolate", "store", "template", "root", "scratch", "runs", "first-subuid", "first-subgid", "subid-count"},
-      isolate::bench::run);
+  return isolate::bench::run_main(argc, argv,
+                                  {"isolate", "before", "store", "template", "root", "scratch", "runs", "first-subuid",
+                                   "first-subgid", "subid-count"},
+                                  isolate::bench::run);
 }
