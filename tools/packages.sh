@@ -11,6 +11,9 @@ packages_run=(bubblewrap uidmap mmdebstrap gpg debian-archive-keyring mount tar 
 packages_test=(bats jq python3 e2fsprogs util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
+# The sanitizers' runtime and libFuzzer are in the second one.
+# shellcheck disable=SC2034
+packages_fuzz=(clang libclang-rt-14-dev)
 
 # install_packages PURPOSE...: installs what is missing; says nothing when all is there.
 install_packages() {
