@@ -1,6 +1,7 @@
 #include "base/result.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace isolate {
@@ -21,9 +22,17 @@ Error Error::from_packed(const std::string& text) {
   const auto first = text.find('\n');
   const auto second = first == std::string::npos ? first : text.find('\n', first + 1);
   if (second == std::string::npos) return Error(text);
-  const auto length = static_cast<std::size_t>(std::atoll(text.c_str() + first + 1));
-  Error error(std::atoi(text.c_str()), text.substr(second + 1, length));
-  if (second + 1 + length < text.size()) error.advice_ = text.substr(second + 1 + length);
+  const auto reads = [&text](std::size_t from, std::size_t to, auto* number) {
+    const auto [rest, error] = std::from_chars(text.data() + from, text.data() + to, *number);
+    return error == std::errc() && rest == text.data() + to;
+  };
+  int code = 0;
+  std::size_t length = 0;
+  // An engine's own words, which may have many lines.
+  if (!reads(0, first, &code) || !reads(first + 1, second, &length)) return Error(text);
+  length = std::min(length, text.size() - (second + 1));  // the end of a long report may be cut off
+  Error error(code, text.substr(second + 1, length));
+  error.advice_ = text.substr(second + 1 + length);
   return error;
 }
 

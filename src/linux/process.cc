@@ -110,56 +110,47 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
 
 namespace {
 
-// Makes the namespace that is counted as asked for. Only system calls: it may run in its parent's memory. 0 or errno.
-int make_counted_namespace(const ProcessLimit& processes) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NPROC, &limit) != 0) return errno;
-  limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
-  if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return errno;
-  if (processes.counted_as) {
+// While it lives, this process is who a namespace is to be counted for, and has the limit that the namespace is to
+// have: the kernel takes both from who makes it.
+class CountedMaker {
+ public:
+  static Result<CountedMaker> become(const ProcessLimit& processes) {
+    CountedMaker maker;
+    if (processes.most == UINT64_MAX) return maker;
+    TRY(trace::check(::getrlimit(RLIMIT_NPROC, &maker.limit_before_), "getrlimit", "processes"));
+    auto limit = maker.limit_before_;
+    limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
+    TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
+    maker.has_limit_ = true;
+    if (!processes.counted_as) return maker;
     // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
-    if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0) return errno;
+    TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));
+    maker.has_securebits_ = true;
     const auto id = *processes.counted_as;
-    if (::syscall(SYS_setresuid, id, id, id) != 0) return errno;
+    TRY(trace::check(::syscall(SYS_setresuid, id, id, -1), "setresuid", "maker of a namespace"));
+    maker.has_id_ = true;
+    return maker;
   }
-  return ::unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
-}
+  CountedMaker(CountedMaker&& other) noexcept
+      : limit_before_(other.limit_before_),
+        has_limit_(std::exchange(other.has_limit_, false)),
+        has_securebits_(std::exchange(other.has_securebits_, false)),
+        has_id_(std::exchange(other.has_id_, false)) {}
+  CountedMaker& operator=(CountedMaker&&) = delete;
+  ~CountedMaker() {
+    // Who could not become himself again must not go on as somebody else.
+    if (has_id_ && ::syscall(SYS_setresuid, 0, 0, -1) != 0) ::abort();
+    if (has_securebits_ && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) ::abort();
+    if (has_limit_ && ::setrlimit(RLIMIT_NPROC, &limit_before_) != 0) ::abort();
+  }
 
-struct CountedHolder {
-  const ProcessLimit* processes;
-  int parent_pidfd;
-  int ready;  // gets the errno, as an int
+ private:
+  CountedMaker() = default;
+  rlimit limit_before_{};
+  bool has_limit_ = false;
+  bool has_securebits_ = false;
+  bool has_id_ = false;
 };
-
-int hold_counted_namespace(void* argument) {
-  const auto holder = *static_cast<const CountedHolder*>(argument);
-  tie_to_parent(holder.parent_pidfd);
-  const int error = make_counted_namespace(*holder.processes);
-  tie_to_parent(holder.parent_pidfd);  // a change of ids has undone it
-  if (::write(holder.ready, &error, sizeof error) != static_cast<ssize_t>(sizeof error) || error != 0) return 1;
-  // Locks and other files of the parent must not live on here.
-  ::syscall(SYS_close_range, 0, ~0U, 0);
-  ::pause();
-  return 0;
-}
-
-// Starts hold_counted_namespace by `start` and waits until the namespace is there.
-template <typename Start>
-Result<ChildProcess> start_counted_holder(const ProcessLimit& processes, Start start) {
-  int ends[2];
-  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "namespace"));
-  const Fd reader(ends[0]);
-  Fd writer(ends[1]);
-  const Fd self = own_pidfd();
-  CountedHolder holder{&processes, self.get(), writer.get()};
-  auto child = TRY(start(&holder));
-  writer.reset();
-  int error = 0;
-  const ssize_t got = ::read(reader.get(), &error, sizeof error);
-  if (got != static_cast<ssize_t>(sizeof error)) error = got < 0 ? errno : ECHILD;
-  TRY(trace::check(error == 0 ? 0 : (errno = error, -1), "unshare", "user namespace with a limit of processes"));
-  return child;
-}
 
 }  // namespace
 
@@ -170,11 +161,7 @@ Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  if (processes.most != UINT64_MAX) {
-    return start_counted_holder(processes, [](CountedHolder* holder) {
-      return fork_child(0, [holder] { return hold_counted_namespace(holder); });
-    });
-  }
+  const auto maker = TRY(CountedMaker::become(processes));
   return fork_child(CLONE_NEWUSER, [] {
     ::pause();
     return 0;
@@ -245,10 +232,7 @@ Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
   // Kept for good: the child stands on it until it is killed, and there is one at a time.
   static const Stack stack(1 << 14);
-  if (processes.most != UINT64_MAX) {
-    return start_counted_holder(
-        processes, [](CountedHolder* holder) { return clone_with_memory(hold_counted_namespace, holder, stack, 0); });
-  }
+  const auto maker = TRY(CountedMaker::become(processes));
   // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
   static int number;
   const Fd self = own_pidfd();

@@ -266,6 +266,34 @@ TEST(NamespaceHolderTest, HasANamespaceOfItsOwnUntilItIsKilled) {
   EXPECT_EQ(::kill(pid, 0), -1);
 }
 
+// The kernel's limit of a namespace shows only to who has too many processes in it, whatever his id there.
+TEST(NamespaceHolderTest, AllIdsOfALimitedNamespaceCountTogether) {
+  REQUIRE_ROOT();
+  test::in_child([]() -> Result<void> {
+    constexpr std::uint32_t kFirst = 1'900'000'000;
+    const IdMaps maps = {{{0, kFirst, 10}}, {{0, kFirst, 10}}};
+    const auto limited = TRY(make_user_namespace(maps, MapWriter::direct, {8, kFirst}));
+    TRY_VOID(test::verify(::getuid() == 0 && ::geteuid() == 0, "root again"));
+    return run_as_root_in(limited.get(), []() -> Result<void> {
+      std::vector<ChildProcess> children;
+      for (uid_t id = 1; id <= 9; ++id) {
+        auto child = fork_child(0, [id] {
+          if (::setresuid(id, id, id) != 0) return 1;
+          die_with_parent();
+          ::pause();
+          return 0;
+        });
+        if (!child) {
+          TRY_VOID(test::verify(child.error().code() == EAGAIN, "EAGAIN"));
+          return test::verify(children.size() == 7, "8 processes, this one too");
+        }
+        children.push_back(std::move(*child));
+      }
+      return fail("nine children were started");
+    });
+  });
+}
+
 TEST(EnvironmentTest, HoldsEveryVariable) {
   const test::ScopedVariable variable("ISOLATE_TEST_VARIABLE", "a=b");
   const auto environment = current_environment();

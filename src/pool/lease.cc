@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <climits>
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
@@ -31,15 +32,18 @@ LeaseInfo from_text(const std::string& text) {
     const auto found = json.find(key);
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  auto number = [&json](const char* key) {
+  // From 0 to `most`.
+  auto number = [&json](const char* key, std::uint64_t most) -> std::uint64_t {
     const auto found = json.find(key);
-    return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+    if (found == json.end() || !found->is_number_unsigned()) return 0;
+    const auto value = found->get<std::uint64_t>();
+    return value <= most ? value : 0;
   };
   info.engine = string("engine");
   info.user = string("user");
-  info.pid = number("pid");
-  info.since = number("since");
-  info.generation = static_cast<unsigned>(number("generation"));
+  info.pid = static_cast<std::int64_t>(number("pid", INT64_MAX));
+  info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
+  info.generation = static_cast<unsigned>(number("generation", UINT_MAX));
   return info;
 }
 

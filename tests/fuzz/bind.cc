@@ -1,0 +1,42 @@
+// HOST:TARGET[:ro|:rw], the value of -d. What is accepted names a place below the guest's root, and not the root itself
+// or /proc; read from its parts again, it is the same bind.
+#include "base/text.h"
+#include "fuzz.h"
+#include "run/request.h"
+
+namespace isolate::fuzz {
+namespace {
+
+void expect_place_below_root(const std::string& target) {
+  expect(target.starts_with('/'), "a target begins with '/'", target);
+  std::string first;
+  for (const auto& name : text::split(target, '/')) {
+    expect(name != "." && name != "..", "a target has no name '.' or '..'", target);
+    if (first.empty()) first = name;
+  }
+  expect(!first.empty() && first != "proc", "a target is neither the root nor below /proc", target);
+}
+
+void expect_same_again(const Bind& bind) {
+  const auto again = parse_bind(bind.source + ":" + bind.target + (bind.read_only ? ":ro" : ""));
+  expect(again && *again == bind, "a bind that is written out again is read as the same", bind.target);
+}
+
+}  // namespace
+}  // namespace isolate::fuzz
+
+using namespace isolate;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto text = fuzz::as_text(data, size);
+  const auto bind = parse_bind(text);
+  if (!bind) {
+    fuzz::expect_printable(bind.error());
+    return 0;
+  }
+  fuzz::expect(!bind->source.empty() && text.starts_with(bind->source), "the source is what the text begins with");
+  fuzz::expect_place_below_root(bind->target);
+  fuzz::expect(bind->read_only == text.ends_with(":ro"), "a bind is read-only if and only if it ends with ':ro'");
+  fuzz::expect_same_again(*bind);
+  return 0;
+}

@@ -1,0 +1,89 @@
+// The values of --ulimit, --tmp-size and --timeout. What is accepted is above 0 where it has to be, within its range,
+// and exactly what is written: a second computation, in whole numbers, has to agree.
+#include "run/limits.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "fuzz.h"
+
+namespace isolate::fuzz {
+namespace {
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+void check_ulimit(std::string_view text) {
+  const auto limit = parse_ulimit(text);
+  if (!limit) {
+    expect_printable(limit.error());
+    return;
+  }
+  expect(limit->resource >= 0 && limit->resource < static_cast<int>(RLIMIT_NLIMITS), "a limit's resource exists");
+  expect(limit->value == kUnlimited || limit->value <= INT64_MAX, "a limit is unlimited or below 2^63");
+  const auto value = limit->value == kUnlimited ? "unlimited" : std::to_string(limit->value);
+  expect(text == limit->name + "=" + value, "a limit that is written out again is the text it came from", text);
+}
+
+void check_size(std::string_view text) {
+  const auto size = parse_size(text, "size");
+  if (!size) {
+    expect_printable(size.error());
+    return;
+  }
+  expect(*size > 0 && *size <= INT64_MAX, "a size is above 0 and below 2^63", text);
+  const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
+  const auto unit = text.substr(digits.size());
+  expect(all_digits(digits) && unit.size() <= 1, "a size is digits and one letter at most", text);
+  auto bytes = std::stoull(std::string(digits));
+  for (const char letter : {'T', 'G', 'M', 'K'}) {
+    if (unit.empty() || bytes > INT64_MAX) break;
+    // A T is 1024 G, a G 1024 M, and so on down from the letter that was given.
+    const std::string_view order = "KMGT";
+    if (order.find(letter) <= order.find(unit[0])) bytes *= 1024;
+  }
+  expect(*size == bytes, "a size is its number in units of 1024", text);
+  const auto again = parse_size(std::to_string(*size), "size");
+  expect(again && *again == *size, "a size in bytes is read as itself again", text);
+}
+
+// Milliseconds, rounded up; 0 for what is not DIGITS or DIGITS.DIGITS, or is beyond what is allowed. Nothing below a
+// nanosecond counts.
+std::uint64_t expected_milliseconds(std::string_view text) {
+  constexpr std::size_t kMostDigits = 9;
+  const auto point = text.find('.');
+  const auto whole = text.substr(0, point);
+  const auto fraction = point == std::string_view::npos ? std::string_view("0") : text.substr(point + 1);
+  if (!all_digits(whole) || !all_digits(fraction) || whole.size() > kMostDigits) return 0;
+  if (whole.size() > 1 && whole.front() == '0') return 0;
+  std::string thousandths(fraction.substr(0, 3));
+  thousandths.resize(3, '0');
+  const bool has_rest = fraction.substr(0, kMostDigits).find_first_not_of('0', 3) != std::string_view::npos;
+  return std::stoull(std::string(whole)) * 1000 + std::stoull(thousandths) + (has_rest ? 1 : 0);
+}
+
+void check_seconds(std::string_view text) {
+  const auto expected = expected_milliseconds(text);
+  const auto milliseconds = parse_seconds(text, "seconds");
+  if (!milliseconds) {
+    expect_printable(milliseconds.error());
+    expect(expected == 0, "seconds above 0, in digits with a point or without, are accepted", text);
+    return;
+  }
+  expect(*milliseconds > 0, "a time is above 0", text);
+  if (text == "1000000000") return;  // the most that there is has a digit more than all others
+  expect(*milliseconds == expected, "a time is what is written, in milliseconds, rounded up", text);
+}
+
+}  // namespace
+}  // namespace isolate::fuzz
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto text = isolate::fuzz::as_text(data, size);
+  isolate::fuzz::check_ulimit(text);
+  isolate::fuzz::check_size(text);
+  isolate::fuzz::check_seconds(text);
+  return 0;
+}
