@@ -3,6 +3,8 @@
 #include <linux/filter.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
@@ -15,9 +17,8 @@ Result<Fd> make_init_setup(const RunPlan& plan) {
   setup.own_group = plan.own_group ? 1 : 0;
   setup.own_terminal = plan.own_terminal ? 1 : 0;
   for (const auto& limit : plan.limits) {
-    if (limit.value == kUnlimited) continue;
     if (setup.limits == protocol::kMostLimits) return fail("too many limits");
-    setup.limit[setup.limits++] = {limit.resource, 0, limit.value};
+    setup.limit[setup.limits++] = {limit.resource, 0, std::min(limit.value, hard_limit(limit.resource))};
   }
   std::string content;
   for (const auto& filter : plan.filters) {

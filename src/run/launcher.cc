@@ -156,7 +156,7 @@ class Launcher {
     trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors());
     if (plan_.engine.program.empty())
-      return wait_for(fork_child(CLONE_NEWPID, [this] { return failed(become_first_process()); }));
+      return wait_for(fork_child(CLONE_NEWPID | CLONE_NEWUTS, [this] { return failed(become_first_process()); }));
     if (caller_is_root_) return execute(plan_.engine.program);
     // Root's launcher is process 1 of a pid namespace of its own: whatever the engine has started dies with it, also
     // what it has not tied to itself yet. An ordinary user has the right to make one only here.

@@ -34,13 +34,13 @@ constexpr std::uint64_t kDefaultProcesses = 4096;
 // Not 0: a core dump that a program of the host takes over (core_pattern begins with '|') is left out for 1 only.
 constexpr std::uint64_t kNoCore = 1;
 
+}  // namespace
+
 std::uint64_t hard_limit(int resource) {
   rlimit limit{};
   if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) return kUnlimited;
   return limit.rlim_max;  // RLIM_INFINITY is kUnlimited
 }
-
-}  // namespace
 
 Result<ResourceLimit> parse_ulimit(std::string_view text) {
   const auto at = text.find('=');

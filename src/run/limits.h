@@ -22,7 +22,8 @@ struct ResourceLimit {
 
 // NAME=VALUE, VALUE a whole number or "unlimited". Errors: plain text with the names that there are.
 Result<ResourceLimit> parse_ulimit(std::string_view text);
-// "10", "0.5": milliseconds, rounded up. Errors: not a number of seconds above 0.
+// "10", "0.5": milliseconds, rounded up; what is less than a nanosecond does not count. Errors: not a number of seconds
+// above 0.
 Result<std::uint64_t> parse_seconds(std::string_view text, const char* what);
 // "512", "64K", "100M", "2G": bytes.
 Result<std::uint64_t> parse_size(std::string_view text, const char* what);
@@ -33,6 +34,8 @@ std::vector<ResourceLimit> default_limits();
 std::vector<ResourceLimit> with_limits(std::vector<ResourceLimit> limits, const std::vector<ResourceLimit>& others);
 // Errors: a limit is above this process's own hard limit, which nobody but the administrator can raise.
 Result<void> check_reachable(const std::vector<ResourceLimit>& limits);
+// This process's own hard limit, the most that a limit can be.
+std::uint64_t hard_limit(int resource);
 // The value of a limit; kUnlimited when it is not among them.
 std::uint64_t limit_of(const std::vector<ResourceLimit>& limits, int resource);
 

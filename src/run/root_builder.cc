@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -179,6 +180,23 @@ Result<void> bind_device(int directory, const char* name, unsigned major_number,
   return mount::attach(tree, target.get(), path);
 }
 
+// The terminal that is 0, 1 or 2, if any, as "console": programs that ask for its name look for it in /dev.
+Result<void> bind_terminal(int directory) {
+  char path[PATH_MAX];
+  int terminal = STDIN_FILENO;
+  while (terminal <= STDERR_FILENO && ::ttyname_r(terminal, path, sizeof path) != 0) ++terminal;
+  if (terminal > STDERR_FILENO) return {};
+  auto tree = mount::copy_tree(AT_FDCWD, path, false);
+  if (!tree) return {};  // a terminal of another mount namespace, ignoring: it stays without a name
+  const auto named = TRY(status_of(tree->get(), "", AT_EMPTY_PATH));
+  const auto open = TRY(status_of(terminal, "", AT_EMPTY_PATH));
+  if (named.st_dev != open.st_dev || named.st_ino != open.st_ino || !S_ISCHR(named.st_mode)) return {};
+  TRY_VOID(mount::set_attributes(*tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, true, false}, path));
+  TRY(open_file(directory, "console", O_CREAT | O_EXCL | O_WRONLY, 0600));
+  auto target = TRY(open_file(directory, "console", O_PATH | O_NOFOLLOW));
+  return mount::attach(*tree, target.get(), path);
+}
+
 Result<void> attach_below(int directory, const char* name, const Fd& tree) {
   TRY_VOID(make_directory(directory, name, 0755));
   auto target = TRY(open_file(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
@@ -203,6 +221,7 @@ Result<void> RootBuilder::mount_devices(const std::string& target) {
   constexpr std::array<Device, 5> kDevices = {{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}};
   for (const auto& device : kDevices) TRY_VOID(bind_device(dev, device.name, kMemoryDevices, device.minor));
   TRY_VOID(bind_device(dev, "tty", kTtyDevices, 0));
+  if (!plan_.own_terminal) TRY_VOID(bind_terminal(dev));
   constexpr std::uint64_t kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
   auto terminals = mount::make("devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}, kAttributes);
   TRY_VOID(attach_below(dev, "pts", TRY(std::move(terminals))));

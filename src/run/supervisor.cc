@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <cstring>
 
 #include "base/trace.h"
+#include "linux/file.h"
 #include "linux/init_protocol.h"
 
 namespace isolate {
@@ -63,7 +65,7 @@ void Supervisor::hold_signals() {
 
 Result<Fd> Supervisor::held_signals() {
   const auto set = passed_on();
-  return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC), "signalfd", ""))));
+  return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd", ""))));
 }
 
 Result<Supervisor> Supervisor::make(const SupervisorOptions& options) {
@@ -141,8 +143,45 @@ void Supervisor::take(const msghdr& header, const protocol::Message& message,
   }
 }
 
-void Supervisor::stop_too() {
+namespace {
+
+// Whether a process is stopped, as /proc shows it; one that can't be looked at is taken for stopped.
+bool is_stopped(pid_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = stat ? stat->rfind(") ") : std::string::npos;
+  return name_end == std::string::npos || (*stat)[name_end + 2] == 'T';
+}
+
+// Continues this process when its time is over, should it be stopped then.
+class Alarm {
+ public:
+  explicit Alarm(int milliseconds) {
+    if (milliseconds < 0) return;
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGCONT;
+    has_timer_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+    const itimerspec once{{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1'000'000L + 1}};
+    if (has_timer_) ::timer_settime(timer_, 0, &once, nullptr);
+  }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+  ~Alarm() {
+    if (has_timer_) ::timer_delete(timer_);
+  }
+
+ private:
+  timer_t timer_{};
+  bool has_timer_ = false;
+};
+
+}  // namespace
+
+void Supervisor::stop_too() const {
+  // It may have been continued since, together with this process: then nobody would do that again.
+  if (command_pid_ > 0 && !is_stopped(command_pid_)) return;
   if (relay_) relay_->give_host_back();
+  const Alarm alarm(milliseconds_left());
   ::raise(SIGSTOP);
   // Here again: SIGCONT waits to be read, and is passed on to the command.
 }
@@ -162,9 +201,11 @@ bool Supervisor::belongs_to_terminal(int signal) {
 
 void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   signalfd_siginfo info{};
+  // A stop of this process takes away a SIGCONT that was there when poll was asked.
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
   if (number == SIGINT && options_.ignore_interrupt) return;
+  if (info.ssi_code == SI_TIMER) return;  // our own: the time is over
   if (relay_ && (number == SIGWINCH || number == SIGCONT)) relay_->follow_host();
   // A guest with a terminal of its own is not in the foreground of the caller's.
   const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && !relay_;

@@ -62,8 +62,8 @@ class Supervisor {
   static bool belongs_to_terminal(int signal);
   void pass_signal_on(const ChildProcess& launcher);
   void send_signal(int number) const;
-  // Stops this process as its command was stopped; returns when it is continued.
-  void stop_too();
+  // Stops this process as its command was stopped; returns when it is continued, or when its time is over.
+  void stop_too() const;
   int milliseconds_left() const;
   void end_what_took_too_long(const ChildProcess& launcher);
   void hand_terminal_back();

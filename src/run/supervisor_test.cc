@@ -73,6 +73,16 @@ Result<void> expect_end(const Seen& seen, const std::string& description) {
   return verify(end == description, description + ", not: " + end);
 }
 
+// The guest stops, and another process tells of it, as isolate-init does of its command.
+void stop(const Guest& guest) {
+  if (::fork() == 0) {
+    ::usleep(100'000);
+    guest.say(Kind::stopped, SIGTSTP);
+    ::_exit(0);
+  }
+  ::raise(SIGSTOP);
+}
+
 TEST(SupervisorTest, TellsTheCommandsStartAndExactEnd) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
@@ -193,7 +203,7 @@ TEST(SupervisorTest, StopsWithItsCommandAndPassesTheContinuationOn) {
     auto supervised = TRY(fork_child(0, [] {
       const auto seen = supervise([](const Guest& guest) {
         guest.start();
-        guest.say(Kind::stopped, SIGTSTP);
+        stop(guest);
         guest.say(Kind::ended, W_EXITCODE(guest.next_signal(), 0));
         return 0;
       });
@@ -203,7 +213,33 @@ TEST(SupervisorTest, StopsWithItsCommandAndPassesTheContinuationOn) {
     if (::waitpid(supervised.pid(), &status, WUNTRACED) != supervised.pid()) return fail(errno, "waitpid");
     TRY_VOID(verify(WIFSTOPPED(status), "stopped"));
     supervised.signal(SIGCONT);
+    ::killpg(::getpgrp(), SIGCONT);  // the guest, too
     return verify(TRY(supervised.wait()).value == SIGCONT, "SIGCONT reached the command");
+  });
+}
+
+TEST(SupervisorTest, ACommandThatStopsDoesNotGetAroundItsTime) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise(
+        [](const Guest& guest) {
+          guest.start();
+          stop(guest);
+          return 0;
+        },
+        [] {}, {false, false, std::chrono::milliseconds(100)}));
+    return verify(seen.outcome.timed_out, "the time was over");
+  });
+}
+
+TEST(SupervisorTest, AStopThatIsOverDoesNotStop) {
+  test::in_child([]() -> Result<void> {
+    return expect_end(TRY(supervise([](const Guest& guest) {
+                        guest.start();
+                        guest.say(Kind::stopped, SIGTSTP);
+                        guest.say(Kind::ended, 0);
+                        return 0;
+                      })),
+                      "exit status 0");
   });
 }
 

@@ -23,7 +23,7 @@ is_ready() { grep -q ready "$SCRATCH/out"; }
       sleep 0.3
       pkill -ALRM --full "^bash -c .*$MARK"
       end_of_started
-      [[ $(tail -n 1 "$SCRATCH/out") == " $name" ]] || complain "$engine, $name: $(cat "$SCRATCH/out")"
+      [[ $(tail -n 1 "$SCRATCH/out") == "$name" ]] || complain "$engine, $name: $(cat "$SCRATCH/out")"
     done
   done
 }

@@ -1,0 +1,103 @@
+# What the attack tests share: programs that attack, built once for a file, and ways to run them.
+#
+#   ATTACKS   a folder with attack, attack32, preload.so and terminal.py, which is /mnt in each guest here
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # the test files use them; bats sets what "run" leaves
+
+# Call these in setup_file and teardown_file.
+build_attacks() {
+  ATTACKS=$WORK/attacks-$IDENTITY-$(basename "$BATS_TEST_FILENAME" .bats)
+  export ATTACKS
+  "$HELPERS/../attacks/build" "$ATTACKS"
+  cp "$HELPERS/terminal.py" "$ATTACKS/"
+  chmod 0755 "$ATTACKS/terminal.py"
+}
+remove_attacks() { rm -rf --one-file-system "$ATTACKS"; }
+
+# What a test says besides its result.
+note() { echo "# $*" >&3; }
+
+# --- where an attack is made ------------------------------------------------------------------------------------------
+
+outside() { as_caller "$ATTACKS/attack" "$@"; }
+# Plain bwrap with a terminal of the caller's and namespaces of its own, but without what isolate adds.
+in_plain_bwrap() {
+  as_caller bwrap --ro-bind "$TREE" / --proc /proc --dev /dev --tmpfs /tmp --unshare-all --ro-bind "$ATTACKS" /mnt \
+    -- "$@"
+}
+# with_attacks OPTION... COMMAND...: a guest that has the programs.
+with_attacks() { isolate -q -z debian -d "$ATTACKS:/mnt:ro" "$@"; }
+in_chroot() { with_attacks -e chroot "$@"; }
+
+# The same as words, for terminal.py.
+ISOLATE_WORDS=()
+words_of_isolate() { ISOLATE_WORDS=("$ISOLATE" --store "$STORE" -q -z debian -d "$ATTACKS:/mnt:ro" "$@"); }
+
+# on_terminal STEP... -- COMMAND...: see terminal.py. Output in $output, what was found afterwards in $stderr.
+on_terminal() {
+  run --separate-stderr as_caller /usr/bin/python3 -I -S "$ATTACKS/terminal.py" "$@"
+  # 3 is a step that took too long; the steps of a test must all happen.
+  [[ $status == 0 ]] || complain "terminal.py $*"
+}
+# isolate_on_terminal OPTION... -- STEP... -- COMMAND...
+isolate_on_terminal() {
+  local options=()
+  while [[ $1 != -- ]]; do
+    options+=("$1")
+    shift
+  done
+  shift
+  local steps=()
+  while [[ $1 != -- ]]; do
+    steps+=("$1")
+    shift
+  done
+  shift
+  words_of_isolate "${options[@]}"
+  on_terminal "${steps[@]}" -- "${ISOLATE_WORDS[@]}" "$@"
+}
+
+# --- what came of it --------------------------------------------------------------------------------------------------
+
+# gets_through COMMAND...: the attack succeeds; for controls. is_refused: it does not, and is not merely left untried.
+gets_through() {
+  run --separate-stderr "$@"
+  [[ $status == 0 && $output == *'succeeded: '* ]] || complain "this attack should get through here: $*"
+}
+is_refused() {
+  run --separate-stderr "$@"
+  [[ $status == 1 && $output == *'refused: '* ]] || complain "this attack should be refused: $*"
+}
+# is_refused_with ERROR COMMAND...
+is_refused_with() {
+  local error=$1
+  shift
+  is_refused "$@"
+  [[ $output == *"refused: $error: "* ]] || complain "this attack should be refused with $error: $*"
+}
+
+# Facts of terminal.py about the time after the command.
+terminal_fact() { [[ $'\n'$stderr$'\n' == *$'\n'"$1"$'\n'* ]] || complain "expected of the terminal: $1"; }
+nothing_was_typed_for_us() { terminal_fact "queue: b''"; }
+
+# Whether this kernel runs 32-bit programs at all.
+runs_32_bit() { "$ATTACKS/attack32" call 20 >/dev/null 2>&1; }
+
+# start_guest OPTION...: a guest that sleeps; GUEST_PID is the command's host pid.
+start_guest() {
+  start_isolate -q -z debian -d "$ATTACKS:/mnt:ro" "$@" sleep "$MARK"
+  wait_until 10 guest_is_up || complain "no guest: $(cat "$SCRATCH/err")"
+}
+guest_is_up() { GUEST_PID=$(processes_with "^sleep $MARK"); }
+end_guest() {
+  kill -TERM "$STARTED_PID"
+  wait_until 5 no_process_with "$MARK"
+}
+
+# filters_say LINES: what the filters of the guest that was started must answer, a line "EXPECTED ARCHITECTURE NUMBER
+# [ARGUMENT...]" each; EXPECTED is allow, EPERM and so on, or several of them with | between.
+filters_say() {
+  run "$ATTACKS/attack" filter-check "$GUEST_PID" <<<"$1"
+  [[ $status == 1 && ${lines[-1]} == *'answers as expected' ]] || complain "the filters say something else"
+}
+REFUSAL='EPERM|ENOSYS|kill-process'

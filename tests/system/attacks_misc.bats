@@ -1,0 +1,477 @@
+# identities: root user
+# Descriptors, environment, resources, communication between processes, signals and nesting.
+
+load helpers
+load attacks
+
+setup_file() { build_attacks; }
+teardown_file() { remove_attacks; }
+
+# --- F: descriptors ---------------------------------------------------------------------------------------------------
+
+@test "F1, F5 control: an open directory of the caller's leads up to the root of the host" {
+  gets_through as_caller sh -c 'exec 9<"$1"; exec "$2/attack" parent "$3/attack"' sh "$SCRATCH" "$ATTACKS" "$ATTACKS"
+}
+
+@test "F1, F5: no descriptor and no directory inside leads to a file of the host by .." {
+  local options
+  mkdir "$SCRATCH/bound"
+  for options in '' '--cap-add ALL' '-e chroot'; do
+    # shellcheck disable=SC2086
+    is_refused with_attacks $options -d "$SCRATCH/bound:/srv" -p /srv /mnt/attack parent "$BINDIR/isolate" \
+      / /srv /mnt /dev /proc /tmp /dev/shm /proc/1/cwd . 9</ 10<"$SCRATCH"
+  done
+}
+
+@test "F2: while runs start, no process that the guest sees holds anything of the host" {
+  # A guest of the same caller looks at every process it can see while others start: its own only.
+  start_isolate -q -z debian --cap-add ALL -d "$ATTACKS:/mnt:ro" sh -c "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do
+    /mnt/attack foreign-roots; for d in /proc/[0-9]*/fd/*; do readlink \"\$d\"; done; sleep 0.1
+    done 2>/dev/null; : $MARK"
+  local number
+  for number in {1..8}; do in_clone true; done
+  end_of_started
+  refute grep -q 'succeeded' "$SCRATCH/out"
+  # Its own output is a file of the host.
+  if grep -v "^$SCRATCH/" "$SCRATCH/out" | grep "$WORK"; then complain "something of the host"; fi
+}
+
+@test "F2: the launcher's descriptors are not for other users of the host, before execve either" {
+  # A stranger watches all processes of isolate as they come and go.
+  setpriv "--reuid=$USER_B_UID" "--regid=$USER_B_GID" --clear-groups -- bash -c '
+    while :; do for d in /proc/[0-9]*; do
+      [[ $(tr "\0" " " <$d/cmdline 2>/dev/null) == *"$1"* ]] && ls "$d/fd/" 2>/dev/null | sed "s|^|open: $d |"
+    done; done' bash "$MARK" >"$SCRATCH/seen" 2>/dev/null 3>&- &
+  STARTED+=("$!")
+  local watcher=$! number
+  for number in {1..10}; do in_clone sh -c ": $MARK $number"; done
+  kill -KILL "$watcher"
+  wait "$watcher" 2>/dev/null || true
+  [[ ! -s $SCRATCH/seen ]] || complain "$(sort -u "$SCRATCH/seen")"
+}
+
+@test "F6: a caller with a thousand descriptors has no more of them after twenty runs" {
+  succeeds as_caller bash -c 'for i in {10..1000}; do eval "exec $i</dev/null"; done 2>/dev/null
+    before=$(ls /proc/$$/fd | wc -l); for i in {1..20}; do "$@" || exit 1; done
+    [[ $(ls /proc/$$/fd | wc -l) == "$before" ]]' \
+    bash "$ISOLATE" --store "$STORE" -q -z debian true
+}
+
+# --- E: environment and arguments -------------------------------------------------------------------------------------
+
+@test "E1 control: LD_PRELOAD of the caller is loaded by plain bwrap" {
+  : >"$SCRATCH/loaded"
+  chmod 0666 "$SCRATCH/loaded"
+  as_caller env "LD_PRELOAD=$ATTACKS/preload.so" "LOADED_FILE=$SCRATCH/loaded" bwrap --ro-bind / / true
+  grep -q bwrap "$SCRATCH/loaded"
+}
+
+@test "E1: no library of the caller's is loaded into anything that isolate starts" {
+  local engine variable
+  for variable in LD_PRELOAD LD_AUDIT; do
+    for engine in bwrap chroot; do
+      : >"$SCRATCH/loaded"
+      chmod 0666 "$SCRATCH/loaded"
+      succeeds with_variables "$variable=$ATTACKS/preload.so" "LOADED_FILE=$SCRATCH/loaded" -- \
+        -q -e "$engine" -z debian perl -e 'print $ENV{LD_PRELOAD}, $ENV{LD_AUDIT}, $ENV{LOADED_FILE}'
+      expect_output ''
+      # env, which starts isolate, has it.
+      [[ -z $(grep -vxE '(.*/)?(env|setpriv)' "$SCRATCH/loaded") ]] ||
+        complain "loaded by: $(sort -u "$SCRATCH/loaded")"
+    done
+  done
+}
+
+@test "E1: a library of the template is not loaded by what isolate starts" {
+  copy_of_tree "$SCRATCH/tree"
+  cp "$ATTACKS/preload.so" "$SCRATCH/tree/usr/lib/preload.so"
+  echo /usr/lib/preload.so >"$SCRATCH/tree/etc/ld.so.preload"
+  : >"$SCRATCH/loaded"
+  chmod 0666 "$SCRATCH/loaded"
+  # It is the guest's own programs that load it, with a file to tell of it.
+  succeeds isolate -q -t "$SCRATCH/tree" -d "$SCRATCH/loaded:/loaded" -v LOADED_FILE=/loaded /usr/bin/true
+  [[ $(sort -u "$SCRATCH/loaded") == */true || $(sort -u "$SCRATCH/loaded") == true ]] ||
+    complain "loaded by: $(sort -u "$SCRATCH/loaded")"
+}
+
+@test "E1: programs of the caller's search path take the place of none that confines" {
+  mkdir "$SCRATCH/bin"
+  local program
+  for program in bwrap newuidmap newgidmap isolate-init seccomp_wrapper mount sh; do
+    printf '#!/bin/sh\necho "%s of the search path" >>"%s/ran"\nexit 1\n' "$program" "$SCRATCH" >"$SCRATCH/bin/$program"
+    chmod 0755 "$SCRATCH/bin/$program"
+  done
+  # A PATH is the caller's own choice; what must not happen is a guest that runs unconfined with success.
+  run --separate-stderr with_variables "PATH=$SCRATCH/bin:/usr/bin:/bin" -- -q -z debian sh -c \
+    'grep -E ^Seccomp: /proc/self/status; readlink /proc/self/ns/user'
+  if [[ $status == 0 ]]; then
+    [[ ${lines[0]} =~ 2$ && ${lines[1]} != "$(readlink /proc/self/ns/user)" ]] || complain "unconfined"
+  else
+    expect_status 125
+    one_error_line isolate
+  fi
+}
+
+@test "E3: no variable of the old program or of ours decides on confinement" {
+  local variable
+  for variable in ISOLATE_ZFSMOUNTPOINT=/ ISOLATE_ZFSPREPAREDONE=1 ISOLATE_ENGINE=chroot ISOLATE_SECCOMP=none \
+    ISOLATE_CAP_ADD=ALL ISOLATE_STORE=/ BWRAP=/bin/true ISOLATE_FAULT= container=isolate; do
+    succeeds with_variables "$variable" -- -q -z debian -d "$ATTACKS:/mnt:ro" sh -c '
+      grep -E "^(Seccomp|CapEff):" /proc/self/status; cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l'
+    [[ ${lines[0]} == *00000000a80425fb && ${lines[1]} =~ 2$ && ${lines[2]} == isolate-init ]] || complain "$variable"
+  done
+}
+
+@test "E4: a command that looks like an option or an assignment is a command and nothing else" {
+  local word
+  for word in A=B PATH=/nowhere --bind -d --share-net '--args' '9' 'a b' '$(id)' ';id' '' '--'; do
+    run --separate-stderr isolate -q -z debian -- "$word" / /
+    # "--" itself is a word of the command here.
+    [[ $status == 127 || ( -z $word && $status == 12[567] ) ]] || complain "status of the command '$word'"
+    one_error_line isolate
+  done
+  succeeds in_clone sh -c 'for i; do printf "<%s>" "$i"; done' sh --bind / / -d A=B -- '' $'new\nline' '--seccomp' 9
+  expect_output $'<--bind></></><-d><A=B><--><><new\nline><--seccomp><9>'
+}
+
+@test "E5: control bytes in what names places and variables are refused or shown escaped" {
+  local word
+  for word in $'/tmp:/a\nb' $'/tmp:/a\x1b[31m' $'/no/such\n/dir:/x' $'/no/\x1b]0;title\x07:/x'; do
+    run --separate-stderr isolate -q -z debian -d "$word" true
+    [[ $stderr != *$'\x1b'* && $stderr != *$'\x07'* ]] || complain "a control byte reaches the terminal"
+    [[ $status == 0 || ${#stderr_lines[@]} == 1 ]] || complain "more than a line"
+  done
+  for word in $'A\nB=1' $'A\x1b=1' '=1' 'A B=1' $'A\x01:1'; do
+    isolate_refuses -- isolate -z debian -v "$word" true
+    [[ $stderr != *$'\x1b'* ]] || complain "a control byte reaches the terminal"
+  done
+  # What the guest is called can't be told apart from options either.
+  isolate_refuses -- isolate -z $'debian\n' true
+  isolate_refuses -- isolate -z '--debian' true
+}
+
+@test "E6: a hook's working directory is the caller's, not the guest's tree" {
+  succeeds with_variables PRE_SPAWN_HOOK=pwd POST_SPAWN_HOOK=pwd -- -q -z debian true
+  expect_output "$WORK"$'\n'"$WORK"
+}
+
+@test "E6: a guest's links are what a hook finds; a run that a hook fails leaves nothing" {
+  run --separate-stderr with_variables 'POST_SPAWN_HOOK=readlink "$ROOTFS/etc/planted"; exit 1' -- -q -z debian \
+    ln -s "$SCRATCH" /etc/planted
+  expect_status 125
+  expect_output "$SCRATCH"
+  store_is_clean "$STORE"
+}
+
+@test "Z6: values of -v are in no command line but isolate's own" {
+  start_isolate -q -z debian -v SECRET=canary-8842 sleep "$MARK"
+  wait_until 10 a_process_with "^sleep $MARK"
+  local pid found=
+  for pid in $(pgrep --full canary-8842); do
+    # A child of isolate shows its words until it executes something else.
+    [[ $(readlink "/proc/$pid/exe") == "$ISOLATE" ]] || found+=" $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c 1-80)"
+  done
+  [[ -z $found ]] || complain "seen in:$found"
+  kill -TERM "$STARTED_PID"
+  wait_until 5 no_process_with "$MARK"
+}
+
+# --- R: resources -----------------------------------------------------------------------------------------------------
+
+@test "R1 control: without a limit a guest makes as many processes as it likes" {
+  run --separate-stderr with_attacks --ulimit nproc=unlimited /mnt/attack forks 4500 1
+  [[ $status == 0 && $output == *'succeeded: '* ]] || complain "control"
+}
+
+@test "R1: a fork bomb ends at 4096 processes, over whatever ids it spreads" {
+  local made
+  run --separate-stderr with_attacks /mnt/attack forks 6000 8
+  made=$(sed -n 's/^processes: //p' <<<"$output")
+  [[ $status == 1 && $output == *'refused: EAGAIN'* && $made -le 4096 && $made -gt 3000 ]] || complain "$made processes"
+  # The same caller, and other guests of his, are not hindered while it goes on.
+  start_isolate -q --ulimit nproc=500 -z debian -d "$ATTACKS:/mnt:ro" sh -c "/mnt/attack forks 600 1; sleep 2; : $MARK"
+  sleep 0.5
+  succeeds as_caller sh -c 'true & wait'
+  in_clone true
+  end_of_started
+  run --separate-stderr with_attacks --ulimit nproc=100 /mnt/attack forks 200 2
+  [[ $status == 1 && $(sed -n 's/^processes: //p' <<<"$output") -le 100 ]] || complain "with nproc=100"
+}
+
+@test "R1: a shell's fork bomb is over when the time is, and leaves nothing" {
+  local started=$SECONDS
+  run --separate-stderr with_attacks --ulimit nproc=300 --timeout 2 \
+    bash -c 'bomb() { bomb | bomb & }; bomb; sleep 60' 2>/dev/null
+  expect_status 124
+  [[ $((SECONDS - started)) -lt 15 ]] || complain "it took too long"
+  wait_until 5 store_is_clean "$STORE"
+}
+
+@test "R3: memory for files has an end where --tmp-size says so" {
+  local place
+  for place in /tmp /home /dev/shm; do
+    run --separate-stderr with_attacks --tmp-size 4M sh -c "head -c 16M /dev/zero >$place/x; stat -c %s $place/x"
+    [[ $stderr == *'No space left'* && ${lines[-1]} -le 4194304 ]] || complain "$place"
+  done
+}
+
+@test "R4: no control group can be changed or mounted" {
+  local options
+  for options in '' '--cap-add ALL' '--cap-add ALL --seccomp=none' '-e chroot'; do
+    if [[ $options == '-e chroot' && $IDENTITY == root ]]; then continue; fi
+    # shellcheck disable=SC2086
+    is_refused with_attacks $options /mnt/attack cgroups
+  done
+  is_refused with_attacks /mnt/attack mount-cgroup
+  # With the right to mount, a version of its own namespace may appear; nothing in it leads to the host's groups.
+  run --separate-stderr with_attacks --cap-add ALL sh -c 'mount -t cgroup2 x /srv && for f in /srv/cgroup.procs \
+    /srv/cgroup.subtree_control /srv/*/cgroup.procs; do echo 1 >"$f" && echo "wrote $f"; done
+    mount -t cgroup -o memory x /media && echo 1 >/media/notify_on_release && echo wrote; true'
+  expect_not_in_output wrote
+}
+
+@test "R6: a crash in the guest writes no core file and starts no program of the host" {
+  succeeds with_attacks sh -c 'ulimit -c; ulimit -Hc; cd /tmp; perl -e "kill 11, \$\$"; ls /tmp'
+  # 1 byte, which dash shows in blocks of 512: also a program behind core_pattern is left out.
+  succeeds with_attacks perl -e 'require "syscall.ph" if 0; my $limit = "\0" x 16;
+    syscall(97, 4, $limit); print join(",", unpack "QQ", $limit)'
+  expect_output 1,1
+  run --separate-stderr with_attacks sh -c 'cd /tmp; perl -e "kill 11, \$\$"
+    find / -xdev -name "core*" -type f -newer /proc/1'
+  expect_not_in_output /core
+}
+
+@test "R6 control: with the limit taken away a core file is written" {
+  if [[ $(cat /proc/sys/kernel/core_pattern) == '|'* ]]; then
+    note "core files go to a program here"
+    return 0
+  fi
+  succeeds with_attacks --ulimit core=unlimited sh -c 'ulimit -c unlimited; cd /tmp; perl -e "kill 11, \$\$"; ls /tmp'
+  expect_in_output core
+}
+
+# --- I: communication -------------------------------------------------------------------------------------------------
+
+@test "I1 control: a key of the caller's session is found in plain bwrap" {
+  gets_through as_caller "$ATTACKS/attack" key-hold isolate-attack-key \
+    bwrap --ro-bind "$TREE" / --proc /proc --dev /dev --ro-bind "$ATTACKS" /mnt -- /mnt/attack key isolate-attack-key
+}
+
+@test "I1: it is not found inside, by whatever ring or call" {
+  local options
+  for options in '' '--seccomp=none' '--seccomp=tty --cap-add ALL' '-e chroot'; do
+    # shellcheck disable=SC2086
+    is_refused as_caller "$ATTACKS/attack" key-hold isolate-attack-key "$ISOLATE" --store "$STORE" -q -z debian \
+      -d "$ATTACKS:/mnt:ro" $options /mnt/attack key isolate-attack-key
+  done
+}
+
+# Servers on an abstract name and on one that X servers use.
+start_abstract_servers() {
+  start /usr/bin/python3 -I -c '
+import os, socket, sys, time
+servers = []
+for name in sys.argv[2:]:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("\0" + name)
+    server.listen()
+    servers.append(server)
+open(sys.argv[1], "w").close()
+time.sleep(60)' "$SCRATCH/up" "isolate-$MARK" "/tmp/.X11-unix/X$MARK"
+  wait_until 10 test -e "$SCRATCH/up"
+}
+
+@test "I2: abstract sockets are reached with -n only, also those of X servers" {
+  start_abstract_servers
+  local name
+  for name in "isolate-$MARK" "/tmp/.X11-unix/X$MARK"; do
+    gets_through outside abstract "$name"
+    gets_through with_attacks -n /mnt/attack abstract "$name"
+    is_refused_with ECONNREFUSED with_attacks /mnt/attack abstract "$name"
+    is_refused_with ECONNREFUSED with_attacks --cap-add ALL /mnt/attack abstract "$name"
+  done
+}
+
+@test "I3: a socket in a bound directory can be talked to, also with :ro: this is told in SECURITY.md" {
+  start /usr/bin/python3 -I -c '
+import socket, sys, time
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+time.sleep(60)' "$SCRATCH/socket"
+  wait_until 10 test -S "$SCRATCH/socket"
+  local client='use Socket; socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un("/srv/socket")) or die $!'
+  succeeds with_attacks -d "$SCRATCH:/srv:ro" perl -e "$client"
+  # What is not bound is not there.
+  run --separate-stderr with_attacks perl -e "$client"
+  [[ $status != 0 ]]
+  succeeds with_attacks sh -c 'ls -A /run /var/run/ | grep -E "dbus|docker|systemd|isolate|user" || echo none'
+  expect_output none
+}
+
+@test "I4: shared memory and message queues of the host are not there" {
+  local key=$((0x15010000 + RANDOM))
+  outside shm-make "$key" >/dev/null
+  outside queue-make "/isolate-$MARK" >/dev/null
+  gets_through outside shm "$key"
+  gets_through outside queue "/isolate-$MARK"
+  is_refused_with ENOENT with_attacks /mnt/attack shm "$key"
+  is_refused_with ENOENT with_attacks -n --cap-add ALL /mnt/attack shm "$key"
+  is_refused_with ENOENT with_attacks /mnt/attack queue "/isolate-$MARK"
+  is_refused_with ENOENT with_attacks -n --cap-add ALL /mnt/attack queue "/isolate-$MARK"
+  outside shm-remove "$key" >/dev/null
+  outside queue-remove "/isolate-$MARK" >/dev/null
+  # /dev/shm is the guest's own, too.
+  echo host >"/dev/shm/isolate-$MARK"
+  run --separate-stderr with_attacks cat "/dev/shm/isolate-$MARK"
+  rm "/dev/shm/isolate-$MARK"
+  [[ $status != 0 ]] || complain "/dev/shm is the host's"
+}
+
+@test "I4: without -n no route leads anywhere, so neither to the host nor to a cloud's metadata" {
+  # network.bats tries a service on the host's own loopback address.
+  local options
+  for options in '' '--cap-add ALL'; do
+    # shellcheck disable=SC2086
+    succeeds with_attacks $options sh -c 'tail -n +2 /proc/net/route | grep -v "^lo" || echo none
+      grep -v " lo$" /proc/net/ipv6_route || echo none; cut -s -d: -f1 /proc/net/dev | tr -d " "'
+    expect_output $'none\nnone\nlo'
+  done
+}
+
+@test "I8: no interface but lo, no packets and no events of the host's" {
+  local probe
+  for probe in interfaces packet-socket audit; do
+    is_refused with_attacks /mnt/attack "$probe"
+    is_refused with_attacks --cap-add ALL /mnt/attack "$probe"
+  done
+  # With -n the interfaces are the host's; what goes over them is still not the guest's to read or to change.
+  for probe in packet-socket audit; do
+    is_refused with_attacks -n /mnt/attack "$probe"
+    is_refused with_attacks -n --cap-add ALL /mnt/attack "$probe"
+  done
+  run outside interfaces
+  if [[ $status == 0 ]]; then gets_through with_attacks -n /mnt/attack interfaces; fi
+  run --separate-stderr with_attacks -n --cap-add ALL perl -e 'use Socket; socket(my $s, PF_INET, SOCK_DGRAM, 0);
+    my $r = pack("Z16 s x22", "lo", 0); ioctl($s, 0x8914, $r) and print "lo is down"'
+  expect_not_in_output 'lo is down'
+}
+
+# --- Z: signals, nesting and the rest ---------------------------------------------------------------------------------
+
+@test "Z1: each signal to isolate reaches the command once" {
+  local name counts
+  start_isolate -q -z debian perl -e '$| = 1; my %n; for my $s (qw(HUP INT QUIT TERM USR1 USR2 WINCH CONT)) {
+      $SIG{$s} = sub { $n{$s}++ } }
+    $SIG{ALRM} = sub { print join(" ", map { "$_=$n{$_}" } sort keys %n), "\n"; exit 0 };
+    print "ready\n"; alarm 3; sleep 1 while 1; # '"$MARK"
+  wait_until 10 grep -q ready "$SCRATCH/out"
+  for name in HUP INT QUIT TERM USR1 USR2 WINCH CONT; do
+    kill -"$name" "$STARTED_PID"
+    sleep 0.05
+  done
+  end_of_started
+  counts=$(tail -n 1 "$SCRATCH/out")
+  [[ $counts == 'CONT=1 HUP=1 INT=1 QUIT=1 TERM=1 USR1=1 USR2=1 WINCH=1' ]] || complain "$counts"
+}
+
+@test "Z1: isolate stops when its command stops, and goes on with it" {
+  start_isolate -q -z debian sh -c "kill -STOP \$\$; echo went-on; : $MARK"
+  wait_until 10 state_is T "$STARTED_PID"
+  kill -CONT "$STARTED_PID"
+  end_of_started
+  [[ $STATUS == 0 && $(cat "$SCRATCH/out") == went-on ]]
+}
+state_is() { [[ $(sed -n 's/^State:\s*\(.\).*/\1/p' "/proc/$2/status") == "$1" ]]; }
+
+@test "Z1: a stop that isolate learns of after the command has gone on does not stop it" {
+  # Ctrl-Z and fg in quick succession, or at the start of a run, come to this: both go on before isolate has heard of
+  # the stop. Nobody would wake it again.
+  start_isolate -q -z debian perl -e 'select undef, undef, undef, 0.6; kill "STOP", $$; print "went-on"; # '"$MARK"
+  wait_until 10 a_process_with "^perl .*$MARK"
+  local pid
+  pid=$(processes_with "^perl .*$MARK")
+  kill -STOP "$STARTED_PID"
+  wait_until 5 state_is T "$pid"
+  kill -CONT "$pid" "$STARTED_PID"
+  wait_until 3 state_is_gone "$STARTED_PID" || complain "isolate is stopped although its command goes on"
+  end_of_started
+  [[ $STATUS == 0 && $(cat "$SCRATCH/out") == went-on ]]
+}
+state_is_gone() { [[ ! -e /proc/$1 ]] || state_is Z "$1"; }
+
+@test "Z2: a guest that stops itself does not get around --timeout" {
+  local started=$SECONDS
+  start_isolate -q --timeout 1 -z debian sh -c "kill -STOP \$\$; sleep 100; : $MARK"
+  wait_until 9 state_is_gone "$STARTED_PID" || complain "it is still there after $((SECONDS - started)) seconds"
+  end_of_started
+  [[ $STATUS == 124 ]] || complain "status $STATUS"
+}
+
+@test "Z2: a guest that ends or stops everything it sees ends itself alone" {
+  local started=$SECONDS
+  run --separate-stderr with_attacks --seccomp=none --cap-add ALL --timeout 3 \
+    sh -c 'kill -STOP -1; kill -STOP 1; sleep 30'
+  [[ $status == 124 || $status -ge 128 ]] || complain "status"
+  [[ $((SECONDS - started)) -lt 15 ]]
+  wait_until 5 store_is_clean "$STORE"
+}
+
+# A small root for the guest in the guest.
+MAKE_INNER='mkdir /inner; for d in bin lib lib64 sbin usr etc proc dev sys tmp; do
+  if [ -L /$d ]; then cp -P /$d /inner/; else mkdir -p /inner/$d; fi; done
+  cp -a /usr/bin /usr/lib /usr/lib64 /inner/usr/ 2>/dev/null'
+
+@test "Z3: isolate inside of isolate works or says why in one line, and is never less confined" {
+  local options
+  for options in '' '--cap-add SYS_ADMIN' '--cap-add ALL --seccomp=none' '-e chroot'; do
+    # shellcheck disable=SC2086
+    run --separate-stderr isolate -q $options -z debian -d "$BINDIR:/opt/isolate:ro" sh -c "$MAKE_INNER"'
+      /opt/isolate/isolate -q -t /inner sh -c "grep -E ^Seccomp: /proc/self/status; readlink /proc/self/ns/user"
+      echo "inner $?"; readlink /proc/self/ns/user'
+    if [[ $output == *'inner 0'* ]]; then
+      [[ ${lines[0]} =~ 2$ && ${lines[1]} != "${lines[-1]}" ]] || complain "inner guest less confined, with '$options'"
+    else
+      expect_in_output 'inner 125'
+      one_error_line isolate
+    fi
+  done
+}
+
+@test "Z3: without user namespaces there is one line and no weaker engine" {
+  # faults.bats switches each kind off; here it is that nothing has run.
+  run --separate-stderr with_kernel_limit max_user_namespaces 0 "$ISOLATE" --store "$STORE" -z debian \
+    -d "$SCRATCH:/srv" touch /srv/ran
+  expect_status 125
+  one_error_line isolate
+  [[ ! -e $SCRATCH/ran ]]
+}
+
+@test "Z4: names of the machine, clocks and personalities are the guest's own or refused" {
+  local before
+  before=$(hostname; cat /proc/sys/kernel/domainname)
+  is_refused with_attacks /mnt/attack host-name
+  run --separate-stderr with_attacks --cap-add ALL sh -c 'hostname attacked
+    echo attacked >/proc/sys/kernel/domainname; hostname'
+  [[ $(hostname; cat /proc/sys/kernel/domainname) == "$before" ]] || complain "names outside"
+  is_refused with_attacks --cap-add ALL /mnt/attack clock
+  is_refused with_attacks --cap-add ALL /mnt/attack clock-adjust
+  # READ_IMPLIES_EXEC and the personality of other systems.
+  run --separate-stderr with_attacks perl -e '
+    print syscall(135, $_) == -1 ? "no " : "yes " for 0x400000, 0x0004, 0x0040000, 0xffffffff'
+  expect_output 'no no no yes '
+}
+
+@test "Z5: the chroot engine says what it is, and the oldest way out is not open" {
+  succeeds isolate -q -e chroot -z debian true
+  [[ $stderr == 'isolate: warning: '*'does not isolate'* ]] || complain "the warning"
+  is_refused in_chroot /mnt/attack chroot-escape "$BINDIR/isolate"
+  is_refused with_attacks --cap-add ALL --seccomp=none /mnt/attack chroot-escape "$BINDIR/isolate"
+}
+
+@test "Z5 control: chroot alone does not hold" {
+  mkdir "$SCRATCH/root" "$SCRATCH/root/tmp"
+  chown "$CALLER_UID" "$SCRATCH/root/tmp"
+  cp "$ATTACKS/attack" "$SCRATCH/root/"
+  gets_through as_caller unshare --user --map-root-user chroot "$SCRATCH/root" /attack chroot-escape "$BINDIR/isolate"
+}

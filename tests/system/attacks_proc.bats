@@ -1,0 +1,211 @@
+# identities: root user
+# builds: release
+# /proc, /sys and /dev: nothing of the kernel or of the host is read or changed there, whatever capabilities are given.
+
+load helpers
+load attacks
+
+setup_file() { build_attacks; }
+teardown_file() { remove_attacks; }
+
+# Files whose writer rules the machine or learns its secrets, in groups.
+WRITES='core-pattern helpers kernel-settings memory-settings file-settings sysrq interrupts buses power cgroups
+  debugging sysfs-devices init-program device-files'
+
+# Each with the default capabilities, and with all that can be had.
+for_all_rights() {
+  local options
+  for options in '' '--cap-add ALL' '--cap-add ALL --userns=private' '-n'; do
+    # shellcheck disable=SC2086
+    "$@" $options
+  done
+}
+
+@test "P1 control: real root in plain bwrap opens core_pattern for writing" {
+  if [[ $IDENTITY == root ]]; then
+    gets_through in_plain_bwrap /mnt/attack core-pattern
+    gets_through in_plain_bwrap /mnt/attack kernel-settings
+  else
+    note "a user's root inside is nobody to these files; the next test is about isolate run by root"
+    is_refused in_plain_bwrap /mnt/attack core-pattern
+  fi
+}
+
+nothing_is_written() {
+  local probe
+  for probe in $WRITES; do is_refused with_attacks "$@" /mnt/attack "$probe"; done
+}
+@test "P1, P2, P10: settings, triggers and limits of the kernel can't be written" { for_all_rights nothing_is_written; }
+
+@test "P3 control: the program that pid 1 is can be written by its owner" {
+  # ETXTBSY comes after the check of rights, and is gone as soon as the program is.
+  cp "$(command -v sleep)" "$SCRATCH/program"
+  chown "$CALLER_UID" "$SCRATCH/program"
+  start "$SCRATCH/program" "$MARK"
+  wait_until 5 a_process_with "^$SCRATCH/program"
+  run as_caller "$ATTACKS/attack" write "/proc/$STARTED_PID/exe"
+  [[ $output == *ETXTBSY* ]] || complain "expected ETXTBSY"
+  kill_started KILL
+}
+
+program_is_safe() {
+  local before path
+  before=$(cd "$BINDIR" && sha256sum ./*)
+  # EACCES or EPERM, not ETXTBSY: that would go away with the process.
+  for path in /proc/1/exe /proc/self/exe; do
+    run with_attacks "$@" /mnt/attack write "$path"
+    [[ $output != *ETXTBSY* || $path == /proc/self/exe ]] || complain "pid 1's program is only busy"
+  done
+  # A script whose interpreter is the running program; it starts isolate-init again, or nothing.
+  run with_attacks "$@" sh -c 'printf "#!/proc/1/exe\n" >/tmp/x; chmod 755 /tmp/x; /tmp/x
+    printf "#!/proc/self/exe\n" >/tmp/y; chmod 755 /tmp/y; timeout 2 /tmp/y
+    for fd in /proc/1/fd/*; do echo x >>"$fd"; done; cp /bin/true /proc/1/exe'
+  [[ $(cd "$BINDIR" && sha256sum ./*) == "$before" ]] || complain "our programs have changed, with '$*'"
+}
+@test "P3: the programs of isolate can't be changed through /proc" { for_all_rights program_is_safe; }
+
+@test "P3: a command that is /proc/self/exe or lies behind it runs nothing of ours outside" {
+  local command
+  for command in /proc/self/exe /proc/1/exe /proc/self/fd/3 /proc/self/fd/4 /dev/fd/3; do
+    run --separate-stderr with_attacks "$command" --version
+    [[ $status == 12[567] ]] || complain "status of $command"
+  done
+}
+
+@test "P4: nothing of the caller's environment is with pid 1" {
+  # environment.bats looks for a secret; here it is all that can be asked of pid 1.
+  for_all_rights nothing_is_read_of_init
+}
+nothing_is_read_of_init() {
+  case $* in
+    *cap-add*)
+      run with_variables SECRET=canary-4711 -- -q "$@" -z debian sh -c 'cat /proc/1/environ /proc/1/mem /proc/1/maps'
+      expect_not_in_output canary-4711
+      ;;
+    *) is_refused with_attacks "$@" /mnt/attack init-secrets ;;
+  esac
+}
+
+@test "P5 control: another process's root is reached through /proc outside" {
+  # From a chroot, the links of a process with another root lead out.
+  mkdir "$SCRATCH/root"
+  cp "$ATTACKS/attack" "$SCRATCH/root/"
+  mkdir "$SCRATCH/root/proc"
+  run as_caller unshare --user --map-root-user --mount sh -c '
+    mount --rbind /proc "$1/proc" && chroot "$1" /attack foreign-roots' \
+    sh "$SCRATCH/root"
+  [[ $output == *'is another root'* ]] || complain "from a chroot"
+}
+
+no_foreign_root() { is_refused with_attacks "$@" /mnt/attack foreign-roots "$WORK/bin/isolate"; }
+@test "P5: no link of /proc leads to another root" {
+  for_all_rights no_foreign_root
+  no_foreign_root -e chroot
+}
+
+@test "P6 control: some of it can be read outside" {
+  gets_through "$ATTACKS/attack" kernel-tables
+  gets_through "$ATTACKS/attack" kernel-addresses
+}
+
+nothing_is_read() {
+  local probe
+  for probe in kernel-memory kernel-tables kernel-addresses keys; do
+    is_refused with_attacks "$@" /mnt/attack "$probe"
+  done
+}
+@test "P6: memory, logs, tables and keys of the kernel can't be read" { for_all_rights nothing_is_read; }
+
+@test "P7: the table of mounts names no place of the host" {
+  mkdir "$SCRATCH/secret-name"
+  succeeds with_attacks sh -c 'cat /proc/self/mountinfo /proc/mounts /proc/self/mountstats'
+  expect_not_in_output "$WORK/home"
+  expect_not_in_output "$STORE"
+  # A bind shows the path that it has on its own file system.
+  succeeds with_attacks sh -c 'cat /proc/self/cgroup /proc/net/unix /proc/net/tcp /proc/swaps 2>/dev/null
+    ls /proc/net/dev_snmp6'
+  expect_not_in_output "$WORK"
+}
+
+@test "P7: no process, socket or shared memory of the host is listed" {
+  local engine
+  start sleep "$MARK"
+  for engine in bwrap chroot; do
+    succeeds with_attacks -e "$engine" sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "; ls -d /proc/[0-9]* | wc -l'
+    expect_not_in_output "$MARK"
+    [[ ${lines[-1]##* } -lt 10 ]] || complain "processes"
+  done
+  kill_started KILL
+}
+
+@test "P8: /sys as a link is refused where it is mounted, and leads nowhere with bwrap" {
+  copy_of_tree "$SCRATCH/tree"
+  mkdir "$SCRATCH/victim"
+  rm -rf "$SCRATCH/tree/sys"
+  ln -s "$SCRATCH/victim" "$SCRATCH/tree/sys"
+  run --separate-stderr isolate -q -t "$SCRATCH/tree" true
+  [[ $status == 0 || $status == 125 ]] || complain "status"
+  isolate_refuses /sys -- isolate -q -e chroot -t "$SCRATCH/tree" true
+  [[ -z $(ls -A "$SCRATCH/victim") ]]
+}
+
+@test "P8: files that stand for /proc below the template are covered by the real one" {
+  copy_of_tree "$SCRATCH/tree"
+  mkdir -p "$SCRATCH/tree/proc/self/attr" "$SCRATCH/tree/proc/sys/kernel"
+  echo fake >"$SCRATCH/tree/proc/self/status"
+  echo fake >"$SCRATCH/tree/proc/self/uid_map"
+  ln -s /etc/passwd "$SCRATCH/tree/proc/self/exe"
+  chown -R "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/proc"
+  local engine
+  for engine in bwrap chroot; do
+    succeeds isolate -q -e "$engine" -t "$SCRATCH/tree" sh -c 'stat -f -c %T /proc; cat /proc/self/status'
+    expect_in_output proc
+    expect_not_in_output fake
+  done
+}
+
+@test "P9 control: without a filter a guest with rights mounts a proc of its own" {
+  run with_attacks --seccomp=none --cap-add SYS_ADMIN sh -c 'mount -t proc x /srv && cat /srv/self/comm'
+  note "a proc of its own: status $status (it shows what /proc shows)"
+}
+
+fresh_proc_shows_nothing() { is_refused with_attacks "$@" /mnt/attack fresh-proc; }
+@test "P9: a fresh proc, in a namespace of the guest's own or not, is no way to write" {
+  for_all_rights fresh_proc_shows_nothing
+  for_all_rights fresh_proc_shows_nothing --seccomp=none
+}
+
+@test "P11: links in place of devices change nothing outside, and /dev holds devices" {
+  copy_of_tree "$SCRATCH/tree"
+  echo untouched >"$SCRATCH/victim"
+  chown "$CALLER_UID" "$SCRATCH/victim"
+  local name engine
+  rm -rf "$SCRATCH/tree/dev"
+  mkdir "$SCRATCH/tree/dev"
+  for name in null zero full random urandom tty console ptmx stdin stdout stderr; do
+    ln -s "../../../../../../..$SCRATCH/victim" "$SCRATCH/tree/dev/$name"
+  done
+  ln -s "$SCRATCH" "$SCRATCH/tree/dev/pts"
+  ln -s "$SCRATCH" "$SCRATCH/tree/dev/shm"
+  for engine in bwrap chroot; do
+    succeeds isolate -q -e "$engine" -t "$SCRATCH/tree" sh -c '
+      echo spoilt >/dev/null; echo spoilt 2>/dev/null >/dev/console
+      stat -c "%t:%T" /dev/null /dev/zero /dev/full; stat -f -c %T /dev/pts /dev/shm; touch /dev/shm/spoilt'
+    [[ ${lines[*]} == '1:3 1:5 1:7 devpts tmpfs' ]] || complain "devices with $engine"
+    [[ $(cat "$SCRATCH/victim") == untouched && ! -e $SCRATCH/spoilt ]] || complain "outside, with $engine"
+  done
+}
+
+@test "P11: devices in a bound directory do not open" {
+  if [[ $IDENTITY != root ]]; then
+    note "only root makes device nodes"
+    return 0
+  fi
+  mkdir "$SCRATCH/bound"
+  mknod "$SCRATCH/bound/zero" c 1 5
+  mknod "$SCRATCH/bound/memory" c 1 1
+  chmod 0666 "$SCRATCH"/bound/*
+  gets_through outside read "$SCRATCH/bound/zero"
+  for_all_rights device_does_not_open -d "$SCRATCH/bound:/srv"
+}
+device_does_not_open() { is_refused with_attacks "$@" /mnt/attack read /srv/zero /srv/memory; }
