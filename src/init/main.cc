@@ -199,15 +199,15 @@ StartErrors start(const Setup& setup, char** command, pid_t* pid) {
   return {setup_error, exec_error};
 }
 
-// Reaps every child that has ended, and tells when the command has stopped. True when the command has ended.
+// Reaps every child that has ended, and tells when the command has stopped or goes on. True when the command has ended.
 bool reap(pid_t command, int* status) {
   bool ended = false;
   int one_status = 0;
   pid_t pid = 0;
-  while ((pid = ::waitpid(-1, &one_status, WNOHANG | WUNTRACED)) > 0) {
+  while ((pid = ::waitpid(-1, &one_status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
     if (pid != command) continue;
-    if (WIFSTOPPED(one_status)) {
-      report(Kind::stopped, WSTOPSIG(one_status));
+    if (WIFSTOPPED(one_status) || WIFCONTINUED(one_status)) {
+      report(WIFSTOPPED(one_status) ? Kind::stopped : Kind::continued, 0);
       continue;
     }
     *status = one_status;

@@ -41,9 +41,10 @@ enum class Kind : uint32_t {
   ended = 4,         // value: status as wait(2) gives it
   signal = 5,        // to init: send signal `value` to the command
   no_directory = 6,  // the working directory could not be entered; value: errno
-  stopped = 7,       // the command was stopped by signal `value`
+  stopped = 7,       // the command was stopped
   terminal = 8,      // with a descriptor: the isolate side of the command's terminal
   no_setup = 9,      // a limit, a filter or the terminal could not be set up; value: errno
+  continued = 10,    // after `stopped`: the command goes on
 };
 
 struct Message {

@@ -138,6 +138,8 @@ void Supervisor::take(const msghdr& header, const protocol::Message& message,
       relay_.emplace(terminal_ ? &*terminal_ : nullptr);
       relay_->start(std::move(attached.descriptor));
       break;
+    case protocol::Kind::continued:
+      break;  // has done its work by its arrival, see stop_too
     case protocol::Kind::signal:
       break;  // ours to send, not to get
   }
@@ -178,12 +180,21 @@ class Alarm {
 }  // namespace
 
 void Supervisor::stop_too() const {
-  // It may have been continued since, together with this process: then nobody would do that again.
-  if (command_pid_ > 0 && !is_stopped(command_pid_)) return;
-  if (relay_) relay_->give_host_back();
+  // Whatever init says next continues this process: that the command goes on or has ended.
+  const int flags = ::fcntl(control_.get(), F_GETFL);
+  ::fcntl(control_.get(), F_SETOWN, ::getpid());
+  ::fcntl(control_.get(), F_SETSIG, SIGCONT);
+  ::fcntl(control_.get(), F_SETFL, flags | O_ASYNC);
   const Alarm alarm(milliseconds_left());
-  ::raise(SIGSTOP);
-  // Here again: SIGCONT waits to be read, and is passed on to the command.
+  pollfd more{control_.get(), POLLIN, 0};
+  // It may have been continued since, together with this process: then nobody would do that again.
+  if (::poll(&more, 1, 0) == 0 && (command_pid_ < 0 || is_stopped(command_pid_))) {
+    if (relay_) relay_->give_host_back();
+    ::raise(SIGSTOP);
+    if (relay_) relay_->follow_host();
+  }
+  // A SIGCONT of somebody else's waits to be read, and is passed on to the command.
+  ::fcntl(control_.get(), F_SETFL, flags);
 }
 
 void Supervisor::send_signal(int number) const {
@@ -205,7 +216,8 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
   if (number == SIGINT && options_.ignore_interrupt) return;
-  if (info.ssi_code == SI_TIMER) return;  // our own: the time is over
+  // Of our own making, to end a stop: by the timer, or by a message.
+  if (number == SIGCONT && (info.ssi_code == SI_TIMER || (info.ssi_code > 0 && info.ssi_code != SI_KERNEL))) return;
   if (relay_ && (number == SIGWINCH || number == SIGCONT)) relay_->follow_host();
   // A guest with a terminal of its own is not in the foreground of the caller's.
   const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && !relay_;

@@ -243,6 +243,26 @@ TEST(SupervisorTest, AStopThatIsOverDoesNotStop) {
   });
 }
 
+TEST(SupervisorTest, WhenTheCommandIsContinuedByOthersItGoesOn) {
+  test::in_child([]() -> Result<void> {
+    return expect_end(TRY(supervise([](const Guest& guest) {
+                        guest.start();
+                        if (::fork() == 0) {
+                          ::usleep(100'000);
+                          guest.say(Kind::stopped, SIGTSTP);
+                          ::usleep(100'000);
+                          ::kill(::getppid(), SIGCONT);
+                          guest.say(Kind::continued);
+                          ::_exit(0);
+                        }
+                        ::raise(SIGSTOP);
+                        guest.say(Kind::ended, 0);
+                        return 0;
+                      })),
+                      "exit status 0");
+  });
+}
+
 TEST(SupervisorTest, ASetupThatFailsHasAnErrno) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {

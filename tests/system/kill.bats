@@ -114,7 +114,7 @@ a_guest_sleeps() { a_process_with "^sleep $MARK"; }
 }
 
 @test "SIGSTOP and SIGCONT to the command do not end the run" {
-  start_isolate -q -z debian sh -c "sleep 0.5; exit 6; : $MARK"
+  start_isolate -q -z debian sh -c "sleep 3; exit 6; : $MARK"
   wait_until 10 a_process_with "^sh -c .*$MARK"
   local pid
   pid=$(processes_with "^sh -c .*$MARK")
