@@ -12,7 +12,7 @@
 
 #include "base/testing.h"
 #include "linux/file.h"
-#include "linux/init_protocol.h"
+#include "run/supervisor_testing.h"
 
 namespace isolate {
 namespace {
@@ -20,68 +20,7 @@ namespace {
 using protocol::Kind;
 using protocol::Message;
 using test::verify;
-
-// The guest's side: launcher, engine and isolate-init in one.
-struct Guest {
-  int control;
-  int report;
-
-  void say(Kind kind, int value = 0) const { say_bytes(Message{kind, value}); }
-  template <typename Bytes>
-  void say_bytes(const Bytes& bytes) const {
-    if (::send(control, &bytes, sizeof bytes, 0) < 0) ::_exit(99);
-  }
-  void start() const {
-    say(Kind::pid);
-    say(Kind::started);
-  }
-  // The signal that the supervisor passes on.
-  int next_signal() const {
-    Message message{};
-    if (::recv(control, &message, sizeof message, 0) != ssize_t{sizeof message}) return -1;
-    return message.kind == Kind::signal ? message.value : -1;
-  }
-};
-
-struct Seen {
-  RunOutcome outcome;
-  std::vector<pid_t> started;
-  pid_t launcher = -1;
-};
-
-using Body = std::function<int(const Guest&)>;
-using OnStart = std::function<void()>;
-
-// Each test is a child of its own: a supervisor changes the signals of its process.
-Result<Seen> supervise(
-    const Body& guest, const OnStart& on_start = [] {}, const SupervisorOptions& options = {}) {
-  Supervisor::hold_signals();
-  auto supervisor = TRY(Supervisor::make(options));
-  const Guest ends{supervisor.guest_control().get(), supervisor.report_writer().get()};
-  auto launcher = TRY(fork_child(0, [&] { return guest(ends); }));
-  Seen seen;
-  seen.launcher = launcher.pid();
-  seen.outcome = TRY(supervisor.wait(std::move(launcher), [&](pid_t pid) {
-    seen.started.push_back(pid);
-    on_start();
-  }));
-  return seen;
-}
-
-Result<void> expect_end(const Seen& seen, const std::string& description) {
-  const auto end = seen.outcome.ended ? seen.outcome.ended->describe() : "no end";
-  return verify(end == description, description + ", not: " + end);
-}
-
-// The guest stops, and another process tells of it, as isolate-init does of its command.
-void stop(const Guest& guest) {
-  if (::fork() == 0) {
-    ::usleep(100'000);
-    guest.say(Kind::stopped, SIGTSTP);
-    ::_exit(0);
-  }
-  ::raise(SIGSTOP);
-}
+using namespace test_guest;
 
 TEST(SupervisorTest, TellsTheCommandsStartAndExactEnd) {
   test::in_child([]() -> Result<void> {
@@ -168,98 +107,6 @@ TEST(SupervisorTest, SignalsArePassedOnToTheCommand) {
       TRY_VOID(expect_end(seen, "signal " + std::to_string(number)));
     }
     return {};
-  });
-}
-
-TEST(SupervisorTest, WhenTheTimeIsOverTheCommandIsAskedToEnd) {
-  test::in_child([]() -> Result<void> {
-    const auto seen = TRY(supervise(
-        [](const Guest& guest) {
-          guest.start();
-          const int first = guest.next_signal();
-          if (guest.next_signal() == SIGCONT) guest.say(Kind::ended, W_EXITCODE(0, first));
-          return 0;
-        },
-        [] {}, {false, false, std::chrono::milliseconds(50)}));
-    TRY_VOID(verify(seen.outcome.timed_out, "the time was over"));
-    return expect_end(seen, "signal 15");
-  });
-}
-
-TEST(SupervisorTest, WhatDoesNotStartInTimeIsKilled) {
-  test::in_child([]() -> Result<void> {
-    const auto seen = TRY(supervise(
-        [](const Guest&) {
-          ::pause();
-          return 0;
-        },
-        [] {}, {false, false, std::chrono::milliseconds(50)}));
-    return verify(seen.outcome.timed_out && !seen.outcome.ended && seen.started.empty(), "killed");
-  });
-}
-
-TEST(SupervisorTest, StopsWithItsCommandAndPassesTheContinuationOn) {
-  test::in_child([]() -> Result<void> {
-    auto supervised = TRY(fork_child(0, [] {
-      const auto seen = supervise([](const Guest& guest) {
-        guest.start();
-        stop(guest);
-        guest.say(Kind::ended, W_EXITCODE(guest.next_signal(), 0));
-        return 0;
-      });
-      return seen && seen->outcome.ended ? seen->outcome.ended->value : 99;
-    }));
-    int status = 0;
-    if (::waitpid(supervised.pid(), &status, WUNTRACED) != supervised.pid()) return fail(errno, "waitpid");
-    TRY_VOID(verify(WIFSTOPPED(status), "stopped"));
-    supervised.signal(SIGCONT);
-    ::killpg(::getpgrp(), SIGCONT);  // the guest, too
-    return verify(TRY(supervised.wait()).value == SIGCONT, "SIGCONT reached the command");
-  });
-}
-
-TEST(SupervisorTest, ACommandThatStopsDoesNotGetAroundItsTime) {
-  test::in_child([]() -> Result<void> {
-    const auto seen = TRY(supervise(
-        [](const Guest& guest) {
-          guest.start();
-          stop(guest);
-          return 0;
-        },
-        [] {}, {false, false, std::chrono::milliseconds(100)}));
-    return verify(seen.outcome.timed_out, "the time was over");
-  });
-}
-
-TEST(SupervisorTest, AStopThatIsOverDoesNotStop) {
-  test::in_child([]() -> Result<void> {
-    return expect_end(TRY(supervise([](const Guest& guest) {
-                        guest.start();
-                        guest.say(Kind::stopped, SIGTSTP);
-                        guest.say(Kind::ended, 0);
-                        return 0;
-                      })),
-                      "exit status 0");
-  });
-}
-
-TEST(SupervisorTest, WhenTheCommandIsContinuedByOthersItGoesOn) {
-  test::in_child([]() -> Result<void> {
-    return expect_end(TRY(supervise([](const Guest& guest) {
-                        guest.start();
-                        if (::fork() == 0) {
-                          ::usleep(100'000);
-                          guest.say(Kind::stopped, SIGTSTP);
-                          ::usleep(100'000);
-                          ::kill(::getppid(), SIGCONT);
-                          guest.say(Kind::continued);
-                          ::_exit(0);
-                        }
-                        ::raise(SIGSTOP);
-                        guest.say(Kind::ended, 0);
-                        return 0;
-                      })),
-                      "exit status 0");
   });
 }
 
