@@ -138,10 +138,9 @@ void Supervisor::take(const msghdr& header, const protocol::Message& message,
       relay_.emplace(terminal_ ? &*terminal_ : nullptr);
       relay_->start(std::move(attached.descriptor));
       break;
-    case protocol::Kind::continued:
-      break;  // has done its work by its arrival, see stop_too
-    case protocol::Kind::signal:
-      break;  // ours to send, not to get
+    case protocol::Kind::continued:  // has done its work by its arrival, see stop_too
+    case protocol::Kind::signal:     // ours to send, not to get
+      break;
   }
 }
 
