@@ -114,15 +114,15 @@ bool make_clone(Plan* plan) {
 }
 
 // What the kernel has put into the work directory of a volatile overlay that nobody wrote to, topmost first.
-constexpr std::array kMadeByKernel = {"work/work", "work/work/incompat", "work/work/incompat/volatile",
-                                      "work/work/incompat/volatile/dirty"};
+constexpr std::array kMadeByKernel = {"work", "work/incompat", "work/incompat/volatile",
+                                      "work/incompat/volatile/dirty"};
 
 bool remove_clone(Plan* plan) {
   for (const char* path : kMadeByKernel) {  // made without any permission
-    if (!step(plan, path, ::chmod((plan->clone + "/" + path).c_str(), 0700))) return false;
+    if (!step(plan, path, ::chmod((plan->work + "/" + path).c_str(), 0700))) return false;
   }
   for (auto path = kMadeByKernel.rbegin(); path != kMadeByKernel.rend(); ++path) {
-    if (!step(plan, *path, std::remove((plan->clone + "/" + *path).c_str()))) return false;
+    if (!step(plan, *path, std::remove((plan->work + "/" + *path).c_str()))) return false;
   }
   return step(plan, "remove work", ::rmdir(plan->work.c_str())) &&
          step(plan, "remove upper", ::rmdir(plan->upper.c_str())) &&
