@@ -1,0 +1,262 @@
+# identities: root user
+# A guest on the caller's terminal can't type for the caller, by whatever request, architecture or descriptor.
+
+load helpers
+load attacks
+
+setup_file() { build_attacks; }
+teardown_file() { remove_attacks; }
+
+TIOCSTI=0x5412
+TIOCLINUX=0x541c
+
+# --- T1 to T5, T12: bytes for the caller's input queue ----------------------------------------------------------------
+
+@test "T1 control: TIOCSTI works on this kernel outside of isolate" {
+  on_terminal -- "$ATTACKS/attack" tiocsti plain 0 evil
+  if [[ $(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null || echo 1) == 1 || $IDENTITY == root ]]; then
+    terminal_fact "queue: b'evil'"
+  else
+    note "dev.tty.legacy_tiocsti is 0 here: what the tests below can see is that the filter answers before the kernel"
+    expect_in_output 'refused: EIO'
+  fi
+}
+
+@test "T1 control: plain bwrap lets TIOCSTI through" {
+  on_terminal -- bwrap --ro-bind "$TREE" / --dev /dev --proc /proc --unshare-all --ro-bind "$ATTACKS" /mnt -- \
+    /mnt/attack tiocsti plain 0 evil
+  [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "plain bwrap"
+}
+
+@test "T1 control: with --seccomp=none a guest types for its caller" {
+  isolate_on_terminal --seccomp=none -- -- /mnt/attack tiocsti plain 0 evil
+  [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "without a filter"
+}
+
+@test "T1: no byte pushed by TIOCSTI reaches the caller's terminal" {
+  local options
+  for options in '' '--seccomp=tty' '-e chroot' '--cap-add ALL' '--userns=private' '-i'; do
+    # shellcheck disable=SC2086
+    isolate_on_terminal $options -- -- /mnt/attack tiocsti plain 0 evil
+    expect_in_output 'refused: EPERM'
+    nothing_was_typed_for_us
+  done
+}
+
+@test "T1: nor does one that a process in the background pushes, or a child" {
+  isolate_on_terminal -- -- sh -c '(/mnt/attack tiocsti plain 0 evil); setsid /mnt/attack tiocsti plain 0 evil
+    /mnt/attack tiocsti plain 0 evil & wait; perl -e "\$z = q(Z); ioctl(STDIN, 0x5412, \$z) or die qq(perl: \$!)"'
+  nothing_was_typed_for_us
+  expect_not_in_output succeeded
+  expect_in_output 'perl: Operation not permitted'
+}
+
+@test "T2 control: a filter that compares all 64 bits lets a request with higher bits through" {
+  # The kernel looks at 32 bits of the request only.
+  on_terminal -- "$ATTACKS/attack" tiocsti high 0 evil
+  [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "outside"
+}
+
+@test "T2: higher bits in the request change nothing" {
+  local options way
+  for options in '' '--seccomp=tty' '-e chroot'; do
+    for way in high top; do
+      # shellcheck disable=SC2086
+      isolate_on_terminal $options -- -- /mnt/attack tiocsti "$way" 0 evil
+      expect_in_output 'refused: EPERM'
+      nothing_was_typed_for_us
+    done
+  done
+}
+
+@test "T3: nor do the calls of 32-bit programs, from a 64-bit program and from a real one" {
+  local options
+  if ! runs_32_bit; then note "this kernel runs no 32-bit programs: the next test asks the filter"; fi
+  for options in '' '--seccomp=tty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    isolate_on_terminal $options -- -- sh -c '/mnt/attack tiocsti int80 0 evil; /mnt/attack32 tiocsti 0'
+    expect_not_in_output succeeded
+    nothing_was_typed_for_us
+    if runs_32_bit; then [[ $(grep -c 'refused: EPERM' <<<"$output") == 2 ]] || complain "expected EPERM twice"; fi
+  done
+}
+
+@test "T3 control: where 32-bit programs run, both get through outside" {
+  if ! runs_32_bit; then
+    note "this kernel runs no 32-bit programs"
+    is_refused_with ENOEXEC "$ATTACKS/attack" tiocsti int80 -1
+    return
+  fi
+  on_terminal -- sh -c '"$1/attack" tiocsti int80 0 e; "$1/attack32" tiocsti 0' sh "$ATTACKS"
+  terminal_fact "queue: b'eZ'"
+}
+
+# A request as it is, and with bits that the kernel does not look at.
+forms_of() { echo "$1 $(($1 | 1 << 32)) $(($1 | 1 << 63)) $(($1 | 0x7fffffff << 32))"; }
+
+filters_refuse_request() {
+  local form architecture number expected=
+  for form in $(forms_of "$1"); do
+    for number in 0 -1; do
+      expected+="EPERM x86_64 16 $number $form 0"$'\n'
+      expected+="EPERM i386 54 $number $form 0"$'\n'
+    done
+    for architecture in x32 aarch64 arm mips64n32; do
+      for number in 16 54 514 29; do expected+="$REFUSAL $architecture $number 0 $form 0"$'\n'; done
+    done
+  done
+  filters_say "${expected%$'\n'}"
+}
+
+@test "T3, T4, T5: the filter refuses both requests in each architecture, in all their forms" {
+  local options
+  for options in '' '--seccomp=tty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    start_guest $options
+    filters_refuse_request "$TIOCSTI"
+    filters_refuse_request "$TIOCLINUX"
+    # It is the request that is refused, not the call.
+    filters_say $'allow x86_64 16 0 0x5413 0\nallow i386 54 0 0x5413 0'
+    end_guest
+  done
+}
+
+@test "T4: numbers of x32 are refused before the kernel sees them" {
+  local options
+  # The kernel says ENOSYS where it has no x32, and EBADF where it has.
+  run outside tiocsti x32 -1
+  [[ $output == *ENOSYS* || $output == *EBADF* ]] || complain "outside"
+  for options in '' '--seccomp=tty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    is_refused_with EPERM with_attacks $options /mnt/attack tiocsti x32 -1
+    # shellcheck disable=SC2086
+    is_refused_with EPERM with_attacks $options /mnt/attack tiocsti x32-old -1
+  done
+}
+
+@test "T5: TIOCLINUX is refused on a terminal that has no such request, too" {
+  local options
+  # The kernel's own answer on a pseudo terminal.
+  on_terminal -- "$ATTACKS/attack" tioclinux plain 0 2
+  expect_in_output 'refused: ENOTTY'
+  for options in '' '--seccomp=tty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    isolate_on_terminal $options -- -- sh -c 'for sub in 2 3; do /mnt/attack tioclinux plain 0 $sub
+      /mnt/attack tioclinux high 0 $sub; done'
+    [[ $(grep -c 'refused: EPERM' <<<"$output") == 4 ]] || complain "expected EPERM four times with '$options'"
+  done
+}
+
+# A virtual console that nobody uses.
+free_console() {
+  local number
+  for number in {40..63}; do
+    if [[ -c /dev/tty$number ]] && ! pgrep --terminal "tty$number" >/dev/null &&
+      (: 3<>"/dev/tty$number") 2>/dev/null; then
+      CONSOLE=/dev/tty$number
+      return 0
+    fi
+  done
+  return 1
+}
+
+# on_console COMMAND...: its output is in $SCRATCH/shown, since it does not go to a pseudo terminal.
+on_console() {
+  : >"$SCRATCH/shown"
+  as_caller /usr/bin/python3 -I -S "$ATTACKS/terminal.py" "--terminal=$CONSOLE" -- \
+    sh -c 'out=$1; shift; "$@" >"$out" 2>&1' sh "$SCRATCH/shown" "$@" >"$SCRATCH/facts" 2>&1
+}
+
+@test "T5: on a virtual console no text of the screen can be selected and pasted as input" {
+  if [[ $IDENTITY != root ]] || ! free_console; then
+    note "needs root and a virtual console: the test before it shows the answer on other terminals"
+    return 0
+  fi
+  chmod 0666 "$SCRATCH" 2>/dev/null
+  chmod 0755 "$SCRATCH"
+  # Outside, and with the host's root inside but no filter, it works.
+  on_console "$ATTACKS/attack" tioclinux plain 0 2
+  grep -q '^succeeded' "$SCRATCH/shown" || complain "outside: $(cat "$SCRATCH/shown" "$SCRATCH/facts")"
+  words_of_isolate -e chroot --seccomp=none
+  on_console "${ISOLATE_WORDS[@]}" /mnt/attack tioclinux plain 0 2
+  grep -q '^succeeded' "$SCRATCH/shown" || complain "without a filter: $(cat "$SCRATCH/shown" "$SCRATCH/facts")"
+  local options sub way
+  for options in '-e chroot' '--seccomp=tty' '' '--cap-add ALL'; do
+    # shellcheck disable=SC2086
+    words_of_isolate $options
+    for way in plain high; do
+      for sub in 2 6; do
+        on_console "${ISOLATE_WORDS[@]}" /mnt/attack tioclinux "$way" 0 "$sub"
+        grep -q '^refused: EPERM' "$SCRATCH/shown" || complain "$(cat "$SCRATCH/shown")"
+      done
+    done
+  done
+}
+
+@test "T12: whichever descriptor is the terminal, and by /dev/tty" {
+  local options number
+  for options in '' '--seccomp=tty' '-e chroot' '--pty'; do
+    for number in 0 1 2 /dev/tty; do
+      # Only this one is the terminal, or none is.
+      words_of_isolate $options
+      on_terminal -- sh -c 'n=$1 out=$2; shift 2
+        case $n in
+          0) exec "$@" >"$out" 2>&1 ;;
+          1) exec "$@" </dev/null 2>"$out" ;;
+          2) exec "$@" </dev/null >"$out" ;;
+          *) exec "$@" </dev/null >"$out" 2>&1 ;;
+        esac' sh "$number" "$SCRATCH/out" "${ISOLATE_WORDS[@]}" /mnt/attack tiocsti plain "$number" evil
+      nothing_was_typed_for_us
+      expect_not_in_output succeeded
+      refute grep succeeded "$SCRATCH/out"
+    done
+  done
+}
+
+@test "T12 control: without a filter, /dev/tty is a way in although no descriptor is a terminal" {
+  words_of_isolate --seccomp=none
+  on_terminal -- sh -c 'out=$1; shift; exec "$@" </dev/null >"$out" 2>&1' sh "$SCRATCH/out" \
+    "${ISOLATE_WORDS[@]}" /mnt/attack tiocsti plain /dev/tty evil
+  [[ $stderr == *"queue: b'evil'"* ]] || grep -Eq 'refused: (EIO|ENXIO)' "$SCRATCH/out" || complain "/dev/tty"
+}
+
+@test "T10: with --pty, what a guest pushes stays on its own terminal" {
+  isolate_on_terminal --pty --seccomp=none -- -- sh -c '/mnt/attack tiocsti plain 0 evil; sleep 0.2'
+  nothing_was_typed_for_us
+  isolate_on_terminal --pty -- -- /mnt/attack tiocsti plain 0 evil
+  expect_in_output 'refused: EPERM'
+  nothing_was_typed_for_us
+}
+
+@test "T8: a wrapper of the template or of the search path has no part in the filter" {
+  copy_of_tree "$SCRATCH/tree"
+  printf '#!/bin/sh\necho "template wrapper ran" >&2\nexec "$@"\n' >"$SCRATCH/tree/usr/bin/seccomp_wrapper"
+  chmod 0755 "$SCRATCH/tree/usr/bin/seccomp_wrapper"
+  cp "$SCRATCH/tree/usr/bin/seccomp_wrapper" "$SCRATCH/seccomp_wrapper"
+  succeeds with_variables "PATH=$SCRATCH:/usr/bin:/bin" -- -q -t "$SCRATCH/tree" -d "$ATTACKS:/mnt:ro" \
+    sh -c '/mnt/attack tiocsti plain -1; true'
+  expect_in_output 'refused: EPERM'
+  expect_no_errors
+}
+
+@test "T8: DISABLE_SECCOMP_WRAPPER is told, and --seccomp on the command line wins over it" {
+  run --separate-stderr with_variables DISABLE_SECCOMP_WRAPPER=1 -- -q -z debian -d "$ATTACKS:/mnt:ro" \
+    /mnt/attack tiocsti plain -1
+  expect_in_output 'refused: EBADF'
+  [[ $(grep -c '^isolate: warning: .*DISABLE_SECCOMP_WRAPPER' <<<"$stderr") == 1 ]] || complain "expected one warning"
+  run --separate-stderr with_variables DISABLE_SECCOMP_WRAPPER=1 -- -q --seccomp=default -z debian \
+    -d "$ATTACKS:/mnt:ro" /mnt/attack tiocsti plain -1
+  expect_in_output 'refused: EPERM'
+  # Without it, no warning.
+  run --separate-stderr with_attacks /mnt/attack tiocsti plain -1
+  expect_no_errors
+}
+
+@test "T8: seccomp_wrapper refuses the same to what it starts" {
+  on_terminal -- "$BINDIR/seccomp_wrapper" "$ATTACKS/attack" tiocsti plain 0 evil
+  expect_in_output 'refused: EPERM'
+  nothing_was_typed_for_us
+  on_terminal -- "$BINDIR/seccomp_wrapper" "$ATTACKS/attack" tiocsti high 0 evil
+  expect_in_output 'refused: EPERM'
+  nothing_was_typed_for_us
+}
