@@ -53,7 +53,7 @@ Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, c
     case SeccompChoice::Kind::terminal:
       break;
     case SeccompChoice::Kind::standard:
-      return std::vector{built_in(seccomp::kTerminalAndVsockFilter), TRY(standard_filter(capabilities, cache))};
+      return std::vector{TRY(standard_filter(capabilities, cache))};
     case SeccompChoice::Kind::file:
       return std::vector{built_in(seccomp::kTerminalFilter), TRY(file_filter(choice.file, capabilities, cache))};
   }

@@ -5,9 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "base/text.h"
 #include "seccomp/profile.h"
@@ -15,8 +13,8 @@
 namespace isolate::seccomp {
 namespace {
 
-// An architecture's calls have numbers from 0 to about 500. The list was made when this one was the newest of all
-// architectures; what is newer is not allowed before somebody has looked at it.
+// The lists below were made when this one was the newest call of all architectures; what is newer is not allowed before
+// somebody has looked at it.
 constexpr int kNewestCall = 456;  // futex_requeue, Linux 6.7
 
 constexpr int kNoCapability = -1;
@@ -68,28 +66,9 @@ constexpr std::array kAlsoAllowed = {
     AlsoAllowed{{CAP_SYS_ADMIN, CAP_SYSLOG}, "syslog"},
 };
 
-// Allowed by their arguments only.
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-constexpr std::array kPersonalities = {0x0U, 0x8U, 0x20000U, 0x20008U,
-                                       0xffffffffU};  // Linux, 32 bits, old uname, query
 
-std::vector<std::string> known_calls() {
-  std::vector<std::string> names;
-  for (const std::uint32_t architecture : {std::uint32_t{SCMP_ARCH_X86_64}, std::uint32_t{SCMP_ARCH_X86}}) {
-    for (int number = 0; number <= kNewestCall; ++number) {
-      char* name = ::seccomp_syscall_resolve_num_arch(architecture, number);
-      if (name == nullptr) continue;
-      names.emplace_back(name);
-      ::free(name);
-    }
-  }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
-
-scmp_arg_cmp equals(unsigned argument, std::uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
 scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
@@ -108,35 +87,26 @@ Profile terminal_profile(bool and_vsock) {
 }
 
 Profile call_profile(const CapabilitySet& capabilities) {
-  Profile profile;
-  profile.default_action = SCMP_ACT_ERRNO(ENOSYS);
-  auto allowed = known_calls();
-  const auto take = [&allowed](const std::string& call) { std::erase(allowed, call); };
+  Profile profile = terminal_profile(true);
+  profile.newest_call = kNewestCall;
+  profile.plain_personality = true;
+  const auto refuse = [&profile](std::vector<std::string> calls, int error, std::vector<scmp_arg_cmp> arguments = {}) {
+    profile.rules.push_back(
+        {std::move(calls), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), std::move(arguments)});
+  };
   for (const auto& refusal : kRefusals) {
     if (refusal.capability != kNoCapability && capabilities.has(refusal.capability)) continue;
-    const auto calls = text::split(refusal.calls, ' ');
-    for (const auto& call : calls) take(call);
-    profile.rules.push_back({calls, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(refusal.error)), {}});
+    refuse(text::split(refusal.calls, ' '), refusal.error);
   }
   for (const auto& also : kAlsoAllowed) {
     if (capabilities.has(also.capabilities[0]) || capabilities.has(also.capabilities[1])) continue;
-    take(also.call);
-    profile.rules.push_back({{also.call}, SCMP_ACT_ERRNO(EPERM), {}});
+    refuse({also.call}, EPERM);
   }
-  take("personality");
-  for (const auto value : kPersonalities)
-    profile.rules.push_back({{"personality"}, SCMP_ACT_ALLOW, {equals(0, value)}});
   if (!capabilities.has(CAP_SYS_ADMIN)) {
-    take("clone");
-    profile.rules.push_back({{"clone"}, SCMP_ACT_ALLOW, {masked(0, kNamespaces, 0)}});
-    for (int bit = 0; bit < 32; ++bit) {
-      const std::uint64_t flag = std::uint64_t{1} << bit;
-      if ((kNamespaces & flag) != 0) {
-        profile.rules.push_back({{"clone"}, SCMP_ACT_ERRNO(EPERM), {masked(0, flag, flag)}});
-      }
+    for (std::uint64_t flag = 1; flag <= kNamespaces; flag <<= 1) {
+      if ((kNamespaces & flag) != 0) refuse({"clone"}, EPERM, {masked(0, flag, flag)});
     }
   }
-  profile.rules.push_back({allowed, SCMP_ACT_ALLOW, {}});
   return profile;
 }
 

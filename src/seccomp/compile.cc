@@ -1,8 +1,14 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cstddef>
 
 #include "linux/file.h"
 #include "seccomp/profile.h"
@@ -42,6 +48,46 @@ Result<void> add_rule(const Context& context, const Rule& rule) {
   return {};
 }
 
+// The upper half of the numbers is x32's, which the rules' own test of the architecture refuses.
+constexpr std::uint32_t kX32 = 0x40000000;
+
+constexpr std::uint32_t kPersonalityI386 = 136;  // its number in arch/x86/entry/syscalls/syscall_32.tbl
+constexpr std::uint32_t kPlainPersonality =
+    static_cast<std::uint32_t>(PER_LINUX32) | static_cast<std::uint32_t>(UNAME26);
+
+// Instructions in front of the rules: they answer, or go on with what follows. Here, since the library knows no ranges of
+// calls and one test of an argument only. (A jump's offsets count from the next instruction: if so, if not.)
+Filter tests_before_rules(const Profile& profile) {
+  std::vector<sock_filter> tests;
+  const auto load = [&tests](std::size_t offset) {
+    tests.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
+  };
+  const auto test = [&tests](unsigned short comparison, std::uint32_t value, unsigned char if_so, unsigned char if_not) {
+    tests.push_back(sock_filter{static_cast<unsigned short>(BPF_JMP | BPF_K | comparison), if_so, if_not, value});
+  };
+  const auto answer = [&tests](std::uint32_t action) { tests.push_back(BPF_STMT(BPF_RET | BPF_K, action)); };
+  if (profile.newest_call >= 0) {
+    load(offsetof(seccomp_data, nr));
+    test(BPF_JGE, kX32, 2, 0);
+    test(BPF_JGT, static_cast<std::uint32_t>(profile.newest_call), 0, 1);
+    answer(SCMP_ACT_ERRNO(ENOSYS));
+  }
+  if (profile.plain_personality) {
+    load(offsetof(seccomp_data, arch));
+    test(BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);
+    test(BPF_JEQ, AUDIT_ARCH_I386, 2, 8);
+    load(offsetof(seccomp_data, nr));
+    test(BPF_JEQ, __NR_personality, 2, 6);
+    load(offsetof(seccomp_data, nr));
+    test(BPF_JEQ, kPersonalityI386, 0, 4);
+    load(offsetof(seccomp_data, args));  // the lower half, which is all that the kernel takes
+    test(BPF_JEQ, 0xffffffff, 2, 0);
+    test(BPF_JSET, ~kPlainPersonality, 0, 1);
+    answer(SCMP_ACT_ERRNO(EPERM));
+  }
+  return {reinterpret_cast<const char*>(tests.data()), tests.size() * sizeof(sock_filter)};
+}
+
 }  // namespace
 
 Result<Filter> compile(const Profile& profile) {
@@ -60,7 +106,7 @@ Result<Filter> compile(const Profile& profile) {
   if (!file) return fail(errno, "memfd_create");
   TRY_VOID(check(::seccomp_export_bpf(context.get(), file.get()), "export"));
   if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail(errno, "lseek");
-  auto filter = TRY(read_all(file.get()));
+  auto filter = tests_before_rules(profile) + TRY(read_all(file.get()));
   if (filter.size() / sizeof(sock_filter) > BPF_MAXINSNS) return fail(E2BIG, "seccomp filter");
   return filter;
 }

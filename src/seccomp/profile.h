@@ -23,6 +23,9 @@ struct Profile {
   bool i386 = true;  // programs of 32 bits; without it, and for all other architectures, each call is EPERM
   bool x32 = false;
   std::vector<Rule> rules;
+  // What comes before the rules:
+  int newest_call = -1;  // calls with higher numbers are ENOSYS, as on a kernel that does not have them; -1: no such test
+  bool plain_personality = false;  // personality(2) may ask, and set PER_LINUX, PER_LINUX32 and UNAME26; else EPERM
 };
 
 // Instructions for seccomp(2): an array of sock_filter, as bytes.
@@ -35,8 +38,10 @@ Result<Filter> compile(const Profile& profile);
 // request says, since the kernel does not look at it. `and_vsock`: also sockets to the hypervisor, AF_VSOCK.
 Profile terminal_profile(bool and_vsock);
 
-// What Docker's profile allows with these capabilities, without io_uring. A call that is known and refused is EPERM,
-// one that came after the list was made is ENOSYS, so that programs fall back to older ones.
+// What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what terminal_profile() refuses.
+// A call that is known and refused is EPERM, one that came after the list was made is ENOSYS, so that programs fall back
+// to older ones. It is a list of refusals, since a filter's length counts at each start: the kernel compiles it, and
+// asks it once for each call that there is.
 Profile call_profile(const CapabilitySet& capabilities);
 
 // A profile in the JSON form of the OCI runtime specification, or of Docker with its conditions on capabilities.
