@@ -26,10 +26,12 @@
 #include <unistd.h>
 
 #include "linux/init_protocol.h"
+#include "linux/signal_reset.h"
 
 namespace {
 
 using namespace isolate::protocol;
+using isolate::reset_signals;
 
 // Nobody is left to tell when the socket is gone, ignoring: then isolate has ended, and this process ends too.
 void report(Kind kind, int value) {
@@ -160,15 +162,6 @@ int apply(const Setup& setup) {
   return 0;
 }
 
-void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) {
-    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
 struct StartErrors {
   int setup = 0;
   int exec = 0;
@@ -219,7 +212,7 @@ bool reap(pid_t command, int* status) {
 // Passes on what isolate asks for. False when isolate is gone.
 bool obey(const Setup& setup, pid_t command) {
   Message message{};
-  const ssize_t got = ::recv(kControlFd, &message, sizeof message, 0);
+  const ssize_t got = ::recv(kControlFd, &message, sizeof message, MSG_TRUNC);
   if (got < 0) return errno == EINTR || errno == EAGAIN;
   if (got != static_cast<ssize_t>(sizeof message) || message.kind != Kind::signal) return got > 0;
   // A group of the command's own was stopped as a whole, and lost the terminal's foreground.

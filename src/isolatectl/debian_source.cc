@@ -41,6 +41,7 @@ std::vector<std::string> sources_for(std::string_view suite, std::string_view in
   std::vector<std::string> lines;
   if (main_address.empty()) return lines;
   lines.push_back(fmt::format("deb {} {} main", main_address, suite));
+  if (suite == "sid" || suite == "unstable") return lines;  // takes all updates itself
   lines.push_back(fmt::format("deb {} {}-updates main", main_address, suite));
   if (!security_address.empty()) lines.push_back(fmt::format("deb {} {}-security main", security_address, suite));
   return lines;

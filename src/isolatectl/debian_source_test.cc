@@ -56,6 +56,7 @@ TEST(SourcesTest, OfOthersAreNotTakenForDebians) {
       "http://deb.example.org/debian/|Debian Backports|Debian Backports|main\n"
       "http://archive.ubuntu.com/ubuntu/|Ubuntu|Ubuntu|main\n";
   EXPECT_TRUE(sources_for("bookworm", others).empty());
+  EXPECT_EQ(sources_for("sid", kFetched).size(), 1U) << "unstable has neither updates nor security";
   EXPECT_EQ(sources_for("bookworm", others + kFetched), sources_for("bookworm", kFetched));
 }
 

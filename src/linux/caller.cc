@@ -72,9 +72,18 @@ const OwnedIds& OwnerNamespace::ids() {
   return *ids_;
 }
 
+void OwnerNamespace::begin() {
+  if (caller_.is_root() || descriptor_ || pending_) return;
+  pending_ = PendingUserNamespace::start(ids().maps, ids().writer);
+}
+
 Result<int> OwnerNamespace::descriptor() {
   if (caller_.is_root()) return -1;
-  if (!descriptor_) descriptor_ = TRY(make_user_namespace(ids().maps, ids().writer));
+  if (descriptor_) return descriptor_.get();
+  begin();
+  auto pending = std::move(*pending_);
+  pending_.reset();
+  descriptor_ = TRY(TRY(std::move(pending)).finish());
   return descriptor_.get();
 }
 

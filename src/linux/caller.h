@@ -41,6 +41,8 @@ class OwnerNamespace {
   explicit OwnerNamespace(const Caller& caller) : caller_(caller) {}
   const Caller& caller() const { return caller_; }
   const OwnedIds& ids();
+  // Has the namespace made while other work is done. What fails is told by descriptor().
+  void begin();
   // -1 for root.
   Result<int> descriptor();
   Result<void> run(const std::function<Result<void>()>& body);
@@ -48,6 +50,7 @@ class OwnerNamespace {
  private:
   Caller caller_;
   std::optional<OwnedIds> ids_;
+  std::optional<Result<PendingUserNamespace>> pending_;
   Fd descriptor_;
 };
 

@@ -2,14 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,19 +75,13 @@ void ChildProcess::kill_and_reap() {
 
 void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
-namespace {
-
-// For a child to learn whether its parent lives: in a new pid namespace getppid() tells nothing.
 Fd own_pidfd() { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))); }
 
-// Dies with the parent, also if that has died already.
 void tie_to_parent(int parent_pidfd) {
   die_with_parent();
   pollfd end{parent_pidfd, POLLIN, 0};
   if (::poll(&end, 1, 0) != 0) ::_exit(1);
 }
-
-}  // namespace
 
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body) {
   int pidfd = -1;
@@ -106,149 +97,6 @@ Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<in
   }
   TRY(trace::check(pid, "clone3", "child"));
   return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
-}
-
-namespace {
-
-// While it lives, this process is who a namespace is to be counted for, and has the limit that the namespace is to
-// have: the kernel takes both from who makes it.
-class CountedMaker {
- public:
-  static Result<CountedMaker> become(const ProcessLimit& processes) {
-    CountedMaker maker;
-    if (processes.most == UINT64_MAX) return maker;
-    TRY(trace::check(::getrlimit(RLIMIT_NPROC, &maker.limit_before_), "getrlimit", "processes"));
-    auto limit = maker.limit_before_;
-    limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
-    TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
-    maker.has_limit_ = true;
-    if (!processes.counted_as) return maker;
-    // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
-    TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));
-    maker.has_securebits_ = true;
-    const auto id = *processes.counted_as;
-    TRY(trace::check(::syscall(SYS_setresuid, id, id, -1), "setresuid", "maker of a namespace"));
-    maker.has_id_ = true;
-    return maker;
-  }
-  CountedMaker(CountedMaker&& other) noexcept
-      : limit_before_(other.limit_before_),
-        has_limit_(std::exchange(other.has_limit_, false)),
-        has_securebits_(std::exchange(other.has_securebits_, false)),
-        has_id_(std::exchange(other.has_id_, false)) {}
-  CountedMaker& operator=(CountedMaker&&) = delete;
-  ~CountedMaker() {
-    // Who could not become himself again must not go on as somebody else.
-    if (has_id_ && ::syscall(SYS_setresuid, 0, 0, -1) != 0) ::abort();
-    if (has_securebits_ && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) ::abort();
-    if (has_limit_ && ::setrlimit(RLIMIT_NPROC, &limit_before_) != 0) ::abort();
-  }
-
- private:
-  CountedMaker() = default;
-  rlimit limit_before_{};
-  bool has_limit_ = false;
-  bool has_securebits_ = false;
-  bool has_id_ = false;
-};
-
-}  // namespace
-
-#ifdef __SANITIZE_ADDRESS__
-
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
-  return fork_child(namespaces, body);
-}
-
-Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  const auto maker = TRY(CountedMaker::become(processes));
-  return fork_child(CLONE_NEWUSER, [] {
-    ::pause();
-    return 0;
-  });
-}
-
-#else
-
-namespace {
-
-class Stack {
- public:
-  explicit Stack(std::size_t size)
-      : size_(size),
-        memory_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
-  Stack(const Stack&) = delete;
-  Stack& operator=(const Stack&) = delete;
-  ~Stack() {
-    if (memory_ != MAP_FAILED) ::munmap(memory_, size_);
-  }
-  bool valid() const { return memory_ != MAP_FAILED; }
-  void* top() const { return static_cast<char*>(memory_) + size_; }
-
- private:
-  std::size_t size_;
-  void* memory_;
-};
-
-struct SharedChild {
-  const std::function<int()>* body;
-  int parent_pidfd;
-};
-
-int run_shared_child(void* argument) {
-  const auto* child = static_cast<const SharedChild*>(argument);
-  tie_to_parent(child->parent_pidfd);
-  return (*child->body)();
-}
-
-int hold_namespace(void* parent_pidfd) {
-  tie_to_parent(*static_cast<const int*>(parent_pidfd));
-  // Locks and other files of the parent must not live on here.
-  ::syscall(SYS_close_range, 0, ~0U, 0);
-  ::pause();
-  return 0;
-}
-
-Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, const Stack& stack,
-                                       std::uint64_t flags) {
-  if (!stack.valid()) return fail(ENOMEM, "stack of a child");
-  int pidfd = -1;
-  const int pid =
-      ::clone(function, stack.top(), static_cast<int>(CLONE_VM | CLONE_PIDFD | SIGCHLD | flags), argument, &pidfd);
-  TRY(trace::check(pid, "clone", "child that shares memory"));
-  return ChildProcess(pid, Fd(pidfd));
-}
-
-}  // namespace
-
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
-  constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
-  const Stack stack(kStackSize);
-  const Fd self = own_pidfd();
-  SharedChild child{&body, self.get()};
-  return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK | namespaces);
-}
-
-Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  // Kept for good: the child stands on it until it is killed, and there is one at a time.
-  static const Stack stack(1 << 14);
-  const auto maker = TRY(CountedMaker::become(processes));
-  // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
-  static int number;
-  const Fd self = own_pidfd();
-  number = self.get();
-  return clone_with_memory(hold_namespace, &number, stack, CLONE_NEWUSER);
-}
-
-#endif
-
-void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) {
-    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 std::vector<std::string> current_environment() {

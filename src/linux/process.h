@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,23 +55,12 @@ class ChildProcess {
 // flags of clone(2) (clone3, Linux 5.3). The child dies with its parent (PR_SET_PDEATHSIG).
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body);
 
-// The same, but the child works in this process's memory while this process stands still, until the child executes a
-// program or ends (as with vfork(2)): nothing is copied. For a child that is to become another program.
-// In a build with sanitizers, which do not follow that, it is fork_child.
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces = 0);
-
-// How many processes a user namespace and all below it may have together, whatever their users inside. The kernel
-// counts those of all namespaces that one id of the parent namespace has made.
-struct ProcessLimit {
-  std::uint64_t most = UINT64_MAX;          // no limit
-  std::optional<std::uint32_t> counted_as;  // make it as this id, which takes CAP_SETUID; otherwise as the caller's
-};
-
-// A child in a new user namespace that does nothing but wait to be killed.
-Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes = {});
-
 // Asks the kernel to kill this process when its parent ends; must be asked again after a change of user ids.
 void die_with_parent();
+// The same for a child, which dies at once if the parent has already; `parent_pidfd` was opened by the parent with
+// own_pidfd(): in a new pid namespace getppid() tells nothing.
+void tie_to_parent(int parent_pidfd);
+Fd own_pidfd();
 
 struct SpawnFds {
   int in = -1;   // -1: /dev/null
@@ -92,9 +80,6 @@ struct Output {
 };
 // Runs a program to its end with an empty standard input, and keeps the first MiB of what it prints.
 Result<Output> run_program(const std::vector<std::string>& argv);
-
-// Gives this process the default action for every signal and blocks none, as a program expects it at its start.
-void reset_signals();
 
 // "PATH=/bin" for each variable of this process.
 std::vector<std::string> current_environment();

@@ -11,34 +11,15 @@
 #include <array>
 
 #include "base/testing.h"
-#include "linux/file.h"
-#include "linux/user_namespace.h"
+#include "linux/process_testing.h"
 
 namespace isolate {
 namespace {
 
-constexpr int kPatience = 20000;  // milliseconds
-
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
-    read = Fd(ends[0]);
-    write = Fd(ends[1]);
-  }
-  Fd read;
-  Fd write;
-};
-
-bool is_readable(int fd) {
-  pollfd source{fd, POLLIN, 0};
-  return ::poll(&source, 1, kPatience) == 1;
-}
-
-int pause_for_good() {
-  ::pause();
-  return 0;
-}
+using test::expect_child_to_die_with_its_parent;
+using test::is_readable;
+using test::pause_for_good;
+using test::Pipe;
 
 Result<int> exit_code_of(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {}) {
   auto child = TRY(spawn(argv, {}, environment));
@@ -184,28 +165,6 @@ TEST(ChildProcessTest, ItsPidfdTellsOfTheEnd) {
   EXPECT_TRUE(is_readable(child.pidfd()));
 }
 
-using Fork = std::function<Result<ChildProcess>(const std::function<int()>& body)>;
-
-void expect_child_to_die_with_its_parent(const Fork& fork) {
-  Pipe ready;
-  Pipe life;
-  // Whoever of parent and child lives holds it open, also after execve.
-  Fd held(::fcntl(life.write.get(), F_DUPFD, 3));
-  life.write.reset();
-  auto parent = test::must(fork_child(0, [&] {
-    auto child = fork([&] {
-      if (write_all(ready.write.get(), "r", "pipe")) ::execl("/bin/sleep", "sleep", "60", nullptr);
-      return 1;
-    });
-    return child ? pause_for_good() : 1;
-  }));
-  held.reset();
-  ASSERT_TRUE(is_readable(ready.read.get()));
-  parent.kill_and_reap();
-  ASSERT_TRUE(is_readable(life.read.get())) << "the child outlived its parent";
-  EXPECT_EQ(test::must(read_all(life.read.get())), "");
-}
-
 TEST(ForkChildTest, TheChildDiesWithItsParent) {
   expect_child_to_die_with_its_parent([](const auto& body) { return fork_child(0, body); });
 }
@@ -222,75 +181,6 @@ TEST(ForkChildTest, ForbiddenNamespacesAreErrors) {
     if (::setresuid(1, 1, 1) != 0) return fail(errno, "setresuid");
     auto child = fork_child(CLONE_NEWPID, [] { return 0; });
     return test::verify(!child && child.error().code() == EPERM, "EPERM of clone3");
-  });
-}
-
-TEST(ForkToExecuteTest, TheChildBecomesAnotherProgramOrEnds) {
-  auto program = test::must(fork_to_execute([] { return ::execl("/bin/sh", "sh", "-c", "exit 9", nullptr); }));
-  EXPECT_EQ(test::must(program.wait()).value, 9);
-  auto ended = test::must(fork_to_execute([] { return 7; }));
-  EXPECT_EQ(test::must(ended.wait()).value, 7);
-}
-
-TEST(ForkToExecuteTest, TheChildsDescriptorsAndDirectoryAreItsOwn) {
-  const Pipe pipe;
-  const auto directory = std::filesystem::current_path();
-  auto child = test::must(fork_to_execute([&] { return ::close(pipe.write.get()) == 0 && ::chdir("/") == 0 ? 0 : 1; }));
-  EXPECT_TRUE(test::must(child.wait()).success());
-  EXPECT_GE(::fcntl(pipe.write.get(), F_GETFD), 0);
-  EXPECT_EQ(std::filesystem::current_path(), directory);
-}
-
-TEST(ForkToExecuteTest, TheChildDiesWithItsParent) {
-  expect_child_to_die_with_its_parent([](const std::function<int()>& body) { return fork_to_execute(body); });
-}
-
-TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
-  REQUIRE_ROOT();
-  auto child = test::must(fork_to_execute([] { return ::getpid() == 1 ? 0 : 1; }, CLONE_NEWPID));
-  EXPECT_TRUE(test::must(child.wait()).success());
-}
-
-std::string user_namespace_of(const std::string& process) {
-  return std::filesystem::read_symlink("/proc/" + process + "/ns/user");
-}
-
-TEST(NamespaceHolderTest, HasANamespaceOfItsOwnUntilItIsKilled) {
-  REQUIRE_ROOT();
-  pid_t pid = -1;
-  {
-    const auto holder = test::must(fork_namespace_holder());
-    pid = holder.pid();
-    EXPECT_NE(user_namespace_of(std::to_string(pid)), user_namespace_of("self"));
-  }
-  EXPECT_EQ(::kill(pid, 0), -1);
-}
-
-// The kernel's limit of a namespace shows only to who has too many processes in it, whatever his id there.
-TEST(NamespaceHolderTest, AllIdsOfALimitedNamespaceCountTogether) {
-  REQUIRE_ROOT();
-  test::in_child([]() -> Result<void> {
-    constexpr std::uint32_t kFirst = 1'900'000'000;
-    const IdMaps maps = {{{0, kFirst, 10}}, {{0, kFirst, 10}}};
-    const auto limited = TRY(make_user_namespace(maps, MapWriter::direct, {8, kFirst}));
-    TRY_VOID(test::verify(::getuid() == 0 && ::geteuid() == 0, "root again"));
-    return run_as_root_in(limited.get(), []() -> Result<void> {
-      std::vector<ChildProcess> children;
-      for (uid_t id = 1; id <= 9; ++id) {
-        auto child = fork_child(0, [id] {
-          if (::setresuid(id, id, id) != 0) return 1;
-          die_with_parent();
-          ::pause();
-          return 0;
-        });
-        if (!child) {
-          TRY_VOID(test::verify(child.error().code() == EAGAIN, "EAGAIN"));
-          return test::verify(children.size() == 7, "8 processes, this one too");
-        }
-        children.push_back(std::move(*child));
-      }
-      return fail("nine children were started");
-    });
   });
 }
 

@@ -64,47 +64,35 @@ std::vector<std::string> map_command(const char* program, pid_t pid, const std::
   return argv;
 }
 
-Result<void> finish(Result<ChildProcess> helper, const char* program) {
-  if (!helper) {
-    if (helper.error().code() != ENOENT) return fail(std::move(helper).error());
-    return fail(
-        fmt::format("{} is not installed; newuidmap and newgidmap are needed: install them (Debian: apt-get "
-                    "install uidmap), or run with --userns=single",
-                    program));
-  }
+Result<ChildProcess> start_helper(const char* program, pid_t pid, const std::vector<IdMapEntry>& map) {
+  auto helper = spawn(map_command(program, pid, map));
+  if (helper || helper.error().code() != ENOENT) return helper;
+  return fail(
+      fmt::format("{} is not installed; newuidmap and newgidmap are needed: install them (Debian: apt-get "
+                  "install uidmap), or run with --userns=single",
+                  program));
+}
+
+Result<void> finish_helper(ChildProcess* helper, const char* program) {
   const auto status = TRY(helper->wait());
   if (status.success()) return {};
   return fail(fmt::format("{} refused the id map ({}); see /etc/subuid and /etc/subgid", program, status.describe()));
 }
 
-Result<void> write_maps(pid_t pid, const IdMaps& maps, MapWriter writer) {
-  if (writer == MapWriter::newuidmap) {
-    // Both at once: each is a program start of its own, the larger part of what a run costs an ordinary user.
-    auto uid_helper = spawn(map_command("newuidmap", pid, maps.uid));
-    auto gid_helper = spawn(map_command("newgidmap", pid, maps.gid));
-    TRY_VOID(finish(std::move(uid_helper), "newuidmap"));
-    return finish(std::move(gid_helper), "newgidmap");
-  }
-  // A process that could drop groups could get around permissions that deny a group (CVE-2014-8989).
-  if (writer == MapWriter::self) TRY_VOID(write_proc(pid, "setgroups", "deny"));
+Result<void> write_both(pid_t pid, const IdMaps& maps) {
   TRY_VOID(write_proc(pid, "uid_map", map_text(maps.uid)));
   return write_proc(pid, "gid_map", map_text(maps.gid));
 }
 
-}  // namespace
-
-Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes) {
-  // The child only lends its namespace; nothing of it is left once the descriptor is open.
-  auto holder = fork_namespace_holder(processes);
-  if (!holder) return fail(explained(std::move(holder).error().within("user namespace")));
-  const pid_t pid = TRY(holder->pid_in_proc());
-  TRY_VOID(write_maps(pid, maps, writer));
-  return open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+Result<ChildProcess> explained(Result<ChildProcess> child) {
+  if (child) return child;
+  return fail(explained(std::move(child).error().within("user namespace")));
 }
 
-Result<void> become_root_in(int user_namespace, Groups groups) {
+}  // namespace
+
+Result<void> become_root(Groups groups) {
   const pid_t parent = ::getppid();
-  TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace"));
   // Denied in a namespace of one id, where the groups stay the caller's own, ignoring.
   if (groups == Groups::drop && ::setgroups(0, nullptr) != 0 && errno != EPERM) return fail(errno, "setgroups");
   TRY(trace::check(::setresgid(0, 0, 0), "setresgid", "0"));
@@ -113,6 +101,48 @@ Result<void> become_root_in(int user_namespace, Groups groups) {
   die_with_parent();
   if (::getppid() != parent) ::_exit(1);
   return {};
+}
+
+Result<PendingUserNamespace> PendingUserNamespace::start(const IdMaps& maps, MapWriter writer,
+                                                         const ProcessLimit& processes) {
+  PendingUserNamespace pending;
+  // The child only lends its namespace; nothing of it is left once the descriptor is open.
+  pending.holder_ = TRY(explained(fork_namespace_holder(processes)));
+  pending.pid_ = TRY(pending.holder_.pid_in_proc());
+  if (writer == MapWriter::newuidmap) {
+    // Both at once: each is a program start of its own, the larger part of what a run costs an ordinary user.
+    pending.uid_helper_ = TRY(start_helper("newuidmap", pending.pid_, maps.uid));
+    pending.gid_helper_ = TRY(start_helper("newgidmap", pending.pid_, maps.gid));
+    return pending;
+  }
+  // A process that could drop groups could get around permissions that deny a group (CVE-2014-8989).
+  if (writer == MapWriter::self) TRY_VOID(write_proc(pending.pid_, "setgroups", "deny"));
+  TRY_VOID(write_both(pending.pid_, maps));
+  return pending;
+}
+
+Result<Fd> PendingUserNamespace::finish() {
+  if (uid_helper_.running()) TRY_VOID(finish_helper(&uid_helper_, "newuidmap"));
+  if (gid_helper_.running()) TRY_VOID(finish_helper(&gid_helper_, "newgidmap"));
+  auto descriptor = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid_), O_RDONLY);
+  holder_.kill_and_reap();
+  return descriptor;
+}
+
+Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes) {
+  return TRY(PendingUserNamespace::start(maps, writer, processes)).finish();
+}
+
+Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,
+                                           const IdMaps& maps, const ProcessLimit& processes) {
+  return explained(fork_to_execute_mapped(
+      body, namespaces, processes,
+      [&maps](const ChildProcess& child) -> Result<void> { return write_both(TRY(child.pid_in_proc()), maps); }));
+}
+
+Result<void> become_root_in(int user_namespace, Groups groups) {
+  TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace"));
+  return become_root(groups);
 }
 
 Result<void> run_as_root_in(int user_namespace, const std::function<Result<void>()>& body) {

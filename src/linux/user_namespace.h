@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "linux/idmap.h"
-#include "linux/process.h"
+#include "linux/shared_child.h"
 
 namespace isolate {
 
@@ -14,11 +14,31 @@ enum class MapWriter {
   self,       // one id, the caller's own: user_namespaces(7) allows that to everybody, without setgroups
 };
 
-// Errors: EPERM and ENOSPC come with advice on the sysctl or the AppArmor setting that forbids user namespaces.
+// Errors, of all that make one: EPERM and ENOSPC come with advice on the sysctl or the AppArmor setting that forbids
+// user namespaces.
 Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes = {});
 
+// The same in two steps: newuidmap and newgidmap are at work in between, which is most of the time that it takes.
+class PendingUserNamespace {
+ public:
+  static Result<PendingUserNamespace> start(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes = {});
+  Result<Fd> finish();
+
+ private:
+  ChildProcess holder_;
+  pid_t pid_ = -1;
+  ChildProcess uid_helper_;
+  ChildProcess gid_helper_;
+};
+
+// fork_to_execute in a user namespace below this process's own, which the child makes at its start.
+Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,
+                                           const IdMaps& maps, const ProcessLimit& processes);
+
 enum class Groups { drop, keep };  // the caller's supplementary groups
-// Enters the namespace and becomes its id 0. Groups are dropped where the namespace allows it.
+// Becomes id 0 of the user namespace that this process is in. Groups are dropped where the namespace allows it.
+Result<void> become_root(Groups groups = Groups::drop);
+// The same after entering another one.
 Result<void> become_root_in(int user_namespace, Groups groups = Groups::drop);
 
 // Runs `body` in a child that is root in `user_namespace` (-1: just as the caller), and gives back its error, if any.

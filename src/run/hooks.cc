@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/reporting_child.h"
+#include "linux/signal_reset.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 #include "run/supervisor.h"
@@ -88,6 +90,7 @@ Result<void> run_hook(const char* name, const std::string& command, const RunPla
   auto hook = TRY(ReportingChild::start([&]() -> Result<void> {
     if (!caller.is_root()) TRY_VOID(become_root_in(user_namespace, Groups::keep));
     if (is_overlay) TRY_VOID(mount_clone(plan, stage));
+    ::umask(plan.umask);
     return become_shell(command, root);
   }));
   const auto started = hook.report();

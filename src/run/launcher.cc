@@ -21,6 +21,7 @@
 #include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/root_path.h"
+#include "linux/signal_reset.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 
@@ -48,7 +49,6 @@ class Launcher {
       : plan_(plan), fds_(fds), steps_(*steps), caller_is_root_(caller_is_root), builder_(plan, fds.user_namespace) {}
 
   Result<void> run() {
-    callers_umask_ = ::umask(022);  // the modes of what is made in the root are not the caller's business
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
     if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("sources", [this] { return builder_.open_sources(); }));
@@ -60,7 +60,9 @@ class Launcher {
       TRY_VOID(steps_.run(step_name(plan_.mounts[i].kind), [this, i] { return builder_.mount_in_root(i); }));
     }
     TRY_VOID(steps_.run("root-finish", [this] { return builder_.finish(); }));
-    if (plan_.ids.nested) TRY_VOID(steps_.run("user-namespace-nested", [this] { return join_nested(); }));
+    if (plan_.ids.nested && !engine_starts_nested()) {
+      TRY_VOID(steps_.run("user-namespace-nested", [this] { return join_nested(); }));
+    }
     return steps_.run("engine", [this] { return start_engine(); });
   }
 
@@ -103,14 +105,25 @@ class Launcher {
   }
 
   Result<void> join_nested() {
-    const unsigned first = plan_.ids.nested_private ? 1 : 0;
-    const IdMaps maps = {nested_map(plan_.ids.maps.uid, first), nested_map(plan_.ids.maps.gid, first)};
-    // A process that has changed its ids can't write the maps of its children unless it is dumpable.
-    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    auto nested = TRY(make_user_namespace(maps, MapWriter::direct, {plan_.ids.process_limit, std::nullopt}));
+    prepare_to_map();
+    auto nested = TRY(make_user_namespace(nested_maps(), MapWriter::direct, process_limit()));
     TRY_VOID(join(nested.get()));
     return builder_.reopen();
   }
+
+  // A program that a launcher starts in a child, which can as well begin in the namespace below; it makes a mount
+  // namespace of its own there.
+  bool engine_starts_nested() const { return !plan_.engine.program.empty() && !caller_is_root_; }
+
+  IdMaps nested_maps() const {
+    const unsigned first = plan_.ids.nested_private ? 1 : 0;
+    return {nested_map(plan_.ids.maps.uid, first), nested_map(plan_.ids.maps.gid, first)};
+  }
+
+  ProcessLimit process_limit() const { return {plan_.ids.process_limit, std::nullopt}; }
+
+  // A process that has changed its ids can't write the maps of its children unless it is dumpable.
+  static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 
   // A successful execve leaves 0 and 1, init's program, the control socket, the setup, and standard error twice: that
   // of the engine is isolate's report, and isolate-init gives the command the caller's own.
@@ -145,7 +158,7 @@ class Launcher {
   }
 
   Result<void> start_engine() {
-    ::umask(callers_umask_);
+    ::umask(plan_.umask);
     new_session_keyring();
     ignore_terminal_signals();
     if (plan_.engine.no_new_privileges) {
@@ -160,8 +173,14 @@ class Launcher {
     if (caller_is_root_) return execute(plan_.engine.program);
     // Root's launcher is process 1 of a pid namespace of its own: whatever the engine has started dies with it, also
     // what it has not tied to itself yet. An ordinary user has the right to make one only here.
-    TRY(trace::check(::unshare(CLONE_NEWPID), "unshare", "pid namespace"));
-    return wait_for(fork_to_execute([this] { return failed(execute(plan_.engine.program)); }));
+    auto engine = [this] { return failed(execute(plan_.engine.program)); };
+    if (!plan_.ids.nested) return wait_for(fork_to_execute(engine, CLONE_NEWPID));
+    prepare_to_map();
+    auto nested = [&engine, this] {
+      auto outcome = become_root();
+      return outcome ? engine() : failed(outcome);
+    };
+    return wait_for(fork_to_execute_below(nested, CLONE_NEWPID, nested_maps(), process_limit()));
   }
 
   int failed(const Result<void>& outcome) const {
@@ -208,7 +227,6 @@ class Launcher {
   Steps& steps_;
   bool caller_is_root_;
   RootBuilder builder_;
-  mode_t callers_umask_ = 022;
   mutable int report_ = -1;
   int exit_status_ = 0;
 };

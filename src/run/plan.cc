@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "linux/init_protocol.h"
-#include "linux/terminal.h"
 #include "run/filters.h"
 #include "run/run.h"
 
@@ -88,7 +87,6 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   plan->own_terminal = request.own_terminal;
-  plan->own_group = request.own_terminal || !ControllingTerminal::open();
   plan->memory_files = request.memory_files;
   // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
   const bool guards_mounts = plan->capabilities.has(CAP_SYS_ADMIN) && request.engine == EngineKind::bwrap;

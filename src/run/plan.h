@@ -1,6 +1,8 @@
 // RunPlan: all that a run will do, decided before anything is done: what --dry-run prints and tests compare.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -45,6 +47,7 @@ struct RunPlan {
   std::vector<ResourceLimit> limits;
   bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
   bool own_terminal = false;       // and has a terminal of its own
+  mode_t umask = 022;              // of the command and the hooks
   std::uint64_t memory_files = 0;  // bytes, 0: the kernel's default
   EnginePlan engine;
   std::vector<std::string> environment;
@@ -52,7 +55,7 @@ struct RunPlan {
   std::vector<std::string> init;  // the command line of isolate-init
 };
 
-// Fills in everything but clone_id, template_name, root and ids, which must be there already.
+// Fills in everything but clone_id, template_name, root, ids, umask and own_group, which must be there already.
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan);
 
 // Capabilities the command gets: the engine's, less those dropped, with those added.

@@ -54,8 +54,10 @@ std::string start_error(int error, const std::string& command) {
 
 class Run {
  public:
+  // The modes of what this process makes are not the caller's business: his umask is kept for the command and the
+  // hooks.
   Run(const RunRequest& request, OwnerNamespace* owner, Steps steps, StatusStream status)
-      : request_(request), owner_(*owner), steps_(std::move(steps)), status_(std::move(status)) {}
+      : request_(request), owner_(*owner), steps_(std::move(steps)), status_(std::move(status)), umask_(::umask(022)) {}
 
   int to_end(const Lease* given) {
     auto outcome = given != nullptr ? on_lease(*given) : on_new_root();
@@ -73,6 +75,7 @@ class Run {
   Result<int> on_new_root() {
     if (!request_.directory.empty()) return on_directory();
     const auto path = TRY(store_path(request_.store, owner_.caller()));
+    if (!request_.dry_run && request_.userns != UsernsMode::single) owner_.begin();
     auto store =
         TRY(steps_.run("store", [&] { return OverlayStore::open(path, &owner_, OverlayStore::Missing::refuse); }));
     if (request_.dry_run) return dry_run(&store);
@@ -174,6 +177,9 @@ class Run {
     if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
     if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
     plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
+    terminal_ = ControllingTerminal::open();
+    plan_.own_group = request_.own_terminal || !terminal_;
+    plan_.umask = umask_;
     return complete_plan(request_, owner_.caller(), &plan_);
   }
 
@@ -199,8 +205,9 @@ class Run {
   Result<int> spawn_and_wait(int user_namespace) {
     auto init = TRY(open_init());
     auto setup = TRY(make_init_setup(plan_));
-    auto supervisor = TRY(
-        Supervisor::make({request_.ignore_interrupt, plan_.own_terminal, std::chrono::milliseconds(request_.timeout)}));
+    const SupervisorOptions options{request_.ignore_interrupt, plan_.own_terminal,
+                                    std::chrono::milliseconds(request_.timeout)};
+    auto supervisor = TRY(Supervisor::make(options, std::move(terminal_)));
     auto launcher = TRY(steps_.run("launch", [&] {
       const LauncherFds fds{user_namespace, init.get(), supervisor.guest_control().get(), setup.get(),
                             supervisor.report_writer().get()};
@@ -284,6 +291,8 @@ class Run {
   ChildProcess reaper_;
   RunPlan plan_;
   Fd user_namespace_;
+  std::optional<ControllingTerminal> terminal_;
+  mode_t umask_;
 };
 
 int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* lease) {

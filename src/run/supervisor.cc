@@ -68,7 +68,7 @@ Result<Fd> Supervisor::held_signals() {
   return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd", ""))));
 }
 
-Result<Supervisor> Supervisor::make(const SupervisorOptions& options) {
+Result<Supervisor> Supervisor::make(const SupervisorOptions& options, std::optional<ControllingTerminal> terminal) {
   Supervisor supervisor;
   supervisor.options_ = options;
 
@@ -83,7 +83,7 @@ Result<Supervisor> Supervisor::make(const SupervisorOptions& options) {
   supervisor.report_writer_ = Fd(ends[1]);
 
   supervisor.signals_ = TRY(held_signals());
-  supervisor.terminal_ = ControllingTerminal::open();
+  supervisor.terminal_ = std::move(terminal);
   return supervisor;
 }
 
@@ -104,7 +104,8 @@ bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
     if (got == 0 || (errno != EINTR && errno != EAGAIN)) control_.reset();
     return false;
   }
-  if (got == static_cast<ssize_t>(sizeof message)) take(header, message, started);
+  const bool whole = got == static_cast<ssize_t>(sizeof message) && (header.msg_flags & MSG_TRUNC) == 0;
+  if (whole) take(header, message, started);
   return true;
 }
 

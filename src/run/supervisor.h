@@ -41,7 +41,9 @@ class Supervisor {
   static void hold_signals();
   // A descriptor to read them from, as of signalfd(2).
   static Result<Fd> held_signals();
-  static Result<Supervisor> make(const SupervisorOptions& options);
+  // `terminal`: the caller's, if he has one.
+  static Result<Supervisor> make(const SupervisorOptions& options,
+                                 std::optional<ControllingTerminal> terminal = ControllingTerminal::open());
 
   // The guest's end of the control socket and the write end of the report pipe: for the launcher alone.
   Fd& guest_control() { return guest_control_; }

@@ -55,14 +55,15 @@ constexpr std::uint32_t kPersonalityI386 = 136;  // its number in arch/x86/entry
 constexpr std::uint32_t kPlainPersonality =
     static_cast<std::uint32_t>(PER_LINUX32) | static_cast<std::uint32_t>(UNAME26);
 
-// Instructions in front of the rules: they answer, or go on with what follows. Here, since the library knows no ranges of
-// calls and one test of an argument only. (A jump's offsets count from the next instruction: if so, if not.)
+// Instructions in front of the rules: they answer, or go on with what follows. Here, since the library knows no ranges
+// of calls and one test of an argument only. (A jump's offsets count from the next instruction: if so, if not.)
 Filter tests_before_rules(const Profile& profile) {
   std::vector<sock_filter> tests;
   const auto load = [&tests](std::size_t offset) {
     tests.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
   };
-  const auto test = [&tests](unsigned short comparison, std::uint32_t value, unsigned char if_so, unsigned char if_not) {
+  const auto test = [&tests](unsigned short comparison, std::uint32_t value, unsigned char if_so,
+                             unsigned char if_not) {
     tests.push_back(sock_filter{static_cast<unsigned short>(BPF_JMP | BPF_K | comparison), if_so, if_not, value});
   };
   const auto answer = [&tests](std::uint32_t action) { tests.push_back(BPF_STMT(BPF_RET | BPF_K, action)); };

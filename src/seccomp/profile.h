@@ -24,7 +24,8 @@ struct Profile {
   bool x32 = false;
   std::vector<Rule> rules;
   // What comes before the rules:
-  int newest_call = -1;  // calls with higher numbers are ENOSYS, as on a kernel that does not have them; -1: no such test
+  int newest_call =
+      -1;  // calls with higher numbers are ENOSYS, as on a kernel that does not have them; -1: no such test
   bool plain_personality = false;  // personality(2) may ask, and set PER_LINUX, PER_LINUX32 and UNAME26; else EPERM
 };
 
@@ -39,9 +40,9 @@ Result<Filter> compile(const Profile& profile);
 Profile terminal_profile(bool and_vsock);
 
 // What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what terminal_profile() refuses.
-// A call that is known and refused is EPERM, one that came after the list was made is ENOSYS, so that programs fall back
-// to older ones. It is a list of refusals, since a filter's length counts at each start: the kernel compiles it, and
-// asks it once for each call that there is.
+// A call that is known and refused is EPERM, one that came after the list was made is ENOSYS, so that programs fall
+// back to older ones. It is a list of refusals, since a filter's length counts at each start: the kernel compiles it,
+// and asks it once for each call that there is.
 Profile call_profile(const CapabilitySet& capabilities);
 
 // A profile in the JSON form of the OCI runtime specification, or of Docker with its conditions on capabilities.

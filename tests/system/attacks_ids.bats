@@ -17,8 +17,8 @@ teardown_file() { remove_attacks; }
   fi
   succeeds isolate -q --userns=single -t "$TREE" cat /proc/self/setgroups
   expect_output deny
-  run --separate-stderr isolate -q --userns=single -t "$TREE" setpriv --clear-groups true
-  [[ $status != 0 ]] || complain "groups were given up"
+  # 127 is what setpriv ends with when it may not.
+  run -127 --separate-stderr isolate -q --userns=single -t "$TREE" setpriv --clear-groups true
 }
 
 @test "U2: the map is written before the command runs, and can't be written again" {
@@ -138,10 +138,10 @@ teardown_file() { remove_attacks; }
     exec "$2" --store "$3" -q -z debian sh -c "grep -E ^Seccomp: /proc/self/status; pwd; id -u"' \
     bash "$SCRATCH/gone" "$ISOLATE" "$STORE"
   [[ ${lines[0]} =~ 2$ && ${lines[1]} == / && ${lines[2]} == 0 ]] || complain "what is confined"
-  # Nobody, not even he himself, is to read what he makes: that may fail, but plainly.
-  run --separate-stderr as_caller bash -c 'umask 0777; exec "$1" --store "$2" -q -z debian true' \
+  # Nobody, not even he himself, is to read what he makes: this holds for the command, not for isolate.
+  succeeds as_caller bash -c 'umask 0777; exec "$1" --store "$2" -q -z debian sh -c "umask; : >/new; stat -c %a /new"' \
     bash "$ISOLATE" "$STORE"
-  [[ $status == 0 ]] || one_error_line isolate
+  [[ ${lines[0]} == 0777 && ${lines[1]} == 0 ]] || complain "umask"
 }
 
 @test "C5: pid 1 gives nothing away and takes nothing from the guest" {

@@ -138,7 +138,6 @@ terminal_settings() {
 
 requests() {
   # On no descriptor: EBADF is the kernel's own answer, so the request was let through.
-  local number
   isolate_on_terminal "$@" -- -- sh -c 'for number in 0x5401 0x5402 0x5403 0x5404 0x540e 0x540f 0x5410 0x5413 0x5414 \
     0x5422 0x5429 0x541b 0x540b; do /mnt/attack ioctl plain -1 $number; done'
   [[ $(grep -c EBADF <<<"$output") == 13 ]] || complain "expected EBADF for each of 13 requests"

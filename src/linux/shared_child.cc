@@ -1,0 +1,236 @@
+#include "linux/shared_child.h"
+
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "base/trace.h"
+
+namespace isolate {
+namespace {
+
+// While it lives, this process is who a namespace is to be counted for, and has the limit that the namespace is to
+// have: the kernel takes both from who makes it.
+class CountedMaker {
+ public:
+  static Result<CountedMaker> become(const ProcessLimit& processes) {
+    CountedMaker maker;
+    if (processes.most == UINT64_MAX) return maker;
+    TRY(trace::check(::getrlimit(RLIMIT_NPROC, &maker.limit_before_), "getrlimit", "processes"));
+    auto limit = maker.limit_before_;
+    limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
+    TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
+    maker.has_limit_ = true;
+    if (!processes.counted_as) return maker;
+    // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
+    TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));
+    maker.has_securebits_ = true;
+    const auto id = *processes.counted_as;
+    TRY(trace::check(::syscall(SYS_setresuid, id, id, -1), "setresuid", "maker of a namespace"));
+    maker.has_id_ = true;
+    return maker;
+  }
+  CountedMaker(CountedMaker&& other) noexcept
+      : limit_before_(other.limit_before_),
+        has_limit_(std::exchange(other.has_limit_, false)),
+        has_securebits_(std::exchange(other.has_securebits_, false)),
+        has_id_(std::exchange(other.has_id_, false)) {}
+  CountedMaker& operator=(CountedMaker&&) = delete;
+  ~CountedMaker() {
+    // Who could not become himself again must not go on as somebody else.
+    if (has_id_ && ::syscall(SYS_setresuid, 0, 0, -1) != 0) ::abort();
+    if (has_securebits_ && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) ::abort();
+    if (has_limit_ && ::setrlimit(RLIMIT_NPROC, &limit_before_) != 0) ::abort();
+  }
+
+ private:
+  CountedMaker() = default;
+  rlimit limit_before_{};
+  bool has_limit_ = false;
+  bool has_securebits_ = false;
+  bool has_id_ = false;
+};
+
+// Holds a child back until it is let go, and its parent until the child has become another program.
+class Gate {
+ public:
+  static Result<Gate> make() {
+    Gate gate;
+    for (auto* pipe : {&gate.go_, &gate.gone_}) {
+      int ends[2];
+      TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "child"));
+      *pipe = {Fd(ends[0]), Fd(ends[1])};
+    }
+    return gate;
+  }
+  // In the child: false when the parent has given up.
+  bool wait_to_go() const {
+    char byte = 0;
+    return ::read(go_.read.get(), &byte, 1) == 1;
+  }
+  // In the parent. Nothing but system calls: the child is at work in the same memory.
+  void let_go() {
+    gone_.write.reset();
+    char byte = 0;
+    [[maybe_unused]] auto written =
+        ::write(go_.write.get(), &byte, 1);  // a child that has died reads nothing, ignoring
+    while (::read(gone_.read.get(), &byte, 1) < 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  Gate() = default;
+  struct Ends {
+    Fd read;
+    Fd write;
+  };
+  Ends go_;
+  Ends gone_;  // its end for writing closes when the child executes a program or ends
+};
+
+// The clone, with a limit of processes as it is to be counted for the new namespace.
+Result<ChildProcess> counted(const ProcessLimit& processes, const std::function<Result<ChildProcess>()>& clone) {
+  const auto maker = TRY(CountedMaker::become(processes));
+  return clone();
+}
+
+Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
+                            const std::function<Result<void>(const ChildProcess&)>& map) {
+  auto child = TRY(std::move(started));
+  TRY_VOID(map(child));
+  gate->let_go();
+  return child;
+}
+
+}  // namespace
+
+#ifdef __SANITIZE_ADDRESS__
+
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
+  return fork_child(namespaces, body);
+}
+
+Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
+  return counted(processes, [] {
+    return fork_child(CLONE_NEWUSER, [] {
+      ::pause();
+      return 0;
+    });
+  });
+}
+
+Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
+                                            const ProcessLimit& processes,
+                                            const std::function<Result<void>(const ChildProcess&)>& map) {
+  auto gate = TRY(Gate::make());
+  auto child = counted(processes, [&] {
+    return fork_child(namespaces | CLONE_NEWUSER, [&] { return gate.wait_to_go() ? body() : 1; });
+  });
+  return mapped(&gate, std::move(child), map);
+}
+
+#else
+
+namespace {
+
+class Stack {
+ public:
+  explicit Stack(std::size_t size)
+      : size_(size),
+        memory_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+    // What outgrows it must not write to whatever lies below.
+    if (valid() && ::mprotect(memory_, kGuard, PROT_NONE) != 0) ::munmap(std::exchange(memory_, MAP_FAILED), size);
+  }
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+  ~Stack() {
+    if (memory_ != MAP_FAILED) ::munmap(memory_, size_);
+  }
+  bool valid() const { return memory_ != MAP_FAILED; }
+  void* top() const { return static_cast<char*>(memory_) + size_; }
+
+ private:
+  static constexpr std::size_t kGuard = 1 << 12;  // a page at its low end
+  std::size_t size_;
+  void* memory_;
+};
+
+struct SharedChild {
+  const std::function<int()>* body;
+  int parent_pidfd;
+  const Gate* gate = nullptr;
+};
+
+int run_shared_child(void* argument) {
+  const auto* child = static_cast<const SharedChild*>(argument);
+  tie_to_parent(child->parent_pidfd);
+  if (child->gate != nullptr && !child->gate->wait_to_go()) return 1;
+  return (*child->body)();
+}
+
+constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
+
+int hold_namespace(void* parent_pidfd) {
+  tie_to_parent(*static_cast<const int*>(parent_pidfd));
+  // Locks and other files of the parent must not live on here.
+  ::syscall(SYS_close_range, 0, ~0U, 0);
+  ::pause();
+  return 0;
+}
+
+Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, const Stack& stack,
+                                       std::uint64_t flags) {
+  if (!stack.valid()) return fail(ENOMEM, "stack of a child");
+  int pidfd = -1;
+  const int pid =
+      ::clone(function, stack.top(), static_cast<int>(CLONE_VM | CLONE_PIDFD | SIGCHLD | flags), argument, &pidfd);
+  TRY(trace::check(pid, "clone", "child that shares memory"));
+  return ChildProcess(pid, Fd(pidfd));
+}
+
+}  // namespace
+
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
+  const Stack stack(kStackSize);
+  const Fd self = own_pidfd();
+  SharedChild child{&body, self.get()};
+  return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK | namespaces);
+}
+
+Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
+  // Kept for good: the child stands on it until it is killed, and there is one at a time.
+  static const Stack stack(1 << 14);
+  // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
+  static int number;
+  const Fd self = own_pidfd();
+  number = self.get();
+  return counted(processes, [] { return clone_with_memory(hold_namespace, &number, stack, CLONE_NEWUSER); });
+}
+
+Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
+                                            const ProcessLimit& processes,
+                                            const std::function<Result<void>(const ChildProcess&)>& map) {
+  const Stack stack(kStackSize);
+  const Fd self = own_pidfd();
+  auto gate = TRY(Gate::make());
+  SharedChild child{&body, self.get(), &gate};
+  // As after vfork, the two take turns: the child waits at the gate while the maps are written, and the parent then
+  // until the child has become another program.
+  auto started = counted(
+      processes, [&] { return clone_with_memory(run_shared_child, &child, stack, CLONE_NEWUSER | namespaces); });
+  return mapped(&gate, std::move(started), map);
+}
+
+#endif
+
+}  // namespace isolate

@@ -1,0 +1,35 @@
+// Children that work in the memory of their parent, since copying page tables is a large part of a program's start, and
+// children that make user namespaces.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "base/result.h"
+#include "linux/process.h"
+
+namespace isolate {
+
+// As fork_child, but the child works in this process's memory while this process stands still, until the child executes
+// a program or ends (as with vfork(2)): nothing is copied. For a child that is to become another program. In a build
+// with sanitizers, which do not follow that, it is fork_child.
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces = 0);
+
+// How many processes a user namespace and all below it may have together, whatever their users inside. The kernel
+// counts those of all namespaces that one id of the parent namespace has made.
+struct ProcessLimit {
+  std::uint64_t most = UINT64_MAX;          // no limit
+  std::optional<std::uint32_t> counted_as;  // make it as this id, which takes CAP_SETUID; otherwise as the caller's
+};
+
+// As fork_to_execute, in a new user namespace besides: `map` gets the child's pid and writes its maps, before body
+// runs. The child dies with its parent until it changes its ids.
+Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
+                                            const ProcessLimit& processes,
+                                            const std::function<Result<void>(const ChildProcess&)>& map);
+
+// A child in a new user namespace that does nothing but wait to be killed.
+Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes = {});
+
+}  // namespace isolate

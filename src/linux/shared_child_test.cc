@@ -1,0 +1,127 @@
+#include "linux/shared_child.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/process_testing.h"
+#include "linux/user_namespace.h"
+
+namespace isolate {
+namespace {
+
+using test::expect_child_to_die_with_its_parent;
+using test::Pipe;
+
+TEST(ForkToExecuteTest, TheChildBecomesAnotherProgramOrEnds) {
+  auto program = test::must(fork_to_execute([] { return ::execl("/bin/sh", "sh", "-c", "exit 9", nullptr); }));
+  EXPECT_EQ(test::must(program.wait()).value, 9);
+  auto ended = test::must(fork_to_execute([] { return 7; }));
+  EXPECT_EQ(test::must(ended.wait()).value, 7);
+}
+
+TEST(ForkToExecuteTest, TheChildsDescriptorsAndDirectoryAreItsOwn) {
+  const Pipe pipe;
+  const auto directory = std::filesystem::current_path();
+  auto child = test::must(fork_to_execute([&] { return ::close(pipe.write.get()) == 0 && ::chdir("/") == 0 ? 0 : 1; }));
+  EXPECT_TRUE(test::must(child.wait()).success());
+  EXPECT_GE(::fcntl(pipe.write.get(), F_GETFD), 0);
+  EXPECT_EQ(std::filesystem::current_path(), directory);
+}
+
+TEST(ForkToExecuteTest, TheChildDiesWithItsParent) {
+  expect_child_to_die_with_its_parent([](const std::function<int()>& body) { return fork_to_execute(body); });
+}
+
+TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
+  REQUIRE_ROOT();
+  auto child = test::must(fork_to_execute([] { return ::getpid() == 1 ? 0 : 1; }, CLONE_NEWPID));
+  EXPECT_TRUE(test::must(child.wait()).success());
+}
+
+IdMaps ten_ids(std::uint32_t first) { return {{{0, first, 10}}, {{0, first, 10}}}; }
+
+TEST(ForkToExecuteBelowTest, TheChildIsRootOfItsNamespaceAndBecomesAnotherProgram) {
+  REQUIRE_ROOT();
+  constexpr std::uint32_t kFirst = 1'900'000'100;
+  auto child = test::must(fork_to_execute_below(
+      [] {
+        if (!become_root()) return 1;
+        return ::execl("/bin/sh", "sh", "-c",
+                       "test $(id -u) = 0 && read -r first base count </proc/self/uid_map &&"
+                       "test $first.$base.$count = 0.1900000100.10",
+                       nullptr);
+      },
+      0, ten_ids(kFirst), {}));
+  EXPECT_TRUE(test::must(child.wait()).success());
+  auto first =
+      test::must(fork_to_execute_below([] { return ::getpid() == 1 ? 0 : 1; }, CLONE_NEWPID, ten_ids(kFirst), {}));
+  EXPECT_TRUE(test::must(first.wait()).success());
+}
+
+TEST(ForkToExecuteBelowTest, TheChildDiesWithItsParent) {
+  REQUIRE_ROOT();
+  expect_child_to_die_with_its_parent(
+      [](const std::function<int()>& body) { return fork_to_execute_below(body, 0, ten_ids(1'900'000'200), {}); });
+}
+
+TEST(ForkToExecuteBelowTest, AChildWhoseMapsAreRefusedDoesNothing) {
+  REQUIRE_ROOT();
+  const IdMaps overlapping = {{{0, 1'900'000'300, 10}, {5, 1'900'000'400, 10}}, {{0, 1'900'000'300, 10}}};
+  const Pipe pipe;
+  auto body = [&pipe] { return write_all(pipe.write.get(), "x", "pipe") ? 0 : 1; };
+  EXPECT_FALSE(fork_to_execute_below(body, 0, overlapping, {}));
+  pollfd source{pipe.read.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&source, 1, 100), 0);
+}
+
+std::string user_namespace_of(const std::string& process) {
+  return std::filesystem::read_symlink("/proc/" + process + "/ns/user");
+}
+
+TEST(NamespaceHolderTest, HasANamespaceOfItsOwnUntilItIsKilled) {
+  REQUIRE_ROOT();
+  pid_t pid = -1;
+  {
+    const auto holder = test::must(fork_namespace_holder());
+    pid = holder.pid();
+    EXPECT_NE(user_namespace_of(std::to_string(pid)), user_namespace_of("self"));
+  }
+  EXPECT_EQ(::kill(pid, 0), -1);
+}
+
+// The kernel's limit of a namespace shows only to who has too many processes in it, whatever his id there.
+TEST(NamespaceHolderTest, AllIdsOfALimitedNamespaceCountTogether) {
+  REQUIRE_ROOT();
+  test::in_child([]() -> Result<void> {
+    constexpr std::uint32_t kFirst = 1'900'000'000;
+    const auto limited = TRY(make_user_namespace(ten_ids(kFirst), MapWriter::direct, {8, kFirst}));
+    TRY_VOID(test::verify(::getuid() == 0 && ::geteuid() == 0, "root again"));
+    return run_as_root_in(limited.get(), []() -> Result<void> {
+      std::vector<ChildProcess> children;
+      for (uid_t id = 1; id <= 9; ++id) {
+        auto child = fork_child(0, [id] {
+          if (::setresuid(id, id, id) != 0) return 1;
+          die_with_parent();
+          ::pause();
+          return 0;
+        });
+        if (!child) {
+          TRY_VOID(test::verify(child.error().code() == EAGAIN, "EAGAIN"));
+          return test::verify(children.size() == 7, "8 processes, this one too");
+        }
+        children.push_back(std::move(*child));
+      }
+      return fail("nine children were started");
+    });
+  });
+}
+
+}  // namespace
+}  // namespace isolate
