@@ -21,7 +21,8 @@ Result<seccomp::Profile> standard_profile(std::string_view /*source*/, const Cap
 
 Result<seccomp::Filter> standard_filter(const CapabilitySet& capabilities, const std::string& cache) {
   if (capabilities == CapabilitySet::docker_default()) return built_in(seccomp::kDefaultCallFilter);
-  return seccomp::cached_filter(cache, "standard", capabilities, standard_profile);
+  return seccomp::cached_filter(cache, "standard", capabilities, built_in(seccomp::kDefaultCallFilter),
+                                standard_profile);
 }
 
 Result<seccomp::Filter> file_filter(const std::string& path, const CapabilitySet& capabilities,
@@ -29,7 +30,8 @@ Result<seccomp::Filter> file_filter(const std::string& path, const CapabilitySet
   const std::string shown = "seccomp profile " + text::printable(path);
   const auto source = read_file(path);
   if (!source) return fail(Error(source.error().code(), shown));
-  auto filter = seccomp::cached_filter(cache, *source, capabilities, seccomp::parse_oci_profile);
+  auto filter = seccomp::cached_filter(cache, *source, capabilities, built_in(seccomp::kDefaultCallFilter),
+                                       seccomp::parse_oci_profile);
   if (!filter) return fail(std::move(filter).error().within(shown));
   return filter;
 }

@@ -15,10 +15,10 @@ namespace {
 
 // All that the filter depends on. It stands in the file before the filter and is compared as a whole: the file's name
 // is only where to look.
-std::string key_of(const std::string& source, const CapabilitySet& capabilities) {
+std::string key_of(const std::string& source, const CapabilitySet& capabilities, const Filter& sample) {
   const auto* library = ::seccomp_version();
-  return fmt::format("isolate {} libseccomp {}.{}.{} capabilities {:x}\n{}", ISOLATE_VERSION, library->major,
-                     library->minor, library->micro, capabilities.mask(), source);
+  return fmt::format("isolate {} libseccomp {}.{}.{} capabilities {:x}\n{}\n{}", ISOLATE_VERSION, library->major,
+                     library->minor, library->micro, capabilities.mask(), sample, source);
 }
 
 Result<Filter> read_cached(const std::string& path, const std::string& key) {
@@ -44,8 +44,9 @@ Result<void> keep(const std::string& directory, const std::string& path, const s
 }  // namespace
 
 Result<Filter> cached_filter(const std::string& directory, const std::string& source, const CapabilitySet& capabilities,
+                             const Filter& sample,
                              Result<Profile> (*parse)(std::string_view source, const CapabilitySet& capabilities)) {
-  const auto key = key_of(source, capabilities);
+  const auto key = key_of(source, capabilities, sample);
   const auto path = fmt::format("{}/{:016x}", directory, std::hash<std::string>()(key));
   if (auto cached = read_cached(path, key)) return cached;
   const auto profile = TRY(parse(source, capabilities));

@@ -23,8 +23,9 @@ constexpr const char* kSource = R"({"defaultAction": "SCMP_ACT_ALLOW"})";
 class CacheTest : public ::testing::Test {
  protected:
   CacheTest() { parses = 0; }
-  Filter filter(const std::string& source = kSource, const CapabilitySet& capabilities = {}) const {
-    return must(cached_filter(path(), source, capabilities, counted));
+  Filter filter(const std::string& source = kSource, const CapabilitySet& capabilities = {},
+                const Filter& sample = "sample") const {
+    return must(cached_filter(path(), source, capabilities, sample, counted));
   }
   std::string path() const { return directory_ / "cache/seccomp"; }
   std::string only_file() const { return path() + "/" + must(list_directory(AT_FDCWD, path())).at(0); }
@@ -43,6 +44,12 @@ TEST_F(CacheTest, AnotherTextOrOtherCapabilitiesAreAnotherFilter) {
   filter(std::string(kSource) + " ");
   filter(kSource, must(CapabilitySet::parse("BPF")));
   EXPECT_EQ(parses, 3);
+}
+
+TEST_F(CacheTest, WhatAnotherVersionHasKeptIsNotUsed) {
+  filter(kSource, {}, "before");
+  filter(kSource, {}, "after");
+  EXPECT_EQ(parses, 2);
 }
 
 TEST_F(CacheTest, ADamagedOrForeignFileIsNotUsed) {
