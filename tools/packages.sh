@@ -2,7 +2,7 @@
 # The Debian packages that each purpose needs, and their installation. Needs common.sh.
 
 # shellcheck disable=SC2034 # read through the purpose's name
-packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libexpected-dev libtomlplusplus-dev musl-tools libgtest-dev libbenchmark-dev)
 # bubblewrap is the default engine, uidmap gives ordinary users their ids, the others make templates.
 # shellcheck disable=SC2034

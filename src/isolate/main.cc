@@ -41,5 +41,5 @@ int main(int argc, char** argv) {
   if (options->version) return print("isolate " ISOLATE_VERSION "\n");
   isolate::log::set_up("isolate", options->quiet);
   if (options->trace) isolate::trace::enable();
-  return isolate::run(options->request);
+  return options->refresh ? isolate::refresh(*options->refresh) : isolate::run(options->request);
 }

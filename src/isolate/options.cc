@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "isolate/config.h"
-#include "store/store.h"
+#include "store/open.h"
 
 namespace isolate {
 namespace {
@@ -43,11 +43,6 @@ Result<void> not_yet(const std::string& /*value*/, Options* /*options*/) {
 }
 const char* x11_text() { return "-1/--x11 is not there yet: this version passes no X11 socket on"; }
 const char* pulse_text() { return "-2/--pulse is not there yet: this version passes no PulseAudio socket on"; }
-const char* refresh_text() {
-  return "-r/--refresh is not there yet: this version keeps no pools; -z makes its clone on the spot";
-}
-const char* force_text() { return "-f/--force goes with -r/--refresh, which is not there yet"; }
-const char* no_create_text() { return "-s/--no-create goes with -r/--refresh, which is not there yet"; }
 
 Result<void> set_engine(const std::string& value, Options* options) {
   options->request.engine = TRY(parse_engine(value));
@@ -65,7 +60,7 @@ Result<void> set_directory(const std::string& value, Options* options) {
 }
 
 Result<void> set_template(const std::string& value, Options* options) {
-  TRY_VOID(check_template_name(value));
+  TRY_VOID(check_template_reference(value));
   options->request.template_name = value;
   options->request.directory.clear();
   return {};
@@ -144,6 +139,27 @@ Result<void> set_store(const std::string& value, Options* options) {
   return {};
 }
 
+RefreshCommand& refresh_of(Options* options) {
+  if (!options->refresh) options->refresh.emplace();
+  return *options->refresh;
+}
+
+Result<void> set_refresh(const std::string& value, Options* options) {
+  TRY_VOID(check_template_reference(value));
+  refresh_of(options).template_name = value;
+  return {};
+}
+
+Result<void> set_force(const std::string& value, Options* options) {
+  if (value == "true") refresh_of(options).replace_all = true;
+  return {};
+}
+
+Result<void> set_no_create(const std::string& value, Options* options) {
+  if (value == "true") refresh_of(options).make_new = false;
+  return {};
+}
+
 constexpr std::array kOptions = {
     Option{'e', "engine", "ENGINE", "bwrap (default) or chroot, which does not isolate", set_engine},
     Option{'t', "template-dir", "DIR", "run on the directory itself: changes persist", set_directory},
@@ -175,9 +191,10 @@ constexpr std::array kOptions = {
     Option{'q', "quiet", nullptr, "print only warnings and errors", set_switch<&Options::quiet>},
     Option{'1', "x11", nullptr, "not yet: X11 inside", not_yet<x11_text>},
     Option{'2', "pulse", nullptr, "not yet: PulseAudio inside", not_yet<pulse_text>},
-    Option{'r', "refresh", "TEMPLATE", "not yet: refresh the pool of a template", not_yet<refresh_text>},
-    Option{'f', "force", nullptr, "not yet: with -r, replace all unused clones", not_yet<force_text>},
-    Option{'s', "no-create", nullptr, "not yet: with -r, make no new clones", not_yet<no_create_text>},
+    Option{'r', "refresh", "TEMPLATE", "keep NUMBER fresh clones ready: isolate -r TEMPLATE NUMBER (root)",
+           set_refresh},
+    Option{'f', "force", nullptr, "with -r: replace all unused clones", set_force},
+    Option{'s', "no-create", nullptr, "with -r: make no new clones", set_no_create},
     Option{'h', "help", nullptr, "print this", set_switch<&Options::help>},
     Option{0, "version", nullptr, "print the version", set_switch<&Options::version>},
 };
@@ -260,13 +277,25 @@ Result<Options> parse_options(int argc, char** argv) {
   TRY_VOID(std::move(configured));
   options.request.pre_hook = environment("PRE_SPAWN_HOOK");
   options.request.post_hook = environment("POST_SPAWN_HOOK");
-  TRY_VOID(check(options.request));
+  if (!options.refresh) {
+    TRY_VOID(check(options.request));
+    return options;
+  }
+  if (options.refresh->template_name.empty()) return fail("-f and -s go with -r TEMPLATE");
+  auto& words = options.request.command;
+  if (words.size() > 1) return fail("-r takes one number: isolate -r TEMPLATE NUMBER");
+  if (!words.empty()) {
+    constexpr std::uint64_t kMost = 10000;
+    options.refresh->size = static_cast<unsigned>(TRY(text::number(words[0], "number of fresh clones", 0, kMost)));
+  }
+  options.refresh->store = options.request.store;
   return options;
 }
 
 std::string help_text() {
   std::string text =
       "usage: isolate [options] COMMAND [ARG...]\n"
+      "       isolate -r TEMPLATE [-f] [-s] [NUMBER]\n"
       "Runs COMMAND in a fresh, throw-away copy of a Linux root. Options end at COMMAND.\n\n";
   for (const auto& known : kOptions) {
     std::string names = known.letter != 0 ? fmt::format("-{}, ", known.letter) : "    ";

@@ -1,17 +1,20 @@
 // The options of isolate: one table for the command line, the configuration files and the help text.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "run/refresh.h"
 #include "run/request.h"
 
 namespace isolate {
 
 struct Options {
   RunRequest request;
+  std::optional<RefreshCommand> refresh;  // instead of a run
   bool trace = false;
   bool quiet = false;
   bool help = false;

@@ -151,19 +151,41 @@ TEST_F(OptionsTest, ValuesThatAreNotOfTheirFormAreRefused) {
 }
 
 TEST_F(OptionsTest, WhatIsToComeIsAnsweredWithOnePlainLine) {
-  for (const Words& words : {Words{"-1"},
-                             {"--x11"},
-                             {"-2"},
-                             {"--pulse"},
-                             {"-r", "t"},
-                             {"--refresh=t"},
-                             {"-f"},
-                             {"--force"},
-                             {"-s"},
-                             {"--no-create"}}) {
+  for (const Words& words : {Words{"-1"}, {"--x11"}, {"-2"}, {"--pulse"}}) {
     const auto message = error(words);
     EXPECT_NE(message.find("not there yet"), std::string::npos) << words[0] << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos);
+  }
+}
+
+TEST_F(OptionsTest, ARefreshTakesATemplateAndANumber) {
+  const auto plain = must(parse({"-r", "rpool/isolate/debisl", "5"}));
+  ASSERT_TRUE(plain.refresh);
+  EXPECT_EQ(plain.refresh->template_name, "rpool/isolate/debisl");
+  EXPECT_EQ(plain.refresh->size, 5U);
+  EXPECT_TRUE(plain.refresh->make_new);
+  EXPECT_FALSE(plain.refresh->replace_all);
+  const auto forced = must(parse({"-f", "-s", "--refresh=btrfs:deb"}));
+  EXPECT_EQ(forced.refresh->template_name, "btrfs:deb");
+  EXPECT_EQ(forced.refresh->size, std::nullopt);
+  EXPECT_FALSE(forced.refresh->make_new);
+  EXPECT_TRUE(forced.refresh->replace_all);
+  EXPECT_FALSE(must(parse({"-z", "t", "true"})).refresh);
+}
+
+TEST_F(OptionsTest, ARefreshThatIsNoneIsRefused) {
+  EXPECT_EQ(error({"-f", "5"}), "-f and -s go with -r TEMPLATE");
+  EXPECT_EQ(error({"-r", "t", "5", "6"}), "-r takes one number: isolate -r TEMPLATE NUMBER");
+  for (const char* number : {"-1", "x", "05", "10001", ""}) EXPECT_FALSE(parse({"-r", "t", "--", number})) << number;
+}
+
+TEST_F(OptionsTest, TemplatesAreNamesKindsOrDatasets) {
+  for (const char* name : {"t", "zfs:t", "btrfs:t", "overlay:t", "pool/t", "pool/a/b/t", "zfs:pool/t"}) {
+    EXPECT_EQ(must(parse({"-z", name, "true"})).request.template_name, name);
+  }
+  for (const char* name : {"",   ".",  "..",     "-x",   "a b", "/etc",  "../x",    "a@b", "a/../b", "a//b",
+                           "/a", "a/", "ext4:t", "zfs:", ":t",  "a/b@c", "pool/-x", "a;b", "a\nb",   "pool/a%b"}) {
+    EXPECT_FALSE(parse({"-z", name, "true"})) << name;
   }
 }
 

@@ -8,31 +8,36 @@
 #include "isolatectl/template_source.h"
 #include "linux/caller.h"
 #include "pool/lease.h"
-#include "store/overlay_store.h"
+#include "store/open.h"
 
 namespace isolate {
 
-// The store, and the user who works on it.
+// The stores, and the user who works on them.
 class Context {
  public:
-  // Errors: those of opening the store.
-  static Result<std::unique_ptr<Context>> open(const std::string& store_option, bool json, bool quiet);
+  // `stores`: what --store gave: a directory is the main store, btrfs:DIR or zfs:POOL/PATH the one to work on alone.
+  // Errors: there is no home directory; a store that is none.
+  static Result<std::unique_ptr<Context>> open(const std::vector<std::string>& stores, bool json, bool quiet);
 
-  OverlayStore& store() { return *store_; }
+  // The store of a template that exists, or of those that are to come.
+  Result<TemplatePlace> find(const std::string& asked);
+  Result<std::unique_ptr<Store>> target();
+  // All that are known, the main one first. One that can't be opened is told, and left out.
+  Result<std::vector<std::unique_ptr<Store>>> stores();
+
   OwnerNamespace& owner() { return owner_; }
-  Pool pool(const std::string& template_name) { return Pool(&store(), path_, template_name); }
-  const std::string& path() const { return path_; }
+  const std::string& main_store() const { return main_; }
   bool json() const { return json_; }
   bool quiet() const { return quiet_; }
 
  private:
-  Context(std::string path, bool json, bool quiet)
-      : path_(std::move(path)), json_(json), quiet_(quiet), owner_(Caller::current()) {}
-  std::string path_;
+  Context(std::string main, std::string only, bool json, bool quiet)
+      : main_(std::move(main)), only_(std::move(only)), json_(json), quiet_(quiet), owner_(Caller::current()) {}
+  std::string main_;
+  std::string only_;  // empty: all
   bool json_;
   bool quiet_;
   OwnerNamespace owner_;
-  std::unique_ptr<OverlayStore> store_;
 };
 
 struct CreateOptions {
@@ -46,10 +51,13 @@ struct CreateOptions {
 Result<void> create_template(Context& context, const CreateOptions& options);
 // The exit status of the command; changes are published only when it is 0.
 Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command);
+Result<void> snapshot_template(Context& context, const std::string& name);
 Result<void> remove_template(Context& context, const std::string& name);
 Result<void> list_templates(Context& context);
 Result<void> show_template(Context& context, const std::string& name);
 Result<void> collect_garbage(Context& context, bool kept_too);
+Result<void> list_pools(Context& context, const std::string& name);  // empty: all
+Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
 Result<void> list_leases(Context& context, bool kept);
 
 }  // namespace isolate

@@ -13,22 +13,23 @@ Result<void> create_template(Context& context, const CreateOptions& options) {
   source.debian.variant = options.variant;
   source.debian.include = options.include;
 
-  const auto layer = TRY(context.store().begin_template(options.name));
+  const auto store = TRY(context.target());
+  const auto layer = TRY(store->begin_template(options.name));
   Progress progress("template " + options.name, context.quiet());
   auto made = fill_layer(source, layer, &context.owner(), &progress);
   if (made) made = Interruption::check();
   if (made) {
     progress.show(98, "writing to disk");
-    made = context.store().publish_template(options.name, layer, source.description);
+    made = store->publish_template(options.name, layer, source.description);
   }
   if (!made) {
-    if (auto discarded = context.store().discard_draft(layer); !discarded) {
+    if (auto discarded = store->discard_draft(layer); !discarded) {
       log::warning(fmt::format("{}; isolatectl gc tries again", discarded.error().message()));
     }
     return made;
   }
   progress.show(100, "done");
-  return {};
+  return remember_store(context.main_store(), store->description());
 }
 
 }  // namespace isolate

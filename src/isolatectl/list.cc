@@ -6,20 +6,12 @@
 
 #include "base/text.h"
 #include "isolatectl/commands.h"
+#include "isolatectl/output.h"
 #include "isolatectl/table.h"
 #include "linux/idmap.h"
 
 namespace isolate {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Result<void> print(const std::string& text) {
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) return fail(errno, "write to standard output");
-  return {};
-}
-
-Result<void> print(const Json& json) { return print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"); }
 
 std::string time_text(std::int64_t seconds) {
   const time_t value = seconds;
@@ -52,14 +44,16 @@ struct LeaseRow {
 
 Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
   std::vector<LeaseRow> rows;
-  for (const auto& name : TRY(pool_names(context.path()))) {
-    auto pool = context.pool(name);
-    for (auto& info : TRY(kept ? pool.kept() : pool.leases())) {
-      auto bytes = context.store().clone_bytes(info.clone_id);
-      if (!bytes) continue;  // ended since, ignoring
-      const auto now = ::time(nullptr);
-      const auto age = now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
-      rows.push_back({std::move(info), *bytes, age});
+  for (const auto& store : TRY(context.stores())) {
+    for (const auto& name : TRY(pool_names(*store))) {
+      const Pool pool(store.get(), name);
+      for (auto& info : TRY(kept ? pool.kept() : pool.leases())) {
+        auto bytes = store->clone_bytes(info.clone_id);
+        if (!bytes) continue;  // ended since, ignoring
+        const auto now = ::time(nullptr);
+        const auto age = now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
+        rows.push_back({std::move(info), *bytes, age});
+      }
     }
   }
   return rows;
@@ -68,7 +62,10 @@ Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
 }  // namespace
 
 Result<void> list_templates(Context& context) {
-  const auto infos = TRY(context.store().templates());
+  std::vector<TemplateInfo> infos;
+  for (const auto& store : TRY(context.stores())) {
+    for (auto& info : TRY(store->templates())) infos.push_back(std::move(info));
+  }
   if (context.json()) {
     Json list = Json::array();
     for (const auto& info : infos) list.push_back(to_json(info));
@@ -86,10 +83,11 @@ Result<void> list_templates(Context& context) {
   return print(table(rows));
 }
 
-Result<void> show_template(Context& context, const std::string& name) {
-  const auto info = TRY(context.store().info(name));
-  const auto bytes = TRY(context.store().template_bytes(name));
-  auto pool = context.pool(name);
+Result<void> show_template(Context& context, const std::string& asked) {
+  const auto [store, name] = TRY(context.find(asked));
+  const auto info = TRY(store->info(name));
+  const auto bytes = TRY(store->template_bytes(name));
+  const Pool pool(store.get(), name);
   const auto leases = TRY(pool.leases());
   const auto kept = TRY(pool.kept());
   if (context.json()) {

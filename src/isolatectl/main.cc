@@ -5,28 +5,18 @@
 
 #include "base/log.h"
 #include "isolatectl/commands.h"
-#include "run/run.h"
 
 namespace isolate {
-
-Result<std::unique_ptr<Context>> Context::open(const std::string& store_option, bool json, bool quiet) {
-  if (!store_option.empty() && store_option.front() != '/')
-    return fail("store '" + store_option + "': must begin with '/'");
-  auto path = TRY(store_path(store_option, Caller::current()));
-  std::unique_ptr<Context> context(new Context(path, json, quiet));
-  context->store_ =
-      std::make_unique<OverlayStore>(TRY(OverlayStore::open(path, &context->owner_, OverlayStore::Missing::create)));
-  return context;
-}
 
 namespace {
 
 struct CommandLine {
-  std::string store;
+  std::vector<std::string> stores;
   bool json = false;
   bool quiet = false;
   bool kept = false;
   std::string name;
+  unsigned size = 0;
   CreateOptions create;
   std::vector<std::string> command;
   std::function<Result<int>(Context&)> verb;
@@ -81,6 +71,10 @@ void add_template_verbs(CLI::App* app, CommandLine* line) {
   show->add_option("NAME", line->name)->required();
   show->callback(
       [line] { line->verb = plain([line](Context& context) { return show_template(context, line->name); }); });
+  auto* snapshot = templates->add_subcommand("snapshot", "make the template as it is now its next generation");
+  snapshot->add_option("NAME", line->name)->required();
+  snapshot->callback(
+      [line] { line->verb = plain([line](Context& context) { return snapshot_template(context, line->name); }); });
   auto* remove = templates->add_subcommand("remove", "remove a template that is not in use");
   remove->add_option("NAME", line->name)->required();
   remove->callback(
@@ -89,9 +83,32 @@ void add_template_verbs(CLI::App* app, CommandLine* line) {
   for (auto* verb : templates->get_subcommands({})) verb->fallthrough();
 }
 
+void add_pool_verbs(CLI::App* app, CommandLine* line) {
+  auto* pools = app->add_subcommand("pool", "clones kept ready");
+  pools->require_subcommand(1)->fallthrough();
+  pools->add_subcommand("list", "all pools")->callback([line] {
+    line->verb = plain([](Context& context) { return list_pools(context, ""); });
+  });
+  auto* status = pools->add_subcommand("status", "one pool");
+  status->add_option("NAME", line->name)->required();
+  status->callback(
+      [line] { line->verb = plain([line](Context& context) { return list_pools(context, line->name); }); });
+  auto* resize = pools->add_subcommand("resize", "keep NUMBER fresh clones ready from now on");
+  resize->add_option("NAME", line->name)->required();
+  resize->add_option("NUMBER", line->size)->required()->check(CLI::Range(0U, 10000U));
+  resize->callback([line] {
+    line->verb = plain([line](Context& context) { return resize_pool(context, line->name, line->size); });
+  });
+  auto* drain = pools->add_subcommand("drain", "keep none, and destroy those that nobody uses");
+  drain->add_option("NAME", line->name)->required();
+  drain->callback(
+      [line] { line->verb = plain([line](Context& context) { return resize_pool(context, line->name, 0); }); });
+  for (auto* verb : pools->get_subcommands({})) verb->fallthrough();
+}
+
 int run_verb(const CommandLine& line) {
   log::set_up("isolatectl", line.quiet);
-  auto context = Context::open(line.store, line.json, line.quiet);
+  auto context = Context::open(line.stores, line.json, line.quiet);
   Result<int> status = context ? line.verb(**context) : Result<int>(fail(std::move(context).error()));
   if (status) return *status;
   log::error(status.error().message());
@@ -104,10 +121,13 @@ int main_with_exceptions(int argc, char** argv) {
   app.name("isolatectl");
   app.require_subcommand(1)->fallthrough();
   app.set_version_flag("--version", "isolatectl " ISOLATE_VERSION);
-  app.add_option("--store", line.store, "where templates and clones are");
+  app.add_option("--store", line.stores, "where templates and clones are: /DIR, btrfs:/DIR or zfs:POOL/PATH")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--json", line.json, "print lists as JSON");
   app.add_flag("-q,--quiet", line.quiet, "print only warnings and errors");
   add_template_verbs(&app, &line);
+  add_pool_verbs(&app, &line);
   add_gc(&app, &line);
   auto* ps = app.add_subcommand("ps", "running leases: user, template, engine, age, disk used")->fallthrough();
   ps->add_flag("--kept", line.kept, "the clones kept with isolate --keep instead");

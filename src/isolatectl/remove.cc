@@ -17,8 +17,8 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
   return ids;
 }
 
-Result<void> collect_pool(Context& context, const std::string& name, bool kept_too) {
-  auto pool = context.pool(name);
+Result<void> collect_pool(Store* store, const std::string& name, bool kept_too) {
+  Pool pool(store, name);
   for (const auto& id : TRY(pool.reap())) log::info("removed clone " + id + " of a run that had ended");
   if (kept_too) {
     for (const auto& info : TRY(pool.kept())) {
@@ -28,23 +28,26 @@ Result<void> collect_pool(Context& context, const std::string& name, bool kept_t
   }
   // No lease is taken, and no generation made, while old ones go.
   auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
-  std::vector<unsigned> used;
-  for (const auto& info : TRY(pool.leases())) used.push_back(info.generation);
-  for (const auto& info : TRY(pool.kept())) used.push_back(info.generation);
-  if (!context.store().has_template(name)) {
+  std::vector<std::uint64_t> used;
+  for (const auto& infos : {TRY(pool.leases()), TRY(pool.kept()), TRY(pool.fresh())}) {
+    for (const auto& info : infos) used.push_back(info.generation);
+  }
+  if (!TRY(store->has_template(name))) {
     if (used.empty()) TRY_VOID(pool.remove_state());
     return {};
   }
-  for (const auto& line : TRY(context.store().collect_garbage(name, used))) log::info("removed " + line);
+  for (const auto& line : TRY(store->collect_garbage(name, used))) log::info("removed " + line);
   return {};
 }
 
 }  // namespace
 
-Result<void> remove_template(Context& context, const std::string& name) {
-  TRY_VOID(context.store().check_exists(name));
-  auto pool = context.pool(name);
+Result<void> remove_template(Context& context, const std::string& asked) {
+  const auto [store, name] = TRY(context.find(asked));
+  Pool pool(store.get(), name);
   auto editing = TRY(pool.lock_for_edit());
+  // Clones that nobody has used yet are no reason to keep it.
+  if (!TRY(pool.fresh()).empty()) TRY(pool.refresh({0, true, false}));
   TRY(pool.reap());
   auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
   const auto leases = TRY(pool.leases());
@@ -57,24 +60,39 @@ Result<void> remove_template(Context& context, const std::string& name) {
     return fail(fmt::format("template '{}' has kept clones: {}; isolatectl gc --kept removes them", name,
                             text::join(ids_of(kept), ", ")));
   }
-  TRY_VOID(context.store().remove_template(name));
+  TRY_VOID(store->remove_template(name));
   return pool.remove_state();
 }
 
-Result<void> collect_garbage(Context& context, bool kept_too) {
-  auto names = TRY(pool_names(context.path()));
-  for (const auto& info : TRY(context.store().templates())) names.push_back(info.name);
+namespace {
+
+Result<void> collect_store(Store* store, bool kept_too) {
+  auto names = TRY(pool_names(*store));
+  for (const auto& info : TRY(store->templates())) names.push_back(info.name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   Result<void> outcome;
   for (const auto& name : names) {
     // One damaged template keeps its own garbage only.
-    auto collected = collect_pool(context, name, kept_too);
+    auto collected = collect_pool(store, name, kept_too);
     if (collected) continue;
     if (!outcome) log::error(outcome.error().message());
     outcome = std::move(collected);
   }
-  for (const auto& line : TRY(context.store().collect_leftovers())) log::info("removed " + line);
+  for (const auto& line : TRY(store->collect_leftovers())) log::info("removed " + line);
+  return outcome;
+}
+
+}  // namespace
+
+Result<void> collect_garbage(Context& context, bool kept_too) {
+  Result<void> outcome;
+  for (const auto& store : TRY(context.stores())) {
+    auto collected = collect_store(store.get(), kept_too);
+    if (collected) continue;
+    if (!outcome) log::error(outcome.error().message());
+    outcome = std::move(collected);
+  }
   return outcome;
 }
 

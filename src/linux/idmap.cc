@@ -54,6 +54,16 @@ std::string user_name(std::uint32_t uid) {
   return asked->out.substr(0, asked->out.find(':'));
 }
 
+bool has_group(const std::string& name) {
+  if (File file(::fopen("/etc/group", "re")); file) {
+    while (const group* entry = ::fgetgrent(file.get())) {
+      if (name == entry->gr_name) return true;
+    }
+  }
+  auto asked = run_program({"getent", "group", name});
+  return asked && asked->status.success();
+}
+
 std::string owner_within(const IdRange& range, bool groups) {
   auto within = [&range](std::uint32_t id) { return id >= range.base && id - range.base < range.count; };
   File file(::fopen(groups ? "/etc/group" : "/etc/passwd", "re"));

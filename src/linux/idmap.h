@@ -41,6 +41,9 @@ std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_n
 // none.
 std::string user_name(std::uint32_t uid);
 
+// Whether /etc/group, or another source of the system's, has a group of exactly this name.
+bool has_group(const std::string& name);
+
 // The first user or group (of /etc/passwd or /etc/group) whose id lies in the range; empty if none.
 std::string owner_within(const IdRange& range, bool groups);
 

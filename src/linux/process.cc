@@ -164,7 +164,7 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   return ChildProcess(pid, std::move(pidfd));
 }
 
-Result<Output> run_program(const std::vector<std::string>& argv) {
+Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {
   int out[2];
   int err[2];
   TRY(trace::check(::pipe2(out, O_CLOEXEC), "pipe2", argv[0]));
@@ -173,7 +173,7 @@ Result<Output> run_program(const std::vector<std::string>& argv) {
   TRY(trace::check(::pipe2(err, O_CLOEXEC), "pipe2", argv[0]));
   Fd err_read(err[0]);
   Fd err_write(err[1]);
-  auto child = TRY(spawn(argv, {-1, out_write.get(), err_write.get()}));
+  auto child = TRY(spawn(argv, {-1, out_write.get(), err_write.get()}, environment));
   out_write.reset();
   err_write.reset();
 

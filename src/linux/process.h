@@ -79,7 +79,7 @@ struct Output {
   std::string err;
 };
 // Runs a program to its end with an empty standard input, and keeps the first MiB of what it prints.
-Result<Output> run_program(const std::vector<std::string>& argv);
+Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {});
 
 // "PATH=/bin" for each variable of this process.
 std::vector<std::string> current_environment();

@@ -19,7 +19,7 @@ using test::write_text;
 
 class LeaseTest : public ::testing::Test {
  protected:
-  LeaseTest() : owner_(Caller::current()), store_(must(open_store())), pool_(&store_, path(), "t") {
+  LeaseTest() : owner_(Caller::current()), store_(must(open_store())), pool_(&store_, "t") {
     test::add_template(store_, "t");
   }
   void SetUp() override { REQUIRE_ROOT(); }
@@ -216,7 +216,7 @@ TEST_F(LeaseTest, NothingIsLeftWhenTheCloneCannotBeMade) {
     }
     // Opened again, in this mount namespace.
     auto store = TRY(open_store());
-    Pool pool(&store, path(), "t");
+    Pool pool(&store, "t");
     const auto lease = Lease::take(&pool, {});
     return verify(!lease && lease.error().code() == EROFS, "EROFS");
   });
@@ -225,7 +225,7 @@ TEST_F(LeaseTest, NothingIsLeftWhenTheCloneCannotBeMade) {
 
 TEST_F(LeaseTest, NothingIsLeftWhenThereIsNoSuchTemplate) {
   for (const char* name : {"none", "../../elsewhere"}) {
-    Pool pool(&store_, path(), name);
+    Pool pool(&store_, name);
     EXPECT_FALSE(Lease::take(&pool, {})) << name;
   }
   EXPECT_EQ(names_in(path() + "/pools"), Names{});
@@ -239,7 +239,7 @@ TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) 
     const auto busy = clone(ids[0]) + "/upper";
     if (::mount("tmpfs", busy.c_str(), "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
     auto store = TRY(open_store());
-    Pool pool(&store, path(), "t");
+    Pool pool(&store, "t");
     const auto reaped = pool.reap();  // may well be an error, about the busy one
     return verify(names_in(path() + "/clones") == Names{ids[0]}, "the others are gone; " + test::message_of(reaped));
   });
@@ -249,7 +249,7 @@ TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) 
 }
 
 TEST_F(LeaseTest, AFileThatSomebodySpoiltIsShownEmpty) {
-  const auto lease = take({"", "", "bwrap", "0", 1, 2, 3});
+  const auto lease = take({"", "", "bwrap", "0", 1, 2, 3, ""});
   for (const char* text :
        {"", "not json", "[]", "{\"pid\": \"x\", \"engine\": 5, \"since\": 1e99}", "{\"user\": null}"}) {
     write_text(state("leased/" + lease.id()), text);
@@ -270,12 +270,12 @@ TEST_F(LeaseTest, OneEditOfATemplateAtATime) {
 }
 
 TEST_F(LeaseTest, PoolsAreKnownUntilTheirStateIsRemoved) {
-  EXPECT_TRUE(must(pool_names(path())).empty());
+  EXPECT_TRUE(must(pool_names(store_)).empty());
   auto lease = take();
-  EXPECT_EQ(must(pool_names(path())), Names{"t"});
+  EXPECT_EQ(must(pool_names(store_)), Names{"t"});
   must(lease.drop());
   must(pool_.remove_state());
-  EXPECT_TRUE(must(pool_names(path())).empty());
+  EXPECT_TRUE(must(pool_names(store_)).empty());
 }
 
 }  // namespace

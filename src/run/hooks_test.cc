@@ -24,13 +24,15 @@ class HookedClone {
   explicit HookedClone(const std::string& scratch)
       : scratch_(scratch), owner_(Caller::current()), store_(must(OverlayStore::open(scratch + "/store", &owner_))) {
     test::add_template(store_, "t");
-    plan_.root = must(store_.make_clone(must(store_.newest_generation("t")), "c"));
+    const auto generation = must(store_.newest_generation("t"));
+    must(store_.make_clone(generation, "t-c"));
+    plan_.root = must(store_.clone_root(generation, "t-c"));
   }
 
   Result<void> run(const std::string& command) {
     return run_hook("PRE_SPAWN_HOOK", command, plan_, owner_.caller(), TRY(owner_.descriptor()), scratch_ + "/stage");
   }
-  std::string upper(const std::string& name) const { return store_.clone_location("c") + "/" + name; }
+  std::string upper(const std::string& name) const { return store_.clone_location("t-c") + "/" + name; }
   std::string layer(const std::string& name) const { return plan_.root.lower[0] + "/" + name; }
   RunPlan& plan() { return plan_; }
   const std::string& scratch() const { return scratch_; }

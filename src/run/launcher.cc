@@ -86,8 +86,22 @@ class Launcher {
   }
 
   Result<void> enter_namespaces() {
+    if (caller_is_root_) TRY_VOID(let_go_of_other_clones());
     if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
     return new_mount_namespace();
+  }
+
+  // A copy of another run's clone would keep it busy for as long as this one lasts. In a namespace below, mounts from
+  // above can't be taken off any more.
+  static Result<void> let_go_of_other_clones() {
+    auto clones = list_directory(AT_FDCWD, kCloneMounts);
+    if (!clones || clones->empty()) return {};  // most stores have none, ignoring
+    TRY_VOID(new_mount_namespace());
+    for (const auto& clone : *clones) {
+      const auto place = std::string(kCloneMounts) + "/" + clone;
+      ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted now, ignoring
+    }
+    return {};
   }
 
   static Result<void> join(int user_namespace) {

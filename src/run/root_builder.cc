@@ -24,6 +24,16 @@ constexpr std::uint64_t kNoSetuidNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODE
 std::string layer_name(std::size_t number) { return fmt::format("l{}", number); }
 std::string bind_name(std::size_t number) { return fmt::format("b{}", number); }
 
+constexpr const char* kRootName = "root";
+
+std::string unmapped_warning(const std::string& path, bool is_root) {
+  const auto begin = fmt::format("the file system of {} can't map ids: ", path);
+  if (!is_root) return begin + "its files belong to nobody inside";
+  return begin +
+         "the root is read-only, and its files belong to nobody inside; for a root that can be written give the "
+         "template to a range of 65536 ids (chown), and name that with -u and -g";
+}
+
 }  // namespace
 
 Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool recursive) {
@@ -37,7 +47,11 @@ Result<void> RootBuilder::open_source(const std::string& path, const std::string
   if (idmap) {
     if (auto mapped = map_ids(tree, path, recursive); !mapped) {
       if (mapped.error().code() != EINVAL) return mapped;
-      warnings_.push_back(fmt::format("the file system of {} can't map ids: its files belong to nobody inside", path));
+      if (name == kRootName) {
+        attributes |= MOUNT_ATTR_RDONLY;
+        is_read_only_ = true;
+      }
+      warnings_.push_back(unmapped_warning(path, name == kRootName));
     }
   }
   TRY_VOID(mount::set_attributes(tree, {attributes, -1, true, recursive}, path));
@@ -69,7 +83,8 @@ Result<void> RootBuilder::open_sources() {
   // An overlay is mounted inside the user namespace, where no device works; a directory itself must be told.
   std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
   if (!is_overlay && plan_.read_only_root) attributes |= MOUNT_ATTR_RDONLY;
-  TRY_VOID(open_source(plan_.root.directory, is_overlay ? "c" : "root", attributes, plan_.ids.idmap_root, recursive));
+  TRY_VOID(
+      open_source(plan_.root.directory, is_overlay ? "c" : kRootName, attributes, plan_.ids.idmap_root, recursive));
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const auto& mount = plan_.mounts[i];
     if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
@@ -131,7 +146,7 @@ Result<void> RootBuilder::reopen() {
 }
 
 Result<Fd> RootBuilder::target_directory(const std::string& target) {
-  auto directory = root_path::directory(root_.get(), target, plan_.may_create_targets);
+  auto directory = root_path::directory(root_.get(), target, may_create_targets());
   if (!directory && directory.error().code() == ENOENT) {
     return fail(fmt::format("{} is not there in the root, and --read-only keeps it from being made", target));
   }
@@ -143,7 +158,7 @@ Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target,
     auto directory = TRY(target_directory(target));
     return mount::attach(tree, directory.get(), target);
   }
-  auto file = TRY(root_path::file(root_.get(), target, plan_.may_create_targets));
+  auto file = TRY(root_path::file(root_.get(), target, may_create_targets()));
   if (S_ISDIR(TRY(status_of(file.get(), "", AT_EMPTY_PATH)).st_mode)) {
     return fail(target + " is a directory in the root, and what is to be bound there is none");
   }
@@ -214,7 +229,7 @@ Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint6
 }
 
 Result<void> RootBuilder::mount_devices(const std::string& target) {
-  auto place = TRY(ordinary_directory(root_.get(), target, plan_.may_create_targets));
+  auto place = TRY(ordinary_directory(root_.get(), target, may_create_targets()));
   auto tmpfs = TRY(scratch("dev", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   TRY_VOID(mount::attach(tmpfs, place.get(), target));
   const int dev = tmpfs.get();  // this very mount, whatever happens to the path
@@ -245,7 +260,7 @@ Result<void> RootBuilder::mount_resolv_conf(const RootMount& mount) {
   auto etc = TRY(target_directory("/etc"));
   // What is there is covered, also a link: the name in /etc itself is mounted on, wherever it would lead.
   auto target = open_file(etc.get(), "resolv.conf", O_PATH | O_NOFOLLOW);
-  if (!target && target.error().code() == ENOENT && plan_.may_create_targets) {
+  if (!target && target.error().code() == ENOENT && may_create_targets()) {
     TRY(open_file(etc.get(), "resolv.conf", O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0644));
     target = open_file(etc.get(), "resolv.conf", O_PATH | O_NOFOLLOW);
   }
@@ -260,7 +275,7 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
     case MountKind::devices:
       return mount_devices(mount.target);
     case MountKind::sys: {
-      auto place = TRY(ordinary_directory(root_.get(), mount.target, plan_.may_create_targets));
+      auto place = TRY(ordinary_directory(root_.get(), mount.target, may_create_targets()));
       auto tree = TRY(mount::copy_tree(AT_FDCWD, mount.source, true));
       TRY_VOID(mount::set_attributes(tree, {0, -1, true, true}, mount.source));
       return mount::attach(tree, place.get(), mount.target);
@@ -277,7 +292,7 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
 }
 
 Result<void> RootBuilder::finish() {
-  TRY(ordinary_directory(root_.get(), "/proc", plan_.may_create_targets));
+  TRY(ordinary_directory(root_.get(), "/proc", may_create_targets()));
   auto working_directory = root_path::directory(root_.get(), plan_.working_directory, false);
   if (!working_directory) {
     return fail(

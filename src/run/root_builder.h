@@ -52,6 +52,7 @@ class RootBuilder {
   Result<void> mount_resolv_conf(const RootMount& mount);
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
+  bool may_create_targets() const { return plan_.may_create_targets && !is_read_only_; }
 
   const RunPlan& plan_;
   int idmap_userns_;
@@ -59,6 +60,7 @@ class RootBuilder {
   Fd root_;
   std::vector<Source> sources_;
   std::vector<std::string> warnings_;
+  bool is_read_only_ = false;  // the root is, since its file system can't map ids
 };
 
 }  // namespace isolate

@@ -22,6 +22,7 @@
 #include "run/status_stream.h"
 #include "run/steps.h"
 #include "run/supervisor.h"
+#include "store/open.h"
 #include "store/overlay_store.h"
 
 namespace isolate {
@@ -76,16 +77,19 @@ class Run {
     if (!request_.directory.empty()) return on_directory();
     const auto path = TRY(store_path(request_.store, owner_.caller()));
     if (!request_.dry_run && request_.userns != UsernsMode::single) owner_.begin();
-    auto store =
-        TRY(steps_.run("store", [&] { return OverlayStore::open(path, &owner_, OverlayStore::Missing::refuse); }));
-    if (request_.dry_run) return dry_run(&store);
-    Pool pool(&store, path, request_.template_name);
+    auto place = TRY(steps_.run("store", [&] { return find_template(request_.template_name, path, &owner_); }));
+    if (request_.dry_run) return dry_run(place);
+    Pool pool(place.store.get(), place.name);
     auto lease = TRY(steps_.run("lease", [&] { return Lease::take(&pool, lease_info()); }));
     plan_.root = lease.root();
     Result<void> shifted = {};
-    if (keeps_own_id_out()) shifted = steps_.run("shifted-layers", [&] { return use_shifted_layers(&store, lease); });
+    if (keeps_own_id_out()) {
+      // An ordinary user's own store is always one of these.
+      auto* store = dynamic_cast<OverlayStore*>(place.store.get());
+      shifted = steps_.run("shifted-layers", [&] { return use_shifted_layers(store, lease); });
+    }
     auto outcome = shifted ? on_lease(lease, &pool) : Result<int>(fail(std::move(shifted).error()));
-    auto ended = end_lease(&lease);
+    auto ended = end_lease(*place.store, &lease);
     return worse(std::move(outcome), std::move(ended), "the clone is left to the next run or isolatectl gc");
   }
 
@@ -107,12 +111,11 @@ class Run {
     return execute();
   }
 
-  Result<int> dry_run(Store* store) {
-    auto generation = TRY(store->newest_generation(request_.template_name));
-    plan_.clone_id = request_.template_name + "-" + random_name();
-    plan_.template_name = request_.template_name;
-    plan_.root = {generation.layers, store->clone_location(plan_.clone_id)};
-    plan_.root.directory.resize(plan_.root.directory.rfind('/'));
+  Result<int> dry_run(const TemplatePlace& place) {
+    const auto generation = TRY(place.store->newest_generation(place.name));
+    plan_.clone_id = place.store->new_clone_id(place.name);
+    plan_.template_name = place.name;
+    plan_.root = place.store->planned_root(generation, plan_.clone_id);
     return execute();
   }
 
@@ -265,12 +268,11 @@ class Run {
     return outcome.timed_out ? kTimedOut : outcome.ended->shell_code();
   }
 
-  Result<void> end_lease(Lease* lease) {
+  Result<void> end_lease(const Store& store, Lease* lease) {
     if (!request_.keep) return steps_.run("lease-drop", [&] { return lease->drop(); });
     TRY_VOID(steps_.run("lease-keep", [&] { return lease->keep(); }));
-    const auto path = TRY(store_path(request_.store, owner_.caller()));
-    log::info(fmt::format("kept clone {}: its changes are in {}/clones/{}/upper; isolatectl gc --kept removes it",
-                          lease->id(), path, lease->id()));
+    log::info(fmt::format("kept clone {}: its changes are in {}; isolatectl gc --kept removes it", lease->id(),
+                          store.clone_location(lease->id())));
     return {};
   }
 

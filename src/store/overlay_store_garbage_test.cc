@@ -67,9 +67,9 @@ TEST_F(GarbageTest, LayersThatANewerGenerationStandsOnStay) {
   test::add_template(store_, "t");
   for (int i = 0; i < 2; ++i) {
     const auto base = must(store_.newest_generation("t"));
-    must(store_.make_clone(base, "c"));
-    must(store_.publish_clone(base, "c"));
-    must(store_.destroy_clone("c"));
+    must(store_.make_clone(base, "t-c"));
+    must(store_.publish_clone(base, "t-c"));
+    must(store_.destroy_clone("t", "t-c"));
   }
   EXPECT_EQ(must(store_.collect_garbage("t", {})), (Names{"generation 1 of template t", "generation 2 of template t"}));
   EXPECT_EQ(names("templates/t/layers"), (Names{"1", "2", "3"}));
@@ -133,12 +133,12 @@ TEST_F(GarbageTest, AUserRemovesClonesWithFilesOfHisRange) {
   test::as_pretended_user({}, [](const std::string& scratch) -> Result<void> {
     UsersStore users(scratch);
     test::add_template(users.store(), "t");
-    TRY(users.store().make_clone(TRY(users.store().newest_generation("t")), "c"));
-    write_text(users.store().clone_location("c") + "/closed/file", std::string(100000, 'x'));
-    TRY_VOID(users.give_away(users.store().clone_location("c") + "/closed", 33));
-    TRY_VOID(verify(TRY(users.store().clone_bytes("c")) > 100000, "closed directories are counted too"));
-    TRY_VOID(users.store().destroy_clone("c"));
-    return verify(!test::exists(scratch + "/store/clones/c"), "the clone is gone");
+    TRY_VOID(users.store().make_clone(TRY(users.store().newest_generation("t")), "t-c"));
+    write_text(users.store().clone_location("t-c") + "/closed/file", std::string(100000, 'x'));
+    TRY_VOID(users.give_away(users.store().clone_location("t-c") + "/closed", 33));
+    TRY_VOID(verify(TRY(users.store().clone_bytes("t-c")) > 100000, "closed directories are counted too"));
+    TRY_VOID(users.store().destroy_clone("t", "t-c"));
+    return verify(!test::exists(scratch + "/store/clones/t-c"), "the clone is gone");
   });
 }
 
@@ -147,9 +147,9 @@ TEST_F(GarbageTest, AUserPublishesACloneWhoseTopBelongsToAnotherId) {
     UsersStore users(scratch);
     test::add_template(users.store(), "t");
     const auto base = TRY(users.store().newest_generation("t"));
-    TRY(users.store().make_clone(base, "c"));
-    TRY_VOID(users.give_away(users.store().clone_location("c"), 33));
-    return verify(TRY(users.store().publish_clone(base, "c")) == 2, "generation 2");
+    TRY_VOID(users.store().make_clone(base, "t-c"));
+    TRY_VOID(users.give_away(users.store().clone_location("t-c"), 33));
+    return verify(TRY(users.store().publish_clone(base, "t-c")) == 2, "generation 2");
   });
 }
 
@@ -173,7 +173,7 @@ TEST_F(GarbageTest, ShiftedLayersHaveEveryOwnerOneIdHigher) {
 
 TEST_F(GarbageTest, ShiftedLayersGoWithTheirOriginals) {
   make_generations(2);
-  must(store_.shifted_layers({"t", 1, {path() + "/templates/t/layers/1"}}));
+  must(store_.shifted_layers(Generation{"t", 1, {path() + "/templates/t/layers/1"}, ""}));
   must(store_.shifted_layers(must(store_.newest_generation("t"))));
   EXPECT_EQ(names("templates/t/layers").size(), 4U);
   must(store_.collect_garbage("t", {}));

@@ -24,11 +24,11 @@ class OverlayStoreTest : public ::testing::Test {
   std::string layer(const std::string& number) const { return path() + "/templates/t/layers/" + number; }
   Generation newest() { return must(store_.newest_generation("t")); }
   // A change of template t that adds the file NAME.
-  unsigned publish_change(const std::string& name) {
-    must(store_.make_clone(newest(), "change"));
-    write_text(path() + "/clones/change/upper/" + name, name);
-    const auto number = must(store_.publish_clone(newest(), "change"));
-    must(store_.destroy_clone("change"));
+  std::uint64_t publish_change(const std::string& name) {
+    must(store_.make_clone(newest(), "t-change"));
+    write_text(path() + "/clones/t-change/upper/" + name, name);
+    const auto number = must(store_.publish_clone(newest(), "t-change"));
+    must(store_.destroy_clone("t", "t-change"));
     return number;
   }
   struct stat status(const std::string& name) const {
@@ -69,10 +69,10 @@ TEST_F(OverlayStoreTest, ATemplateAppearsWholeOrNotAtAll) {
   const auto draft = must(store_.begin_template("t"));
   write_text(draft + "/etc/issue", "x");
   EXPECT_TRUE(must(store_.templates()).empty());
-  EXPECT_FALSE(store_.has_template("t"));
+  EXPECT_FALSE(must(store_.has_template("t")));
   EXPECT_FALSE(store_.newest_generation("t"));
   must(store_.publish_template("t", draft, "debian:bookworm"));
-  EXPECT_TRUE(store_.has_template("t"));
+  EXPECT_TRUE(must(store_.has_template("t")));
   const auto infos = must(store_.templates());
   ASSERT_EQ(infos.size(), 1U);
   EXPECT_EQ(infos[0].name, "t");
@@ -99,7 +99,7 @@ TEST_F(OverlayStoreTest, ADamagedTemplateIsListedWithItsProblemAndCanBeRemoved) 
   EXPECT_NE(infos[0].problem.find("'nothing' is no layer"), std::string::npos) << infos[0].problem;
   EXPECT_EQ(infos[1].problem, "");
   must(store_.remove_template("damaged"));
-  EXPECT_FALSE(store_.has_template("damaged"));
+  EXPECT_FALSE(must(store_.has_template("damaged")));
 }
 
 TEST_F(OverlayStoreTest, OfTwoTemplatesOfOneNameTheFirstStays) {
@@ -130,7 +130,7 @@ TEST_F(OverlayStoreTest, NamesThatLeadOutOfTheStoreAreRefused) {
 
 TEST_F(OverlayStoreTest, AnUnknownTemplateComesWithAdvice) {
   EXPECT_EQ(message_of(store_.newest_generation("none")),
-            "there is no template 'none' in " + path() +
+            "there is no template 'none' in overlay:" + path() +
                 "; see isolatectl template list, or make one: isolatectl template create none --from debian:bookworm");
 }
 
@@ -172,11 +172,11 @@ TEST_F(OverlayStoreTest, AGenerationNamesOnlyLayersOfItsTemplate) {
 TEST_F(OverlayStoreTest, ATemplateThatWasChangedMeanwhileSaysEagain) {
   add_template(store_, "t");
   const auto base = newest();
-  must(store_.make_clone(base, "slow"));
+  must(store_.make_clone(base, "t-slow"));
   publish_change("faster");
-  EXPECT_TRUE(test::fails_with(store_.publish_clone(base, "slow"), EAGAIN));
+  EXPECT_TRUE(test::fails_with(store_.publish_clone(base, "t-slow"), EAGAIN));
   EXPECT_EQ(newest().number, 2U);
-  EXPECT_TRUE(test::exists(path() + "/clones/slow/upper")) << "the change is not lost";
+  EXPECT_TRUE(test::exists(path() + "/clones/t-slow/upper")) << "the change is not lost";
 }
 
 TEST_F(OverlayStoreTest, ALayerThatACrashLeftIsReplaced) {
@@ -191,8 +191,8 @@ TEST_F(OverlayStoreTest, ThereIsALimitToTheNumberOfLayers) {
   std::string lines;
   for (int i = 400; i >= 1; --i) lines += std::to_string(i) + "\n";
   write_text(path() + "/templates/t/generations/400", lines);
-  must(store_.make_clone({"t", 400, {layer("1")}}, "c"));
-  const auto refused = store_.publish_clone(newest(), "c");
+  must(store_.make_clone(Generation{"t", 400, {layer("1")}, ""}, "t-c"));
+  const auto refused = store_.publish_clone(newest(), "t-c");
   EXPECT_NE(message_of(refused).find("template 't' has 400 layers"), std::string::npos) << message_of(refused);
 }
 
@@ -201,14 +201,15 @@ TEST_F(OverlayStoreTest, ACloneIsEmptyAndAsItsTemplatesTop) {
   ASSERT_EQ(::chmod(layer("1").c_str(), 0751), 0);
   ASSERT_EQ(::chown(layer("1").c_str(), 5, 6), 0);
   const mode_t old_mask = ::umask(077);
-  const auto root = store_.make_clone(newest(), "c");
+  must(store_.make_clone(newest(), "t-c"));
+  const auto root = store_.clone_root(newest(), "t-c");
   ::umask(old_mask);
   ASSERT_TRUE(test::succeeded(root));
   EXPECT_EQ(root->lower, Names{layer("1")});
-  EXPECT_EQ(root->directory, path() + "/clones/c");
-  EXPECT_EQ(store_.clone_location("c"), path() + "/clones/c/upper");
-  EXPECT_TRUE(must(list_directory(AT_FDCWD, store_.clone_location("c"))).empty());
-  const auto upper = status("clones/c/upper");
+  EXPECT_EQ(root->directory, path() + "/clones/t-c");
+  EXPECT_EQ(store_.clone_location("t-c"), path() + "/clones/t-c/upper");
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, store_.clone_location("t-c"))).empty());
+  const auto upper = status("clones/t-c/upper");
   EXPECT_EQ(upper.st_mode & 07777, 0751U);
   EXPECT_EQ(upper.st_uid, 5U);
   EXPECT_EQ(upper.st_gid, 6U);
@@ -217,26 +218,26 @@ TEST_F(OverlayStoreTest, ACloneIsEmptyAndAsItsTemplatesTop) {
 
 TEST_F(OverlayStoreTest, ACloneIsMadeOnce) {
   add_template(store_, "t");
-  must(store_.make_clone(newest(), "c"));
-  EXPECT_TRUE(test::fails_with(store_.make_clone(newest(), "c"), EEXIST));
+  must(store_.make_clone(newest(), "t-c"));
+  EXPECT_TRUE(test::fails_with(store_.make_clone(newest(), "t-c"), EEXIST));
 }
 
 TEST_F(OverlayStoreTest, ADestroyedCloneIsGoneAndItsTemplateIsNot) {
   add_template(store_, "t", {"etc/issue"});
-  must(store_.make_clone(newest(), "c"));
-  write_text(store_.clone_location("c") + "/var/cache/file", "x");
-  EXPECT_TRUE(test::succeeded(store_.destroy_clone("c")));
-  EXPECT_TRUE(test::succeeded(store_.destroy_clone("c"))) << "one that does not exist is no error";
+  must(store_.make_clone(newest(), "t-c"));
+  write_text(store_.clone_location("t-c") + "/var/cache/file", "x");
+  EXPECT_TRUE(test::succeeded(store_.destroy_clone("t", "t-c")));
+  EXPECT_TRUE(test::succeeded(store_.destroy_clone("t", "t-c"))) << "one that does not exist is no error";
   EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/clones")).empty());
   EXPECT_TRUE(test::exists(layer("1") + "/etc/issue"));
 }
 
 TEST_F(OverlayStoreTest, KnowsWhatClonesAndTemplatesTakeOnDisk) {
   add_template(store_, "t");
-  must(store_.make_clone(newest(), "c"));
-  const auto empty = must(store_.clone_bytes("c"));
-  write_text(store_.clone_location("c") + "/file", std::string(1 << 20, 'x'));
-  EXPECT_GE(must(store_.clone_bytes("c")), empty + (1U << 20));
+  must(store_.make_clone(newest(), "t-c"));
+  const auto empty = must(store_.clone_bytes("t-c"));
+  write_text(store_.clone_location("t-c") + "/file", std::string(1 << 20, 'x'));
+  EXPECT_GE(must(store_.clone_bytes("t-c")), empty + (1U << 20));
   EXPECT_LT(must(store_.template_bytes("t")), 1U << 20);
   EXPECT_TRUE(test::fails_with(store_.clone_bytes("none"), ENOENT));
 }

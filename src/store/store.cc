@@ -1,5 +1,8 @@
 #include "store/store.h"
 
+#include <fmt/format.h>
+
+#include "base/random.h"
 #include "base/text.h"
 
 namespace isolate {
@@ -10,5 +13,25 @@ Result<void> check_template_name(std::string_view name) {
   return fail("'" + text::printable(name.substr(0, 60)) +
               "' is not a template name: 1 to 40 letters, digits, '.', '_' or '-', beginning with a letter or digit");
 }
+
+Result<void> Store::check_exists(const std::string& name) {
+  TRY_VOID(check_template_name(name));
+  if (TRY(has_template(name))) return {};
+  return fail(Error(fmt::format("there is no template '{}' in {}", name, description()))
+                  .advise("see isolatectl template list, or make one: isolatectl template create " + name +
+                          " --from debian:bookworm"));
+}
+
+Result<RootSource> Store::clone_root(const Generation& generation, const std::string& clone_id) {
+  return planned_root(generation, clone_id);
+}
+
+Result<std::string> Store::begin_changes(const std::string& name) {
+  return fail(fmt::format("template '{}' of {} is changed by clones only", name, description()));
+}
+
+Result<void> Store::discard_changes(const std::string& /*name*/) { return {}; }
+
+std::string Store::new_clone_id(const std::string& template_name) const { return template_name + "-" + random_name(); }
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// Store: where templates and clones live. One file of this folder for each kind.
+// Store: where templates and clones live. One file of this folder for each kind; all others know this interface only.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@ namespace isolate {
 // A frozen state of a template. New clones are made of the newest one.
 struct Generation {
   std::string template_name;
-  unsigned number = 0;
-  std::vector<std::string> layers;  // paths, topmost first
+  std::uint64_t number = 0;         // grows from generation to generation
+  std::vector<std::string> layers;  // overlay: paths, topmost first
+  std::string snapshot;             // others: what clones are made of
 };
 
 // What a root is put together from.
@@ -26,30 +27,43 @@ struct RootSource {
 struct TemplateInfo {
   std::string name;
   std::string store;
-  unsigned generation = 0;   // the newest
-  std::size_t layers = 0;    // of the newest generation
-  std::int64_t created = 0;  // seconds since 1970, of the newest generation
-  std::string origin;        // what it was made from
-  std::string problem;       // why it can not be used; the rest but name and store is not known then
+  std::uint64_t generation = 0;  // the newest
+  std::size_t layers = 0;        // of the newest generation; 1 where there are none
+  std::int64_t created = 0;      // seconds since 1970, of the newest generation
+  std::string origin;            // what it was made from
+  std::string problem;           // why it can not be used; the rest but name and store is not known then
 };
 
 class Store {
  public:
   virtual ~Store() = default;
   virtual std::string_view kind() const = 0;
+  // "btrfs:/srv/isolate": what -z and --store take, and people read.
+  virtual std::string description() const = 0;
+  // The directory in which the pools of its templates keep their state; closed to all others.
+  virtual std::string state_directory() const = 0;
 
   // In alphabetical order, damaged ones too.
   virtual Result<std::vector<TemplateInfo>> templates() = 0;
-  virtual bool has_template(const std::string& name) = 0;
+  virtual Result<bool> has_template(const std::string& name) = 0;
   // Errors, here and below: there is no such template, and what to do.
-  virtual Result<void> check_exists(const std::string& name) = 0;
+  Result<void> check_exists(const std::string& name);
   virtual Result<TemplateInfo> info(const std::string& name) = 0;
   virtual Result<Generation> newest_generation(const std::string& name) = 0;
 
-  // Makes an empty clone under a name that is not in use. Errors: ENOSPC, EROFS, EDQUOT of the file system.
-  virtual Result<RootSource> make_clone(const Generation& generation, const std::string& clone_id) = 0;
-  // Removes the clone and all that was written to it. One that does not exist is no error.
-  virtual Result<void> destroy_clone(const std::string& clone_id) = 0;
+  // A name for a new clone that no other has. Also a host name.
+  virtual std::string new_clone_id(const std::string& template_name) const;
+  // Makes an empty clone, which carries the store's mark from the first moment. Errors: EEXIST; ENOSPC, EROFS, EDQUOT
+  // of the file system.
+  virtual Result<void> make_clone(const Generation& generation, const std::string& clone_id) = 0;
+  // What a run on the clone is put together from, and where that will be: the former makes sure that it is there.
+  virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
+  virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
+  // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
+  // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted.
+  virtual Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) = 0;
+  // All that carry the mark and descend from this template.
+  virtual Result<std::vector<std::string>> clones(const std::string& template_name) = 0;
   // Where a kept clone's changes are, for people.
   virtual std::string clone_location(const std::string& clone_id) const = 0;
   // What it takes on disk.
@@ -62,19 +76,34 @@ class Store {
                                         const std::string& origin) = 0;
   virtual Result<void> discard_draft(const std::string& draft) = 0;
 
-  // Makes what was written to the clone the template's next generation, and takes the clone over.
-  // Errors: EAGAIN another generation was made since the clone was.
-  virtual Result<unsigned> publish_clone(const Generation& base, const std::string& clone_id) = 0;
+  // Makes what was written to the clone the template's next generation. The clone is used up, but still to be
+  // destroyed. Errors: EAGAIN another generation was made since the clone was.
+  virtual Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) = 0;
+
+  // Makes the template as it is now its next generation. Where nothing can be changed but through clones, that is the
+  // newest one again.
+  virtual Result<std::uint64_t> snapshot(const std::string& name) = 0;
+
+  // Whether a template can be changed in its place: a directory, whose changes snapshot() makes a generation of.
+  // Otherwise it is changed by publish_clone().
+  virtual bool has_working_tree() const { return false; }
+  // Gives back the directory. What is in it now comes back with discard_changes(), also after a crash in between.
+  virtual Result<std::string> begin_changes(const std::string& name);
+  virtual Result<void> discard_changes(const std::string& name);
 
   virtual Result<void> remove_template(const std::string& name) = 0;
 
   // Removes generations and layers that are neither newest nor in `used`, and what interrupted work has left.
   // Gives back lines that say what was removed.
   virtual Result<std::vector<std::string>> collect_garbage(const std::string& name,
-                                                           const std::vector<unsigned>& used) = 0;
+                                                           const std::vector<std::uint64_t>& used) = 0;
   // Removes drafts and templates whose making or removal was interrupted.
   virtual Result<std::vector<std::string>> collect_leftovers() = 0;
 };
+
+// Where clones are mounted that are file systems of their own, while they are leased. Closed to all but root. A process
+// that keeps a copy of such a mount keeps its clone from being destroyed.
+constexpr const char* kCloneMounts = "/run/isolate/mounts";
 
 // Names of templates: 1 to 40 characters, since they become part of a host name.
 Result<void> check_template_name(std::string_view name);

@@ -1,0 +1,54 @@
+#include "base/log.h"
+#include "isolatectl/commands.h"
+#include "run/run.h"
+
+namespace isolate {
+
+Result<std::unique_ptr<Context>> Context::open(const std::vector<std::string>& stores, bool json, bool quiet) {
+  std::string main;
+  std::string only;
+  for (const auto& store : stores) {
+    const std::string_view text = store;
+    if (text.starts_with("zfs:") || text.starts_with("btrfs:")) {
+      only = store;
+    } else if (store == "overlay" || text.starts_with("overlay:")) {
+      main = store.substr(std::min(store.size(), std::string_view("overlay:").size()));
+    } else {
+      main = store;
+    }
+  }
+  if (!main.empty() && main.front() != '/') {
+    return fail("store '" + main + "': give a directory that begins with '/', btrfs:/DIR or zfs:POOL/PATH");
+  }
+  auto path = TRY(store_path(main, Caller::current()));
+  return std::unique_ptr<Context>(new Context(std::move(path), std::move(only), json, quiet));
+}
+
+Result<std::unique_ptr<Store>> Context::target() {
+  return open_store(only_.empty() ? main_ : only_, &owner_, MissingStore::create);
+}
+
+Result<TemplatePlace> Context::find(const std::string& asked) {
+  // Made now if need be, so that what is missing is the template and not the store.
+  if (only_.empty()) TRY(open_store(main_, &owner_, MissingStore::create));
+  auto place = only_.empty() ? TRY(find_template(asked, main_, &owner_)) : TemplatePlace{TRY(target()), asked};
+  TRY_VOID(place.store->check_exists(place.name));
+  return place;
+}
+
+Result<std::vector<std::unique_ptr<Store>>> Context::stores() {
+  std::vector<std::unique_ptr<Store>> all;
+  all.push_back(TRY(target()));
+  if (!only_.empty()) return all;
+  for (const auto& known : TRY(known_stores(main_))) {
+    auto store = open_store(known, &owner_, MissingStore::refuse);
+    if (store) {
+      all.push_back(std::move(*store));
+    } else {
+      log::warning(known + ": " + store.error().message());
+    }
+  }
+  return all;
+}
+
+}  // namespace isolate

@@ -1,0 +1,50 @@
+#include "pool/lease_info.h"
+
+#include <nlohmann/json.hpp>
+
+#include "linux/file.h"
+
+namespace isolate {
+
+std::string to_text(const LeaseInfo& info) {
+  const nlohmann::json json = {{"clone", info.clone_id},
+                               {"template", info.template_name},
+                               {"engine", info.engine},
+                               {"user", info.user},
+                               {"pid", info.pid},
+                               {"since", info.since},
+                               {"generation", info.generation},
+                               {"boot", info.boot}};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+LeaseInfo lease_info_from(const std::string& text) {
+  LeaseInfo info;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return info;
+  auto string = [&json](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  // From 0 to `most`.
+  auto number = [&json](const char* key, std::uint64_t most) -> std::uint64_t {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_number_unsigned()) return 0;
+    const auto value = found->get<std::uint64_t>();
+    return value <= most ? value : 0;
+  };
+  info.engine = string("engine");
+  info.user = string("user");
+  info.pid = static_cast<std::int64_t>(number("pid", INT64_MAX));
+  info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
+  info.generation = number("generation", UINT64_MAX);
+  info.boot = string("boot");
+  return info;
+}
+
+Result<std::string> boot_id() {
+  auto id = TRY(read_file("/proc/sys/kernel/random/boot_id"));
+  return id.substr(0, id.find('\n'));
+}
+
+}  // namespace isolate

@@ -1,0 +1,30 @@
+// What is written into the state file of a clone, for people to read (isolatectl ps). Nothing is decided by it but
+// which generation garbage collection spares, and whether a fresh clone is of the newest one and of this boot.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace isolate {
+
+struct LeaseInfo {
+  std::string clone_id;
+  std::string template_name;
+  std::string engine;
+  std::string user;
+  std::int64_t pid = 0;    // of isolate
+  std::int64_t since = 0;  // seconds since 1970
+  std::uint64_t generation = 0;
+  std::string boot;  // of a fresh clone: the kernel's boot id when it was made
+};
+
+std::string to_text(const LeaseInfo& info);
+// What can't be read stays empty.
+LeaseInfo lease_info_from(const std::string& text);
+
+// The kernel's id of this boot.
+Result<std::string> boot_id();
+
+}  // namespace isolate

@@ -1,0 +1,172 @@
+#include "pool/pool.h"
+
+#include <unistd.h>
+
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+Result<std::vector<std::string>> names_in(const std::string& path) {
+  auto names = list_directory(AT_FDCWD, path);
+  if (!names && names.error().code() == ENOENT) return std::vector<std::string>{};
+  return names;
+}
+
+}  // namespace
+
+Pool::Pool(Store* store, std::string template_name)
+    : store_(store), path_(store->state_directory() + "/" + template_name), template_name_(std::move(template_name)) {}
+
+std::string Pool::state(const char* directory, const std::string& clone_id) const {
+  return path_ + "/" + directory + (clone_id.empty() ? "" : "/" + clone_id);
+}
+
+Result<void> Pool::make_state_directories() const {
+  for (const char* directory : kStates) TRY_VOID(make_directories(state(directory), 0700));
+  return {};
+}
+
+Result<FileLock> Pool::lock(FileLock::Mode mode) const {
+  auto file = open_file(AT_FDCWD, state("lock"), O_RDWR | O_CREAT, 0600);
+  if (!file && file.error().code() == ENOENT) {
+    TRY_VOID(make_state_directories());
+    file = open_file(AT_FDCWD, state("lock"), O_RDWR | O_CREAT, 0600);
+  }
+  return FileLock::wait(TRY(std::move(file)), mode);
+}
+
+Result<FileLock> Pool::lock_for_edit() const {
+  TRY_VOID(make_state_directories());
+  auto file = TRY(open_file(AT_FDCWD, state("edit.lock"), O_RDWR | O_CREAT, 0600));
+  auto lock = FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
+  if (!lock && lock.error().code() == EWOULDBLOCK) {
+    return fail("template '" + template_name_ + "' is being edited by somebody else; try again when that has ended");
+  }
+  return lock;
+}
+
+namespace {
+
+Result<LeaseInfo> read_info(const std::string& path, const std::string& clone_id, const std::string& template_name) {
+  auto info = lease_info_from(TRY(read_file(path)));
+  info.clone_id = clone_id;
+  info.template_name = template_name;
+  return info;
+}
+
+}  // namespace
+
+Result<std::vector<LeaseInfo>> Pool::leases() const {
+  std::vector<LeaseInfo> held;
+  for (const auto& id : TRY(names_in(state("leased")))) {
+    auto file = open_file(AT_FDCWD, state("leased", id), O_RDWR);
+    if (!file) continue;  // ended since, ignoring
+    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::shared);
+    if (lock || lock.error().code() != EWOULDBLOCK) continue;
+    auto info = read_info(state("leased", id), id, template_name_);
+    if (info) held.push_back(std::move(*info));
+  }
+  return held;
+}
+
+Result<std::vector<LeaseInfo>> Pool::infos_in(const char* directory) const {
+  std::vector<LeaseInfo> infos;
+  for (const auto& id : TRY(names_in(state(directory)))) {
+    auto info = read_info(state(directory, id), id, template_name_);
+    if (info) infos.push_back(std::move(*info));  // taken away since, ignoring
+  }
+  return infos;
+}
+
+Result<std::vector<LeaseInfo>> Pool::kept() const { return infos_in("kept"); }
+
+Result<std::vector<LeaseInfo>> Pool::fresh() const { return infos_in("fresh"); }
+
+Result<PoolStatus> Pool::status() const {
+  PoolStatus status;
+  status.size = TRY(size());
+  status.fresh = TRY(names_in(state("fresh"))).size();
+  status.leased = TRY(leases()).size();
+  status.kept = TRY(names_in(state("kept"))).size();
+  status.trash = TRY(names_in(state("trash"))).size();
+  return status;
+}
+
+Result<void> Pool::move_abandoned_to_trash(const char* from) const {
+  for (const auto& id : TRY(names_in(state(from)))) {
+    auto file = open_file(AT_FDCWD, state(from, id), O_RDWR);
+    if (!file) continue;  // ended since, ignoring
+    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
+    if (!lock) continue;
+    // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
+    ::rename(state(from, id).c_str(), state("trash", id).c_str());
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> Pool::reap() {
+  std::vector<std::string> reaped;
+  TRY_VOID(reap_into(&reaped));
+  return reaped;
+}
+
+Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
+  TRY_VOID(move_abandoned_to_trash("leased"));
+  if (!TRY(names_in(state("making"))).empty()) {
+    // Nobody is between making a state file and locking it while this lock is held.
+    auto alone = TRY(lock(FileLock::Mode::exclusive));
+    TRY_VOID(move_abandoned_to_trash("making"));
+  }
+  Result<void> outcome;
+  for (const auto& id : TRY(names_in(state("trash")))) {
+    auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
+    if (!file) continue;  // another reaper was faster, ignoring
+    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
+    if (!lock) continue;
+    // One that can't be removed must not keep the others.
+    if (auto destroyed = store_->destroy_clone(template_name_, id); !destroyed) {
+      if (outcome) outcome = std::move(destroyed);
+      continue;
+    }
+    ::unlink(state("trash", id).c_str());
+    reaped->push_back(id);
+  }
+  return outcome;
+}
+
+Result<void> Pool::remove_kept(const std::string& clone_id) {
+  TRY_VOID(rename_file(AT_FDCWD, state("kept", clone_id), AT_FDCWD, state("trash", clone_id)));
+  TRY(reap());
+  return {};
+}
+
+Result<void> Pool::remove_state() {
+  // A run that is just ending still has its file there.
+  for (const char* directory : {"trash", "fresh"}) {
+    if (!TRY(names_in(state(directory))).empty()) return {};
+  }
+  return remove_tree(AT_FDCWD, path_);
+}
+
+Result<bool> Pool::has_abandoned() const {
+  if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
+  for (const auto& id : TRY(names_in(state("leased")))) {
+    auto file = open_file(AT_FDCWD, state("leased", id), O_RDWR);
+    if (file && FileLock::try_lock(std::move(*file), FileLock::Mode::shared)) return true;
+  }
+  return false;
+}
+
+Result<FileLock> Pool::begin_clone(const std::string& clone_id) const {
+  auto file = TRY(open_file(AT_FDCWD, state("making", clone_id), O_RDWR | O_CREAT | O_EXCL, 0600));
+  return FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
+}
+
+Result<std::vector<std::string>> pool_names(const Store& store) {
+  auto names = TRY(names_in(store.state_directory()));
+  std::erase_if(names, [](const std::string& name) { return !check_template_name(name) || name.ends_with(".draft"); });
+  return names;
+}
+
+}  // namespace isolate

@@ -1,0 +1,103 @@
+// Refresh: the one way in which fresh clones come and used ones go.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "linux/file.h"
+#include "pool/pool.h"
+
+namespace isolate {
+
+Result<unsigned> Pool::size() const {
+  constexpr std::uint64_t kMost = 100000;
+  auto text = read_file(state("size"));
+  if (!text && text.error().code() == ENOENT) return 0U;
+  const auto line = TRY(std::move(text));
+  return static_cast<unsigned>(TRY(text::number(line.substr(0, line.find('\n')), state("size"), 0, kMost)));
+}
+
+Result<void> Pool::set_size(unsigned size) const {
+  const auto temporary = state("size") + ".new";
+  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  TRY_VOID(write_all(file.get(), std::to_string(size) + "\n", temporary));
+  return rename_file(AT_FDCWD, temporary, AT_FDCWD, state("size"));
+}
+
+bool Pool::discard_fresh(const std::string& clone_id) const {
+  auto file = open_file(AT_FDCWD, state("fresh", clone_id), O_RDWR);
+  // Whoever has locked it is about to lease it.
+  return file && FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive) &&
+         ::rename(state("fresh", clone_id).c_str(), state("trash", clone_id).c_str()) == 0;
+}
+
+Result<void> Pool::discard_outdated(const Generation& newest, bool replace_all) {
+  const auto boot = TRY(boot_id());
+  for (const auto& info : TRY(fresh())) {
+    if (replace_all || info.generation != newest.number || info.boot != boot) discard_fresh(info.clone_id);
+  }
+  return {};
+}
+
+Result<void> Pool::discard_surplus(std::size_t wanted) {
+  auto infos = TRY(fresh());
+  for (std::size_t count = infos.size(); count > wanted; --count) discard_fresh(infos[count - 1].clone_id);
+  return {};
+}
+
+// Clones of this template that carry our mark, and that no state file knows of: those from before a loss of the state.
+Result<void> Pool::discard_orphans() {
+  const auto marked = TRY(store_->clones(template_name_));
+  // Whoever makes a clone holds this lock until its state is in place.
+  auto alone = TRY(lock(FileLock::Mode::exclusive));
+  for (const auto& id : marked) {
+    const bool is_known = std::any_of(kStates.begin(), kStates.end(), [&](const char* directory) {
+      return ::access(state(directory, id).c_str(), F_OK) == 0;
+    });
+    if (!is_known) TRY(open_file(AT_FDCWD, state("trash", id), O_RDWR | O_CREAT | O_EXCL, 0600));
+  }
+  return {};
+}
+
+Result<void> Pool::make_fresh() {
+  // Shared with those who take: they need not wait for this.
+  auto makers = TRY(lock(FileLock::Mode::shared));
+  const auto generation = TRY(store_->newest_generation(template_name_));
+  LeaseInfo info;
+  info.clone_id = store_->new_clone_id(template_name_);
+  info.generation = generation.number;
+  info.boot = TRY(boot_id());
+  auto lock = TRY(begin_clone(info.clone_id));
+  TRY_VOID(write_all(lock.fd(), to_text(info), "state of a clone"));
+  if (auto made = store_->make_clone(generation, info.clone_id); !made) {
+    // What was made goes again; what does not go now is found by the next reap, ignoring.
+    auto ignored = store_->destroy_clone(template_name_, info.clone_id);
+    ::unlink(state("making", info.clone_id).c_str());
+    return made;
+  }
+  return rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id));
+}
+
+Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
+  const auto newest = TRY(store_->newest_generation(template_name_));
+  TRY_VOID(make_state_directories());
+  auto file = TRY(open_file(AT_FDCWD, state("refresh.lock"), O_RDWR | O_CREAT, 0600));
+  auto alone = TRY(FileLock::wait(std::move(file), FileLock::Mode::exclusive));
+  if (request.size) TRY_VOID(set_size(*request.size));
+  const auto wanted = TRY(size());
+
+  TRY_VOID(discard_outdated(newest, request.replace_all));
+  TRY_VOID(discard_orphans());
+  TRY_VOID(discard_surplus(wanted));
+  RefreshReport report;
+  std::vector<std::string> destroyed;
+  if (auto reaped = reap_into(&destroyed); !reaped) report.reason = reaped.error().message();
+  report.destroyed = destroyed.size();
+  for (const auto& info : TRY(infos_in("trash"))) report.busy.push_back(info.clone_id);
+  report.fresh = TRY(fresh()).size();
+  for (; request.make_new && report.fresh < wanted; ++report.fresh, ++report.made) TRY_VOID(make_fresh());
+  return report;
+}
+
+}  // namespace isolate

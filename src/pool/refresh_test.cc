@@ -1,0 +1,215 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/process.h"
+#include "pool/lease.h"
+#include "store/overlay_store.h"
+
+namespace isolate {
+namespace {
+
+using Names = std::vector<std::string>;
+using test::must;
+using test::write_text;
+
+// A store that can be told to fail, for what a real one does only now and then.
+class MoodyStore : public OverlayStore {
+ public:
+  explicit MoodyStore(OverlayStore store) : OverlayStore(std::move(store)) {}
+  Result<void> make_clone(const Generation& generation, const std::string& clone_id) override {
+    if (is_full) return fail(ENOSPC, "clone");
+    return OverlayStore::make_clone(generation, clone_id);
+  }
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override {
+    if (clone_id == busy) return fail(EBUSY, "destroy " + clone_id);
+    return OverlayStore::destroy_clone(template_name, clone_id);
+  }
+  bool is_full = false;
+  std::string busy;
+};
+
+class RefreshTest : public ::testing::Test {
+ protected:
+  RefreshTest() : owner_(Caller::current()), store_(must(OverlayStore::open(path(), &owner_))), pool_(&store_, "t") {
+    test::add_template(store_, "t");
+  }
+  void SetUp() override { REQUIRE_ROOT(); }
+
+  std::string path() const { return directory_ / "store"; }
+  std::string state(const std::string& name) const { return path() + "/pools/t/" + name; }
+  Names in_state(const std::string& name) const {
+    auto names = list_directory(AT_FDCWD, state(name));
+    return names ? *names : Names{};
+  }
+  Names clones() const { return must(list_directory(AT_FDCWD, path() + "/clones")); }
+  RefreshReport refresh(std::optional<unsigned> size = std::nullopt) {
+    return must(pool_.refresh({size, false, true}));
+  }
+  void publish() { must(store_.snapshot("t")); }
+
+  test::TempDirectory directory_;
+  OwnerNamespace owner_;
+  MoodyStore store_;
+  Pool pool_;
+};
+
+TEST_F(RefreshTest, MakesAsManyAsAskedForAndRemembersHowMany) {
+  const auto report = refresh(3);
+  EXPECT_EQ(report.made, 3U);
+  EXPECT_EQ(report.fresh, 3U);
+  EXPECT_EQ(report.destroyed, 0U);
+  EXPECT_EQ(in_state("fresh"), clones());
+  must(must(Lease::take(&pool_, {})).drop());
+  EXPECT_EQ(refresh().made, 1U);
+  EXPECT_EQ(must(pool_.status()).size, 3U);
+}
+
+TEST_F(RefreshTest, ALeaseTakesAFreshOne) {
+  refresh(2);
+  const auto before = in_state("fresh");
+  const auto lease = must(Lease::take(&pool_, {}));
+  EXPECT_TRUE(std::count(before.begin(), before.end(), lease.id()) == 1);
+  EXPECT_EQ(in_state("leased"), Names{lease.id()});
+  EXPECT_EQ(in_state("fresh").size(), 1U);
+  EXPECT_EQ(clones().size(), 2U) << "nothing was made";
+  EXPECT_EQ(lease.root().directory, path() + "/clones/" + lease.id());
+}
+
+TEST_F(RefreshTest, AnEmptyPoolMakesOneOnTheSpot) {
+  refresh(1);
+  const auto first = must(Lease::take(&pool_, {}));
+  const auto second = must(Lease::take(&pool_, {}));
+  EXPECT_NE(first.id(), second.id());
+  EXPECT_EQ(must(pool_.status()).leased, 2U);
+}
+
+TEST_F(RefreshTest, ClonesOfOlderGenerationsAreNeitherLeasedNorKept) {
+  refresh(2);
+  const auto old = in_state("fresh");
+  publish();
+  const auto lease = must(Lease::take(&pool_, {}));
+  EXPECT_EQ(lease.generation().number, 2U);
+  EXPECT_EQ(std::count(old.begin(), old.end(), lease.id()), 0);
+  const auto report = refresh();
+  EXPECT_EQ(report.made, 2U);
+  EXPECT_EQ(report.destroyed, 2U);
+  for (const auto& id : in_state("fresh")) EXPECT_EQ(std::count(old.begin(), old.end(), id), 0);
+}
+
+TEST_F(RefreshTest, ThoseFromBeforeARebootAreNeitherLeasedNorKept) {
+  refresh(1);
+  const auto id = in_state("fresh").at(0);
+  auto info = must(pool_.fresh()).at(0);
+  info.boot = "another";
+  write_text(state("fresh/" + id), to_text(info));
+  EXPECT_NE(must(Lease::take(&pool_, {})).id(), id);
+  refresh();
+  EXPECT_EQ(in_state("fresh").size(), 1U);
+  EXPECT_NE(in_state("fresh").at(0), id);
+}
+
+TEST_F(RefreshTest, ForceReplacesAllUnusedAndNoOther) {
+  refresh(3);
+  const auto lease = must(Lease::take(&pool_, {}));
+  const auto old = in_state("fresh");
+  const auto report = must(pool_.refresh({3, true, true}));
+  EXPECT_EQ(report.destroyed, 2U);
+  EXPECT_EQ(report.made, 3U);
+  EXPECT_TRUE(test::exists(path() + "/clones/" + lease.id()));
+  for (const auto& id : in_state("fresh")) EXPECT_EQ(std::count(old.begin(), old.end(), id), 0);
+}
+
+TEST_F(RefreshTest, WithoutMakingOnlyWhatIsUsedGoes) {
+  refresh(2);
+  { const auto abandoned = must(Lease::take(&pool_, {})); }
+  const auto report = must(pool_.refresh({2, false, false}));
+  EXPECT_EQ(report.made, 0U);
+  EXPECT_EQ(report.destroyed, 1U);
+  EXPECT_EQ(clones().size(), 1U);
+}
+
+TEST_F(RefreshTest, ASmallerNumberTakesSomeAway) {
+  refresh(4);
+  EXPECT_EQ(refresh(1).destroyed, 3U);
+  EXPECT_EQ(in_state("fresh").size(), 1U);
+  EXPECT_EQ(refresh(0).fresh, 0U);
+  EXPECT_TRUE(clones().empty());
+}
+
+TEST_F(RefreshTest, ABusyOneStaysAndIsTriedAgain) {
+  {
+    auto lease = must(Lease::take(&pool_, {}));
+    store_.busy = lease.id();
+    must(lease.drop());
+  }
+  EXPECT_EQ(must(pool_.status()).trash, 1U);
+  const auto report = refresh(1);
+  EXPECT_EQ(report.busy, Names{store_.busy});
+  EXPECT_NE(report.reason.find("busy"), std::string::npos) << report.reason;
+  EXPECT_EQ(report.fresh, 1U) << "it keeps nothing else from being done";
+  store_.busy.clear();
+  EXPECT_EQ(refresh().destroyed, 1U);
+  EXPECT_EQ(must(pool_.status()).trash, 0U);
+}
+
+TEST_F(RefreshTest, ClonesThatNoStateKnowsGo) {
+  must(store_.make_clone(must(store_.newest_generation("t")), "t-orphan"));
+  test::add_template(store_, "t-t");
+  must(store_.make_clone(must(store_.newest_generation("t-t")), "t-t-another"));
+  write_text(path() + "/clones/notes", "not a clone");
+  refresh(1);
+  EXPECT_FALSE(test::exists(path() + "/clones/t-orphan"));
+  EXPECT_TRUE(test::exists(path() + "/clones/t-t-another")) << "another template's";
+  EXPECT_TRUE(test::exists(path() + "/clones/notes"));
+}
+
+TEST_F(RefreshTest, NothingIsLeftOfOneThatCanNotBeMade) {
+  store_.is_full = true;
+  EXPECT_TRUE(test::fails_with(pool_.refresh({2, false, true}), ENOSPC));
+  EXPECT_TRUE(clones().empty());
+  EXPECT_TRUE(in_state("making").empty());
+  store_.is_full = false;
+  EXPECT_EQ(refresh().made, 2U);
+}
+
+TEST_F(RefreshTest, ATemplateThatDoesNotExistGetsNoState) {
+  Pool none(&store_, "none");
+  EXPECT_FALSE(none.refresh({1, false, true}));
+  EXPECT_FALSE(test::exists(path() + "/pools/none"));
+}
+
+// No clone is ever given to two, none is offered again, and in the end there is what there should be.
+TEST_F(RefreshTest, ManyTakersAndRefreshersAtATime) {
+  refresh(5);
+  std::vector<ChildProcess> workers;
+  for (int i = 0; i < 8; ++i) {
+    workers.push_back(must(fork_child(0, [&, i] {
+      for (int round = 0; round < 15; ++round) {
+        if (i == 0 && !pool_.refresh({5, false, true})) return 1;
+        auto lease = Lease::take(&pool_, {});
+        if (!lease) return 2;
+        // Whoever gets it second finds the file.
+        const auto mark = lease->root().directory + "/upper/mark";
+        if (!open_file(AT_FDCWD, mark, O_CREAT | O_EXCL | O_WRONLY, 0600)) return 3;
+        if (round % 5 == 4) continue;  // abandoned
+        if (!lease->drop()) return 4;
+      }
+      return 0;
+    })));
+  }
+  for (auto& worker : workers) EXPECT_EQ(must(worker.wait()).describe(), "exit status 0");
+  refresh(5);
+  const auto status = must(pool_.status());
+  EXPECT_EQ(status.fresh, 5U);
+  EXPECT_EQ(status.leased + status.trash + status.kept, 0U);
+  EXPECT_EQ(clones().size(), 5U);
+}
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,36 @@
+// BtrfsStore: generations as read-only snapshots, clones as snapshots of them. Besides what a DirectoryStore has on
+// disk:
+//   templates/NAME/generations/N    a read-only snapshot
+//   clones/ID                       a snapshot of one
+//   drafts/X/tree                   a subvolume in the making
+#pragma once
+
+#include "store/directory_store.h"
+
+namespace isolate {
+
+class BtrfsStore : public DirectoryStore {
+ public:
+  // For root alone: an ordinary user may not remove what a guest has made. Errors: `path` is not on btrfs.
+  static Result<BtrfsStore> open(const std::string& path, OwnerNamespace* owner,
+                                 MissingStore missing = MissingStore::create);
+
+  std::string_view kind() const override { return "btrfs"; }
+  Result<Generation> newest_generation(const std::string& name) override;
+  Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
+  RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
+  Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) override;
+  Result<std::uint64_t> snapshot(const std::string& name) override;
+  Result<std::vector<std::string>> collect_garbage(const std::string& name,
+                                                   const std::vector<std::uint64_t>& used) override;
+
+ private:
+  using DirectoryStore::DirectoryStore;
+  Result<std::string> begin_draft(const std::string& draft) override;
+  Result<void> finish_draft(const std::string& draft) override;
+  Result<void> remove(const std::string& parent, const std::string& name) override;
+  std::string place(const std::string& name) const { return path() + "/" + name; }
+  Result<void> freeze(const std::string& subvolume, const std::string& template_directory, std::uint64_t number);
+};
+
+}  // namespace isolate

@@ -1,0 +1,81 @@
+// What the stores that are a directory have in common: names, drafts, generations as numbers, trash.
+// On disk:  templates/NAME/generations/N    a generation
+//           templates/NAME/origin           what the template was made from
+//           clones/ID                       a clone; ID is NAME-RANDOM
+//           drafts/X/                       a template in the making; locked while somebody works on it
+//           pools/NAME/                     the state of clones
+//           trash/X                         what is being removed
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "linux/caller.h"
+#include "linux/lock.h"
+#include "store/store.h"
+
+namespace isolate {
+
+enum class MissingStore { create, refuse };
+
+class DirectoryStore : public Store {
+ public:
+  const std::string& path() const { return path_; }
+
+  std::string description() const override { return std::string(kind()) + ":" + path_; }
+  std::string state_directory() const override { return path_ + "/pools"; }
+  Result<std::vector<TemplateInfo>> templates() override;
+  Result<bool> has_template(const std::string& name) override;
+  Result<TemplateInfo> info(const std::string& name) override;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override;
+  Result<std::vector<std::string>> clones(const std::string& template_name) override;
+  std::string clone_location(const std::string& clone_id) const override { return path_ + "/clones/" + clone_id; }
+  Result<std::uint64_t> clone_bytes(const std::string& clone_id) override { return bytes_of("clones/" + clone_id); }
+  Result<std::uint64_t> template_bytes(const std::string& name) override { return bytes_of("templates/" + name); }
+  Result<std::string> begin_template(const std::string& name) override;
+  Result<void> publish_template(const std::string& name, const std::string& draft, const std::string& origin) override;
+  Result<void> discard_draft(const std::string& draft) override;
+  Result<void> remove_template(const std::string& name) override;
+  Result<std::vector<std::string>> collect_leftovers() override;
+
+ protected:
+  // Opens the directory; when it does not exist it is made (mode 0700), or that is an error.
+  static Result<Fd> open_directory(const std::string& path, const OwnerNamespace& owner, MissingStore missing);
+  DirectoryStore(std::string path, OwnerNamespace* owner, Fd directory)
+      : path_(std::move(path)), owner_(owner), directory_(std::move(directory)) {}
+
+  // Below a draft: makes what a template's files are put into, and says where, relative to the draft.
+  virtual Result<std::string> begin_draft(const std::string& draft) = 0;
+  // Makes it the first generation; `draft` as above.
+  virtual Result<void> finish_draft(const std::string& draft) = 0;
+  // Removes a tree of the store, all kinds of it.
+  virtual Result<void> remove(const std::string& parent, const std::string& name);
+
+  // A new directory below drafts/, which belongs to whoever holds its lock.
+  struct Draft {
+    std::string name;
+    FileLock lock;
+  };
+  Result<Draft> make_draft();
+  // Newest last; there is one at least.
+  Result<std::vector<std::uint64_t>> generation_numbers(const std::string& name);
+  // Runs `body` where all files of the store may be changed.
+  Result<void> as_owner(const std::function<Result<void>()>& body) { return owner_->run(body); }
+  int directory() const { return directory_.get(); }
+  OwnerNamespace& owner() const { return *owner_; }
+
+ private:
+  Result<std::vector<Draft>> abandoned_drafts();
+  Result<Fd> open_drafts();
+  Result<std::uint64_t> bytes_of(const std::string& name);
+
+  std::string path_;
+  OwnerNamespace* owner_;
+  Fd directory_;
+  std::map<std::string, Draft> drafts_;  // by the directory to fill
+};
+
+// "templates/NAME/generations/N", or the same below a draft.
+std::string generation_path(const std::string& template_directory, std::uint64_t number);
+
+}  // namespace isolate

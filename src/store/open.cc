@@ -1,0 +1,129 @@
+#include "store/open.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "linux/file.h"
+#include "store/btrfs_store.h"
+#include "store/overlay_store.h"
+#include "store/zfs_store.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::string_view kZfs = "zfs:";
+constexpr std::string_view kBtrfs = "btrfs:";
+constexpr std::string_view kOverlay = "overlay:";
+
+template <typename Kind>
+Result<std::unique_ptr<Store>> boxed(Result<Kind> store) {
+  if (!store) return fail(std::move(store).error());
+  return std::make_unique<Kind>(std::move(*store));
+}
+
+// The file that lists the stores, a description a line.
+std::string list_of(const std::string& main_store) { return main_store + "/stores"; }
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_store(const std::string& description, OwnerNamespace* owner, MissingStore missing) {
+  const std::string_view text = description;
+  if (text.starts_with(kZfs)) return boxed(ZfsStore::open(description.substr(kZfs.size())));
+  const bool is_btrfs = text.starts_with(kBtrfs);
+  const auto path = description.substr(is_btrfs ? kBtrfs.size() : text.starts_with(kOverlay) ? kOverlay.size() : 0);
+  if (!path.starts_with('/')) {
+    return fail("store '" + text::printable(description) +
+                "': give /PATH, overlay:/PATH, btrfs:/PATH or zfs:POOL/PATH");
+  }
+  if (is_btrfs) return boxed(BtrfsStore::open(path, owner, missing));
+  return boxed(OverlayStore::open(path, owner, missing));
+}
+
+Result<std::vector<std::string>> known_stores(const std::string& main_store) {
+  auto list = read_file(list_of(main_store));
+  if (!list && list.error().code() == ENOENT) return std::vector<std::string>{};
+  auto lines = text::split(TRY(std::move(list)), '\n');
+  std::erase(lines, "");
+  return lines;
+}
+
+Result<void> remember_store(const std::string& main_store, const std::string& description) {
+  if (description == std::string(kOverlay) + main_store) return {};
+  TRY_VOID(make_directories(main_store, 0700));
+  auto alone =
+      TRY(FileLock::wait(TRY(open_file(AT_FDCWD, main_store, O_RDONLY | O_DIRECTORY)), FileLock::Mode::exclusive));
+  auto lines = TRY(known_stores(main_store));
+  if (std::find(lines.begin(), lines.end(), description) != lines.end()) return {};
+  lines.push_back(description);
+  const auto temporary = list_of(main_store) + "." + random_name();
+  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  TRY_VOID(write_all(file.get(), text::join(lines, "\n") + "\n", temporary));
+  return rename_file(AT_FDCWD, temporary, AT_FDCWD, list_of(main_store));
+}
+
+namespace {
+
+struct Reference {
+  std::string kind;    // empty: any
+  std::string parent;  // of a dataset; empty: the template is in a known store
+  std::string name;
+};
+
+Result<Reference> parse_reference(const std::string& asked) {
+  if (asked.find('/') != std::string::npos) {
+    const auto dataset = asked.substr(asked.starts_with(kZfs) ? kZfs.size() : 0);
+    TRY_VOID(zfs::check_dataset_name(dataset));
+    const auto cut = dataset.rfind('/');
+    TRY_VOID(check_template_name(dataset.substr(cut + 1)));
+    return Reference{"zfs", dataset.substr(0, cut), dataset.substr(cut + 1)};
+  }
+  const auto colon = asked.find(':');
+  if (colon == std::string::npos) {
+    TRY_VOID(check_template_name(asked));
+    return Reference{"", "", asked};
+  }
+  Reference reference{asked.substr(0, colon), "", asked.substr(colon + 1)};
+  if (reference.kind != "overlay" && reference.kind != "btrfs" && reference.kind != "zfs") {
+    return fail("'" + text::printable(reference.kind) + "' is no kind of store: overlay, btrfs or zfs");
+  }
+  TRY_VOID(check_template_name(reference.name));
+  return reference;
+}
+
+}  // namespace
+
+Result<void> check_template_reference(const std::string& asked) {
+  TRY(parse_reference(asked));
+  return {};
+}
+
+Result<TemplatePlace> find_template(const std::string& asked, const std::string& main_store, OwnerNamespace* owner) {
+  const auto [kind, parent, name] = TRY(parse_reference(asked));
+  if (!parent.empty()) return TemplatePlace{TRY(boxed(ZfsStore::open(parent))), name};
+  auto main = TRY(open_store(main_store, owner, MissingStore::refuse));
+  const auto others = TRY(known_stores(main_store));
+  // One that nobody else could have is not looked for elsewhere.
+  if (others.empty() && (kind.empty() || kind == main->kind())) return TemplatePlace{std::move(main), name};
+  TemplatePlace found{nullptr, name};
+  std::string places;
+  auto look_into = [&](std::unique_ptr<Store> store) -> Result<void> {
+    if ((!kind.empty() && kind != store->kind()) || !TRY(store->has_template(name))) return {};
+    places += (places.empty() ? "" : " and ") + store->description();
+    found.store = std::move(store);
+    return {};
+  };
+  TRY_VOID(look_into(std::move(main)));
+  for (const auto& other : others) TRY_VOID(look_into(TRY(open_store(other, owner, MissingStore::refuse))));
+  if (found.store == nullptr) {
+    return fail(Error(fmt::format("there is no template '{}'", asked)).advise("see isolatectl template list"));
+  }
+  if (places.find(" and ") != std::string::npos) {
+    return fail(fmt::format("template '{}' is in {}; say which: KIND:{}", name, places, name));
+  }
+  return found;
+}
+
+}  // namespace isolate

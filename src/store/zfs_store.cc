@@ -1,0 +1,348 @@
+#include "store/zfs_store.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+constexpr const char* kMounts = kCloneMounts;
+constexpr const char* kState = "/var/lib/isolate/zfs";
+
+// User properties. Only what is set on a dataset itself counts: others are inherited.
+constexpr const char* kClone = "isolate:clone";            // of a clone: the snapshot it was made of
+constexpr const char* kDraft = "isolate:draft";            // of a template in the making
+constexpr const char* kOrigin = "isolate:origin";          // of a template made by isolatectl: what of
+constexpr const char* kGeneration = "isolate:generation";  // of a snapshot made by isolatectl
+constexpr const char* kUndo = "isolate:undo";              // of a snapshot: what a template goes back to
+
+std::string set(const std::string& property, const std::string& value) { return property + "=" + value; }
+
+// "2026-03-01T12:00:00.123456789Z" without what a name of a snapshot can't hold.
+std::string now_name() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  struct tm parts {};
+  char text[32];
+  if (::gmtime_r(&now.tv_sec, &parts) == nullptr || ::strftime(text, sizeof text, "%Y%m%dT%H%M%S", &parts) == 0)
+    return {};
+  return fmt::format("{}.{:09}Z", text, now.tv_nsec);
+}
+
+bool is_mounted(const std::string& path) {
+  struct statx status {};
+  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+Result<void> mount_on(const std::string& dataset, const std::string& place) {
+  if (is_mounted(place)) return {};
+  TRY(zfs::run({"mount", dataset}));
+  // The daemon of zfs-fuse mounts where it is, which may be another mount namespace.
+  if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
+  return {};
+}
+
+// NAME_TIME
+bool is_clone_name(const std::string& template_name, const std::string& id) {
+  const auto dash = id.rfind('_');
+  return dash != std::string::npos && id.substr(0, dash) == template_name &&
+         text::number(id.substr(dash + 1), "", 1, UINT64_MAX).has_value();
+}
+
+// Marked by us, and made of a snapshot of this very template.
+bool is_clone_of(const std::string& template_dataset, const zfs::Dataset& dataset) {
+  return !dataset.own(kClone).empty() && dataset.value("origin").starts_with(template_dataset + "@");
+}
+
+struct Snapshot {
+  std::string name;
+  std::uint64_t number = 0;  // seconds since 1970 times 1000, plus how many were made before in that second
+  std::int64_t created = 0;
+  bool is_ours = false;
+};
+
+// From old to new. Those to go back to are not generations.
+std::vector<Snapshot> generations_in(const std::vector<zfs::Dataset>& datasets, const std::string& dataset) {
+  std::vector<Snapshot> snapshots;
+  for (const auto& found : datasets) {
+    if (!found.name.starts_with(dataset + "@") || !found.own(kUndo).empty()) continue;
+    const auto created = text::number(found.value("creation"), "", 0, INT64_MAX / 1000);
+    if (!created) continue;
+    std::uint64_t number = *created * 1000;
+    if (!snapshots.empty() && snapshots.back().number >= number) number = snapshots.back().number + 1;
+    snapshots.push_back({found.name, number, static_cast<std::int64_t>(*created), !found.own(kGeneration).empty()});
+  }
+  return snapshots;
+}
+
+std::vector<std::string> undo_snapshots(const std::vector<zfs::Dataset>& datasets) {
+  std::vector<std::string> names;
+  for (const auto& found : datasets) {
+    if (found.is_snapshot() && !found.own(kUndo).empty()) names.push_back(found.name);
+  }
+  return names;
+}
+
+const std::string kSnapshotProperties = fmt::format("type,creation,{},{},{},{}", kDraft, kOrigin, kGeneration, kUndo);
+
+}  // namespace
+
+Result<ZfsStore> ZfsStore::open(const std::string& parent) {
+  TRY_VOID(zfs::check_dataset_name(parent));
+  if (::geteuid() != 0) return fail("a ZFS store is for root");
+  return ZfsStore(parent);
+}
+
+std::string ZfsStore::state_directory() const {
+  std::string name = parent_;
+  std::replace(name.begin(), name.end(), '/', '%');  // which no dataset's name has
+  return std::string(kState) + "/" + name;
+}
+
+Result<zfs::Dataset> ZfsStore::dataset_of(const std::string& name, const std::string& properties) {
+  return TRY(zfs::get(dataset(name), 0, properties)).front();
+}
+
+Result<bool> ZfsStore::has_template(const std::string& name) {
+  auto found = dataset_of(name, fmt::format("type,{},{}", kClone, kDraft));
+  if (found) return found->own(kClone).empty() && found->own(kDraft).empty();
+  if (found.error().code() == ENOENT) return false;
+  return fail(std::move(found).error());
+}
+
+Result<TemplateInfo> ZfsStore::info(const std::string& name) {
+  TRY_VOID(check_exists(name));
+  const auto found = TRY(zfs::get(dataset(name), 1, kSnapshotProperties));
+  const auto generations = generations_in(found, dataset(name));
+  TemplateInfo info{name, std::string(kind()), 0, 1, 0, found.front().own(kOrigin), ""};
+  if (generations.empty()) {
+    info.problem = "no snapshot yet; isolatectl template snapshot " + name + " makes one";
+    return info;
+  }
+  info.generation = generations.back().number;
+  info.created = generations.back().created;
+  return info;
+}
+
+Result<std::vector<TemplateInfo>> ZfsStore::templates() {
+  std::vector<TemplateInfo> infos;
+  for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("type,{},{}", kClone, kDraft)))) {
+    const auto name = found.name.substr(std::min(found.name.size(), parent_.size() + 1));
+    if (found.value("type") != "filesystem" || !check_template_name(name)) continue;
+    if (!found.own(kClone).empty() || !found.own(kDraft).empty()) continue;
+    auto known = info(name);
+    infos.push_back(known ? std::move(*known) : TemplateInfo{name, "zfs", 0, 0, 0, "", known.error().message()});
+  }
+  return infos;
+}
+
+Result<Generation> ZfsStore::newest_generation(const std::string& name) {
+  TRY_VOID(check_template_name(name));
+  auto found = zfs::get(dataset(name), 1, kSnapshotProperties);
+  if (!found && found.error().code() == ENOENT) TRY_VOID(check_exists(name));
+  const auto datasets = TRY(std::move(found));
+  const auto generations = generations_in(datasets, dataset(name));
+  if (generations.empty() || !datasets.front().own(kDraft).empty()) {
+    return fail(Error(fmt::format("template '{}' has no snapshot", dataset(name)))
+                    .advise("make one: isolatectl template snapshot " + name));
+  }
+  return Generation{name, generations.back().number, {}, generations.back().name};
+}
+
+std::string ZfsStore::new_clone_id(const std::string& template_name) const {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return fmt::format("{}_{}{:09}", template_name, now.tv_sec, now.tv_nsec);
+}
+
+Result<void> ZfsStore::make_clone(const Generation& generation, const std::string& clone_id) {
+  TRY_VOID(make_directories(kMounts, 0700));
+  TRY(zfs::run({"clone", "-o", set(kClone, generation.snapshot), "-o", "canmount=noauto", "-o",
+                set("mountpoint", std::string(kMounts) + "/" + clone_id), generation.snapshot, dataset(clone_id)}));
+  // zfs-fuse mounts it all the same.
+  if (is_mounted(clone_location(clone_id))) TRY(zfs::run({"unmount", dataset(clone_id)}));
+  return {};
+}
+
+RootSource ZfsStore::planned_root(const Generation& /*generation*/, const std::string& clone_id) const {
+  return RootSource{{}, std::string(kMounts) + "/" + clone_id};
+}
+
+Result<RootSource> ZfsStore::clone_root(const Generation& generation, const std::string& clone_id) {
+  auto root = planned_root(generation, clone_id);
+  TRY_VOID(mount_on(dataset(clone_id), root.directory));
+  return root;
+}
+
+Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id) {
+  if (!is_clone_name(template_name, clone_id)) {
+    return fail("'" + text::printable(clone_id) + "' is not a clone of template '" + template_name + "'");
+  }
+  auto found = dataset_of(clone_id, fmt::format("type,origin,{}", kClone));
+  if (found) {
+    if (!is_clone_of(dataset(template_name), *found)) {
+      return fail(fmt::format("{} is not a clone that isolate made of {}; it stays", dataset(clone_id),
+                              dataset(template_name)));
+    }
+    TRY(zfs::run({"destroy", dataset(clone_id)}));
+  } else if (found.error().code() != ENOENT) {
+    return fail(std::move(found).error());
+  }
+  ::rmdir((std::string(kMounts) + "/" + clone_id).c_str());  // not there after a reboot, ignoring
+  return {};
+}
+
+Result<std::vector<std::string>> ZfsStore::clones(const std::string& template_name) {
+  std::vector<std::string> ids;
+  for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("origin,{}", kClone)))) {
+    if (found.is_snapshot() || !is_clone_of(dataset(template_name), found)) continue;
+    ids.push_back(found.name.substr(parent_.size() + 1));
+  }
+  return ids;
+}
+
+std::string ZfsStore::clone_location(const std::string& clone_id) const {
+  return std::string(kMounts) + "/" + clone_id;
+}
+
+Result<std::uint64_t> ZfsStore::used_bytes(const std::string& name) {
+  return text::number(TRY(dataset_of(name, "used")).value("used"), "used", 0, UINT64_MAX);
+}
+
+Result<FileLock> ZfsStore::lock_draft(const std::string& name) {
+  TRY_VOID(make_directories(state_directory(), 0700));
+  auto file = TRY(open_file(AT_FDCWD, state_directory() + "/" + name + ".draft", O_RDWR | O_CREAT, 0600));
+  return FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
+}
+
+Result<std::string> ZfsStore::begin_template(const std::string& name) {
+  TRY_VOID(check_template_name(name));
+  auto lock = TRY(lock_draft(name));
+  TRY_VOID(make_directories(kMounts, 0700));
+  const auto place = std::string(kMounts) + "/" + name;
+  auto made = zfs::run(
+      {"create", "-o", set(kDraft, "yes"), "-o", "canmount=noauto", "-o", set("mountpoint", place), dataset(name)});
+  if (!made && made.error().code() == EEXIST) {
+    return fail(Error(fmt::format("there is a dataset {} already", dataset(name)))
+                    .advise("change it with isolatectl template edit, or remove it first"));
+  }
+  TRY(std::move(made));
+  drafts_[place] = std::move(lock);
+  return mounted(name);
+}
+
+Result<void> ZfsStore::publish_template(const std::string& name, const std::string& draft, const std::string& origin) {
+  TRY(zfs::run({"set", set(kOrigin, text::printable(origin)), dataset(name)}));
+  TRY(snapshot(name));
+  TRY(zfs::run({"inherit", kDraft, dataset(name)}));
+  drafts_.erase(draft);
+  return {};
+}
+
+Result<void> ZfsStore::discard_draft(const std::string& draft) {
+  const auto name = draft.substr(draft.rfind('/') + 1);
+  if (TRY(dataset_of(name, kDraft)).own(kDraft).empty()) return fail(dataset(name) + " is no draft");
+  TRY(zfs::run({"destroy", "-r", dataset(name)}));
+  ::rmdir(draft.c_str());  // another's directory stays, ignoring
+  ::unlink((state_directory() + "/" + name + ".draft").c_str());
+  drafts_.erase(draft);
+  return {};
+}
+
+Result<std::uint64_t> ZfsStore::publish_clone(const Generation& base, const std::string& /*clone_id*/) {
+  return fail("template '" + base.template_name + "' of a ZFS store is changed in its place");
+}
+
+Result<std::string> ZfsStore::mounted(const std::string& name) {
+  const auto place = TRY(dataset_of(name, "mountpoint")).value("mountpoint");
+  if (!place.starts_with('/')) {
+    return fail(fmt::format("{0} has the mountpoint '{1}'; give it a directory: zfs set mountpoint=/PATH {0}",
+                            dataset(name), place));
+  }
+  TRY_VOID(mount_on(dataset(name), place));
+  return place;
+}
+
+// A template whose mount point is ours is mounted while it is worked on, and no longer.
+void ZfsStore::unmount(const std::string& name) {
+  const auto place = std::string(kMounts) + "/" + name;
+  if (is_mounted(place)) auto ignored = zfs::run({"unmount", dataset(name)});  // somebody looks at it still, ignoring
+}
+
+Result<std::string> ZfsStore::begin_changes(const std::string& name) {
+  TRY_VOID(discard_changes(name));  // of somebody who was interrupted
+  TRY(zfs::run({"snapshot", "-o", set(kUndo, "yes"), dataset(name) + "@undo-" + now_name()}));
+  return mounted(name);
+}
+
+Result<void> ZfsStore::discard_changes(const std::string& name) {
+  const auto found = TRY(zfs::get(dataset(name), 1, kSnapshotProperties));
+  for (const auto& undo : undo_snapshots(found)) {
+    // One that is followed by a generation was left behind after its time.
+    if (undo == found.back().name) TRY(zfs::run({"rollback", undo}));
+    TRY(zfs::run({"destroy", undo}));
+  }
+  unmount(name);
+  return {};
+}
+
+Result<std::uint64_t> ZfsStore::snapshot(const std::string& name) {
+  TRY_VOID(check_template_name(name));
+  TRY(zfs::run({"snapshot", "-o", set(kGeneration, "yes"), dataset(name) + "@" + now_name()}));
+  const auto found = TRY(zfs::get(dataset(name), 1, kSnapshotProperties));
+  for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
+  unmount(name);
+  return generations_in(found, dataset(name)).back().number;
+}
+
+Result<void> ZfsStore::remove_template(const std::string& name) {
+  TRY_VOID(check_exists(name));
+  if (TRY(dataset_of(name, kOrigin)).own(kOrigin).empty()) {
+    return fail(fmt::format("{} was not made by isolatectl; remove it yourself: zfs destroy -r {}", dataset(name),
+                            dataset(name)));
+  }
+  // Not what depends on it: clones are the pool's.
+  TRY(zfs::run({"destroy", "-r", dataset(name)}));
+  ::rmdir((std::string(kMounts) + "/" + name).c_str());  // not there after a reboot, ignoring
+  ::unlink((state_directory() + "/" + name + ".draft").c_str());
+  return {};
+}
+
+Result<std::vector<std::string>> ZfsStore::collect_garbage(const std::string& name,
+                                                           const std::vector<std::uint64_t>& used) {
+  std::vector<std::string> removed;
+  const auto generations = generations_in(TRY(zfs::get(dataset(name), 1, kSnapshotProperties)), dataset(name));
+  for (const auto& generation : generations) {
+    const bool in_use = generation.name == generations.back().name ||
+                        std::find(used.begin(), used.end(), generation.number) != used.end();
+    // A snapshot that somebody made by hand is his.
+    if (in_use || !generation.is_ours) continue;
+    if (!zfs::run({"destroy", generation.name})) continue;  // a clone is made of it still, ignoring
+    removed.push_back("snapshot " + generation.name);
+  }
+  return removed;
+}
+
+Result<std::vector<std::string>> ZfsStore::collect_leftovers() {
+  std::vector<std::string> removed;
+  for (const auto& found : TRY(zfs::get(parent_, 1, kDraft))) {
+    if (found.own(kDraft).empty() || found.is_snapshot()) continue;
+    const auto name = found.name.substr(parent_.size() + 1);
+    if (!lock_draft(name)) continue;  // being worked on
+    TRY(zfs::run({"destroy", "-r", found.name}));
+    ::unlink((state_directory() + "/" + name + ".draft").c_str());
+    removed.push_back("what was left of an interrupted command: " + found.name);
+  }
+  return removed;
+}
+
+}  // namespace isolate

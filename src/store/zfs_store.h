@@ -1,0 +1,62 @@
+// ZfsStore: a template is a dataset PARENT/NAME, a generation one of its snapshots, a clone a dataset PARENT/NAME_TIME
+// beside it. Clones carry the user property isolate:clone, set by the call that makes them, and are mounted below
+// a directory that only root can pass. For root alone.
+#pragma once
+
+#include <map>
+
+#include "linux/lock.h"
+#include "store/store.h"
+#include "store/zfs_command.h"
+
+namespace isolate {
+
+class ZfsStore : public Store {
+ public:
+  // `parent`: a dataset. Whether it exists shows when it is used.
+  static Result<ZfsStore> open(const std::string& parent);
+
+  std::string_view kind() const override { return "zfs"; }
+  std::string description() const override { return "zfs:" + parent_; }
+  std::string state_directory() const override;
+  Result<std::vector<TemplateInfo>> templates() override;
+  Result<bool> has_template(const std::string& name) override;
+  Result<TemplateInfo> info(const std::string& name) override;
+  Result<Generation> newest_generation(const std::string& name) override;
+  std::string new_clone_id(const std::string& template_name) const override;
+  Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
+  Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override;
+  RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override;
+  Result<std::vector<std::string>> clones(const std::string& template_name) override;
+  std::string clone_location(const std::string& clone_id) const override;
+  Result<std::uint64_t> clone_bytes(const std::string& clone_id) override { return used_bytes(clone_id); }
+  Result<std::uint64_t> template_bytes(const std::string& name) override { return used_bytes(name); }
+  Result<std::string> begin_template(const std::string& name) override;
+  Result<void> publish_template(const std::string& name, const std::string& draft, const std::string& origin) override;
+  Result<void> discard_draft(const std::string& draft) override;
+  Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) override;
+  Result<std::uint64_t> snapshot(const std::string& name) override;
+  bool has_working_tree() const override { return true; }
+  Result<std::string> begin_changes(const std::string& name) override;
+  Result<void> discard_changes(const std::string& name) override;
+  Result<void> remove_template(const std::string& name) override;
+  Result<std::vector<std::string>> collect_garbage(const std::string& name,
+                                                   const std::vector<std::uint64_t>& used) override;
+  Result<std::vector<std::string>> collect_leftovers() override;
+
+ private:
+  explicit ZfsStore(std::string parent) : parent_(std::move(parent)) {}
+  std::string dataset(const std::string& name) const { return parent_ + "/" + name; }
+  Result<std::uint64_t> used_bytes(const std::string& name);
+  Result<zfs::Dataset> dataset_of(const std::string& name, const std::string& properties);
+  // The dataset's own mount point, on which it is then mounted.
+  Result<std::string> mounted(const std::string& name);
+  void unmount(const std::string& name);
+  Result<FileLock> lock_draft(const std::string& name);
+
+  std::string parent_;
+  std::map<std::string, FileLock> drafts_;  // by name
+};
+
+}  // namespace isolate
