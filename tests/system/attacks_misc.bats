@@ -248,27 +248,6 @@ state_is_gone() { [[ ! -e /proc/$1 ]] || state_is Z "$1"; }
   wait_until 5 store_is_clean "$STORE"
 }
 
-# A small root for the guest in the guest.
-MAKE_INNER='mkdir /inner; for d in bin lib lib64 sbin usr etc proc dev sys tmp; do
-  if [ -L /$d ]; then cp -P /$d /inner/; else mkdir -p /inner/$d; fi; done
-  cp -a /usr/bin /usr/lib /usr/lib64 /inner/usr/ 2>/dev/null'
-
-@test "Z3: isolate inside of isolate works or says why in one line, and is never less confined" {
-  local options
-  for options in '' '--cap-add SYS_ADMIN' '--cap-add ALL --seccomp=none' '-e chroot'; do
-    # shellcheck disable=SC2086
-    run --separate-stderr isolate -q $options -z debian -d "$BINDIR:/opt/isolate:ro" sh -c "$MAKE_INNER"'
-      /opt/isolate/isolate -q -t /inner sh -c "grep -E ^Seccomp: /proc/self/status; readlink /proc/self/ns/user"
-      echo "inner $?"; readlink /proc/self/ns/user'
-    if [[ $output == *'inner 0'* ]]; then
-      [[ ${lines[0]} =~ 2$ && ${lines[1]} != "${lines[-1]}" ]] || complain "inner guest less confined, with '$options'"
-    else
-      expect_in_output 'inner 125'
-      one_error_line isolate
-    fi
-  done
-}
-
 @test "Z3: without user namespaces there is one line and no weaker engine" {
   # faults.bats switches each kind off; here it is that nothing has run.
   run --separate-stderr with_kernel_limit max_user_namespaces 0 "$ISOLATE" --store "$STORE" -z debian \
