@@ -8,7 +8,7 @@ packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libbtrfsutil-dev
 # shellcheck disable=SC2034
 packages_run=(bubblewrap uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
-packages_test=(bats jq python3 e2fsprogs util-linux mount passwd iproute2 procps)
+packages_test=(bats jq python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # The sanitizers' runtime and libFuzzer are in the second one.
@@ -54,6 +54,6 @@ package_lists_exist() {
 }
 
 apt_get() {
-  DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 \
+  DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 \
     -o Acquire::Retries=3 "$@" </dev/null
 }

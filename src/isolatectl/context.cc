@@ -11,9 +11,9 @@ Result<std::unique_ptr<Context>> Context::open(const std::vector<std::string>& s
     const std::string_view text = store;
     if (text.starts_with("zfs:") || text.starts_with("btrfs:")) {
       only = store;
-    } else if (store == "overlay" || text.starts_with("overlay:")) {
-      main = store.substr(std::min(store.size(), std::string_view("overlay:").size()));
-    } else {
+    } else if (text.starts_with("overlay:")) {
+      main = store.substr(std::string_view("overlay:").size());
+    } else if (store != "overlay") {  // by itself: the main store, wherever that is
       main = store;
     }
   }

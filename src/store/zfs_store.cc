@@ -51,6 +51,19 @@ Result<void> mount_on(const std::string& dataset, const std::string& place) {
   return {};
 }
 
+// The kernel lets go of a namespace's mounts a moment after its last process has ended.
+Result<void> destroy_when_free(const std::string& dataset) {
+  constexpr int kTries = 4;
+  constexpr timespec kPause{0, 50'000'000};
+  Result<std::string> destroyed = zfs::run({"destroy", dataset});
+  for (int i = 1; i < kTries && !destroyed && destroyed.error().code() == EBUSY; ++i) {
+    ::nanosleep(&kPause, nullptr);
+    destroyed = zfs::run({"destroy", dataset});
+  }
+  if (!destroyed) return fail(std::move(destroyed).error());
+  return {};
+}
+
 // NAME_TIME
 bool is_clone_name(const std::string& template_name, const std::string& id) {
   const auto dash = id.rfind('_');
@@ -168,8 +181,6 @@ Result<void> ZfsStore::make_clone(const Generation& generation, const std::strin
   TRY_VOID(make_directories(kMounts, 0700));
   TRY(zfs::run({"clone", "-o", set(kClone, generation.snapshot), "-o", "canmount=noauto", "-o",
                 set("mountpoint", std::string(kMounts) + "/" + clone_id), generation.snapshot, dataset(clone_id)}));
-  // zfs-fuse mounts it all the same.
-  if (is_mounted(clone_location(clone_id))) TRY(zfs::run({"unmount", dataset(clone_id)}));
   return {};
 }
 
@@ -193,7 +204,7 @@ Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std
       return fail(fmt::format("{} is not a clone that isolate made of {}; it stays", dataset(clone_id),
                               dataset(template_name)));
     }
-    TRY(zfs::run({"destroy", dataset(clone_id)}));
+    TRY_VOID(destroy_when_free(dataset(clone_id)));
   } else if (found.error().code() != ENOENT) {
     return fail(std::move(found).error());
   }

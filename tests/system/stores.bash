@@ -1,0 +1,95 @@
+# Real stores of each kind for root: an overlay, btrfs on a loop device, ZFS by zfs-fuse on a pool in a file. They live
+# in a mount namespace of their own, with directories of their own for what zfs-fuse and the stores keep in /run and
+# /var/lib: what the machine itself may have of these is not touched.
+#
+#   HOLDER   the process that keeps the namespace       MAIN   the main store
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
+
+KINDS=(overlay btrfs zfs)
+ZFS_PARENT=isotest/isolate
+ZFS_BASE=500000 # the ids that the ZFS template belongs to: zfs-fuse can't map any
+
+# Call in setup_file and teardown_file.
+make_stores() {
+  STORES=$WORK/stores
+  MAIN=$STORES/main
+  HOLDER=$STORES/holder.pid
+  export STORES MAIN HOLDER
+  mkdir -m 0755 "$STORES"
+  truncate -s 3G "$STORES/btrfs.img" "$STORES/zfs.img"
+  mkfs.btrfs -q "$STORES/btrfs.img" >/dev/null
+  if ! getent group isolate >/dev/null; then
+    groupadd --system isolate
+    : >"$STORES/made-group"
+  fi
+  unshare --mount --propagation private "$BASH" -c '
+    set -e
+    cd "$1"
+    mkdir run btrfs
+    mkdir -p /run/isolate
+    mount --bind /run/isolate run
+    mount -t tmpfs tmpfs /run
+    mkdir -p /run/isolate /run/zfs /run/lock/zfs
+    mount --move run /run/isolate
+    mount -t tmpfs tmpfs /var/lib
+    mkdir -p /var/lib/zfs /run/isolate/mounts
+    chmod 0700 /run/isolate/mounts
+    mount -o loop btrfs.img btrfs
+    echo $$ >holder.pid
+    exec zfs-fuse --no-daemon' bash "$STORES" </dev/null >"$STORES/zfs-fuse.log" 2>&1 3>&- &
+  wait_until 20 zfs_answers || complain "zfs-fuse does not come up: $(cat "$STORES/zfs-fuse.log")"
+  here zpool create -m none isotest "$STORES/zfs.img" 2>/dev/null
+  here zfs create -o mountpoint="$STORES/zfs-base" "$ZFS_PARENT"
+  make_store_templates
+}
+
+make_store_templates() {
+  ctl template create deb --from "$TARBALL"
+  ctl --store "btrfs:$STORES/btrfs/store" template create deb --from "$TARBALL"
+  ctl --store "zfs:$ZFS_PARENT" template create deb --from "$TARBALL"
+  here zfs mount "$ZFS_PARENT/deb"
+  here chown -R --no-dereference "$ZFS_BASE:$ZFS_BASE" /run/isolate/mounts/deb
+  ctl template snapshot zfs:deb
+}
+
+remove_stores() {
+  [[ -s $HOLDER ]] || return 0
+  here zpool export -f isotest 2>/dev/null || true
+  here umount -l "$STORES/btrfs" || true
+  kill -KILL "$(cat "$HOLDER")"
+  wait_until 5 holder_is_gone
+  if [[ -e $STORES/made-group ]]; then groupdel isolate; fi
+  wait_until 5 rm -rf --one-file-system "$STORES"
+}
+
+zfs_answers() { [[ -s $HOLDER ]] && here zpool list >/dev/null 2>&1; }
+holder_is_gone() { [[ ! -e /proc/$(cat "$HOLDER") ]]; }
+
+here() { nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$@"; }
+ctl() { here "$ISOLATECTL" --store "$MAIN" -q "$@"; }
+# in_store KIND OPTION... COMMAND...: a clone of that kind's template.
+in_store() {
+  local kind=$1 options=()
+  shift
+  if [[ $kind == zfs ]]; then options=(-u "$ZFS_BASE"); fi
+  here "$ISOLATE" --store "$MAIN" -q -z "$kind:deb" "${options[@]}" "$@"
+}
+# refresh KIND OPTION... [NUMBER]
+refresh() {
+  local kind=$1
+  shift
+  here "$ISOLATE" --store "$MAIN" -q -r "$kind:deb" "$@"
+}
+# pool_is KIND FIELD VALUE
+pool_is() { [[ $(ctl pool status "$1:deb" --json | jq ".[0].$2") == "$3" ]]; }
+expect_pool() { pool_is "$@" || complain "$1: expected $2 to be $3: $(ctl pool status "$1:deb" --json)"; }
+# The clones that are there, whatever the state says.
+clones_of() {
+  case $1 in
+    overlay) ls "$MAIN/clones" ;;
+    btrfs) here ls "$STORES/btrfs/store/clones" ;;
+    zfs) here zfs list -H -o name -r "$ZFS_PARENT" | grep "/deb_" ;;
+  esac
+}
+number_of_clones() { clones_of "$1" | grep -c . || true; }
