@@ -65,6 +65,10 @@ class Pool {
   // stays.
   Result<RefreshReport> refresh(const RefreshRequest& request);
 
+  // Tells whoever watches /run/isolate/signal/TEMPLATE that a clone of a kept-up pool was used: to be refreshed.
+  // Does nothing for other pools, and for other callers than root.
+  void signal_use() const;
+
   // Removes the state directories; only when no clone is left.
   Result<void> remove_state();
 

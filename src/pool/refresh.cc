@@ -25,6 +25,15 @@ Result<void> Pool::set_size(unsigned size) const {
   return rename_file(AT_FDCWD, temporary, AT_FDCWD, state("size"));
 }
 
+void Pool::signal_use() const {
+  constexpr const char* kSignals = "/run/isolate/signal";
+  if (::geteuid() != 0 || ::access(state("size").c_str(), F_OK) != 0) return;
+  // Without the file the next refresh comes later, ignoring.
+  if (!make_directories("/run/isolate", 0755) || !make_directories(kSignals, 0755)) return;
+  const auto path = std::string(kSignals) + "/" + template_name_;
+  if (auto file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644)) ::futimens(file->get(), nullptr);
+}
+
 bool Pool::discard_fresh(const std::string& clone_id) const {
   auto file = open_file(AT_FDCWD, state("fresh", clone_id), O_RDWR);
   // Whoever has locked it is about to lease it.

@@ -90,6 +90,7 @@ class Run {
     }
     auto outcome = shifted ? on_lease(lease, &pool) : Result<int>(fail(std::move(shifted).error()));
     auto ended = end_lease(*place.store, &lease);
+    pool.signal_use();
     return worse(std::move(outcome), std::move(ended), "the clone is left to the next run or isolatectl gc");
   }
 

@@ -10,7 +10,7 @@ check_machine() {
   [[ $(id -u) == 0 ]] || die "must run as root: it makes users, and runs the programs as root and as a user"
   local program missing=()
   for program in bats bwrap mmdebstrap newuidmap newgidmap jq pgrep useradd usermod userdel setpriv unshare nsenter \
-    findmnt losetup mkfs.ext4 tar apt-get gcc; do
+    findmnt losetup mkfs.ext4 mkfs.btrfs zfs-fuse tar apt-get gcc; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)

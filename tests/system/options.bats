@@ -61,12 +61,6 @@ load helpers
   isolate_refuses x11 -- isolate -z debian --x11 true
   isolate_refuses pulse -- isolate -z debian -2 true
   isolate_refuses pulse -- isolate -z debian --pulse true
-  isolate_refuses refresh -- isolate -z debian -r true
-  isolate_refuses refresh -- isolate -z debian --refresh true
-  isolate_refuses force -- isolate -z debian -f true
-  isolate_refuses force -- isolate -z debian --force true
-  isolate_refuses no-create -- isolate -z debian -s true
-  isolate_refuses no-create -- isolate -z debian --no-create true
 }
 
 @test "options stop at the first word that is none" {
