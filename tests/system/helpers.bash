@@ -161,6 +161,7 @@ no_new_mounts() {
 
 # Starts a command as the identity in the background; its pid is in STARTED_PID. Output goes to $SCRATCH/out and err.
 start() {
+  : >"$SCRATCH/out" # what was printed before is not to be taken for this one's
   "${CALLER[@]}" "$@" </dev/null >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
   STARTED_PID=$!
   STARTED+=("$STARTED_PID")
