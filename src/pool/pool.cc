@@ -165,7 +165,7 @@ Result<FileLock> Pool::begin_clone(const std::string& clone_id) const {
 
 Result<std::vector<std::string>> pool_names(const Store& store) {
   auto names = TRY(names_in(store.state_directory()));
-  std::erase_if(names, [](const std::string& name) { return !check_template_name(name) || name.ends_with(".draft"); });
+  std::erase_if(names, [](const std::string& name) { return !check_template_name(name); });
   return names;
 }
 

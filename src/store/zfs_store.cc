@@ -231,7 +231,7 @@ Result<std::uint64_t> ZfsStore::used_bytes(const std::string& name) {
 
 Result<FileLock> ZfsStore::lock_draft(const std::string& name) {
   TRY_VOID(make_directories(state_directory(), 0700));
-  auto file = TRY(open_file(AT_FDCWD, state_directory() + "/" + name + ".draft", O_RDWR | O_CREAT, 0600));
+  auto file = TRY(open_file(AT_FDCWD, draft_lock(name), O_RDWR | O_CREAT, 0600));
   return FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
 }
 
@@ -264,7 +264,7 @@ Result<void> ZfsStore::discard_draft(const std::string& draft) {
   if (TRY(dataset_of(name, kDraft)).own(kDraft).empty()) return fail(dataset(name) + " is no draft");
   TRY(zfs::run({"destroy", "-r", dataset(name)}));
   ::rmdir(draft.c_str());  // another's directory stays, ignoring
-  ::unlink((state_directory() + "/" + name + ".draft").c_str());
+  ::unlink(draft_lock(name).c_str());
   drafts_.erase(draft);
   return {};
 }
@@ -321,10 +321,21 @@ Result<void> ZfsStore::remove_template(const std::string& name) {
     return fail(fmt::format("{} was not made by isolatectl; remove it yourself: zfs destroy -r {}", dataset(name),
                             dataset(name)));
   }
-  // Not what depends on it: clones are the pool's.
-  TRY(zfs::run({"destroy", "-r", dataset(name)}));
+  // Neither what somebody keeps below it nor what was made of it: nothing begins that can't be finished.
+  const auto found = TRY(zfs::get(dataset(name), 1, "type"));
+  for (const auto& other : found) {
+    if (!other.is_snapshot() && other.name != dataset(name))
+      return fail(other.name + " lies in the template; move it away");
+  }
+  for (const auto& other : TRY(zfs::get(parent_, 1, "origin"))) {
+    if (other.value("origin").starts_with(dataset(name) + "@")) return fail(other.name + " was made of the template");
+  }
+  for (const auto& snapshot : found) {
+    if (snapshot.is_snapshot()) TRY(zfs::run({"destroy", snapshot.name}));
+  }
+  TRY(zfs::run({"destroy", dataset(name)}));
   ::rmdir((std::string(kMounts) + "/" + name).c_str());  // not there after a reboot, ignoring
-  ::unlink((state_directory() + "/" + name + ".draft").c_str());
+  ::unlink(draft_lock(name).c_str());
   return {};
 }
 
@@ -350,7 +361,7 @@ Result<std::vector<std::string>> ZfsStore::collect_leftovers() {
     const auto name = found.name.substr(parent_.size() + 1);
     if (!lock_draft(name)) continue;  // being worked on
     TRY(zfs::run({"destroy", "-r", found.name}));
-    ::unlink((state_directory() + "/" + name + ".draft").c_str());
+    ::unlink(draft_lock(name).c_str());
     removed.push_back("what was left of an interrupted command: " + found.name);
   }
   return removed;

@@ -55,6 +55,9 @@ class ZfsStore : public Store {
   void unmount(const std::string& name);
   Result<FileLock> lock_draft(const std::string& name);
 
+  // Beside the pools' directories, under a name that no template can have.
+  std::string draft_lock(const std::string& name) const { return state_directory() + "/.draft-" + name; }
+
   std::string parent_;
   std::map<std::string, FileLock> drafts_;  // by name
 };

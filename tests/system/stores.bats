@@ -238,6 +238,25 @@ start_in_store() {
   run --separate-stderr ctl template remove "zfs:none"
   [[ $status == 1 ]] || complain "none"
 }
+
+@test "D4: a ZFS template is removed only if isolatectl made it, nothing lies in it, and nothing else was made of it" {
+  local snapshot
+  here zfs create -o mountpoint=none "$ZFS_PARENT/mine"
+  here zfs snapshot "$ZFS_PARENT/mine@one"
+  run --separate-stderr ctl template remove zfs:mine
+  [[ $status == 1 && $stderr == *'was not made by isolatectl'* ]] || complain "one made by hand"
+  here zfs create -o mountpoint=none "$ZFS_PARENT/deb/data"
+  run --separate-stderr ctl template remove zfs:deb
+  [[ $status == 1 && $stderr == *'lies in the template'* ]] || complain "with a dataset in it"
+  here zfs destroy "$ZFS_PARENT/deb/data"
+  snapshot=$(here zfs list -H -o name -t snapshot -r "$ZFS_PARENT/deb" | tail -n 1)
+  here zfs clone -o mountpoint=none "$snapshot" "$ZFS_PARENT/theirs"
+  run --separate-stderr ctl template remove zfs:deb
+  [[ $status == 1 && $stderr == *'was made of the template'* ]] || complain "with a clone of somebody"
+  here zfs list "$snapshot" >/dev/null
+  here zfs destroy "$ZFS_PARENT/theirs"
+  here zfs destroy -r "$ZFS_PARENT/mine"
+}
 store_of() {
   case $1 in
     overlay) echo overlay ;;
