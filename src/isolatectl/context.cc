@@ -43,6 +43,9 @@ Result<std::vector<std::unique_ptr<Store>>> Context::stores() {
   for (const auto& known : TRY(known_stores(main_))) {
     auto store = open_store(known, &owner_, MissingStore::refuse);
     if (store) {
+      if (auto answers = (*store)->templates(); !answers) store = fail(std::move(answers).error());
+    }
+    if (store) {
       all.push_back(std::move(*store));
     } else {
       log::warning(known + ": " + store.error().message());

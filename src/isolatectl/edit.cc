@@ -36,6 +36,11 @@ RunRequest edit_request(const Context& context) {
   return request;
 }
 
+Result<std::uint64_t> publish(const TemplatePlace& place, const Pool& pool, const Lease& lease) {
+  auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
+  return place.store->publish_clone(lease.generation(), lease.id());
+}
+
 // On a clone, which then becomes the next generation.
 Result<int> edit_clone(Context& context, const TemplatePlace& place, const std::vector<std::string>& command) {
   Pool pool(place.store.get(), place.name);
@@ -61,8 +66,7 @@ Result<int> edit_clone(Context& context, const TemplatePlace& place, const std::
   }
   Result<std::uint64_t> published = 0;
   if (status && *status == 0) {
-    auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
-    published = place.store->publish_clone(lease.generation(), lease.id());
+    published = publish(place, pool, lease);
     if (published) tell_generation(context, place.name, *published);
   }
   auto dropped = lease.drop();

@@ -70,6 +70,15 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
   return {};
 }
 
+Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string temporary = path + "." + random_name();
+  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, mode));
+  auto replaced = write_all(file.get(), content, temporary);
+  if (replaced) replaced = rename_file(AT_FDCWD, temporary, AT_FDCWD, path);
+  if (!replaced) ::unlink(temporary.c_str());
+  return replaced;
+}
+
 Result<void> rename_file(int old_directory, const std::string& old_name, int new_directory, const std::string& new_name,
                          unsigned flags) {
   TRY(trace::check(::renameat2(old_directory, old_name.c_str(), new_directory, new_name.c_str(), flags), "rename",

@@ -27,6 +27,10 @@ Result<void> make_directories(const std::string& path, mode_t mode);
 Result<void> rename_file(int old_directory, const std::string& old_name, int new_directory, const std::string& new_name,
                          unsigned flags = 0);
 
+// Makes `content` the file at `path` at once: whoever reads it sees what was there before or all of this, and after an
+// error it is as before.
+Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
+
 // The names in a directory without "." and "..", sorted.
 Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
 

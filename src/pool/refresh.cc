@@ -19,10 +19,7 @@ Result<unsigned> Pool::size() const {
 }
 
 Result<void> Pool::set_size(unsigned size) const {
-  const auto temporary = state("size") + ".new";
-  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  TRY_VOID(write_all(file.get(), std::to_string(size) + "\n", temporary));
-  return rename_file(AT_FDCWD, temporary, AT_FDCWD, state("size"));
+  return replace_file(state("size"), std::to_string(size) + "\n", 0600);
 }
 
 void Pool::signal_use() const {

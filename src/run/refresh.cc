@@ -30,7 +30,7 @@ Result<void> refresh_pool(const RefreshCommand& command) {
   const auto report = TRY(pool.refresh({command.size, command.replace_all, command.make_new}));
   log::info(fmt::format("template {}: {} fresh clones; {} made, {} destroyed", place.name, report.fresh, report.made,
                         report.destroyed));
-  if (!report.busy.empty()) {
+  if (!report.reason.empty()) {
     log::warning(fmt::format("template {}: {} used clones could not be destroyed yet, and will be tried again: {}",
                              place.name, report.busy.size(), report.reason));
   }

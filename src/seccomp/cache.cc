@@ -7,7 +7,6 @@
 
 #include <functional>
 
-#include "base/random.h"
 #include "linux/file.h"
 
 namespace isolate::seccomp {
@@ -33,12 +32,7 @@ Result<Filter> read_cached(const std::string& path, const std::string& key) {
 
 Result<void> keep(const std::string& directory, const std::string& path, const std::string& content) {
   TRY_VOID(make_directories(directory, 0700));
-  const std::string temporary = directory + "/" + random_name() + ".new";
-  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  auto kept = write_all(file.get(), content, temporary);
-  if (kept) kept = rename_file(AT_FDCWD, temporary, AT_FDCWD, path);
-  if (!kept) ::unlink(temporary.c_str());
-  return kept;
+  return replace_file(path, content, 0600);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/random.h"
 #include "base/text.h"
 #include "linux/file.h"
 #include "store/btrfs_store.h"
@@ -58,10 +57,7 @@ Result<void> remember_store(const std::string& main_store, const std::string& de
   auto lines = TRY(known_stores(main_store));
   if (std::find(lines.begin(), lines.end(), description) != lines.end()) return {};
   lines.push_back(description);
-  const auto temporary = list_of(main_store) + "." + random_name();
-  auto file = TRY(open_file(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  TRY_VOID(write_all(file.get(), text::join(lines, "\n") + "\n", temporary));
-  return rename_file(AT_FDCWD, temporary, AT_FDCWD, list_of(main_store));
+  return replace_file(list_of(main_store), text::join(lines, "\n") + "\n", 0600);
 }
 
 namespace {
@@ -116,8 +112,15 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
     return {};
   };
   TRY_VOID(look_into(std::move(main)));
-  for (const auto& other : others) TRY_VOID(look_into(TRY(open_store(other, owner, MissingStore::refuse))));
+  // A store that can't be asked, since its disk is not there, is no hindrance to templates of others.
+  Result<void> unknown;
+  for (const auto& other : others) {
+    auto store = open_store(other, owner, MissingStore::refuse);
+    auto looked = store ? look_into(std::move(*store)) : Result<void>(fail(std::move(store).error()));
+    if (!looked && unknown) unknown = fail(std::move(looked).error().within(other));
+  }
   if (found.store == nullptr) {
+    TRY_VOID(std::move(unknown));
     return fail(Error(fmt::format("there is no template '{}'", asked)).advise("see isolatectl template list"));
   }
   if (places.find(" and ") != std::string::npos) {

@@ -105,7 +105,14 @@ std::vector<std::string> undo_snapshots(const std::vector<zfs::Dataset>& dataset
   return names;
 }
 
-const std::string kSnapshotProperties = fmt::format("type,creation,{},{},{},{}", kDraft, kOrigin, kGeneration, kUndo);
+std::string snapshot_properties() {
+  return fmt::format("type,creation,{},{},{},{}", kDraft, kOrigin, kGeneration, kUndo);
+}
+
+Result<void> make_place_for_mounts() {
+  TRY_VOID(make_directories("/run/isolate", 0755));
+  return make_directories(kMounts, 0700);
+}
 
 }  // namespace
 
@@ -134,7 +141,7 @@ Result<bool> ZfsStore::has_template(const std::string& name) {
 
 Result<TemplateInfo> ZfsStore::info(const std::string& name) {
   TRY_VOID(check_exists(name));
-  const auto found = TRY(zfs::get(dataset(name), 1, kSnapshotProperties));
+  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
   const auto generations = generations_in(found, dataset(name));
   TemplateInfo info{name, std::string(kind()), 0, 1, 0, found.front().own(kOrigin), ""};
   if (generations.empty()) {
@@ -160,7 +167,7 @@ Result<std::vector<TemplateInfo>> ZfsStore::templates() {
 
 Result<Generation> ZfsStore::newest_generation(const std::string& name) {
   TRY_VOID(check_template_name(name));
-  auto found = zfs::get(dataset(name), 1, kSnapshotProperties);
+  auto found = zfs::get(dataset(name), 1, snapshot_properties());
   if (!found && found.error().code() == ENOENT) TRY_VOID(check_exists(name));
   const auto datasets = TRY(std::move(found));
   const auto generations = generations_in(datasets, dataset(name));
@@ -178,7 +185,7 @@ std::string ZfsStore::new_clone_id(const std::string& template_name) const {
 }
 
 Result<void> ZfsStore::make_clone(const Generation& generation, const std::string& clone_id) {
-  TRY_VOID(make_directories(kMounts, 0700));
+  TRY_VOID(make_place_for_mounts());
   TRY(zfs::run({"clone", "-o", set(kClone, generation.snapshot), "-o", "canmount=noauto", "-o",
                 set("mountpoint", std::string(kMounts) + "/" + clone_id), generation.snapshot, dataset(clone_id)}));
   return {};
@@ -216,7 +223,8 @@ Result<std::vector<std::string>> ZfsStore::clones(const std::string& template_na
   std::vector<std::string> ids;
   for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("origin,{}", kClone)))) {
     if (found.is_snapshot() || !is_clone_of(dataset(template_name), found)) continue;
-    ids.push_back(found.name.substr(parent_.size() + 1));
+    auto id = found.name.substr(parent_.size() + 1);
+    if (is_clone_name(template_name, id)) ids.push_back(std::move(id));  // one that was renamed is somebody's own now
   }
   return ids;
 }
@@ -238,7 +246,7 @@ Result<FileLock> ZfsStore::lock_draft(const std::string& name) {
 Result<std::string> ZfsStore::begin_template(const std::string& name) {
   TRY_VOID(check_template_name(name));
   auto lock = TRY(lock_draft(name));
-  TRY_VOID(make_directories(kMounts, 0700));
+  TRY_VOID(make_place_for_mounts());
   const auto place = std::string(kMounts) + "/" + name;
   auto made = zfs::run(
       {"create", "-o", set(kDraft, "yes"), "-o", "canmount=noauto", "-o", set("mountpoint", place), dataset(name)});
@@ -248,7 +256,9 @@ Result<std::string> ZfsStore::begin_template(const std::string& name) {
   }
   TRY(std::move(made));
   drafts_[place] = std::move(lock);
-  return mounted(name);
+  auto to_fill = mounted(name);
+  if (!to_fill) auto ignored = discard_draft(place);  // what stays now is found by isolatectl gc, ignoring
+  return to_fill;
 }
 
 Result<void> ZfsStore::publish_template(const std::string& name, const std::string& draft, const std::string& origin) {
@@ -291,12 +301,13 @@ void ZfsStore::unmount(const std::string& name) {
 
 Result<std::string> ZfsStore::begin_changes(const std::string& name) {
   TRY_VOID(discard_changes(name));  // of somebody who was interrupted
+  auto place = TRY(mounted(name));
   TRY(zfs::run({"snapshot", "-o", set(kUndo, "yes"), dataset(name) + "@undo-" + now_name()}));
-  return mounted(name);
+  return place;
 }
 
 Result<void> ZfsStore::discard_changes(const std::string& name) {
-  const auto found = TRY(zfs::get(dataset(name), 1, kSnapshotProperties));
+  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
   for (const auto& undo : undo_snapshots(found)) {
     // One that is followed by a generation was left behind after its time.
     if (undo == found.back().name) TRY(zfs::run({"rollback", undo}));
@@ -309,7 +320,7 @@ Result<void> ZfsStore::discard_changes(const std::string& name) {
 Result<std::uint64_t> ZfsStore::snapshot(const std::string& name) {
   TRY_VOID(check_template_name(name));
   TRY(zfs::run({"snapshot", "-o", set(kGeneration, "yes"), dataset(name) + "@" + now_name()}));
-  const auto found = TRY(zfs::get(dataset(name), 1, kSnapshotProperties));
+  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
   for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
   unmount(name);
   return generations_in(found, dataset(name)).back().number;
@@ -342,7 +353,7 @@ Result<void> ZfsStore::remove_template(const std::string& name) {
 Result<std::vector<std::string>> ZfsStore::collect_garbage(const std::string& name,
                                                            const std::vector<std::uint64_t>& used) {
   std::vector<std::string> removed;
-  const auto generations = generations_in(TRY(zfs::get(dataset(name), 1, kSnapshotProperties)), dataset(name));
+  const auto generations = generations_in(TRY(zfs::get(dataset(name), 1, snapshot_properties())), dataset(name));
   for (const auto& generation : generations) {
     const bool in_use = generation.name == generations.back().name ||
                         std::find(used.begin(), used.end(), generation.number) != used.end();
