@@ -11,9 +11,6 @@
 namespace isolate {
 namespace {
 
-// Ids in a guest: what every distribution's tools take for granted.
-constexpr std::uint32_t kGuestIds = 65536;
-
 std::vector<IdMapEntry> with_range(std::uint32_t own, const std::vector<IdRange>& ranges) {
   std::vector<IdMapEntry> map = {{0, own, 1}};
   std::uint32_t next = 1;

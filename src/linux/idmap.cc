@@ -54,14 +54,19 @@ std::string user_name(std::uint32_t uid) {
   return asked->out.substr(0, asked->out.find(':'));
 }
 
-bool has_group(const std::string& name) {
+std::optional<std::uint32_t> group_id(const std::string& name) {
   if (File file(::fopen("/etc/group", "re")); file) {
     while (const group* entry = ::fgetgrent(file.get())) {
-      if (name == entry->gr_name) return true;
+      if (name == entry->gr_name) return entry->gr_gid;
     }
   }
   auto asked = run_program({"getent", "group", name});
-  return asked && asked->status.success();
+  if (!asked || !asked->status.success()) return std::nullopt;
+  const auto fields = text::split(asked->out.substr(0, asked->out.find('\n')), ':');  // NAME:PASSWORD:GID:MEMBERS
+  if (fields.size() < 3) return std::nullopt;
+  const auto gid = text::number(fields[2], "gid", 0, kMostIds);
+  if (!gid) return std::nullopt;
+  return static_cast<std::uint32_t>(*gid);
 }
 
 std::string owner_within(const IdRange& range, bool groups) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "base/result.h"
 
 namespace isolate {
+
+// Ids in a guest: what every distribution's tools take for granted.
+constexpr std::uint32_t kGuestIds = 65536;
 
 // `count` ids from `inside` on are the ids from `outside` on, seen from the parent namespace.
 struct IdMapEntry {
@@ -41,8 +45,8 @@ std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_n
 // none.
 std::string user_name(std::uint32_t uid);
 
-// Whether /etc/group, or another source of the system's, has a group of exactly this name.
-bool has_group(const std::string& name);
+// The group of exactly this name in /etc/group, or in another source of the system's (asked through getent).
+std::optional<std::uint32_t> group_id(const std::string& name);
 
 // The first user or group (of /etc/passwd or /etc/group) whose id lies in the range; empty if none.
 std::string owner_within(const IdRange& range, bool groups);

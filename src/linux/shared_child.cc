@@ -25,12 +25,13 @@ class CountedMaker {
  public:
   static Result<CountedMaker> become(const ProcessLimit& processes) {
     CountedMaker maker;
-    if (processes.most == UINT64_MAX) return maker;
-    TRY(trace::check(::getrlimit(RLIMIT_NPROC, &maker.limit_before_), "getrlimit", "processes"));
-    auto limit = maker.limit_before_;
-    limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
-    TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
-    maker.has_limit_ = true;
+    if (processes.most != UINT64_MAX) {
+      TRY(trace::check(::getrlimit(RLIMIT_NPROC, &maker.limit_before_), "getrlimit", "processes"));
+      auto limit = maker.limit_before_;
+      limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(processes.most));
+      TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
+      maker.has_limit_ = true;
+    }
     if (!processes.counted_as) return maker;
     // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
     TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));

@@ -19,8 +19,9 @@ Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint
 // How many processes a user namespace and all below it may have together, whatever their users inside. The kernel
 // counts those of all namespaces that one id of the parent namespace has made.
 struct ProcessLimit {
-  std::uint64_t most = UINT64_MAX;          // no limit
-  std::optional<std::uint32_t> counted_as;  // make it as this id, which takes CAP_SETUID; otherwise as the caller's
+  std::uint64_t most = UINT64_MAX;  // no limit
+  // Make it as this id, who then owns it, which takes CAP_SETUID; otherwise it is the caller's.
+  std::optional<std::uint32_t> counted_as;
 };
 
 // As fork_to_execute, in a new user namespace besides: `map` gets the child's pid and writes its maps, before body

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "linux/file.h"
 
 namespace isolate {
@@ -34,33 +35,32 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
   if (!names || names->empty()) return std::optional<Lease>();
   const auto boot = TRY(boot_id());
   for (const auto& id : *names) {
-    auto file = open_file(AT_FDCWD, pool->state("fresh", id), O_RDWR);
+    auto file = open_file(AT_FDCWD, pool->state("fresh", id), O_RDONLY);
     if (!file) continue;  // somebody else was faster, ignoring
     const auto known = lease_info_from(TRY(read_all(file->get())));
     // After a loss of power, a used clone could be found here again.
     if (known.generation != generation.number || known.boot != boot) continue;
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
+    TRY_VOID(fault_point("lease-locked"));
     // Renamed while locked, so that no leased file is ever seen unlocked. Who had it before has moved it, ignoring.
     if (!rename_file(AT_FDCWD, pool->state("fresh", id), AT_FDCWD, pool->state("leased", id))) continue;
     info->clone_id = id;
     Lease lease(pool, *info, std::move(*lock));
     lease.generation_ = generation;
-    TRY_VOID(lease.write_info());
+    TRY_VOID(fault_point("lease-moved"));
+    TRY_VOID(pool->write_info("leased", lease.info_));
     lease.root_ = TRY(pool->store().clone_root(generation, id));
     return lease;
   }
   return std::optional<Lease>();
 }
 
-Result<void> Lease::write_info() {
-  if (::ftruncate(lock_.fd(), 0) != 0 || ::lseek(lock_.fd(), 0, SEEK_SET) != 0) return fail(errno, "lease file");
-  return write_all(lock_.fd(), to_text(info_), "lease file");
-}
-
 Result<void> Lease::make_clone() {
-  TRY_VOID(write_info());
+  TRY_VOID(pool_->write_info("making", info_));
+  TRY_VOID(fault_point("clone-begun"));
   TRY_VOID(pool_->store().make_clone(generation_, id()));
+  TRY_VOID(fault_point("clone-made"));
   root_ = TRY(pool_->store().clone_root(generation_, id()));
   return rename_file(AT_FDCWD, pool_->state("making", id()), AT_FDCWD, pool_->state("leased", id()));
 }

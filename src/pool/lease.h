@@ -21,6 +21,8 @@ class Lease {
   const LeaseInfo& info() const { return info_; }
   const RootSource& root() const { return root_; }
   const Generation& generation() const { return generation_; }
+  // Whoever has a copy of this descriptor, open for reading, holds the lease; the last one's end is its end.
+  int lock_descriptor() const { return lock_.fd(); }
 
   // Destroys the clone. One that is busy is left to the next reap, which is no error.
   Result<void> drop();
@@ -30,7 +32,6 @@ class Lease {
  private:
   Lease(Pool* pool, LeaseInfo info, FileLock lock) : pool_(pool), info_(std::move(info)), lock_(std::move(lock)) {}
   static Result<std::optional<Lease>> take_fresh(Pool* pool, LeaseInfo* info, const Generation& generation);
-  Result<void> write_info();
   Result<void> make_clone();
 
   Pool* pool_;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "linux/file.h"
 
 namespace isolate {
@@ -99,6 +100,7 @@ Result<void> Pool::move_abandoned_to_trash(const char* from) const {
     if (!file) continue;  // ended since, ignoring
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
+    TRY_VOID(fault_point("reap-locked"));
     // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
     ::rename(state(from, id).c_str(), state("trash", id).c_str());
   }
@@ -129,6 +131,7 @@ Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
       if (outcome) outcome = std::move(destroyed);
       continue;
     }
+    TRY_VOID(fault_point("reap-destroyed"));
     ::unlink(state("trash", id).c_str());
     reaped->push_back(id);
   }
@@ -159,9 +162,21 @@ Result<bool> Pool::has_abandoned() const {
 }
 
 Result<FileLock> Pool::begin_clone(const std::string& clone_id) const {
-  auto file = TRY(open_file(AT_FDCWD, state("making", clone_id), O_RDWR | O_CREAT | O_EXCL, 0600));
+  auto file = TRY(open_file(AT_FDCWD, state("making", clone_id), O_RDONLY | O_CREAT | O_EXCL, 0600));
   return FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
 }
+
+Result<void> Pool::write_info(const char* directory, const LeaseInfo& info) const {
+  const auto path = state(directory, info.clone_id);
+  const auto file = TRY(open_file(AT_FDCWD, path, O_WRONLY));
+  const auto text = to_text(info);
+  TRY_VOID(write_all(file.get(), text, path));
+  // Afterwards, so that it is never empty; in between it is not JSON, which nobody minds.
+  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + path);
+  return {};
+}
+
+bool Pool::is_registered() const { return ::access(state("size").c_str(), F_OK) == 0; }
 
 Result<std::vector<std::string>> pool_names(const Store& store) {
   auto names = TRY(names_in(store.state_directory()));

@@ -22,10 +22,10 @@ struct RefreshRequest {
 
 struct RefreshReport {
   std::size_t made = 0;
-  std::size_t destroyed = 0;
-  std::size_t fresh = 0;          // now
-  std::vector<std::string> busy;  // ids of used clones that could not be destroyed now
-  std::string reason;             // of the first of them
+  std::vector<std::string> destroyed;  // ids
+  std::size_t fresh = 0;               // now
+  std::vector<std::string> busy;       // ids of used clones that could not be destroyed now
+  std::string reason;                  // of the first of them
 };
 
 struct PoolStatus {
@@ -72,6 +72,13 @@ class Pool {
   // Removes the state directories; only when no clone is left.
   Result<void> remove_state();
 
+  // How many fresh clones there are to be; whoever looks after pools makes it so.
+  Result<void> set_size(unsigned size) const;
+  // Whether the pool was ever given a size, by root: its clones are for the members of the group, too.
+  bool is_registered() const;
+  // Which directory of states somebody may watch: "fresh", "leased", "trash"; empty: the one that holds them.
+  std::string watched_path(const std::string& directory) const { return state(directory.c_str()); }
+
   Store& store() const { return *store_; }
   const std::string& template_name() const { return template_name_; }
 
@@ -82,8 +89,11 @@ class Pool {
   Result<void> make_state_directories() const;
   Result<void> move_abandoned_to_trash(const char* from) const;
   Result<std::vector<LeaseInfo>> infos_in(const char* directory) const;
-  // A locked state file in making/, under the name of a new clone; the caller holds lock(shared).
+  // A locked state file in making/, under the name of a new clone; the caller holds lock(shared). It is open for
+  // reading only: who is given the lock can't write there, and its end is told apart from that of a writer (inotify(7),
+  // IN_CLOSE_NOWRITE).
   Result<FileLock> begin_clone(const std::string& clone_id) const;
+  Result<void> write_info(const char* directory, const LeaseInfo& info) const;
 
   Result<void> reap_into(std::vector<std::string>* reaped);
   // True if the fresh clone is in trash now; false when somebody leases it just then.
@@ -93,7 +103,6 @@ class Pool {
   Result<void> discard_orphans();
   Result<void> make_fresh();
   Result<unsigned> size() const;
-  Result<void> set_size(unsigned size) const;
 
   Store* store_;
   std::string path_;

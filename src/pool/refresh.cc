@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "base/text.h"
 #include "linux/file.h"
 #include "pool/pool.h"
@@ -75,13 +76,15 @@ Result<void> Pool::make_fresh() {
   info.generation = generation.number;
   info.boot = TRY(boot_id());
   auto lock = TRY(begin_clone(info.clone_id));
-  TRY_VOID(write_all(lock.fd(), to_text(info), "state of a clone"));
+  TRY_VOID(write_info("making", info));
+  TRY_VOID(fault_point("refresh-begun"));
   if (auto made = store_->make_clone(generation, info.clone_id); !made) {
     // What was made goes again; what does not go now is found by the next reap, ignoring.
     auto ignored = store_->destroy_clone(template_name_, info.clone_id);
     ::unlink(state("making", info.clone_id).c_str());
     return made;
   }
+  TRY_VOID(fault_point("refresh-made"));
   return rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id));
 }
 
@@ -97,10 +100,9 @@ Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   TRY_VOID(discard_orphans());
   TRY_VOID(discard_surplus(wanted));
   RefreshReport report;
-  std::vector<std::string> destroyed;
-  if (auto reaped = reap_into(&destroyed); !reaped) report.reason = reaped.error().message();
-  report.destroyed = destroyed.size();
-  for (const auto& info : TRY(infos_in("trash"))) report.busy.push_back(info.clone_id);
+  if (auto reaped = reap_into(&report.destroyed); !reaped) report.reason = reaped.error().message();
+  // The names alone: whoever watches this directory is not to be told of our own looks.
+  if (auto busy = list_directory(AT_FDCWD, state("trash"))) report.busy = std::move(*busy);
   report.fresh = TRY(fresh()).size();
   for (; request.make_new && report.fresh < wanted; ++report.fresh, ++report.made) TRY_VOID(make_fresh());
   return report;

@@ -63,7 +63,7 @@ TEST_F(RefreshTest, MakesAsManyAsAskedForAndRemembersHowMany) {
   const auto report = refresh(3);
   EXPECT_EQ(report.made, 3U);
   EXPECT_EQ(report.fresh, 3U);
-  EXPECT_EQ(report.destroyed, 0U);
+  EXPECT_EQ(report.destroyed.size(), 0U);
   EXPECT_EQ(in_state("fresh"), clones());
   must(must(Lease::take(&pool_, {})).drop());
   EXPECT_EQ(refresh().made, 1U);
@@ -98,7 +98,7 @@ TEST_F(RefreshTest, ClonesOfOlderGenerationsAreNeitherLeasedNorKept) {
   EXPECT_EQ(std::count(old.begin(), old.end(), lease.id()), 0);
   const auto report = refresh();
   EXPECT_EQ(report.made, 2U);
-  EXPECT_EQ(report.destroyed, 2U);
+  EXPECT_EQ(report.destroyed.size(), 2U);
   for (const auto& id : in_state("fresh")) EXPECT_EQ(std::count(old.begin(), old.end(), id), 0);
 }
 
@@ -119,7 +119,7 @@ TEST_F(RefreshTest, ForceReplacesAllUnusedAndNoOther) {
   const auto lease = must(Lease::take(&pool_, {}));
   const auto old = in_state("fresh");
   const auto report = must(pool_.refresh({3, true, true}));
-  EXPECT_EQ(report.destroyed, 2U);
+  EXPECT_EQ(report.destroyed.size(), 2U);
   EXPECT_EQ(report.made, 3U);
   EXPECT_TRUE(test::exists(path() + "/clones/" + lease.id()));
   for (const auto& id : in_state("fresh")) EXPECT_EQ(std::count(old.begin(), old.end(), id), 0);
@@ -130,13 +130,13 @@ TEST_F(RefreshTest, WithoutMakingOnlyWhatIsUsedGoes) {
   { const auto abandoned = must(Lease::take(&pool_, {})); }
   const auto report = must(pool_.refresh({2, false, false}));
   EXPECT_EQ(report.made, 0U);
-  EXPECT_EQ(report.destroyed, 1U);
+  EXPECT_EQ(report.destroyed.size(), 1U);
   EXPECT_EQ(clones().size(), 1U);
 }
 
 TEST_F(RefreshTest, ASmallerNumberTakesSomeAway) {
   refresh(4);
-  EXPECT_EQ(refresh(1).destroyed, 3U);
+  EXPECT_EQ(refresh(1).destroyed.size(), 3U);
   EXPECT_EQ(in_state("fresh").size(), 1U);
   EXPECT_EQ(refresh(0).fresh, 0U);
   EXPECT_TRUE(clones().empty());
@@ -154,7 +154,7 @@ TEST_F(RefreshTest, ABusyOneStaysAndIsTriedAgain) {
   EXPECT_NE(report.reason.find("busy"), std::string::npos) << report.reason;
   EXPECT_EQ(report.fresh, 1U) << "it keeps nothing else from being done";
   store_.busy.clear();
-  EXPECT_EQ(refresh().destroyed, 1U);
+  EXPECT_EQ(refresh().destroyed.size(), 1U);
   EXPECT_EQ(must(pool_.status()).trash, 0U);
 }
 

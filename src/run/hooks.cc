@@ -1,6 +1,7 @@
 #include "run/hooks.h"
 
 #include <fmt/format.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
@@ -28,6 +29,16 @@ Result<void> renew_work_directory(const std::string& clone) {
   auto directory = TRY(open_file(AT_FDCWD, clone, O_RDONLY | O_DIRECTORY));
   TRY_VOID(remove_tree(directory.get(), "work"));
   return make_directory(directory.get(), "work", 0700);
+}
+
+// The caller stands where he was, as far as that is there.
+Result<void> enter_mounts(int mount_namespace) {
+  char path[PATH_MAX];
+  const bool is_known = ::getcwd(path, sizeof path) != nullptr;
+  TRY(trace::check(::setns(mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
+  if (is_known && ::chdir(path) == 0) return {};
+  if (::chdir("/") != 0) return fail(errno, "chdir /");
+  return {};
 }
 
 Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
@@ -84,11 +95,12 @@ Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
 }  // namespace
 
 Result<void> run_hook(const char* name, const std::string& command, const RunPlan& plan, const Caller& caller,
-                      int user_namespace, const std::string& stage) {
+                      const HookNamespaces& namespaces, const std::string& stage) {
   const bool is_overlay = !plan.root.lower.empty();
   const std::string root = is_overlay ? stage + "/root" : plan.root.directory;
   auto hook = TRY(ReportingChild::start([&]() -> Result<void> {
-    if (!caller.is_root()) TRY_VOID(become_root_in(user_namespace, Groups::keep));
+    if (!caller.is_root()) TRY_VOID(become_root_in(namespaces.user, Groups::keep));
+    if (namespaces.mount >= 0) TRY_VOID(enter_mounts(namespaces.mount));
     if (is_overlay) TRY_VOID(mount_clone(plan, stage));
     ::umask(plan.umask);
     return become_shell(command, root);

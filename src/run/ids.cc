@@ -4,15 +4,10 @@
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "pool/member_range.h"
 
 namespace isolate {
 namespace {
-
-constexpr std::uint32_t kGuestIds = 65536;
-// Ranges for runs of root: 4096 of them, above what Debian's adduser gives to users (up to 600,165,535) and below 2^31.
-constexpr std::uint32_t kFirstRange = 1073741824;
-constexpr unsigned kRanges = 4096;
-constexpr const char* kRangeLocks = "/run/isolate/ranges";
 
 IdMaps contiguous(std::uint32_t uid_base, std::uint32_t gid_base) {
   return {{{0, uid_base, kGuestIds}}, {{0, gid_base, kGuestIds}}};
@@ -22,16 +17,16 @@ IdMaps contiguous(std::uint32_t uid_base, std::uint32_t gid_base) {
 Result<std::uint32_t> take_range(FileLock* lock) {
   TRY_VOID(make_directories("/run/isolate", 0755));
   TRY_VOID(make_directories(kRangeLocks, 0700));
-  const auto first = static_cast<unsigned>(::getpid()) % kRanges;
-  for (unsigned i = 0; i < kRanges; ++i) {
-    const unsigned slot = (first + i) % kRanges;
+  const auto first = static_cast<unsigned>(::getpid()) % kRangesOfRoot;
+  for (unsigned i = 0; i < kRangesOfRoot; ++i) {
+    const unsigned slot = (first + i) % kRangesOfRoot;
     auto file = TRY(open_file(AT_FDCWD, fmt::format("{}/{}", kRangeLocks, slot), O_RDWR | O_CREAT, 0600));
     auto taken = FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
     if (!taken) continue;
     *lock = std::move(*taken);
     return kFirstRange + slot * kGuestIds;
   }
-  return fail(fmt::format("all {} ranges of ids are in use by other runs", kRanges));
+  return fail(fmt::format("all {} ranges of ids are in use by other runs", kRangesOfRoot));
 }
 
 Result<void> check_no_host_user(const IdRange& range, bool groups) {

@@ -87,6 +87,11 @@ class Launcher {
 
   Result<void> enter_namespaces() {
     if (caller_is_root_) TRY_VOID(let_go_of_other_clones());
+    if (fds_.mount_namespace >= 0) {
+      TRY_VOID(become_root_in(fds_.user_namespace));
+      TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
+      return new_mount_namespace();
+    }
     if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
     return new_mount_namespace();
   }

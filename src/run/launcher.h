@@ -7,7 +7,8 @@
 namespace isolate {
 
 struct LauncherFds {
-  int user_namespace = -1;  // -1: the host's
+  int user_namespace = -1;   // -1: the host's
+  int mount_namespace = -1;  // of a leased clone; -1: a copy of the caller's is made
   int init_program = -1;
   int control = -1;  // the guest's end of the control socket
   int setup = -1;    // what isolate-init reads at its start

@@ -15,7 +15,7 @@ constexpr const char* kGroup = "isolate";
 
 Result<void> check_caller(const Caller& caller) {
   if (!caller.is_root()) return fail("-r is for root: pools are shared by all members of the group isolate");
-  if (has_group(kGroup)) return {};
+  if (group_id(kGroup)) return {};
   return fail("there is no group 'isolate', whose members may use the pools; make it: groupadd --system isolate");
 }
 
@@ -29,7 +29,7 @@ Result<void> refresh_pool(const RefreshCommand& command) {
   Pool pool(place.store.get(), place.name);
   const auto report = TRY(pool.refresh({command.size, command.replace_all, command.make_new}));
   log::info(fmt::format("template {}: {} fresh clones; {} made, {} destroyed", place.name, report.fresh, report.made,
-                        report.destroyed));
+                        report.destroyed.size()));
   if (!report.reason.empty()) {
     log::warning(fmt::format("template {}: {} used clones could not be destroyed yet, and will be tried again: {}",
                              place.name, report.busy.size(), report.reason));

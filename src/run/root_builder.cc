@@ -26,6 +26,8 @@ std::string bind_name(std::size_t number) { return fmt::format("b{}", number); }
 
 constexpr const char* kRootName = "root";
 
+}  // namespace
+
 std::string unmapped_warning(const std::string& path, bool is_root) {
   const auto begin = fmt::format("the file system of {} can't map ids: ", path);
   if (!is_root) return begin + "its files belong to nobody inside";
@@ -33,8 +35,6 @@ std::string unmapped_warning(const std::string& path, bool is_root) {
          "the root is read-only, and its files belong to nobody inside; for a root that can be written give the "
          "template to a range of 65536 ids (chown), and name that with -u and -g";
 }
-
-}  // namespace
 
 Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool recursive) {
   return mount::set_attributes(tree, {0, idmap_userns_, false, recursive}, "id map of " + path);

@@ -15,10 +15,12 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "run/daemon_lease.h"
 #include "run/hooks.h"
 #include "run/init_setup.h"
 #include "run/launcher.h"
 #include "run/plan.h"
+#include "run/root_builder.h"
 #include "run/status_stream.h"
 #include "run/steps.h"
 #include "run/supervisor.h"
@@ -75,6 +77,7 @@ class Run {
  private:
   Result<int> on_new_root() {
     if (!request_.directory.empty()) return on_directory();
+    if (TRY(DaemonLease::is_wanted(request_, &owner_))) return on_daemon_lease();
     const auto path = TRY(store_path(request_.store, owner_.caller()));
     if (!request_.dry_run && request_.userns != UsernsMode::single) owner_.begin();
     auto place = TRY(steps_.run("store", [&] { return find_template(request_.template_name, path, &owner_); }));
@@ -104,6 +107,17 @@ class Run {
     }
     plan_.root.lower = TRY(store->shifted_layers(lease.generation()));
     return {};
+  }
+
+  Result<int> on_daemon_lease() {
+    leased_ = TRY(steps_.run("lease", [this] { return DaemonLease::take(request_, owner_.caller()); }));
+    plan_.clone_id = leased_->reply().lease;
+    plan_.template_name = leased_->reply().template_name;
+    plan_.root = leased_->root();
+    auto outcome = execute();
+    // The daemon sees that, and destroys the clone.
+    leased_.reset();
+    return outcome;
   }
 
   Result<int> on_directory() {
@@ -176,34 +190,50 @@ class Run {
   }
 
   Result<void> make_plan() {
-    const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
-    auto owner_of_root = status_of(AT_FDCWD, top);
-    if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
-    if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
-    plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
+    if (leased_) {
+      plan_.ids.maps = leased_->reply().maps;
+    } else {
+      const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
+      auto owner_of_root = status_of(AT_FDCWD, top);
+      if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
+      if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
+      plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
+    }
     terminal_ = ControllingTerminal::open();
     plan_.own_group = request_.own_terminal || !terminal_;
     plan_.umask = umask_;
-    return complete_plan(request_, owner_.caller(), &plan_);
+    TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
+    if (leased_ && leased_->reply().read_only) make_root_read_only();
+    return {};
+  }
+
+  void make_root_read_only() {
+    plan_.read_only_root = true;
+    plan_.may_create_targets = false;
+    log::warning(unmapped_warning(leased_->reply().store, true));
   }
 
   Result<int> open_user_namespace() {
+    if (leased_) return leased_->user_namespace();
     if (!plan_.ids.new_namespace) return -1;
     // The namespace of the caller's own ids is made once, and serves to remove the clone as well.
     if (!owner_.caller().is_root() && plan_.ids.maps == owner_.ids().maps) return owner_.descriptor();
     ProcessLimit processes;
     // Root's own processes are not to be counted: the namespace is made by an id that only this run has.
-    if (owner_.caller().is_root()) processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
+    if (owner_.caller().is_root() && plan_.ids.process_limit != kUnlimited)
+      processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
     user_namespace_ = TRY(make_user_namespace(plan_.ids.maps, plan_.ids.writer, processes));
     return user_namespace_.get();
   }
 
   Result<void> hook(const char* name, const std::string& command, int user_namespace) {
     std::string stage = plan_.stage;
-    if (!owner_.caller().is_root() && !plan_.root.lower.empty()) {
+    if (leased_) {
+      stage = wire::kLeaseStage;
+    } else if (!owner_.caller().is_root() && !plan_.root.lower.empty()) {
       stage = TRY(store_path(request_.store, owner_.caller())) + "/stage";
     }
-    return run_hook(name, command, plan_, owner_.caller(), user_namespace, stage);
+    return run_hook(name, command, plan_, owner_.caller(), {user_namespace, mount_namespace()}, stage);
   }
 
   Result<int> spawn_and_wait(int user_namespace) {
@@ -213,8 +243,9 @@ class Run {
                                     std::chrono::milliseconds(request_.timeout)};
     auto supervisor = TRY(Supervisor::make(options, std::move(terminal_)));
     auto launcher = TRY(steps_.run("launch", [&] {
-      const LauncherFds fds{user_namespace, init.get(), supervisor.guest_control().get(), setup.get(),
-                            supervisor.report_writer().get()};
+      const LauncherFds fds{user_namespace, mount_namespace(),
+                            init.get(),     supervisor.guest_control().get(),
+                            setup.get(),    supervisor.report_writer().get()};
       const bool is_root = owner_.caller().is_root();
       auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
       // A launcher that stays must not keep this process from its work.
@@ -230,6 +261,8 @@ class Run {
     end_reaper();
     return conclude(outcome);
   }
+
+  int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }
 
   // Clones of runs that were killed go while this one's command runs.
   void reap_abandoned() {
@@ -290,6 +323,7 @@ class Run {
   OwnerNamespace& owner_;
   Steps steps_;
   StatusStream status_;
+  std::optional<DaemonLease> leased_;
   Pool* pool_ = nullptr;
   ChildProcess reaper_;
   RunPlan plan_;

@@ -1,13 +1,8 @@
 #include "run/steps.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <string_view>
 
 #include "base/trace.h"
 
@@ -66,19 +61,6 @@ std::vector<std::string> Steps::timing_lines() const {
   }
   lines.push_back(fmt::format("timing: total {}", (now() - table_->first_start) / 1000));
   return lines;
-}
-
-std::optional<Error> Steps::injected_fault([[maybe_unused]] const char* name) {
-#ifdef ISOLATE_FAULT_POINTS
-  const char* wanted = std::getenv("ISOLATE_FAULT");
-  if (wanted == nullptr) return std::nullopt;
-  if (std::string_view(wanted) == name) return Error(EIO, std::string("fault point ") + name);
-  if (std::string_view(wanted) == std::string(name) + ":kill") {
-    ::kill(::getpid(), SIGKILL);
-    ::_exit(128 + SIGKILL);  // process 1 of a pid namespace can't kill itself
-  }
-#endif
-  return std::nullopt;
 }
 
 }  // namespace isolate

@@ -4,11 +4,11 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/fault.h"
 #include "base/result.h"
 
 namespace isolate {
@@ -60,7 +60,6 @@ class Steps {
   static std::int64_t begin(const char* name);
   void end(const char* name, std::int64_t start, const char* error);
   void add(const char* name, std::int64_t nanoseconds);
-  static std::optional<Error> injected_fault(const char* name);
 
   Table* table_;
 };

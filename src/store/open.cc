@@ -96,6 +96,24 @@ Result<void> check_template_reference(const std::string& asked) {
   return {};
 }
 
+Result<std::string> name_in_store(const std::string& asked, const Store& store) {
+  const auto [kind, parent, name] = TRY(parse_reference(asked));
+  const bool is_meant =
+      (kind.empty() || kind == store.kind()) && (parent.empty() || store.description() == std::string(kZfs) + parent);
+  return is_meant ? name : std::string();
+}
+
+std::vector<std::unique_ptr<Store>> open_all_stores(const std::string& main_store, OwnerNamespace* owner) {
+  std::vector<std::string> descriptions = {main_store};
+  if (auto others = known_stores(main_store)) descriptions.insert(descriptions.end(), others->begin(), others->end());
+  std::vector<std::unique_ptr<Store>> stores;
+  for (const auto& description : descriptions) {
+    auto store = open_store(description, owner, MissingStore::refuse);
+    if (store) stores.push_back(std::move(*store));  // its disk may not be there, ignoring
+  }
+  return stores;
+}
+
 Result<TemplatePlace> find_template(const std::string& asked, const std::string& main_store, OwnerNamespace* owner) {
   const auto [kind, parent, name] = TRY(parse_reference(asked));
   if (!parent.empty()) return TemplatePlace{TRY(boxed(ZfsStore::open(parent))), name};

@@ -14,10 +14,14 @@ Result<std::unique_ptr<Store>> open_store(const std::string& description, OwnerN
 
 // The descriptions of the stores besides `main_store`, a directory, in which templates were made or refreshed.
 Result<std::vector<std::string>> known_stores(const std::string& main_store);
+// The main one first. Those that can't be opened now are left out.
+std::vector<std::unique_ptr<Store>> open_all_stores(const std::string& main_store, OwnerNamespace* owner);
 Result<void> remember_store(const std::string& main_store, const std::string& description);
 
 // NAME, KIND:NAME, or a ZFS dataset POOL/PATH/NAME. Errors: plain text: it has none of these forms.
 Result<void> check_template_reference(const std::string& asked);
+// The name that the template would have in this store; empty when another store is meant. Errors: as above.
+Result<std::string> name_in_store(const std::string& asked, const Store& store);
 
 struct TemplatePlace {
   std::unique_ptr<Store> store;

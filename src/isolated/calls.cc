@@ -1,0 +1,123 @@
+#include "isolated/calls.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "linux/caller.h"
+#include "pool/registered.h"
+
+namespace isolate {
+namespace {
+
+using wire::Json;
+
+std::string text_of(const Json& parameters) { return parameters.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Answer answer_with(const Json& parameters) { return {"", text_of(parameters), {}, false}; }
+
+Answer failed(const Error& error) { return error_answer("Failed", error.message()); }
+
+// An answer made of all registered pools: {key: [row of each, unless it is null]}.
+Answer listed(const CallContext& context, const char* key,
+              const std::function<Result<std::vector<Json>>(const Pool&)>& rows_of) {
+  OwnerNamespace owner(Caller::current());
+  const auto stores = open_all_stores(context.settings.store, &owner);
+  Json list = Json::array();
+  for (const auto& pool : registered_pools(stores)) {
+    auto rows = rows_of(pool);
+    if (!rows) continue;  // its store does not answer, ignoring
+    for (auto& row : *rows) list.push_back(std::move(row));
+  }
+  return answer_with({{key, list}});
+}
+
+Result<std::vector<Json>> template_row(const Pool& pool) {
+  const auto info = TRY(pool.store().info(pool.template_name()));
+  const auto status = TRY(pool.status());
+  return std::vector<Json>{{{"name", info.name},
+                            {"store", pool.store().description()},
+                            {"generation", info.generation},
+                            {"size", status.size},
+                            {"fresh", status.fresh}}};
+}
+
+Result<std::vector<Json>> pool_row(const Pool& pool) {
+  const auto status = TRY(pool.status());
+  return std::vector<Json>{{{"template", pool.template_name()},
+                            {"store", pool.store().description()},
+                            {"size", status.size},
+                            {"fresh", status.fresh},
+                            {"leased", status.leased},
+                            {"kept", status.kept},
+                            {"waiting", status.trash}}};
+}
+
+Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer) {
+  std::vector<Json> rows;
+  for (const auto& info : TRY(pool.leases())) {
+    if (!peer.is_root() && info.user != std::to_string(peer.uid)) continue;
+    const auto bytes = pool.store().clone_bytes(info.clone_id);
+    if (!bytes) continue;  // ended since, ignoring
+    rows.push_back({{"lease", info.clone_id},
+                    {"template", info.template_name},
+                    {"store", pool.store().description()},
+                    {"user", info.user},
+                    {"pid", info.pid},
+                    {"since", info.since},
+                    {"engine", info.engine},
+                    {"bytes", *bytes}});
+  }
+  return rows;
+}
+
+Answer status_answer(const CallContext& context) {
+  return answer_with({{"version", ISOLATE_VERSION},
+                      {"pid", context.settings.daemon},
+                      {"connections", context.settings.connections},
+                      {"waiting", context.settings.waiting}});
+}
+
+Result<void> resize(const CallContext& context, const std::string& name, unsigned size) {
+  OwnerNamespace owner(Caller::current());
+  const auto place = TRY(find_registered_template(name, context.settings.store, &owner));
+  return Pool(place.store.get(), place.name).set_size(size);
+}
+
+Answer call_resize(const CallContext& context, const Json& parameters) {
+  constexpr std::uint64_t kMost = 10000;
+  if (!context.peer.is_root()) return error_answer("PermissionDenied", "the size of a pool is for root to set");
+  const auto name = parameters.find("template");
+  const auto size = parameters.find("size");
+  if (name == parameters.end() || !name->is_string() || size == parameters.end() || !size->is_number_unsigned() ||
+      size->get<std::uint64_t>() > kMost) {
+    return error_answer("InvalidParameter", "a template and a size from 0 to 10000 are wanted");
+  }
+  const auto resized = resize(context, name->get<std::string>(), size->get<unsigned>());
+  return resized ? answer_with(Json::object()) : failed(resized.error());
+}
+
+}  // namespace
+
+Answer error_answer(const char* name, const std::string& message) {
+  const bool is_of_service = std::string_view(name) == "InvalidParameter";
+  return {fmt::format("{}.{}", is_of_service ? "org.varlink.service" : wire::kManager, name),
+          text_of({{"message", message}}),
+          {},
+          false};
+}
+
+std::optional<Answer> call_manager(const CallContext& context, const std::string& method, const Json& parameters) {
+  if (method == "Lease") return call_lease(context, parameters);
+  if (method == "ListTemplates") return listed(context, "templates", template_row);
+  if (method == "ListPools") return listed(context, "pools", pool_row);
+  if (method == "ListLeases") {
+    return listed(context, "leases", [&context](const Pool& pool) { return lease_rows(pool, context.peer); });
+  }
+  if (method == "GetStatus") return status_answer(context);
+  if (method == "ResizePool") return call_resize(context, parameters);
+  return std::nullopt;
+}
+
+}  // namespace isolate

@@ -1,0 +1,117 @@
+#include "isolated/connections.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "isolated/peer.h"
+
+namespace isolate {
+namespace {
+
+// The body of the process that serves a connection: of all that is open it keeps that alone.
+int serve_alone(int connection, const ServiceSettings& settings) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  constexpr int kKept = STDERR_FILENO + 1;
+  if (connection != kKept && ::dup3(connection, kKept, O_CLOEXEC) < 0) return 1;
+  ::syscall(SYS_close_range, kKept + 1, ~0U, 0);
+  Fd kept(kKept);
+  auto peer = peer_of(kept.get());
+  if (!peer) return 1;  // it is gone, ignoring
+  if (auto held = hold_process(kept.get(), &*peer); !held) return 1;
+  return serve(std::move(kept), *peer, settings);
+}
+
+}  // namespace
+
+std::size_t Connections::waiting_number() const {
+  std::size_t number = 0;
+  for (const auto& [uid, connections] : waiting_) number += connections.size();
+  return number;
+}
+
+std::size_t Connections::served_of(uid_t uid) const {
+  return static_cast<std::size_t>(
+      std::count_if(services_.begin(), services_.end(), [uid](const Served& served) { return served.uid == uid; }));
+}
+
+void Connections::add(Fd connection) {
+  const auto peer = peer_of(connection.get());
+  if (!peer) return;  // it is gone, ignoring
+  // The group may have got another number since.
+  if (const auto group = group_of_members()) group_ = *group;
+  const auto may = may_connect(connection.get(), *peer, group_);
+  if (!may || !*may) {
+    log::warning(fmt::format("refused uid {}, pid {}: not a member of the group isolate", peer->uid, peer->pid));
+    return;
+  }
+  const auto found = waiting_.find(peer->uid);
+  const auto own = found == waiting_.end() ? 0 : found->second.size();
+  if (own >= kWaitingOfUser || waiting_number() >= kWaiting) return;
+  waiting_[peer->uid].push_back(std::move(connection));
+}
+
+std::map<uid_t, std::deque<Fd>>::iterator Connections::next_user() {
+  // From the one after the user who was last, and round.
+  auto user = waiting_.upper_bound(last_served_);
+  for (std::size_t i = 0; i < waiting_.size(); ++i, ++user) {
+    if (user == waiting_.end()) user = waiting_.begin();
+    if (served_of(user->first) < kServedOfUser) return user;
+  }
+  return waiting_.end();
+}
+
+void Connections::serve_waiting() {
+  while (services_.size() < kServed) {
+    const auto user = next_user();
+    if (user == waiting_.end()) return;
+    last_served_ = user->first;
+    Fd connection = std::move(user->second.front());
+    user->second.pop_front();
+    if (user->second.empty()) waiting_.erase(user);
+    serve(last_served_, std::move(connection));
+  }
+}
+
+void Connections::serve(uid_t uid, Fd connection) {
+  const ServiceSettings settings{main_store_, ::getpid(), services_.size() + 1, waiting_number()};
+  auto process = fork_child(0, [&] { return serve_alone(connection.get(), settings); });
+  if (!process) {
+    log::warning(fmt::format("connection of uid {}: {}", uid, process.error().message()));
+    return;
+  }
+  services_.push_back({uid, std::move(*process), Clock::now() + kLongestService});
+}
+
+std::vector<int> Connections::children() const {
+  std::vector<int> descriptors;
+  for (const auto& served : services_) descriptors.push_back(served.process.pidfd());
+  return descriptors;
+}
+
+void Connections::collect() {
+  const auto now = Clock::now();
+  std::erase_if(services_, [now](Served& served) {
+    pollfd end{served.process.pidfd(), POLLIN, 0};
+    if (now >= served.deadline) served.process.signal(SIGKILL);
+    if (::poll(&end, 1, 0) == 0) return false;
+    auto ignored = served.process.wait();  // how it ended it has told itself, ignoring
+    return true;
+  });
+}
+
+Connections::Clock::time_point Connections::next() const {
+  auto next = Clock::time_point::max();
+  for (const auto& served : services_) next = std::min(next, served.deadline);
+  return next;
+}
+
+}  // namespace isolate

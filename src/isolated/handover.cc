@@ -1,0 +1,154 @@
+#include "isolated/handover.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/trace.h"
+#include "linux/file.h"
+#include "linux/mount.h"
+#include "linux/process.h"
+#include "linux/user_namespace.h"
+#include "wire/manager.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::uint64_t kLayerAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+// A directory or file, to be attached under a name of the stage.
+struct Part {
+  std::string name;
+  Fd tree;
+};
+
+bool is_same(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+bool has_ended(int pidfd) {
+  pollfd end{pidfd, POLLIN, 0};
+  return ::poll(&end, 1, 0) != 0;
+}
+
+// A process in a user namespace of its own has other ids than it seems to have; one in a chroot would get out of it.
+Result<void> check_peer(const Peer& peer, const struct stat& own_user_namespace) {
+  const auto proc = TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY));
+  const auto status = TRY(status_of(proc.get(), "ns/user"));
+  if (!is_same(status, own_user_namespace)) {
+    return fail(EPERM, "the caller is in another user namespace than isolated; a lease can't be handed over");
+  }
+  const auto credentials = TRY(read_all(TRY(open_file(proc.get(), "status", O_RDONLY)).get()));
+  if (credentials.find(fmt::format("\nUid:\t{}\t", peer.uid)) == std::string::npos) return fail(ESRCH, "the caller");
+  return {};
+}
+
+// After this process has entered the peer's mount namespace.
+Result<void> check_root(const Peer& peer, const struct stat& root_of_peer) {
+  const auto root = TRY(status_of(AT_FDCWD, "/"));
+  if (has_ended(peer.pidfd.get())) return fail(ESRCH, "the caller");
+  if (is_same(root, root_of_peer)) return {};
+  return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
+}
+
+Result<Part> layer(const std::string& path, std::size_t number, int user_namespace) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
+  TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, user_namespace, true, false}, path));
+  return Part{fmt::format("l{}", number), std::move(tree)};
+}
+
+// With layers: the clone's own directories. Without: the root itself, read-only where ids can't be mapped.
+Result<Part> clone(const RootSource& root, int user_namespace, bool* read_only) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, root.directory, false));
+  if (!root.lower.empty()) {
+    TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, user_namespace, true, false},
+                                   root.directory));
+    return Part{"c", std::move(tree)};
+  }
+  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, user_namespace, true, false}, root.directory);
+  if (!mapped) {
+    if (mapped.error().code() != EINVAL) return fail(std::move(mapped).error());
+    *read_only = true;
+    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, root.directory));
+  }
+  return Part{"root", std::move(tree)};
+}
+
+// The stage in the peer's view of the host: a directory of root's, and no link on the way to it.
+Result<Fd> open_stage() {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const long number = ::syscall(SYS_openat2, AT_FDCWD, wire::kLeaseStage, &how, sizeof how);
+  if (number < 0) return fail(Error(errno, wire::kLeaseStage).within("in the caller's mount namespace"));
+  Fd stage(static_cast<int>(number));
+  const auto status = TRY(status_of(stage.get(), "", AT_EMPTY_PATH));
+  if (status.st_uid != 0) return fail(std::string(wire::kLeaseStage) + " does not belong to root");
+  return stage;
+}
+
+Result<void> attach_parts(const std::vector<Part>& parts) {
+  auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  for (const auto& part : parts) TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
+  TRY_VOID(mount::attach(tmpfs, TRY(open_stage()).get(), wire::kLeaseStage));
+  for (const auto& part : parts) {
+    const auto place = TRY(open_file(tmpfs.get(), part.name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    TRY_VOID(mount::attach(part.tree, place.get(), part.name));
+  }
+  return {};
+}
+
+// A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
+void let_go_of_clones() {
+  const auto clones = list_directory(AT_FDCWD, kCloneMounts);
+  if (!clones) return;  // most stores have none, ignoring
+  for (const auto& id : *clones) {
+    const auto place = std::string(kCloneMounts) + "/" + id;
+    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted now, ignoring
+  }
+}
+
+Result<void> new_mount_namespace() {
+  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
+  return mount::make_all_private();
+}
+
+}  // namespace
+
+IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids) {
+  if (private_ids) return {{{0, range_base, kGuestIds}}, {{0, range_base, kGuestIds}}};
+  return {{{0, peer.uid, 1}, {1, range_base + 1, kGuestIds - 1}},
+          {{0, peer.gid, 1}, {1, range_base + 1, kGuestIds - 1}}};
+}
+
+Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root) {
+  Handover handover;
+  // Of this process, while /proc is still the host's.
+  const auto own_namespaces = TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY));
+  TRY_VOID(check_peer(peer, TRY(status_of(own_namespaces.get(), "user"))));
+  const auto root_of_peer = TRY(status_of(AT_FDCWD, fmt::format("/proc/{}/root/", peer.pid)));
+  // Made as the member, who can enter it for that.
+  handover.user_namespace = TRY(make_user_namespace(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < root.lower.size(); ++i) {
+    parts.push_back(TRY(layer(root.lower[i], i, handover.user_namespace.get())));
+  }
+  parts.push_back(TRY(clone(root, handover.user_namespace.get(), &handover.read_only)));
+
+  TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
+  TRY_VOID(check_root(peer, root_of_peer));
+  TRY_VOID(new_mount_namespace());
+  let_go_of_clones();
+  TRY_VOID(attach_parts(parts));
+  parts.clear();
+  // The copy that belongs to the new user namespace: in it, the flags of all these mounts are locked.
+  TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
+  TRY_VOID(new_mount_namespace());
+  handover.mount_namespace = TRY(open_file(own_namespaces.get(), "mnt", O_RDONLY));
+  return handover;
+}
+
+}  // namespace isolate

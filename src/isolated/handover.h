@@ -1,0 +1,28 @@
+// Handover: a user and a mount namespace made for a member, with a clone in it. What he gets are these two and no
+// descriptor of a mount: of such a one he could clear the flags in a user namespace of his own. Mounts that were
+// attached before their namespace was copied into one that he owns have their flags locked (mount_namespaces(7)).
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "isolated/peer.h"
+#include "linux/idmap.h"
+#include "store/store.h"
+
+namespace isolate {
+
+struct Handover {
+  Fd user_namespace;
+  Fd mount_namespace;
+  bool read_only = false;  // the clone's file system can't map ids
+};
+
+// Inside: id 0 is the member (or with `private_ids` the first of the range), the others are those of the range.
+IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids);
+
+// The view of the host in the mount namespace is that of the peer's process; what it has mounted below /run/isolate is
+// not there. This process itself is in both namespaces afterwards, and good for nothing else.
+// Errors: EPERM the peer is in another user namespace, or has a root of its own; ESRCH it has ended.
+Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root);
+
+}  // namespace isolate

@@ -1,0 +1,81 @@
+// org.isolate.Manager.Lease
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "isolated/calls.h"
+#include "isolated/handover.h"
+#include "linux/caller.h"
+#include "pool/lease.h"
+#include "pool/member_range.h"
+#include "pool/registered.h"
+
+namespace isolate {
+namespace {
+
+using wire::Json;
+
+Result<Fd> duplicate(int descriptor) {
+  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) return fail(errno, "dup");
+  return Fd(copy);
+}
+
+Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& request, MemberRange range,
+                        const TemplatePlace& place) {
+  const auto& peer = context.peer;
+  Pool pool(place.store.get(), place.name);
+  LeaseInfo info;
+  info.engine = request.engine;
+  info.user = std::to_string(peer.uid);
+  info.pid = peer.pid;
+  info.since = ::time(nullptr);
+  const auto lease = TRY(Lease::take(&pool, std::move(info)));
+  TRY_VOID(fault_point("lease-taken"));
+  const auto maps = member_maps(peer, range.base, request.private_ids);
+  auto handover = TRY(prepare_handover(peer, maps, lease.root()));
+  TRY_VOID(fault_point("lease-prepared"));
+
+  const wire::LeaseReply reply{
+      lease.id(),         place.name, place.store->description(), lease.generation().number, lease.root().lower.size(),
+      handover.read_only, maps};
+  Answer answer{"", wire::to_json(reply).dump(), {}, true};
+  answer.descriptors.resize(wire::kLeaseDescriptors);
+  answer.descriptors[wire::kUserNamespace] = std::move(handover.user_namespace);
+  answer.descriptors[wire::kMountNamespace] = std::move(handover.mount_namespace);
+  answer.descriptors[wire::kLeaseLock] = TRY(duplicate(lease.lock_descriptor()));
+  answer.descriptors[wire::kRangeLock] = TRY(duplicate(range.lock.fd()));
+  log::info(fmt::format("leased {} of {} to uid {}, pid {}", lease.id(), place.name, peer.uid, peer.pid));
+  return answer;
+}
+
+Answer last(Answer answer) {
+  answer.is_last = true;
+  return answer;
+}
+
+}  // namespace
+
+Answer call_lease(const CallContext& context, const Json& parameters) {
+  const auto& peer = context.peer;
+  if (peer.is_root())
+    return error_answer("PermissionDenied", "leases are for members; root works on the stores itself");
+  const auto request = wire::lease_request_from(parameters);
+  if (!request) return error_answer("InvalidParameter", request.error().message());
+  OwnerNamespace owner(Caller::current());
+  const auto place = find_registered_template(request->template_name, context.settings.store, &owner);
+  if (!place) return error_answer("NoSuchTemplate", place.error().message());
+  auto range = take_member_range(peer.uid);
+  if (!range && range.error().code() == EDQUOT) return error_answer("TooManyLeases", range.error().context());
+  if (!range) return last(error_answer("Failed", range.error().message()));
+  auto answer = lease_to(context, *request, std::move(*range), *place);
+  if (answer) return std::move(*answer);
+  log::warning(fmt::format("lease of {} to uid {}: {}", place->name, peer.uid, answer.error().message()));
+  return last(error_answer("Failed", answer.error().message()));
+}
+
+}  // namespace isolate

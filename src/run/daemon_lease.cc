@@ -1,0 +1,88 @@
+#include "run/daemon_lease.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "run/run.h"
+#include "store/open.h"
+
+namespace isolate {
+namespace {
+
+bool names_other_store(const std::string& asked) {
+  return asked.find('/') != std::string::npos || asked.starts_with("zfs:") || asked.starts_with("btrfs:");
+}
+
+Result<bool> own_store_has(const std::string& asked, const std::string& path, OwnerNamespace* owner) {
+  auto store = open_store(path, owner, MissingStore::refuse);
+  if (!store) return false;  // he has none, ignoring: whoever then finds nothing elsewhere tells of it
+  return (*store)->has_template(TRY(name_in_store(asked, **store)));
+}
+
+Result<void> check_request(const RunRequest& request) {
+  const auto refused = [](const std::string& what, const std::string& advice) {
+    return fail(Error(what + " is not to be had with a clone of the daemon's").advise(advice));
+  };
+  if (request.dry_run) return refused("--dry-run", "it plans a run only once the clone is there");
+  if (request.keep) return refused("--keep", "copy what is to stay out of it: -d");
+  if (request.uid_base || request.gid_base) return refused("-u or -g", "its ids are a range that nobody else has");
+  if (request.userns == UsernsMode::single) return refused("--userns=single", "leave it out: no ids of yours are used");
+  if (request.userns == UsernsMode::private_range && !(request.pre_hook.empty() && request.post_hook.empty())) {
+    return refused("a hook with --userns=private", "hooks run as you, whom such a namespace does not know");
+  }
+  return {};
+}
+
+const char* engine_name(EngineKind engine) { return engine == EngineKind::bwrap ? "bwrap" : "chroot"; }
+
+std::string advice_on_own_store(const RunRequest& request, const Caller& caller) {
+  if (names_other_store(request.template_name)) return {};
+  const auto path = store_path("", caller);
+  if (!path) return {};
+  return fmt::format("there is no template '{}' in {}, and ", text::printable(request.template_name), *path);
+}
+
+}  // namespace
+
+Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* owner) {
+  if (owner->caller().is_root() || !request.store.empty() || !request.directory.empty()) return false;
+  TRY_VOID(check_template_reference(request.template_name));
+  if (names_other_store(request.template_name)) return true;
+  const auto path = store_path("", owner->caller());
+  if (path && TRY(own_store_has(request.template_name, *path, owner))) return false;
+  // Without any daemon the own store's answer says more.
+  return ::access(wire::kSocketPath, F_OK) == 0;
+}
+
+Result<DaemonLease> DaemonLease::take(const RunRequest& request, const Caller& caller) {
+  TRY_VOID(check_request(request));
+  auto client = wire::Client::connect();
+  if (!client) return fail(advice_on_own_store(request, caller) + client.error().message);
+  const wire::LeaseRequest wanted{request.template_name, request.userns == UsernsMode::private_range,
+                                  engine_name(request.engine)};
+  const auto parameters = client->call("Lease", wire::to_json(wanted));
+  if (!parameters) {
+    const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
+    return fail((is_unknown ? advice_on_own_store(request, caller) : "") + parameters.error().message);
+  }
+  auto reply = TRY(wire::lease_reply_from(*parameters));
+  auto descriptors = client->take_descriptors();
+  if (descriptors.size() != wire::kLeaseDescriptors) {
+    return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors.size(),
+                            static_cast<int>(wire::kLeaseDescriptors)));
+  }
+  return DaemonLease(std::move(reply), std::move(descriptors));
+}
+
+RootSource DaemonLease::root() const {
+  const std::string stage = wire::kLeaseStage;
+  if (reply_.layers == 0) return {{}, stage + "/root"};
+  RootSource root{{}, stage + "/c"};
+  for (std::uint64_t i = 0; i < reply_.layers; ++i) root.lower.push_back(fmt::format("{}/l{}", stage, i));
+  return root;
+}
+
+}  // namespace isolate

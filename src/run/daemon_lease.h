@@ -1,0 +1,36 @@
+// A clone that isolated leases to a member of the group `isolate`, in namespaces that it has made for him.
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "linux/caller.h"
+#include "run/request.h"
+#include "store/store.h"
+#include "wire/client.h"
+
+namespace isolate {
+
+class DaemonLease {
+ public:
+  // Whether the clone comes from the daemon: for an ordinary user, unless he names a store or his own has the template.
+  // Errors: those of the template's name.
+  static Result<bool> is_wanted(const RunRequest& request, OwnerNamespace* owner);
+
+  // Errors: no daemon, not a member, no such template, too many leases, each with what to do; what can't be asked of a
+  // leased clone. Nothing is left after an error.
+  static Result<DaemonLease> take(const RunRequest& request, const Caller& caller);
+
+  const wire::LeaseReply& reply() const { return reply_; }
+  // Where the clone is in its mount namespace.
+  RootSource root() const;
+  int user_namespace() const { return descriptors_[wire::kUserNamespace].get(); }
+  int mount_namespace() const { return descriptors_[wire::kMountNamespace].get(); }
+
+ private:
+  DaemonLease(wire::LeaseReply reply, std::vector<Fd> descriptors)
+      : reply_(std::move(reply)), descriptors_(std::move(descriptors)) {}
+  wire::LeaseReply reply_;
+  std::vector<Fd> descriptors_;  // the lease ends when they are closed
+};
+
+}  // namespace isolate

@@ -1,0 +1,77 @@
+#include "wire/client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace isolate::wire {
+namespace {
+
+constexpr Channel::Milliseconds kMostForSending{10'000};
+constexpr Channel::Milliseconds kMostForReply{120'000};
+
+auto refused(Refusal refusal, std::string message) {
+  return tl::unexpected<CallError>(CallError{refusal, std::move(message)});
+}
+
+CallError unreachable(int error) {
+  if (error == EACCES || error == EPERM) {
+    return {Refusal::not_a_member,
+            "you are not a member of the group isolate, whose members may have clones of registered templates; as "
+            "root: usermod -aG isolate USER, and log in again"};
+  }
+  return {Refusal::unreachable,
+          "the daemon isolated does not run: " + Error(error, "connect to " + std::string(kSocketPath)).message() +
+              "; as root: systemctl start isolated.socket, or isolated by hand"};
+}
+
+Refusal refusal_of(const std::string& error) {
+  if (error == "org.isolate.Manager.NoSuchTemplate") return Refusal::no_such_template;
+  return Refusal::other;
+}
+
+CallError lost(const Error& error) {
+  if (error.code() == ETIMEDOUT) return {Refusal::other, "isolated does not answer"};
+  return {Refusal::other, "isolated has closed the connection: " + error.message()};
+}
+
+}  // namespace
+
+CallResult<Client> Client::connect(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return tl::unexpected<CallError>(unreachable(ENAMETOOLONG));
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return tl::unexpected<CallError>(unreachable(errno));
+  int connected = 0;
+  do {
+    connected = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  } while (connected != 0 && errno == EINTR);
+  if (connected != 0) return tl::unexpected<CallError>(unreachable(errno));
+  return Client(std::move(socket));
+}
+
+CallResult<Json> Client::call(const std::string& method, const Json& parameters) {
+  const Json request = {{"method", std::string(kManager) + "." + method}, {"parameters", parameters}};
+  const auto sent = channel_.send(request.dump(-1, ' ', false, Json::error_handler_t::replace), {}, kMostForSending);
+  // One who was refused may find an answer all the same.
+  auto answer = channel_.receive(kMostForReply, kMostForSending);
+  if (!answer) return tl::unexpected<CallError>(lost(answer.error()));
+  if (!*answer) return tl::unexpected<CallError>(lost(sent ? Error("no answer; see its log") : sent.error()));
+  auto reply = parse_object(**answer);
+  if (!reply) return refused(Refusal::other, "isolated answers: " + reply.error().message());
+  const auto error = reply->find("error");
+  auto result = reply->contains("parameters") ? (*reply)["parameters"] : Json::object();
+  if (error == reply->end()) return result;
+  const auto name = error->is_string() ? error->get<std::string>() : std::string("an error");
+  const auto message = result.is_object() ? result.find("message") : result.end();
+  if (message == result.end() || !message->is_string()) return refused(refusal_of(name), "isolated: " + name);
+  return refused(refusal_of(name), text::printable(message->get<std::string>()));
+}
+
+}  // namespace isolate::wire

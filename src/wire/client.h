@@ -1,0 +1,38 @@
+// The caller's side of isolated's socket.
+#pragma once
+
+#include "wire/channel.h"
+#include "wire/manager.h"
+
+namespace isolate::wire {
+
+// What the daemon or the way to it has to say, beside the text.
+enum class Refusal {
+  unreachable,       // no daemon
+  not_a_member,      // of the group isolate
+  no_such_template,  // none that is registered
+  other,
+};
+
+struct CallError {
+  Refusal refusal = Refusal::other;
+  std::string message;
+};
+template <typename T>
+using CallResult = tl::expected<T, CallError>;
+
+class Client {
+ public:
+  static CallResult<Client> connect(const std::string& path = kSocketPath);
+
+  // The parameters of the reply to METHOD of org.isolate.Manager. Waits for at most two minutes.
+  CallResult<Json> call(const std::string& method, const Json& parameters);
+  // Those that came with the last reply.
+  std::vector<Fd> take_descriptors() { return channel_.take_descriptors(); }
+
+ private:
+  explicit Client(Fd socket) : channel_(std::move(socket), Descriptors::take) {}
+  Channel channel_;
+};
+
+}  // namespace isolate::wire

@@ -1,0 +1,193 @@
+#include "wire/manager.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace isolate::wire {
+namespace {
+
+constexpr std::size_t kDeepest = 16;
+
+// How deep brackets are nested in what may be JSON.
+std::size_t depth_of(std::string_view text) {
+  std::size_t depth = 0;
+  std::size_t deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+Result<std::string> string_in(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string()) return fail(std::string(name) + ": a string is wanted");
+  return found->get<std::string>();
+}
+
+Result<std::string> optional_string_in(const Json& object, const char* name) {
+  if (!object.contains(name)) return std::string();
+  return string_in(object, name);
+}
+
+Result<std::uint64_t> number_in(const Json& object, const char* name, std::uint64_t most) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_unsigned() || found->get<std::uint64_t>() > most) {
+    return fail(std::string(name) + ": a number from 0 to " + std::to_string(most) + " is wanted");
+  }
+  return found->get<std::uint64_t>();
+}
+
+Json to_json(const std::vector<IdMapEntry>& map) {
+  Json list = Json::array();
+  for (const auto& entry : map) list.push_back({entry.inside, entry.outside, entry.count});
+  return list;
+}
+
+Result<std::vector<IdMapEntry>> map_in(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  const auto wrong = [name] { return fail(std::string(name) + ": a list of [inside, outside, count] is wanted"); };
+  if (found == object.end() || !found->is_array() || found->empty()) return wrong();
+  std::vector<IdMapEntry> map;
+  for (const auto& entry : *found) {
+    const auto is_id = [](const Json& value) {
+      return value.is_number_unsigned() && value.get<std::uint64_t>() <= UINT32_MAX;
+    };
+    if (!entry.is_array() || entry.size() != 3 || !std::all_of(entry.begin(), entry.end(), is_id)) return wrong();
+    map.push_back({entry[0].get<std::uint32_t>(), entry[1].get<std::uint32_t>(), entry[2].get<std::uint32_t>()});
+  }
+  return map;
+}
+
+}  // namespace
+
+std::string_view manager_description() {
+  return R"(# Fresh clones of templates for the members of the group "isolate".
+interface org.isolate.Manager
+
+type Template (name: string, store: string, generation: int, size: int, fresh: int)
+type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
+type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
+  bytes: int)
+
+# A clone of the template, for the caller alone. Four descriptors come with the reply: a user namespace, a mount
+# namespace that holds the clone below /run/isolate/stage, and the locks of the lease and of its range of ids. The
+# lease ends when the last copy of the third one is closed. The connection is closed after the reply.
+# userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's).
+method Lease(template: string, userns: ?string, engine: ?string) -> (lease: string, template: string, store: string,
+  generation: int, layers: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int)
+
+# Templates whose pool was given a size by root.
+method ListTemplates() -> (templates: []Template)
+method ListPools() -> (pools: []Pool)
+# The caller's own; root sees all.
+method ListLeases() -> (leases: []Lease)
+method GetStatus() -> (version: string, pid: int, connections: int, waiting: int)
+# For root.
+method ResizePool(template: string, size: int) -> ()
+
+error PermissionDenied (message: string)
+error NoSuchTemplate (message: string, template: string)
+error TooManyLeases (message: string)
+error Failed (message: string)
+)";
+}
+
+std::string_view service_description() {
+  return R"(# What every Varlink service tells of itself.
+interface org.varlink.service
+
+method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)
+method GetInterfaceDescription(interface: string) -> (description: string)
+
+error InterfaceNotFound (interface: string)
+error MethodNotFound (method: string)
+error MethodNotImplemented (method: string)
+error InvalidParameter (parameter: string)
+)";
+}
+
+Result<Json> parse_object(std::string_view text) {
+  if (depth_of(text) > kDeepest) return fail("nested too deep");
+  auto json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return fail("not JSON");
+  if (!json.is_object()) return fail("not a JSON object");
+  return json;
+}
+
+Result<Call> parse_call(std::string_view message) {
+  const auto json = TRY(parse_object(message));
+  // Whoever wants no or several replies is not served.
+  for (const char* flag : {"oneway", "more", "upgrade"}) {
+    const auto found = json.find(flag);
+    if (found != json.end() && *found != false) return fail(std::string(flag) + ": not supported");
+  }
+  const auto name = TRY(string_in(json, "method"));
+  const auto dot = name.rfind('.');
+  if (dot == std::string::npos) return fail("method: INTERFACE.METHOD is wanted");
+  Call call{name.substr(0, dot), name.substr(dot + 1), "{}"};
+  const auto parameters = json.find("parameters");
+  if (parameters == json.end()) return call;
+  if (!parameters->is_object()) return fail("parameters: an object is wanted");
+  call.parameters = parameters->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return call;
+}
+
+Json to_json(const LeaseRequest& request) {
+  return {{"template", request.template_name},
+          {"userns", request.private_ids ? "private" : "automatic"},
+          {"engine", request.engine}};
+}
+
+Result<LeaseRequest> lease_request_from(const Json& parameters) {
+  LeaseRequest request;
+  request.template_name = TRY(string_in(parameters, "template"));
+  request.engine = TRY(optional_string_in(parameters, "engine"));
+  if (!request.engine.empty() && !text::is_name(request.engine, 16)) return fail("engine: a name is wanted");
+  const auto userns = TRY(optional_string_in(parameters, "userns"));
+  if (!userns.empty() && userns != "automatic" && userns != "private") {
+    return fail("userns: \"automatic\" or \"private\" is wanted");
+  }
+  request.private_ids = userns == "private";
+  return request;
+}
+
+Json to_json(const LeaseReply& reply) {
+  return {{"lease", reply.lease},
+          {"template", reply.template_name},
+          {"store", reply.store},
+          {"generation", reply.generation},
+          {"layers", reply.layers},
+          {"readOnly", reply.read_only},
+          {"uidMap", to_json(reply.maps.uid)},
+          {"gidMap", to_json(reply.maps.gid)}};
+}
+
+Result<LeaseReply> lease_reply_from(const Json& parameters) {
+  constexpr std::uint64_t kMostLayers = 500;  // as many as the kernel takes
+  LeaseReply reply;
+  reply.lease = TRY(string_in(parameters, "lease"));
+  reply.template_name = TRY(string_in(parameters, "template"));
+  reply.store = TRY(string_in(parameters, "store"));
+  reply.generation = TRY(number_in(parameters, "generation", UINT64_MAX));
+  reply.layers = TRY(number_in(parameters, "layers", kMostLayers));
+  const auto read_only = parameters.find("readOnly");
+  if (read_only == parameters.end() || !read_only->is_boolean()) return fail("readOnly: true or false is wanted");
+  reply.read_only = read_only->get<bool>();
+  reply.maps = {TRY(map_in(parameters, "uidMap")), TRY(map_in(parameters, "gidMap"))};
+  return reply;
+}
+
+}  // namespace isolate::wire

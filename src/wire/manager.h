@@ -1,0 +1,61 @@
+// What isolated tells and is asked: the Varlink interface org.isolate.Manager.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "linux/idmap.h"
+
+namespace isolate::wire {
+
+using Json = nlohmann::json;
+
+constexpr const char* kSocketPath = "/run/isolate/org.isolate.Manager";
+constexpr std::string_view kManager = "org.isolate.Manager";
+// Where a leased clone is, in the mount namespace that comes with it: l0, l1, ... and c (layers and the clone's own
+// directory), or root (the clone itself).
+constexpr const char* kLeaseStage = "/run/isolate/stage";
+
+// The interface in Varlink's own language.
+std::string_view manager_description();
+std::string_view service_description();  // org.varlink.service
+
+// A request: {"method": ..., "parameters": {...}}.
+struct Call {
+  std::string interface;
+  std::string method;
+  std::string parameters;  // a JSON object
+};
+// Errors: plain text: what of the message is wrong. Never deeper than a few levels.
+Result<Call> parse_call(std::string_view message);
+
+// An object, at most `kDeepest` levels deep. Errors: plain text.
+Result<Json> parse_object(std::string_view text);
+
+struct LeaseRequest {
+  std::string template_name;  // as -z takes it
+  bool private_ids = false;   // the caller's own id is not among those inside
+  std::string engine;         // for isolatectl ps
+};
+Json to_json(const LeaseRequest& request);
+// Errors: plain text: the parameter that is missing or of another type.
+Result<LeaseRequest> lease_request_from(const Json& parameters);
+
+struct LeaseReply {
+  std::string lease;  // the clone's id
+  std::string template_name;
+  std::string store;
+  std::uint64_t generation = 0;
+  std::uint64_t layers = 0;  // 0: the clone is a root by itself
+  bool read_only = false;    // the clone's file system can't map ids
+  IdMaps maps;
+};
+// The descriptors that come with it, in this order.
+enum LeaseDescriptor { kUserNamespace, kMountNamespace, kLeaseLock, kRangeLock, kLeaseDescriptors };
+Json to_json(const LeaseReply& reply);
+Result<LeaseReply> lease_reply_from(const Json& parameters);
+
+}  // namespace isolate::wire
