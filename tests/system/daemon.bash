@@ -20,7 +20,7 @@ make_daemon() {
   local kind
   make_stores
   mkdir -m 0755 "$STORES/tools"
-  cp "$HELPERS"/{varlink_client,daemon_attacks,daemon_input,daemon_load}.py "$STORES/tools/"
+  cp "$HELPERS"/{varlink_client,daemon_attacks,daemon_input,daemon_load,crash_rounds}.py "$STORES/tools/"
   chmod 0644 "$STORES/tools"/*
   install -d -m 0700 -o "$USER_A_UID" -g "$USER_A_GID" "$STORES/home-a"
   install -d -m 0700 -o "$USER_B_UID" -g "$USER_B_GID" "$STORES/home-b"

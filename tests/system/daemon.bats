@@ -139,8 +139,8 @@ teardown_file() { remove_daemon; }
   template=$(template_of overlay)
   isolate_refuses 'not a member of the group isolate' 'usermod -aG isolate' -- outsider "$ISOLATE" -z "$template" true
   isolate_refuses keep -- run_in overlay --keep true
-  isolate_refuses uid -- run_in overlay -u 100000 true
-  isolate_refuses gid -- run_in overlay -g 100000 true
+  isolate_refuses '-u or -g' -- run_in overlay -u 100000 true
+  isolate_refuses '-u or -g' -- run_in overlay -g 100000 true
   isolate_refuses "template 'zfs:none'" 'isolate -r zfs:none 5' -- member "$ISOLATE" -z zfs:none true
   isolate_refuses "no template 'none'" -- member "$ISOLATE" -z none true
 }
@@ -160,7 +160,9 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
 @test "without the daemon the refusal says how to start it" {
   stop_daemon
   [[ ! -e $STORES/daemon.pid ]]
-  isolate_refuses 'isolated does not run' 'systemctl start isolated.socket' -- run_in overlay true
+  isolate_refuses 'isolated does not run' 'systemctl start isolated.socket' -- run_in btrfs true
+  # Who has a store of his own is told of that one where nothing says that there is a daemon.
+  isolate_refuses 'isolatectl template create' -- member "$ISOLATE" -z deb true
   run --separate-stderr member "$ISOLATECTL" status
   expect_status 1
   start_daemon

@@ -17,8 +17,10 @@ many() {
   local kind=$1 count=$2 parallel=$3 command=$4 status=0
   seq "$count" | member xargs -P "$parallel" -I '{}' "$ISOLATE" -q -z "$(template_of "$kind")" sh -c "$command" '{}' \
     >"$SCRATCH/$kind" 2>"$SCRATCH/$kind.err" || status=$?
-  [[ $status == 0 && ! -s $SCRATCH/$kind.err ]] ||
+  # zfs-fuse's read-only roots are warned of.
+  if [[ $status != 0 ]] || grep -v '^isolate: warning: .*read-only' "$SCRATCH/$kind.err"; then
     complain "$kind: runs failed ($status): $(head -n 5 "$SCRATCH/$kind.err")"
+  fi
 }
 
 # all_different KIND COUNT: each number came once, in a clone of its own, and the daemon has leased and reaped just

@@ -43,8 +43,8 @@ end_guests() {
   for ((number = 1; number <= GUESTS; number++)); do
     [[ $(sed -n 2p "$SCRATCH/guest-$number") == "$number" ]] || complain "guest $number: $(cat "$SCRATCH/guest-$number")"
   done
-  [[ $(cat "$SCRATCH"/guest-+([0-9]) | grep -c '^deb-') == "$GUESTS" ]] || complain "names of clones"
-  [[ -z $(cat "$SCRATCH"/guest-+([0-9]) | grep '^deb-' | sort | uniq -d) ]] || complain "the same clone twice"
+  [[ $(names_in_outputs | wc -l) == "$GUESTS" ]] || complain "names of clones"
+  [[ -z $(names_in_outputs | sort | uniq -d) ]] || complain "the same clone twice"
 }
 
 names_in_outputs() { cat "$SCRATCH"/guest-[0-9] "$SCRATCH"/guest-[0-9][0-9] | grep '^deb-'; }
