@@ -27,12 +27,15 @@ class Context {
 
   OwnerNamespace& owner() { return owner_; }
   const std::string& main_store() const { return main_; }
+  // An ordinary user who names no store sees what the daemon has for him, too.
+  bool asks_daemon() const { return asks_daemon_; }
   bool json() const { return json_; }
   bool quiet() const { return quiet_; }
 
  private:
   Context(std::string main, std::string only, bool json, bool quiet)
       : main_(std::move(main)), only_(std::move(only)), json_(json), quiet_(quiet), owner_(Caller::current()) {}
+  bool asks_daemon_ = false;
   std::string main_;
   std::string only_;  // empty: all
   bool json_;
@@ -59,5 +62,7 @@ Result<void> collect_garbage(Context& context, bool kept_too);
 Result<void> list_pools(Context& context, const std::string& name);  // empty: all
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
 Result<void> list_leases(Context& context, bool kept);
+// Whether the daemon runs, and what it does.
+Result<int> show_status(Context& context);
 
 }  // namespace isolate

@@ -21,7 +21,9 @@ Result<std::unique_ptr<Context>> Context::open(const std::vector<std::string>& s
     return fail("store '" + main + "': give a directory that begins with '/', btrfs:/DIR or zfs:POOL/PATH");
   }
   auto path = TRY(store_path(main, Caller::current()));
-  return std::unique_ptr<Context>(new Context(std::move(path), std::move(only), json, quiet));
+  auto context = std::unique_ptr<Context>(new Context(std::move(path), std::move(only), json, quiet));
+  context->asks_daemon_ = stores.empty() && !context->owner_.caller().is_root();
+  return context;
 }
 
 Result<std::unique_ptr<Store>> Context::target() {

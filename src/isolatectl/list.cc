@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "isolatectl/commands.h"
+#include "isolatectl/daemon.h"
 #include "isolatectl/output.h"
 #include "isolatectl/table.h"
 #include "linux/idmap.h"
@@ -42,19 +43,33 @@ struct LeaseRow {
   std::uint64_t age = 0;  // seconds
 };
 
+std::uint64_t age_of(const LeaseInfo& info) {
+  const auto now = ::time(nullptr);
+  return now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
+}
+
 Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
   std::vector<LeaseRow> rows;
   for (const auto& store : TRY(context.stores())) {
     for (const auto& name : TRY(pool_names(*store))) {
       const Pool pool(store.get(), name);
-      for (auto& info : TRY(kept ? pool.kept() : pool.leases())) {
+      for (const auto& info : TRY(kept ? pool.kept() : pool.leases())) {
         auto bytes = store->clone_bytes(info.clone_id);
         if (!bytes) continue;  // ended since, ignoring
-        const auto now = ::time(nullptr);
-        const auto age = now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
-        rows.push_back({std::move(info), *bytes, age});
+        rows.push_back({info, *bytes, age_of(info)});
       }
     }
+  }
+  if (kept) return rows;
+  for (const auto& row : TRY(ask_daemon(context, "ListLeases", "leases"))) {
+    LeaseInfo info;
+    info.clone_id = row.value("lease", "?");
+    info.template_name = row.value("template", "?");
+    info.engine = row.value("engine", "?");
+    info.user = row.value("user", "?");
+    info.pid = row.value("pid", std::int64_t{0});
+    info.since = row.value("since", std::int64_t{0});
+    rows.push_back({info, row.value("bytes", std::uint64_t{0}), age_of(info)});
   }
   return rows;
 }
@@ -66,9 +81,11 @@ Result<void> list_templates(Context& context) {
   for (const auto& store : TRY(context.stores())) {
     for (auto& info : TRY(store->templates())) infos.push_back(std::move(info));
   }
+  const auto leasable = TRY(ask_daemon(context, "ListTemplates", "templates"));
   if (context.json()) {
     Json list = Json::array();
     for (const auto& info : infos) list.push_back(to_json(info));
+    list.insert(list.end(), leasable.begin(), leasable.end());
     return print(list);
   }
   std::vector<std::vector<std::string>> rows = {{"NAME", "STORE", "GENERATION", "LAYERS", "CREATED", "FROM"}};
@@ -79,6 +96,10 @@ Result<void> list_templates(Context& context) {
     }
     rows.push_back({info.name, info.store, std::to_string(info.generation), std::to_string(info.layers),
                     time_text(info.created), info.origin});
+  }
+  for (const auto& row : leasable) {
+    rows.push_back({row.value("name", "?"), row.value("store", "?"), std::to_string(row.value("generation", 0ULL)), "-",
+                    "-", fmt::format("isolated, {} fresh clones", row.value("fresh", 0))});
   }
   return print(table(rows));
 }

@@ -132,6 +132,9 @@ int main_with_exceptions(int argc, char** argv) {
   auto* ps = app.add_subcommand("ps", "running leases: user, template, engine, age, disk used")->fallthrough();
   ps->add_flag("--kept", line.kept, "the clones kept with isolate --keep instead");
   ps->callback([&line] { line.verb = plain([&line](Context& context) { return list_leases(context, line.kept); }); });
+  app.add_subcommand("status", "whether the daemon isolated runs")->fallthrough()->callback([&line] {
+    line.verb = show_status;
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,30 +4,53 @@
 
 #include "base/log.h"
 #include "isolatectl/commands.h"
+#include "isolatectl/daemon.h"
 #include "isolatectl/output.h"
 #include "isolatectl/table.h"
 
 namespace isolate {
 namespace {
 
-struct PoolRow {
-  std::string name;
-  std::string store;
-  PoolStatus status;
-};
+Json row_of(const Pool& pool, const PoolStatus& status) {
+  return {{"template", pool.template_name()},
+          {"store", pool.store().description()},
+          {"size", status.size},
+          {"fresh", status.fresh},
+          {"leased", status.leased},
+          {"kept", status.kept},
+          {"waiting", status.trash}};
+}
 
-Result<std::vector<PoolRow>> pool_rows(Context& context, const std::string& asked) {
-  std::vector<PoolRow> rows;
+// Those of the daemon that `asked` may mean; empty: all.
+Result<void> add_daemons(const Context& context, const std::string& asked, Json* rows) {
+  for (const auto& row : TRY(ask_daemon(context, "ListPools", "pools"))) {
+    const auto name = row.value("template", "?");
+    const auto store = row.value("store", "?");
+    const auto kind = store.substr(0, store.find(':'));
+    const bool is_meant = asked.empty() || asked == name || asked == kind + ":" + name ||
+                          "zfs:" + asked == store + "/" + name || asked == store + "/" + name;
+    if (is_meant) rows->push_back(row);
+  }
+  return {};
+}
+
+Result<Json> pool_rows(Context& context, const std::string& asked) {
+  Json rows = Json::array();
   if (!asked.empty()) {
+    TRY_VOID(add_daemons(context, asked, &rows));
+    if (!rows.empty()) return rows;
     const auto place = TRY(context.find(asked));
-    rows.push_back({place.name, place.store->description(), TRY(Pool(place.store.get(), place.name).status())});
+    const Pool pool(place.store.get(), place.name);
+    rows.push_back(row_of(pool, TRY(pool.status())));
     return rows;
   }
   for (const auto& store : TRY(context.stores())) {
     for (const auto& name : TRY(pool_names(*store))) {
-      rows.push_back({name, store->description(), TRY(Pool(store.get(), name).status())});
+      const Pool pool(store.get(), name);
+      rows.push_back(row_of(pool, TRY(pool.status())));
     }
   }
+  TRY_VOID(add_daemons(context, asked, &rows));
   return rows;
 }
 
@@ -35,28 +58,19 @@ Result<std::vector<PoolRow>> pool_rows(Context& context, const std::string& aske
 
 Result<void> list_pools(Context& context, const std::string& name) {
   const auto rows = TRY(pool_rows(context, name));
-  if (context.json()) {
-    Json list = Json::array();
-    for (const auto& [pool, store, status] : rows) {
-      list.push_back({{"template", pool},
-                      {"store", store},
-                      {"size", status.size},
-                      {"fresh", status.fresh},
-                      {"leased", status.leased},
-                      {"kept", status.kept},
-                      {"waiting", status.trash}});
-    }
-    return print(list);
-  }
+  if (context.json()) return print(rows);
   std::vector<std::vector<std::string>> lines = {{"TEMPLATE", "STORE", "SIZE", "FRESH", "LEASED", "KEPT", "WAITING"}};
-  for (const auto& [pool, store, status] : rows) {
-    lines.push_back({pool, store, std::to_string(status.size), std::to_string(status.fresh),
-                     std::to_string(status.leased), std::to_string(status.kept), std::to_string(status.trash)});
+  for (const auto& row : rows) {
+    lines.push_back({row.value("template", "?"), row.value("store", "?")});
+    for (const char* column : {"size", "fresh", "leased", "kept", "waiting"}) {
+      lines.back().push_back(std::to_string(row.value(column, 0ULL)));
+    }
   }
   return print(table(lines));
 }
 
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size) {
+  if (context.asks_daemon()) return fail("pools are for root to size; your own store makes clones as they are needed");
   const auto place = TRY(context.find(name));
   TRY_VOID(remember_store(context.main_store(), place.store->description()));
   const auto report = TRY(Pool(place.store.get(), place.name).refresh({size, false, true}));

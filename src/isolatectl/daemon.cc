@@ -1,0 +1,37 @@
+#include "isolatectl/daemon.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "wire/client.h"
+
+namespace isolate {
+
+Result<Json> ask_daemon(const Context& context, const std::string& method, const std::string& key) {
+  if (!context.asks_daemon()) return Json(Json::array());
+  auto client = wire::Client::connect();
+  if (!client) return Json(Json::array());  // his own store is all that he has, ignoring
+  const auto answer = client->call(method, wire::Json::object());
+  if (!answer) return fail(answer.error().message);
+  const auto list = answer->find(key);
+  if (list == answer->end() || !list->is_array()) return fail("isolated: no " + key + " in its answer");
+  return Json(*list);
+}
+
+Result<int> show_status(Context& context) {
+  auto client = wire::Client::connect();
+  if (!client) return fail(client.error().message);
+  const auto answer = client->call("GetStatus", wire::Json::object());
+  if (!answer) return fail(answer.error().message);
+  if (context.json()) {
+    TRY_VOID(print(Json(*answer)));
+    return 0;
+  }
+  TRY_VOID(print(fmt::format("isolated {}, pid {}: {} connections, {} waiting", answer->value("version", "?"),
+                             answer->value("pid", 0), answer->value("connections", 0), answer->value("waiting", 0))));
+  return 0;
+}
+
+}  // namespace isolate
