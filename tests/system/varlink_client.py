@@ -9,7 +9,8 @@
     varlink_client.py chroot DIRECTORY UID GID GROUP METHOD [PARAMETERS]
                                                   calls from a process of UID whose root is DIRECTORY
 
-Status 2: the daemon closed without an answer. 3: there is nobody to talk to.
+--timeout SECONDS before it: how long to wait for an answer. Status 2: the daemon closed without an answer. 3: there is
+nobody to talk to. 4: no answer came.
 """
 
 import array
@@ -24,6 +25,7 @@ import time
 SOCKET = "/run/isolate/org.isolate.Manager"
 MANAGER = "org.isolate.Manager."
 SERVICE = "org.varlink.service."
+TIMEOUT = 60  # seconds
 
 
 class Closed(Exception):
@@ -38,9 +40,9 @@ class VarlinkError(Exception):
 
 
 class Client:
-    def __init__(self, path=SOCKET, timeout=60):
+    def __init__(self, path=SOCKET):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(TIMEOUT)
         self.buffer = b""
         self.descriptors = []
         try:
@@ -113,19 +115,19 @@ def parameters_of(reply):
     return reply.get("parameters", {})
 
 
-def call(method, parameters=None, timeout=60):
-    with Client(timeout=timeout) as client:
+def call(method, parameters=None):
+    with Client() as client:
         return client.call(method, parameters)
 
 
 class Lease:
     """Held until close()."""
 
-    def __init__(self, template, userns=None, timeout=60):
+    def __init__(self, template, userns=None):
         asked = {"template": template}
         if userns:
             asked["userns"] = userns
-        with Client(timeout=timeout) as client:
+        with Client() as client:
             self.reply = client.call(MANAGER + "Lease", asked)
             self.descriptors, client.descriptors = client.descriptors, []
         if len(self.descriptors) != 4:
@@ -208,6 +210,10 @@ def call_from_chroot(directory, uid, gid, group, method, parameters):
 
 
 def main(mode, *arguments):
+    if mode == "--timeout":
+        global TIMEOUT
+        TIMEOUT = float(arguments[0])
+        mode, *arguments = arguments[1:]
     if mode == "call":
         parameters = json.loads(arguments[1]) if len(arguments) > 1 else None
         tell(json.dumps(call(arguments[0], parameters)))
@@ -236,6 +242,9 @@ def run():
     except (FileNotFoundError, ConnectionRefusedError, PermissionError) as error:
         print(f"no connection: {error}", file=sys.stderr)
         sys.exit(3)
+    except TimeoutError:
+        print("no answer", file=sys.stderr)
+        sys.exit(4)
 
 
 if __name__ == "__main__":
