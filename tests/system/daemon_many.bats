@@ -33,7 +33,7 @@ all_different() {
   [[ -z $(uniq -d "$SCRATCH/clones") ]] || complain "$kind: in two runs: $(uniq -d "$SCRATCH/clones")"
   log_since | sed -n 's/.*leased \([^ ]*\) of .*/\1/p' | sort >"$SCRATCH/leased"
   cmp "$SCRATCH/clones" "$SCRATCH/leased" || complain "$kind: others were leased"
-  wait_until 60 all_reaped || complain "$kind: not reaped: $(comm -23 "$SCRATCH/leased" "$SCRATCH/reaped")"
+  wait_until 200 all_reaped || complain "$kind: not reaped: $(comm -23 "$SCRATCH/leased" "$SCRATCH/reaped")"
 }
 all_reaped() {
   log_since | sed -n 's/.*reaped \([^ ]*\).*/\1/p' | sort >"$SCRATCH/reaped"

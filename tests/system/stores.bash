@@ -63,9 +63,14 @@ make_zfs_store() {
   here zpool create -m none isotest "$STORES/zfs.img" 2>/dev/null
   here zfs create -o mountpoint="$STORES/zfs-base" "$ZFS_PARENT"
   ctl --store "zfs:$ZFS_PARENT" template create deb --from "$TARBALL"
-  here zfs mount "$ZFS_PARENT/deb"
+  # zfs-fuse lets go of a mount later than it says.
+  wait_until 30 zfs_template_is_mounted || complain "$ZFS_PARENT/deb can't be mounted"
   here chown -R --no-dereference "$ZFS_BASE:$ZFS_BASE" /run/isolate/mounts/deb
   ctl template snapshot zfs:deb
+}
+
+zfs_template_is_mounted() {
+  here zfs mount "$ZFS_PARENT/deb" 2>/dev/null || here findmnt --target /run/isolate/mounts/deb --types fuse >/dev/null
 }
 
 remove_stores() {
