@@ -1,7 +1,6 @@
 #include "run/daemon_lease.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -42,7 +41,8 @@ std::string advice_on_own_store(const RunRequest& request, const Caller& caller)
   if (names_other_store(request.template_name)) return {};
   const auto path = store_path("", caller);
   if (!path) return {};
-  return fmt::format("there is no template '{}' in {}, and ", text::printable(request.template_name), *path);
+  return fmt::format("there is no template '{}' in {} (isolatectl template create makes one), and ",
+                     text::printable(request.template_name), *path);
 }
 
 }  // namespace
@@ -53,14 +53,13 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   if (names_other_store(request.template_name)) return true;
   const auto path = store_path("", owner->caller());
   if (path && TRY(own_store_has(request.template_name, *path, owner))) return false;
-  // Without any daemon the own store's answer says more.
-  return ::access(wire::kSocketPath, F_OK) == 0;
+  return true;
 }
 
 Result<DaemonLease> DaemonLease::take(const RunRequest& request, const Caller& caller) {
-  TRY_VOID(check_request(request));
   auto client = wire::Client::connect();
   if (!client) return fail(advice_on_own_store(request, caller) + client.error().message);
+  TRY_VOID(check_request(request));
   const wire::LeaseRequest wanted{request.template_name, request.userns == UsernsMode::private_range,
                                   engine_name(request.engine)};
   const auto parameters = client->call("Lease", wire::to_json(wanted));
