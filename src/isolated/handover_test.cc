@@ -66,7 +66,7 @@ class HandoverTest : public ::testing::Test {
   RootSource overlay() const { return {{directory_ / "layer"}, directory_ / "clone"}; }
   RootSource plain() const { return {{}, directory_ / "plain"}; }
   static Result<Handover> prepare(const Peer& peer, const RootSource& root) {
-    return prepare_handover(peer, member_maps(peer, kBase, false), root);
+    return prepare_handover(peer, member_maps(peer, kBase, false), root, Mapping::id_mapped);
   }
   static Result<void> expect_error(const Result<void>& outcome, int code, const std::string& what) {
     if (!outcome && outcome.error().code() == code) return {};

@@ -34,18 +34,24 @@ TEST(ManagerTest, WhatIsNestedTooDeepIsNotParsed) {
 }
 
 TEST(ManagerTest, ALeaseRequestSurvivesTheWay) {
-  const auto request = must(lease_request_from(to_json(LeaseRequest{"zfs:t", true, "bwrap"})));
+  const auto request =
+      must(lease_request_from(to_json(LeaseRequest{"zfs:t", true, std::nullopt, std::nullopt, "bwrap"})));
   EXPECT_EQ(request.template_name, "zfs:t");
   EXPECT_TRUE(request.private_ids);
   EXPECT_EQ(request.engine, "bwrap");
   EXPECT_FALSE(must(lease_request_from({{"template", "t"}})).private_ids);
+  EXPECT_FALSE(must(lease_request_from({{"template", "t"}})).uid_base);
+  const auto based = must(lease_request_from(to_json(LeaseRequest{"t", false, 500000, 600000, "bwrap"})));
+  EXPECT_EQ(based.uid_base, 500000U);
+  EXPECT_EQ(based.gid_base, 600000U);
 }
 
 TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
   for (const Json& parameters :
        {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"userns", "single"}},
         Json{{"template", "t"}, {"userns", nullptr}}, Json{{"template", "t"}, {"engine", "a b"}},
-        Json{{"template", "t"}, {"engine", std::string(17, 'e')}}}) {
+        Json{{"template", "t"}, {"engine", std::string(17, 'e')}}, Json{{"template", "t"}, {"uidBase", 500000}},
+        Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}}) {
     EXPECT_FALSE(lease_request_from(parameters)) << parameters;
   }
 }
