@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench [ARGUMENT...]: builds the release preset and measures it.
+# bench [--daemon] [ARGUMENT...]: builds the release preset and measures it; --daemon: isolated and its pools.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -10,4 +10,8 @@ install_packages build run test
 tools/build.sh release
 say "measuring"
 trap hand_back_build_files EXIT
-bench/run build/bin "$@"
+if [[ ${1:-} == --daemon ]]; then
+  bench/daemon build/bin "${@:2}"
+else
+  bench/run build/bin "$@"
+fi

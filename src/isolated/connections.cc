@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "isolated/peer.h"
+#include "linux/idmap.h"
 
 namespace isolate {
 namespace {
@@ -46,8 +47,8 @@ std::size_t Connections::served_of(uid_t uid) const {
 void Connections::add(Fd connection) {
   const auto peer = peer_of(connection.get());
   if (!peer) return;  // it is gone, ignoring
-  // The group may have got another number since.
-  if (const auto group = group_of_members()) group_ = *group;
+  // The group may have got another number since. Other sources than the file would have to be waited for.
+  if (const auto group = local_group_id(kGroupOfMembers)) group_ = *group;
   const auto may = may_connect(connection.get(), *peer, group_);
   if (!may || !*may) {
     log::warning(fmt::format("refused uid {}, pid {}: not a member of the group isolate", peer->uid, peer->pid));

@@ -54,21 +54,20 @@ Result<void> check_root(const Peer& peer, const struct stat& root_of_peer) {
   return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
 }
 
-Result<Part> layer(const std::string& path, std::size_t number, int user_namespace) {
+Result<Part> layer(const std::string& path, std::size_t number, int idmap) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
-  TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, user_namespace, true, false}, path));
+  TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, idmap, true, false}, path));
   return Part{fmt::format("l{}", number), std::move(tree)};
 }
 
 // With layers: the clone's own directories. Without: the root itself, read-only where ids can't be mapped.
-Result<Part> clone(const RootSource& root, int user_namespace, bool* read_only) {
+Result<Part> clone(const RootSource& root, int idmap, bool* read_only) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, root.directory, false));
   if (!root.lower.empty()) {
-    TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, user_namespace, true, false},
-                                   root.directory));
+    TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, root.directory));
     return Part{"c", std::move(tree)};
   }
-  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, user_namespace, true, false}, root.directory);
+  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, root.directory);
   if (!mapped) {
     if (mapped.error().code() != EINVAL) return fail(std::move(mapped).error());
     *read_only = true;
@@ -124,7 +123,7 @@ IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids)
           {{0, peer.gid, 1}, {1, range_base + 1, kGuestIds - 1}}};
 }
 
-Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root) {
+Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping) {
   Handover handover;
   // Of this process, while /proc is still the host's.
   const auto own_namespaces = TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY));
@@ -132,11 +131,12 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   const auto root_of_peer = TRY(status_of(AT_FDCWD, fmt::format("/proc/{}/root/", peer.pid)));
   // Made as the member, who can enter it for that.
   handover.user_namespace = TRY(make_user_namespace(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
+  const int idmap = mapping == Mapping::id_mapped ? handover.user_namespace.get() : -1;
   std::vector<Part> parts;
   for (std::size_t i = 0; i < root.lower.size(); ++i) {
-    parts.push_back(TRY(layer(root.lower[i], i, handover.user_namespace.get())));
+    parts.push_back(TRY(layer(root.lower[i], i, idmap)));
   }
-  parts.push_back(TRY(clone(root, handover.user_namespace.get(), &handover.read_only)));
+  parts.push_back(TRY(clone(root, idmap, &handover.read_only)));
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_root(peer, root_of_peer));

@@ -11,6 +11,11 @@
 
 namespace isolate {
 
+enum class Mapping {
+  id_mapped,  // on disk the files belong to 0..65535
+  as_they_are,
+};
+
 struct Handover {
   Fd user_namespace;
   Fd mount_namespace;
@@ -23,6 +28,6 @@ IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids)
 // The view of the host in the mount namespace is that of the peer's process; what it has mounted below /run/isolate is
 // not there. This process itself is in both namespaces afterwards, and good for nothing else.
 // Errors: EPERM the peer is in another user namespace, or has a root of its own; ESRCH it has ended.
-Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root);
+Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping);
 
 }  // namespace isolate

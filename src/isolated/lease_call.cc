@@ -10,6 +10,7 @@
 #include "isolated/calls.h"
 #include "isolated/handover.h"
 #include "linux/caller.h"
+#include "linux/file.h"
 #include "pool/lease.h"
 #include "pool/member_range.h"
 #include "pool/registered.h"
@@ -25,6 +26,24 @@ Result<Fd> duplicate(int descriptor) {
   return Fd(copy);
 }
 
+// Root has given the template to a range: that one, and no other, may be asked for.
+Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& root) {
+  const auto top = TRY(status_of(AT_FDCWD, root.lower.empty() ? root.directory : root.lower.front()));
+  const auto uid = *request.uid_base;
+  const auto gid = *request.gid_base;
+  if (top.st_uid != uid || top.st_gid != gid || uid == 0 || gid == 0) {
+    return fail(fmt::format("the template belongs to {}:{} and not to the range asked for with -u and -g", top.st_uid,
+                            top.st_gid));
+  }
+  const auto user = owner_within({uid, kGuestIds}, false);
+  const auto group = owner_within({gid, kGuestIds}, true);
+  if (!user.empty() || !group.empty()) {
+    return fail(
+        fmt::format("the range asked for with -u and -g includes the host's '{}'", user.empty() ? group : user));
+  }
+  return IdMaps{{{0, uid, kGuestIds}}, {{0, gid, kGuestIds}}};
+}
+
 Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& request, MemberRange range,
                         const TemplatePlace& place) {
   const auto& peer = context.peer;
@@ -36,8 +55,10 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   info.since = ::time(nullptr);
   const auto lease = TRY(Lease::take(&pool, std::move(info)));
   TRY_VOID(fault_point("lease-taken"));
-  const auto maps = member_maps(peer, range.base, request.private_ids);
-  auto handover = TRY(prepare_handover(peer, maps, lease.root()));
+  const bool is_based = request.uid_base.has_value();
+  const auto maps =
+      is_based ? TRY(based_maps(request, lease.root())) : member_maps(peer, range.base, request.private_ids);
+  auto handover = TRY(prepare_handover(peer, maps, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
   TRY_VOID(fault_point("lease-prepared"));
 
   const wire::LeaseReply reply{

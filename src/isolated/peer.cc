@@ -30,7 +30,7 @@ Result<Fd> pidfd_of(int socket, pid_t pid) {
 }  // namespace
 
 Result<gid_t> group_of_members() {
-  const auto gid = group_id("isolate");
+  const auto gid = group_id(kGroupOfMembers);
   if (gid) return *gid;
   return fail("there is no group 'isolate', whose members are served; make it: groupadd --system isolate");
 }

@@ -17,6 +17,8 @@ struct Peer {
   bool is_root() const { return uid == 0; }
 };
 
+constexpr const char* kGroupOfMembers = "isolate";
+
 // The gid of the group `isolate` as /etc/group, or another source of the system's, has it now. Errors: there is none;
 // with what to do.
 Result<gid_t> group_of_members();

@@ -126,7 +126,9 @@ void PoolKeeper::take(int number, unsigned events, bool is_size) {
   const auto kept = pools_.find(watch.pool);
   const bool is_known = kept != pools_.end();
   if (watch.meaning == Meaning::look && !(is_known && is_size) && !look_at_) look_at_ = soon;
-  const bool has_changed = watch.meaning == Meaning::changed || is_size;
+  // A directory of states that was only looked at tells of itself, too.
+  const bool is_file = (events & IN_ISDIR) == 0;
+  const bool has_changed = (watch.meaning == Meaning::changed && is_file) || is_size;
   if (is_known && has_changed && (!kept->second.due || *kept->second.due > soon)) kept->second.due = soon;
 }
 

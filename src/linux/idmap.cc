@@ -54,12 +54,17 @@ std::string user_name(std::uint32_t uid) {
   return asked->out.substr(0, asked->out.find(':'));
 }
 
-std::optional<std::uint32_t> group_id(const std::string& name) {
+std::optional<std::uint32_t> local_group_id(const std::string& name) {
   if (File file(::fopen("/etc/group", "re")); file) {
     while (const group* entry = ::fgetgrent(file.get())) {
       if (name == entry->gr_name) return entry->gr_gid;
     }
   }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> group_id(const std::string& name) {
+  if (auto gid = local_group_id(name)) return gid;
   auto asked = run_program({"getent", "group", name});
   if (!asked || !asked->status.success()) return std::nullopt;
   const auto fields = text::split(asked->out.substr(0, asked->out.find('\n')), ':');  // NAME:PASSWORD:GID:MEMBERS

@@ -45,7 +45,9 @@ std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_n
 // none.
 std::string user_name(std::uint32_t uid);
 
-// The group of exactly this name in /etc/group, or in another source of the system's (asked through getent).
+// The group of exactly this name in /etc/group.
+std::optional<std::uint32_t> local_group_id(const std::string& name);
+// The same, or in another source of the system's (asked through getent).
 std::optional<std::uint32_t> group_id(const std::string& name);
 
 // The first user or group (of /etc/passwd or /etc/group) whose id lies in the range; empty if none.

@@ -1,7 +1,6 @@
 #include "run/daemon_lease.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -28,10 +27,10 @@ Result<void> check_request(const RunRequest& request) {
   };
   if (request.dry_run) return refused("--dry-run", "it plans a run only once the clone is there");
   if (request.keep) return refused("--keep", "copy what is to stay out of it: -d");
-  if (request.uid_base || request.gid_base) return refused("-u or -g", "its ids are a range that nobody else has");
   if (request.userns == UsernsMode::single) return refused("--userns=single", "leave it out: no ids of yours are used");
-  if (request.userns == UsernsMode::private_range && !(request.pre_hook.empty() && request.post_hook.empty())) {
-    return refused("a hook with --userns=private", "hooks run as you, whom such a namespace does not know");
+  const bool knows_caller = request.userns != UsernsMode::private_range && !request.uid_base && !request.gid_base;
+  if (!knows_caller && !(request.pre_hook.empty() && request.post_hook.empty())) {
+    return refused("a hook with --userns=private, -u or -g", "hooks run as you, whom such a namespace does not know");
   }
   return {};
 }
@@ -42,7 +41,8 @@ std::string advice_on_own_store(const RunRequest& request, const Caller& caller)
   if (names_other_store(request.template_name)) return {};
   const auto path = store_path("", caller);
   if (!path) return {};
-  return fmt::format("there is no template '{}' in {}, and ", text::printable(request.template_name), *path);
+  return fmt::format("there is no template '{}' in {} (isolatectl template create makes one), and ",
+                     text::printable(request.template_name), *path);
 }
 
 }  // namespace
@@ -53,16 +53,21 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   if (names_other_store(request.template_name)) return true;
   const auto path = store_path("", owner->caller());
   if (path && TRY(own_store_has(request.template_name, *path, owner))) return false;
-  // Without any daemon the own store's answer says more.
-  return ::access(wire::kSocketPath, F_OK) == 0;
+  return true;
 }
 
 Result<DaemonLease> DaemonLease::take(const RunRequest& request, const Caller& caller) {
-  TRY_VOID(check_request(request));
   auto client = wire::Client::connect();
   if (!client) return fail(advice_on_own_store(request, caller) + client.error().message);
-  const wire::LeaseRequest wanted{request.template_name, request.userns == UsernsMode::private_range,
-                                  engine_name(request.engine)};
+  TRY_VOID(check_request(request));
+  wire::LeaseRequest wanted;
+  wanted.template_name = request.template_name;
+  wanted.private_ids = request.userns == UsernsMode::private_range;
+  if (request.uid_base || request.gid_base) {
+    wanted.uid_base = request.uid_base ? request.uid_base : request.gid_base;
+    wanted.gid_base = request.gid_base ? request.gid_base : request.uid_base;
+  }
+  wanted.engine = engine_name(request.engine);
   const auto parameters = client->call("Lease", wire::to_json(wanted));
   if (!parameters) {
     const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;

@@ -30,7 +30,8 @@ class HookedClone {
   }
 
   Result<void> run(const std::string& command) {
-    return run_hook("PRE_SPAWN_HOOK", command, plan_, owner_.caller(), TRY(owner_.descriptor()), scratch_ + "/stage");
+    return run_hook("PRE_SPAWN_HOOK", command, plan_, owner_.caller(), {TRY(owner_.descriptor()), -1},
+                    scratch_ + "/stage");
   }
   std::string upper(const std::string& name) const { return store_.clone_location("t-c") + "/" + name; }
   std::string layer(const std::string& name) const { return plan_.root.lower[0] + "/" + name; }
@@ -75,7 +76,7 @@ TEST_F(HookTest, OnADirectoryItselfRootfsIsThatDirectory) {
   plan.root = {{}, directory_.path()};
   const test::ScopedVariable other("ROOTFS", "/somewhere/else");
   test::expect_success(
-      run_hook("PRE_SPAWN_HOOK", "echo \"$ROOTFS\" >\"$ROOTFS/told\"", plan, Caller::current(), -1, "/nonexistent"));
+      run_hook("PRE_SPAWN_HOOK", "echo \"$ROOTFS\" >\"$ROOTFS/told\"", plan, Caller::current(), {}, "/nonexistent"));
   EXPECT_EQ(read_text(directory_ / "told"), directory_.path() + "\n");
 }
 

@@ -207,7 +207,19 @@ class Launcher {
     return 125;
   }
 
+  // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two. On a whole
+  // machine some process has that number; in a container none may.
+  static Result<void> show_own_processes() {
+    constexpr const char* kFirstChild = "/proc/2/ns";
+    if (::access(kFirstChild, F_OK) == 0) return {};
+    TRY_VOID(new_mount_namespace());
+    auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    const auto place = TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
+    return mount::attach(proc, place.get(), "/proc");
+  }
+
   Result<void> execute(const std::vector<std::string>& argv) const {
+    TRY_VOID(show_own_processes());
     auto arguments = pointer_array(argv);
     auto environment = pointer_array(plan_.environment);
     ::execve(arguments[0], arguments.data(), environment.data());

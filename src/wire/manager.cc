@@ -85,8 +85,9 @@ type Lease (lease: string, template: string, store: string, user: string, pid: i
 # A clone of the template, for the caller alone. Four descriptors come with the reply: a user namespace, a mount
 # namespace that holds the clone below /run/isolate/stage, and the locks of the lease and of its range of ids. The
 # lease ends when the last copy of the third one is closed. The connection is closed after the reply.
-# userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's).
-method Lease(template: string, userns: ?string, engine: ?string) -> (lease: string, template: string, store: string,
+# userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's). uidBase, gidBase: for a
+# template whose files belong on disk to the range of 65536 ids that begins there: ids inside are that range.
+method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int) -> (lease: string, template: string, store: string,
   generation: int, layers: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int)
 
 # Templates whose pool was given a size by root.
@@ -146,9 +147,12 @@ Result<Call> parse_call(std::string_view message) {
 }
 
 Json to_json(const LeaseRequest& request) {
-  return {{"template", request.template_name},
-          {"userns", request.private_ids ? "private" : "automatic"},
-          {"engine", request.engine}};
+  Json json = {{"template", request.template_name},
+               {"userns", request.private_ids ? "private" : "automatic"},
+               {"engine", request.engine}};
+  if (request.uid_base) json["uidBase"] = *request.uid_base;
+  if (request.gid_base) json["gidBase"] = *request.gid_base;
+  return json;
 }
 
 Result<LeaseRequest> lease_request_from(const Json& parameters) {
@@ -161,6 +165,11 @@ Result<LeaseRequest> lease_request_from(const Json& parameters) {
     return fail("userns: \"automatic\" or \"private\" is wanted");
   }
   request.private_ids = userns == "private";
+  constexpr std::uint64_t kHighestBase = UINT32_MAX - kGuestIds;
+  if (parameters.contains("uidBase") || parameters.contains("gidBase")) {
+    request.uid_base = static_cast<std::uint32_t>(TRY(number_in(parameters, "uidBase", kHighestBase)));
+    request.gid_base = static_cast<std::uint32_t>(TRY(number_in(parameters, "gidBase", kHighestBase)));
+  }
   return request;
 }
 

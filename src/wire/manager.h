@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,10 @@ Result<Json> parse_object(std::string_view text);
 struct LeaseRequest {
   std::string template_name;  // as -z takes it
   bool private_ids = false;   // the caller's own id is not among those inside
-  std::string engine;         // for isolatectl ps
+  // Ids inside are these and the following, to which the template's files belong on disk; both or none.
+  std::optional<std::uint32_t> uid_base;
+  std::optional<std::uint32_t> gid_base;
+  std::string engine;  // for isolatectl ps
 };
 Json to_json(const LeaseRequest& request);
 // Errors: plain text: the parameter that is missing or of another type.

@@ -1,0 +1,85 @@
+#include "isolated/connections.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "base/testing.h"
+
+namespace isolate {
+namespace {
+
+using std::chrono::milliseconds;
+
+class ConnectionsTest : public ::testing::Test {
+ protected:
+  ConnectionsTest() : connections_(directory_.path(), 0) {}
+  void SetUp() override { REQUIRE_ROOT(); }
+
+  // Our end of a connection of ours, which is root's.
+  Fd connect() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("socketpair");
+    connections_.add(Fd(ends[1]));
+    return Fd(ends[0]);
+  }
+  static bool is_closed(const Fd& end) {
+    pollfd source{end.get(), POLLIN, 0};
+    char byte = 0;
+    return ::poll(&source, 1, 0) == 1 && ::read(end.get(), &byte, 1) == 0;
+  }
+  bool collect_until(std::size_t children) {
+    for (int i = 0; i < 500; ++i) {
+      connections_.collect();
+      if (connections_.children().size() == children) return true;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return false;
+  }
+
+  test::TempDirectory directory_;
+  Connections connections_;
+};
+
+TEST_F(ConnectionsTest, OneUserIsServedAFewAtATimeAndTheOthersWait) {
+  std::vector<Fd> ours;
+  for (std::size_t i = 0; i < Connections::kServedOfUser + 2; ++i) ours.push_back(connect());
+  connections_.serve_waiting();
+  EXPECT_EQ(connections_.children().size(), Connections::kServedOfUser);
+  ours[0].reset();
+  ASSERT_TRUE(collect_until(Connections::kServedOfUser - 1));
+  connections_.serve_waiting();
+  EXPECT_EQ(connections_.children().size(), Connections::kServedOfUser);
+  ours.clear();
+  ASSERT_TRUE(collect_until(0));
+  connections_.serve_waiting();
+  ASSERT_TRUE(collect_until(0));
+  EXPECT_TRUE(connections_.is_idle());
+}
+
+TEST_F(ConnectionsTest, MoreThanMayWaitAreClosed) {
+  std::vector<Fd> ours;
+  for (std::size_t i = 0; i < Connections::kWaitingOfUser; ++i) ours.push_back(connect());
+  EXPECT_FALSE(is_closed(ours.back()));
+  EXPECT_TRUE(is_closed(connect()));
+  connections_.drop_waiting();
+  EXPECT_TRUE(is_closed(ours.front()));
+}
+
+TEST_F(ConnectionsTest, AServiceThatEndsIsTimelyToldOf) {
+  auto ours = connect();
+  connections_.serve_waiting();
+  const auto left = connections_.next() - Connections::Clock::now();
+  EXPECT_GT(left, Connections::kLongestService - std::chrono::seconds(60));
+  EXPECT_LE(left, Connections::kLongestService);
+  pollfd end{connections_.children().at(0), POLLIN, 0};
+  EXPECT_EQ(::poll(&end, 1, 0), 0);
+  ours.reset();
+  EXPECT_EQ(::poll(&end, 1, 10'000), 1);
+  EXPECT_TRUE(collect_until(0));
+  EXPECT_EQ(connections_.next(), Connections::Clock::time_point::max());
+}
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,219 @@
+#include "isolated/handover.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/mount.h"
+#include "linux/process.h"
+#include "linux/reporting_child.h"
+#include "linux/user_namespace.h"
+
+namespace isolate {
+namespace {
+
+using test::fails_with;
+using test::must;
+using test::succeeded;
+
+constexpr uid_t kMember = 61234;
+constexpr std::uint32_t kBase = 1900000000;
+
+// In a mount namespace with a /run of its own, and with a process of a member to hand over to.
+class HandoverTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    REQUIRE_ROOT();
+    for (const char* name : {"layer", "clone/upper", "clone/work", "plain"}) {
+      std::filesystem::create_directories(directory_ / name);
+    }
+    test::write_text(directory_ / "layer/file", "of the template");
+    test::write_text(directory_ / "plain/file", "of the clone");
+  }
+
+  // Runs `body` in a child where everything is prepared.
+  Result<void> inside(
+      const std::function<Result<void>(const Peer&)>& body, const std::function<void()>& member = [] {}) {
+    return TRY(ReportingChild::start([&]() -> Result<void> {
+             if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare");
+             TRY_VOID(mount::make_all_private());
+             if (::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
+             TRY_VOID(make_directories("/run/isolate/stage", 0755));
+             int ready[2];
+             int life[2];
+             if (::pipe2(ready, O_CLOEXEC) != 0 || ::pipe2(life, O_CLOEXEC) != 0) return fail(errno, "pipe");
+             auto process = TRY(fork_child(0, [&] {
+               ::close(life[1]);
+               member();
+               if (::setgroups(0, nullptr) != 0 || ::setresgid(kMember, kMember, kMember) != 0) return 1;
+               if (::setresuid(kMember, kMember, kMember) != 0) return 1;
+               if (::write(ready[1], "x", 1) != 1) return 1;
+               char end = 0;
+               return ::read(life[0], &end, 1) == 0 ? 0 : 1;
+             }));
+             // It ends with this: in the namespaces that are made nobody has the right to kill it.
+             const Fd keeps_alive(life[1]);
+             ::close(ready[1]);
+             char byte = 0;
+             if (::read(ready[0], &byte, 1) != 1) return fail("the member's process has failed");
+             const int copy = ::fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3);
+             return body(Peer{kMember, kMember, process.pid(), Fd(copy)});
+           }))
+        .finish();
+  }
+  RootSource overlay() const { return {{directory_ / "layer"}, directory_ / "clone"}; }
+  RootSource plain() const { return {{}, directory_ / "plain"}; }
+  static Result<Handover> prepare(const Peer& peer, const RootSource& root) {
+    return prepare_handover(peer, member_maps(peer, kBase, false), root, Mapping::id_mapped);
+  }
+  static Result<void> expect_error(const Result<void>& outcome, int code, const std::string& what) {
+    if (!outcome && outcome.error().code() == code) return {};
+    return fail(what + ": " + (outcome ? "succeeded" : outcome.error().message()));
+  }
+  static Result<void> clear(const std::string& path, std::uint64_t flags) {
+    mount_attr attributes{};
+    attributes.attr_clr = flags;
+    if (::syscall(SYS_mount_setattr, AT_FDCWD, path.c_str(), 0, &attributes, sizeof attributes) == 0) return {};
+    return fail(errno, "mount_setattr");
+  }
+
+  test::TempDirectory directory_;
+};
+
+TEST_F(HandoverTest, FlagsOfTheMountsAreLocked) {
+  EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
+    const auto handover = TRY(prepare(peer, overlay()));
+    TRY_VOID(become_root());
+    const std::string layer = "/run/isolate/stage/l0";
+    for (const std::uint64_t flag : {MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID}) {
+      TRY_VOID(expect_error(clear(layer, flag), EPERM, "clearing a flag"));
+    }
+    TRY_VOID(expect_error(::umount2(layer.c_str(), 0) == 0 ? Result<void>() : fail(errno, "umount"), EINVAL, "umount"));
+    auto written = open_file(AT_FDCWD, layer + "/new", O_CREAT | O_WRONLY, 0600);
+    if (written || written.error().code() != EROFS) return fail("a layer can be written");
+    return {};
+  })));
+}
+
+TEST_F(HandoverTest, AnOverlayOfThePartsCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside) {
+  EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
+    const auto handover = TRY(prepare(peer, overlay()));
+    TRY_VOID(become_root());
+    if (::mount("tmpfs", "/tmp", "tmpfs", 0, nullptr) != 0) return fail(errno, "tmpfs");
+    TRY_VOID(make_directories("/tmp/root", 0755));
+    if (::chdir("/run/isolate/stage") != 0) return fail(errno, "chdir");
+    TRY_VOID(mount::mount_overlay({{"l0"}, "c/upper", "c/work", false}, "/tmp/root"));
+    for (const char* name : {"mine", "other"}) {
+      TRY(open_file(AT_FDCWD, std::string("/tmp/root/") + name, O_CREAT | O_WRONLY, 0600));
+    }
+    if (::chown("/tmp/root/other", 65535, 33) != 0) return fail(errno, "chown");
+    return {};
+  })));
+  const auto mine = must(status_of(AT_FDCWD, directory_ / "clone/upper/mine"));
+  EXPECT_EQ(mine.st_uid, 0U);
+  const auto other = must(status_of(AT_FDCWD, directory_ / "clone/upper/other"));
+  EXPECT_EQ(other.st_uid, 65535U);
+  EXPECT_EQ(other.st_gid, 33U);
+}
+
+TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {
+  EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
+    const auto handover = TRY(prepare(peer, plain()));
+    if (handover.read_only) return fail("read-only");
+    TRY_VOID(become_root());
+    TRY(open_file(AT_FDCWD, "/run/isolate/stage/root/new", O_CREAT | O_WRONLY, 0600));
+    return {};
+  })));
+  EXPECT_TRUE(test::exists(directory_ / "plain/new"));
+}
+
+TEST_F(HandoverTest, MountsOfOtherClonesAreNotTakenAlong) {
+  EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
+    // The member's process has the same mount namespace.
+    TRY_VOID(make_directories("/run/isolate/mounts/other", 0700));
+    if (::mount("tmpfs", "/run/isolate/mounts/other", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
+    const auto handover = TRY(prepare(peer, plain()));
+    const auto mounts = TRY(read_file("/proc/self/mountinfo"));
+    if (mounts.find("/run/isolate/mounts/other") != std::string::npos) return fail("it is there");
+    return {};
+  })));
+}
+
+TEST_F(HandoverTest, TheMemberMayEnterAndAnotherUserMayNot) {
+  for (const bool is_member : {true, false}) {
+    const auto outcome = inside([&](const Peer& peer) -> Result<void> {
+      int ends[2];
+      if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "pipe");
+      // A process of before, since this one is about to be in the namespaces itself.
+      auto entering = TRY(ReportingChild::start([&]() -> Result<void> {
+        char byte = 0;
+        pid_t pid = ::getppid();
+        if (::read(ends[0], &byte, 1) != 1) return fail("nothing was prepared");
+        const auto user = TRY(open_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY));
+        const uid_t uid = is_member ? kMember : kMember + 1;
+        if (::setgroups(0, nullptr) != 0 || ::setresuid(uid, uid, uid) != 0) return fail(errno, "setresuid");
+        if (::setns(user.get(), CLONE_NEWUSER) != 0) return fail(errno, "setns");
+        return {};
+      }));
+      const auto handover = TRY(prepare(peer, plain()));
+      if (::write(ends[1], "x", 1) != 1) return fail(errno, "write");
+      return entering.finish();
+    });
+    if (is_member) {
+      EXPECT_TRUE(succeeded(outcome));
+    } else {
+      EXPECT_TRUE(fails_with(outcome, EPERM));
+    }
+  }
+}
+
+TEST_F(HandoverTest, APeerWithARootOfItsOwnIsRefused) {
+  EXPECT_TRUE(fails_with(inside(
+                             [this](const Peer& peer) -> Result<void> {
+                               TRY(prepare(peer, plain()));
+                               return {};
+                             },
+                             [this] {
+                               if (::chroot((directory_ / "layer").c_str()) != 0) ::_exit(1);
+                             }),
+                         EPERM));
+}
+
+TEST_F(HandoverTest, APeerInAnotherUserNamespaceIsRefused) {
+  EXPECT_TRUE(fails_with(inside(
+                             [this](const Peer& peer) -> Result<void> {
+                               TRY(prepare(peer, plain()));
+                               return {};
+                             },
+                             [] {
+                               const IdMaps all = {{{0, 0, 4294967295}}, {{0, 0, 4294967295}}};
+                               const auto other = make_user_namespace(all, MapWriter::direct);
+                               if (!other || ::setns(other->get(), CLONE_NEWUSER) != 0) ::_exit(1);
+                             }),
+                         EPERM));
+}
+
+TEST_F(HandoverTest, APeerThatHasEndedIsRefused) {
+  EXPECT_FALSE(inside([this](const Peer& peer) -> Result<void> {
+    ::syscall(SYS_pidfd_send_signal, peer.pidfd.get(), SIGKILL, nullptr, 0);
+    pollfd end{peer.pidfd.get(), POLLIN, 0};
+    if (::poll(&end, 1, 10'000) != 1) return {};
+    TRY(prepare(peer, plain()));
+    return {};
+  }));
+}
+
+TEST_F(HandoverTest, IdsAreTheMembersOrTheRangesAlone) {
+  const Peer peer{1000, 100, 1, {}};
+  const auto own = member_maps(peer, kBase, false);
+  EXPECT_EQ(own.uid, (std::vector<IdMapEntry>{{0, 1000, 1}, {1, kBase + 1, 65535}}));
+  EXPECT_EQ(own.gid, (std::vector<IdMapEntry>{{0, 100, 1}, {1, kBase + 1, 65535}}));
+  const auto range = member_maps(peer, kBase, true);
+  EXPECT_EQ(range.uid, (std::vector<IdMapEntry>{{0, kBase, 65536}}));
+  EXPECT_EQ(range.gid, range.uid);
+}
+
+}  // namespace
+}  // namespace isolate

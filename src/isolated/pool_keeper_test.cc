@@ -1,0 +1,105 @@
+#include "isolated/pool_keeper.h"
+
+#include <poll.h>
+
+#include "base/log.h"
+#include "base/testing.h"
+#include "linux/file.h"
+#include "pool/lease.h"
+
+namespace isolate {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::must;
+using Clock = PoolKeeper::Clock;
+
+class PoolKeeperTest : public ::testing::Test {
+ protected:
+  PoolKeeperTest()
+      : owner_(Caller::current()),
+        store_(must(open_store(path(), &owner_, MissingStore::create))),
+        pool_(store_.get(), "t"),
+        keeper_(must(PoolKeeper::make(path()))) {
+    log::set_up("test", true);
+    test::add_template(*store_, "t");
+  }
+  void SetUp() override { REQUIRE_ROOT(); }
+  std::string path() const { return directory_ / "store"; }
+  PoolStatus status() { return must(pool_.status()); }
+  std::vector<std::string> clones() const { return must(list_directory(AT_FDCWD, path() + "/clones")); }
+
+  // Lets the keeper work until something holds; well before it looks at everything again.
+  bool keep_until(const std::function<bool()>& holds) {
+    const auto deadline = Clock::now() + seconds(15);
+    while (Clock::now() < deadline) {
+      keeper_.work();
+      if (holds() && keeper_.is_idle()) return true;
+      std::vector<pollfd> sources = {{keeper_.events(), POLLIN, 0}};
+      for (const int child : keeper_.children()) sources.push_back({child, POLLIN, 0});
+      ::poll(sources.data(), sources.size(), 20);
+      keeper_.read_events();
+      keeper_.collect();
+    }
+    return false;
+  }
+  bool keep_until_fresh(std::size_t number) {
+    return keep_until([&] { return status().fresh == number && clones().size() == number; });
+  }
+
+  test::TempDirectory directory_;
+  OwnerNamespace owner_;
+  std::unique_ptr<Store> store_;
+  Pool pool_;
+  PoolKeeper keeper_;
+};
+
+TEST_F(PoolKeeperTest, APoolIsBroughtToItsSize) {
+  must(pool_.refresh({2U, false, false}));
+  EXPECT_TRUE(keep_until_fresh(2));
+}
+
+TEST_F(PoolKeeperTest, WhatIsTakenIsReplacedAtOnceAndWhatWasUsedGoes) {
+  must(pool_.refresh({2U, false, true}));
+  ASSERT_TRUE(keep_until_fresh(2));
+  std::string used;
+  {
+    const auto lease = must(Lease::take(&pool_, {}));
+    used = lease.id();
+    EXPECT_TRUE(keep_until([&] { return status().fresh == 2 && status().leased == 1; }));
+  }
+  EXPECT_TRUE(keep_until_fresh(2));
+  EXPECT_FALSE(test::exists(path() + "/clones/" + used));
+}
+
+TEST_F(PoolKeeperTest, APoolThatIsSizedLaterIsFound) {
+  ASSERT_TRUE(keep_until([] { return true; }));
+  must(pool_.refresh({1U, false, false}));
+  EXPECT_TRUE(keep_until_fresh(1));
+  must(pool_.set_size(3));
+  EXPECT_TRUE(keep_until_fresh(3));
+  must(pool_.set_size(0));
+  EXPECT_TRUE(keep_until_fresh(0));
+}
+
+TEST_F(PoolKeeperTest, ItRestsWhenThereIsNothingToDo) {
+  must(pool_.refresh({1U, false, true}));
+  ASSERT_TRUE(keep_until_fresh(1));
+  // Its own work must not wake it for ever.
+  EXPECT_TRUE(keep_until([&] { return keeper_.next() > Clock::now() + seconds(5); }));
+}
+
+TEST_F(PoolKeeperTest, WhatFailsIsTriedAgainLaterAndLater) {
+  must(pool_.refresh({1U, false, false}));
+  // No clone can be made where a file stands in the way.
+  must(remove_tree(AT_FDCWD, path() + "/clones"));
+  test::write_text(path() + "/clones", "");
+  ASSERT_TRUE(keep_until([&] { return keeper_.next() > Clock::now() + milliseconds(100); }));
+  EXPECT_LT(keeper_.next(), Clock::now() + seconds(2));
+  ASSERT_EQ(::unlink((path() + "/clones").c_str()), 0);
+  EXPECT_TRUE(keep_until_fresh(1));
+}
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,107 @@
+#include "wire/manager.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/testing.h"
+
+namespace isolate::wire {
+namespace {
+
+using test::message_of;
+using test::must;
+
+TEST(ManagerTest, ACallIsInterfaceMethodAndParameters) {
+  const auto call = must(parse_call(R"({"method":"org.isolate.Manager.Lease","parameters":{"template":"t"}})"));
+  EXPECT_EQ(call.interface, kManager);
+  EXPECT_EQ(call.method, "Lease");
+  EXPECT_EQ(call.parameters, R"({"template":"t"})");
+  EXPECT_EQ(must(parse_call(R"({"method":"a.B"})")).parameters, "{}");
+}
+
+TEST(ManagerTest, WhatIsNoCallIsRefused) {
+  for (const char* text : {"", "x", "[]", "{", "{}", R"({"method":1})", R"({"method":"nodot"})",
+                           R"({"method":"a.B","parameters":[]})", R"({"method":"a.B","more":true})",
+                           R"({"method":"a.B","oneway":true})", R"({"method":"a.B"} x)", "{\"method\":\"\xff.B\"}"}) {
+    EXPECT_FALSE(parse_call(text)) << text;
+  }
+}
+
+TEST(ManagerTest, WhatIsNestedTooDeepIsNotParsed) {
+  const std::string deep(60000, '[');
+  EXPECT_EQ(message_of(parse_call(R"({"method":"a.B","parameters":{"x":)" + deep)), "nested too deep");
+  const std::string text(60000, '[');
+  EXPECT_TRUE(parse_call(R"({"method":"a.B","parameters":{"x":")" + text + "\\\"[\"}}"));
+}
+
+TEST(ManagerTest, ALeaseRequestSurvivesTheWay) {
+  const auto request =
+      must(lease_request_from(to_json(LeaseRequest{"zfs:t", true, std::nullopt, std::nullopt, "bwrap"})));
+  EXPECT_EQ(request.template_name, "zfs:t");
+  EXPECT_TRUE(request.private_ids);
+  EXPECT_EQ(request.engine, "bwrap");
+  EXPECT_FALSE(must(lease_request_from({{"template", "t"}})).private_ids);
+  EXPECT_FALSE(must(lease_request_from({{"template", "t"}})).uid_base);
+  const auto based = must(lease_request_from(to_json(LeaseRequest{"t", false, 500000, 600000, "bwrap"})));
+  EXPECT_EQ(based.uid_base, 500000U);
+  EXPECT_EQ(based.gid_base, 600000U);
+}
+
+TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
+  for (const Json& parameters :
+       {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"userns", "single"}},
+        Json{{"template", "t"}, {"userns", nullptr}}, Json{{"template", "t"}, {"engine", "a b"}},
+        Json{{"template", "t"}, {"engine", std::string(17, 'e')}}, Json{{"template", "t"}, {"uidBase", 500000}},
+        Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}}) {
+    EXPECT_FALSE(lease_request_from(parameters)) << parameters;
+  }
+}
+
+LeaseReply a_reply() {
+  LeaseReply reply;
+  reply.lease = "t-abc";
+  reply.template_name = "t";
+  reply.store = "overlay:/s";
+  reply.generation = 18446744073709551615ULL;
+  reply.layers = 2;
+  reply.read_only = true;
+  reply.maps = {{{0, 1000, 1}, {1, 4294901761, 65535}}, {{0, 100, 1}}};
+  return reply;
+}
+
+TEST(ManagerTest, ALeaseReplySurvivesTheWay) {
+  const auto wanted = a_reply();
+  const auto reply = must(lease_reply_from(to_json(wanted)));
+  EXPECT_EQ(reply.lease, wanted.lease);
+  EXPECT_EQ(reply.template_name, wanted.template_name);
+  EXPECT_EQ(reply.store, wanted.store);
+  EXPECT_EQ(reply.generation, wanted.generation);
+  EXPECT_EQ(reply.layers, wanted.layers);
+  EXPECT_TRUE(reply.read_only);
+  EXPECT_EQ(reply.maps, wanted.maps);
+}
+
+TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
+  const auto whole = to_json(a_reply());
+  for (const auto& [key, value] : whole.items()) {
+    auto part = whole;
+    part.erase(key);
+    EXPECT_FALSE(lease_reply_from(part)) << "without " << key;
+  }
+  auto wrong = whole;
+  wrong["uidMap"] = Json::array({Json::array({0, 4294967296, 1})});
+  EXPECT_FALSE(lease_reply_from(wrong));
+  wrong["uidMap"] = Json::array({Json::array({0, 1})});
+  EXPECT_FALSE(lease_reply_from(wrong));
+  wrong = whole;
+  wrong["layers"] = 501;
+  EXPECT_FALSE(lease_reply_from(wrong));
+}
+
+TEST(ManagerTest, TheDescriptionNamesEachMethod) {
+  for (const char* method : {"Lease", "ListTemplates", "ListPools", "ListLeases", "GetStatus", "ResizePool"}) {
+    EXPECT_NE(manager_description().find(std::string("method ") + method + "("), std::string_view::npos) << method;
+  }
+}
+
+}  // namespace
+}  // namespace isolate::wire
