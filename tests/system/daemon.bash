@@ -162,7 +162,7 @@ start_member_guest() {
   local template
   template=$(template_of "${KIND:-overlay}")
   start_words "${WORDS_OF:-MEMBER}" "$ISOLATE" -q -z "$template" "$@" sh -c "uname -n; exec sleep $MARK"
-  wait_until 20 guest_sleeps || complain "no guest: $(cat "$SCRATCH/out.err")"
+  wait_until 60 guest_sleeps || complain "no guest: $(cat "$SCRATCH/out.err")"
   CLONE=$(cat "$SCRATCH/out")
 }
 guest_sleeps() { [[ -s $SCRATCH/out ]] && GUEST_PID=$(pgrep --full -- "^sleep $MARK"); }

@@ -49,6 +49,17 @@ teardown_file() { remove_daemon; }
   done
 }
 
+@test "a template that root has given to a range is written by members with that range, and no other" {
+  local base
+  succeeds run_in zfs -u "$ZFS_BASE" sh -c 'id -u; touch /new; stat -c %u:%g /new; cat /proc/self/uid_map'
+  [[ ${lines[0]} == 0 && ${lines[1]} == 0:0 ]] || complain "inside"
+  for base in 0 1 "$USER_A_UID" $((ZFS_BASE - 1)) $((ZFS_BASE + 1)) 4294900000; do
+    isolate_refuses '' -- run_in zfs -u "$base" true
+  done
+  isolate_refuses '-u and -g' -- run_in zfs -u "$ZFS_BASE" -g $((ZFS_BASE + 1)) true
+  settles zfs "$SIZE" 120
+}
+
 @test "the exit status is the command's" {
   local number
   for number in 0 1 42 255; do
@@ -139,8 +150,8 @@ teardown_file() { remove_daemon; }
   template=$(template_of overlay)
   isolate_refuses 'not a member of the group isolate' 'usermod -aG isolate' -- outsider "$ISOLATE" -z "$template" true
   isolate_refuses keep -- run_in overlay --keep true
-  isolate_refuses '-u or -g' -- run_in overlay -u 100000 true
-  isolate_refuses '-u or -g' -- run_in overlay -g 100000 true
+  isolate_refuses '-u and -g' -- run_in overlay -u 100000 true
+  isolate_refuses '-u and -g' -- run_in btrfs -g 100000 true
   isolate_refuses "template 'zfs:none'" 'isolate -r zfs:none 5' -- member "$ISOLATE" -z zfs:none true
   isolate_refuses "no template 'none'" -- member "$ISOLATE" -z none true
 }

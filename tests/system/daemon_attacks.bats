@@ -138,6 +138,14 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   for number in "${STARTED[@]}"; do kill -KILL "$number"; done
 }
 
+@test "U3: nobody gets ids of his choice that the template's files do not have" {
+  local template
+  for template in overlay:deb btrfs:deb; do
+    is_refused attack_as MEMBER foreign_ranges "$template" 0 1 65536 "$USER_A_UID" "$USER_B_UID" "$SUBORDINATE_BASE" \
+      1342177280 1073741824 4294901759 4294967295
+  done
+}
+
 @test "D9: a lease lasts while a child of its client holds it, and is nobody else's meanwhile" {
   local clone pid
   start_attack MEMBER inherited overlay:deb

@@ -288,10 +288,17 @@ def foreign_namespace(template):
     lease_attempt("lease from a user namespace", template)
 
 
-def lease_attempt(what, template):
+def foreign_ranges(template, *bases):
+    """The ids inside are to be those of somebody else, or of all of the host."""
+    for base in map(int, bases):
+        lease_attempt(f"ids from {base} on", template, {"uidBase": base, "gidBase": base})
+        lease_attempt(f"uids from {base} on", template, {"uidBase": base, "gidBase": 1342177280})
+
+
+def lease_attempt(what, template, more=()):
     try:
         with Client() as client:
-            client.call(MANAGER + "Lease", {"template": template})
+            client.call(MANAGER + "Lease", {"template": template, **dict(more)})
             got_through(f"{what}: {len(client.descriptors)} descriptors")
     except (VarlinkError, Closed, OSError) as error:
         tell(f"refused: {what}: {error}")
@@ -361,7 +368,7 @@ def main():
     attacks = {
         function.__name__: function
         for function in (control, clear_flags, write_layers, unmount, devices, reach_out, kinds, locks, suid, unlocked)
-        + (inherited, ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
+        + (inherited, ranges, foreign_ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
     }
     attacks[name](*arguments)
     sys.exit(0 if succeeded else 1)

@@ -52,8 +52,8 @@ burden() {
   wait_until 30 daemon_has_no_children
   before=$(descriptors_of_daemon)
   start_load flood 3000
-  # One user is served so many at a time, and so many wait.
-  [[ $(children_of_daemon | wc -l) -le 9 ]] || complain "children: $(children_of_daemon | wc -l)"
+  # One user is served so many at a time, and so many wait. Pools have children of their own.
+  [[ $(children_of_daemon | wc -l) -le 12 ]] || complain "children: $(children_of_daemon | wc -l)"
   (($(descriptors_of_daemon) <= before + 600)) || complain "descriptors: $(descriptors_of_daemon)"
   ends_load flood
   after=$(descriptors_of_daemon)

@@ -70,7 +70,7 @@ make_zfs_store() {
 }
 
 zfs_template_is_mounted() {
-  here zfs mount "$ZFS_PARENT/deb" 2>/dev/null || here findmnt --target /run/isolate/mounts/deb --types fuse >/dev/null
+  here zfs mount "$ZFS_PARENT/deb" 2>/dev/null || here mountpoint -q /run/isolate/mounts/deb
 }
 
 remove_stores() {
