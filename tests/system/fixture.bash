@@ -10,12 +10,12 @@ check_machine() {
   [[ $(id -u) == 0 ]] || die "must run as root: it makes users, and runs the programs as root and as a user"
   local program missing=()
   for program in bats bwrap mmdebstrap newuidmap newgidmap jq pgrep useradd usermod userdel setpriv unshare nsenter \
-    findmnt losetup mkfs.ext4 mkfs.btrfs zfs-fuse tar apt-get gcc; do
+    prlimit findmnt losetup mkfs.ext4 mkfs.btrfs zfs-fuse tar apt-get gcc; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolate-init seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
@@ -76,7 +76,7 @@ first_free_subordinate_id() {
 place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
-  cp "$1/isolate" "$1/isolatectl" "$1/isolate-init" "$1/seccomp_wrapper" "$BINDIR/"
+  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/seccomp_wrapper" "$BINDIR/"
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl

@@ -41,7 +41,7 @@ processes_of_tests() {
     ps -e -o pid= -o uid= | awk -v a="$USER_A_UID" -v b="$USER_B_UID" -v base="$SUBORDINATE_BASE" \
       '$2 == a || $2 == b || ($2 >= base && $2 < base + 65536) { print $1 }'
     find -L /proc/[0-9]*/exe -maxdepth 0 \( -samefile "$BINDIR/isolate" -o -samefile "$BINDIR/isolatectl" \
-      -o -samefile "$BINDIR/isolate-init" \) 2>/dev/null | cut -d / -f 3
+      -o -samefile "$BINDIR/isolated" -o -samefile "$BINDIR/isolate-init" \) 2>/dev/null | cut -d / -f 3
     pgrep --full -- "$WORK"
   } | sort -u | while read -r pid; do
     echo "process: $pid $(ps -o user=,stat=,args= -p "$pid")"

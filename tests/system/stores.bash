@@ -3,10 +3,13 @@
 # /var/lib: what the machine itself may have of these is not touched.
 #
 #   HOLDER   the process that keeps the namespace       MAIN   the main store
+#   KINDS    which of them a file has; all unless it calls only_kinds behind "load stores"
+#   PRIVATE_RUN=yes    /run/isolate is the namespace's own as well
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 
 KINDS=(overlay btrfs zfs)
+only_kinds() { KINDS=("$@"); }
 ZFS_PARENT=isotest/isolate
 ZFS_BASE=500000 # the ids that the ZFS template belongs to: zfs-fuse can't map any
 
@@ -17,53 +20,69 @@ make_stores() {
   HOLDER=$STORES/holder.pid
   export STORES MAIN HOLDER
   mkdir -m 0755 "$STORES"
-  truncate -s 3G "$STORES/btrfs.img" "$STORES/zfs.img"
-  mkfs.btrfs -q "$STORES/btrfs.img" >/dev/null
   if ! getent group isolate >/dev/null; then
     groupadd --system isolate
     : >"$STORES/made-group"
   fi
+  local holder=(sleep infinity)
+  if has_kind zfs; then holder=(zfs-fuse --no-daemon); fi
   unshare --mount --propagation private "$BASH" -c '
     set -e
     cd "$1"
     mkdir run btrfs
     mkdir -p /run/isolate
     mount --bind /run/isolate run
-    mount -t tmpfs tmpfs /run
+    mount -t tmpfs -o mode=0755 tmpfs /run
     mkdir -p /run/isolate /run/zfs /run/lock/zfs
-    mount --move run /run/isolate
-    mount -t tmpfs tmpfs /var/lib
+    if [[ $2 == yes ]]; then umount run; else mount --move run /run/isolate; fi
+    mount -t tmpfs -o mode=0755 tmpfs /var/lib
     mkdir -p /var/lib/zfs /run/isolate/mounts
     chmod 0700 /run/isolate/mounts
-    mount -o loop btrfs.img btrfs
     echo $$ >holder.pid
-    exec zfs-fuse --no-daemon' bash "$STORES" </dev/null >"$STORES/zfs-fuse.log" 2>&1 3>&- &
-  wait_until 20 zfs_answers || complain "zfs-fuse does not come up: $(cat "$STORES/zfs-fuse.log")"
-  here zpool create -m none isotest "$STORES/zfs.img" 2>/dev/null
-  here zfs create -o mountpoint="$STORES/zfs-base" "$ZFS_PARENT"
-  make_store_templates
+    exec "${@:3}"' bash "$STORES" "${PRIVATE_RUN-}" "${holder[@]}" </dev/null >"$STORES/holder.log" 2>&1 3>&- &
+  wait_until 20 holder_is_up || complain "the stores do not come up: $(cat "$STORES/holder.log")"
+  ctl template create deb --from "$TARBALL"
+  if has_kind btrfs; then make_btrfs_store; fi
+  if has_kind zfs; then make_zfs_store; fi
+}
+has_kind() { [[ " ${KINDS[*]} " == *" $1 "* ]]; }
+holder_is_up() {
+  [[ -s $HOLDER ]] || return 1
+  if has_kind zfs; then here zpool list >/dev/null 2>&1; else [[ $(cat "/proc/$(cat "$HOLDER")/comm") == sleep ]]; fi
 }
 
-make_store_templates() {
-  ctl template create deb --from "$TARBALL"
+make_btrfs_store() {
+  truncate -s 3G "$STORES/btrfs.img"
+  mkfs.btrfs -q "$STORES/btrfs.img" >/dev/null
+  here mount -o loop "$STORES/btrfs.img" "$STORES/btrfs"
   ctl --store "btrfs:$STORES/btrfs/store" template create deb --from "$TARBALL"
+}
+
+make_zfs_store() {
+  truncate -s 3G "$STORES/zfs.img"
+  here zpool create -m none isotest "$STORES/zfs.img" 2>/dev/null
+  here zfs create -o mountpoint="$STORES/zfs-base" "$ZFS_PARENT"
   ctl --store "zfs:$ZFS_PARENT" template create deb --from "$TARBALL"
-  here zfs mount "$ZFS_PARENT/deb"
+  # zfs-fuse lets go of a mount later than it says.
+  wait_until 30 zfs_template_is_mounted || complain "$ZFS_PARENT/deb can't be mounted"
   here chown -R --no-dereference "$ZFS_BASE:$ZFS_BASE" /run/isolate/mounts/deb
   ctl template snapshot zfs:deb
 }
 
+zfs_template_is_mounted() {
+  here zfs mount "$ZFS_PARENT/deb" 2>/dev/null || here findmnt --target /run/isolate/mounts/deb --types fuse >/dev/null
+}
+
 remove_stores() {
   [[ -s $HOLDER ]] || return 0
-  here zpool export -f isotest 2>/dev/null || true
-  here umount -l "$STORES/btrfs" || true
+  if has_kind zfs; then here zpool export -f isotest 2>/dev/null || true; fi
+  if has_kind btrfs; then here umount -l "$STORES/btrfs" || true; fi
   kill -KILL "$(cat "$HOLDER")"
   wait_until 5 holder_is_gone
   if [[ -e $STORES/made-group ]]; then groupdel isolate; fi
   wait_until 5 rm -rf --one-file-system "$STORES"
 }
 
-zfs_answers() { [[ -s $HOLDER ]] && here zpool list >/dev/null 2>&1; }
 holder_is_gone() { [[ ! -e /proc/$(cat "$HOLDER") ]]; }
 
 here() { nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$@"; }

@@ -1,0 +1,218 @@
+# identities: root
+# builds: release
+# What a hostile member can do with a lease, and with what is on the way to one.
+
+load helpers
+load stores
+load attacks
+load daemon
+
+only_kinds overlay btrfs
+SIZE=3
+
+setup_file() { make_daemon "$SIZE"; }
+teardown_file() { remove_daemon; }
+# Whatever was done with its clones, the daemon still has its pools in order.
+teardown() {
+  local status=0
+  daemon_teardown || status=1
+  settles overlay "$SIZE" || status=1
+  settles btrfs "$SIZE" || status=1
+  return "$status"
+}
+
+# attack_as WORDS ATTACK ARGUMENT...
+attack_as() {
+  local -n words_of_attacker=$1
+  shift
+  words_of_tool daemon_attacks
+  "${words_of_attacker[@]}" "${TOOL[@]}" "$@"
+}
+# start_attack WORDS ATTACK ARGUMENT...: one that keeps what it has until it is killed.
+start_attack() {
+  local words=$1
+  shift
+  words_of_tool daemon_attacks
+  start_words "$words" "${TOOL[@]}" "$@"
+}
+overlay_is_leased() { pool_is overlay leased "$1"; }
+
+@test "control: a member enters his lease, reads its layers and writes his clone" {
+  run attack_as MEMBER control overlay:deb
+  expect_status 0
+  expect_not_in_output refused
+  expect_in_output 'succeeded: write to the clone'
+  expect_in_output 'succeeded: read l0'
+}
+
+@test "M7: the flags of layers and clones are locked, in copies and in namespaces below too" {
+  is_refused attack_as MEMBER clear_flags overlay:deb
+  expect_in_output 'clear read-only of l0 in a copy: EPERM'
+  is_refused attack_as MEMBER clear_flags btrfs:deb
+  expect_in_output 'clear nodev of root'
+}
+
+@test "M7: a layer can't be written" {
+  is_refused attack_as MEMBER write_layers overlay:deb
+  expect_in_output 'write l0/etc/passwd: EROFS'
+}
+
+@test "nothing of the lease's mounts can be taken away to see what is below" {
+  is_refused attack_as MEMBER unmount overlay:deb
+}
+
+@test "M7: no device node can be made in a clone" {
+  local userns
+  for userns in automatic private; do
+    is_refused attack_as MEMBER devices overlay:deb "$userns"
+    is_refused attack_as MEMBER devices btrfs:deb "$userns"
+  done
+}
+
+@test "F5: no way out of the stage, the descriptors, or to the stores by their paths" {
+  is_refused attack_as MEMBER reach_out overlay:deb "$MAIN" "$STORES/btrfs/store"
+  is_refused attack_as MEMBER reach_out btrfs:deb "$MAIN" "$STORES/btrfs/store"
+}
+
+@test "F2: the four descriptors are two namespaces of the member's and two files, all read-only" {
+  is_refused attack_as MEMBER kinds overlay:deb
+  is_refused attack_as MEMBER kinds btrfs:deb
+}
+
+@test "the files of the locks can't be written, cut off or given other modes" {
+  is_refused attack_as MEMBER locks overlay:deb
+}
+
+@test "another user can't use a lease's descriptors" {
+  is_refused attack_as HERE other_user overlay:deb "$USER_A_UID" "$USER_B_UID" "$GROUP_GID"
+}
+
+@test "M8: a set-user-id file of root in a clone is out of reach of users of the host" {
+  # By way of a shell: setpriv itself still has capabilities when it looks for its command.
+  local path words executing=(sh -c 'exec "$0"')
+  start_attack MEMBER suid overlay:deb "$MAIN"
+  wait_until 20 test -s "$SCRATCH/out" || complain "no lease: $(cat "$SCRATCH/out.err")"
+  path=$(cat "$SCRATCH/out")
+  # It is what it is meant to be; nothing but the directories above keeps others away.
+  [[ $(stat -c '%u %a' "$path") == '0 6755' ]] || complain "$path: $(stat -c '%u %a' "$path")"
+  for words in MEMBER MEMBER_B OUTSIDER; do
+    local -n user=$words
+    run "${user[@]}" stat "$path"
+    [[ $status == 1 && $output == *'Permission denied'* ]] || complain "$words reaches it"
+    run -126 "${user[@]}" "${executing[@]}" "$path"
+    # Nor by the view of the process that has it.
+    run "${user[@]}" stat "/proc/$STARTED_PID/root$path"
+    expect_status 1
+  done
+  # Another user does not get at the lease's namespace through its process either.
+  run -126 outsider "${executing[@]}" "/proc/$STARTED_PID/cwd/c/upper/suid"
+  # The file of the member's own lease counts as one of a foreign namespace for him on the host, too.
+  run member "${executing[@]}" "/proc/$STARTED_PID/cwd/c/upper/suid"
+  expect_not_in_output euid=0
+  kill_started KILL
+}
+
+@test "U3: members have ranges that do not overlap, each lease one of its own" {
+  local starts
+  OUT=ranges-a start_attack MEMBER ranges overlay:deb 10
+  OUT=ranges-b start_attack MEMBER_B ranges overlay:deb 10
+  wait_until 60 grep -q all "$SCRATCH/ranges-a" && wait_until 60 grep -q all "$SCRATCH/ranges-b" ||
+    complain "$(cat "$SCRATCH"/ranges-*.err)"
+  # In automatic mode the range's first id is not mapped.
+  starts=$(awk '$2 == 65535 { print $1 - 1 }' "$SCRATCH/ranges-a" "$SCRATCH/ranges-b")
+  [[ $(sort -u <<<"$starts" | wc -l) == 20 ]] || complain "ranges: $starts"
+  [[ -z $(awk '$1 % 65536 || $1 < 1073741824 + 4096 * 65536 || $1 >= 1073741824 + 16384 * 65536' <<<"$starts") ]] ||
+    complain "ranges: $starts"
+  for pid in "${STARTED[@]}"; do kill -KILL "$pid"; done
+}
+
+@test "U3: a range whose lock was let go by its user is not given to another user" {
+  local base number
+  start_attack MEMBER unlocked overlay:deb
+  wait_until 20 test -s "$SCRATCH/out"
+  read -r _ base number <"$SCRATCH/out"
+  [[ $number == 65535 ]]
+  OUT=ranges start_attack MEMBER_B ranges overlay:deb 40
+  wait_until 120 grep -q all "$SCRATCH/ranges" || complain "$(cat "$SCRATCH/ranges.err")"
+  refute grep -q "^$base " "$SCRATCH/ranges"
+  for number in "${STARTED[@]}"; do kill -KILL "$number"; done
+}
+
+@test "D9: a lease lasts while a child of its client holds it, and is nobody else's meanwhile" {
+  local clone pid
+  start_attack MEMBER inherited overlay:deb
+  end_of_started
+  wait_until 20 test -s "$SCRATCH/out"
+  read -r clone pid <"$SCRATCH/out"
+  STARTED+=("$pid")
+  refresh overlay "$SIZE"
+  overlay_is_leased 1 || complain "it is not leased: $(ctl pool status overlay:deb --json)"
+  [[ -d $MAIN/clones/$clone ]]
+  remember_log
+  kill -KILL "$pid"
+  wait_until 20 log_has "reaped $clone" || complain "not reaped: $(log_since)"
+}
+
+@test "D1: who has not exactly this group gets no answer, even past the socket's mode" {
+  gets_through attack_as HERE past_the_socket overlay:deb "$USER_B_UID" "$GROUP_GID"
+  is_refused attack_as HERE past_the_socket overlay:deb "$USER_B_UID"
+  is_refused attack_as HERE past_the_socket overlay:deb "$USER_B_UID" "$((GROUP_GID + 1))" "$USER_A_GID" 65534
+  run --separate-stderr in_words OUTSIDER call org.varlink.service.GetInfo
+  expect_status 3
+  isolate_refuses 'not a member' -- "${OUTSIDER[@]/--clear-groups/--groups=$((GROUP_GID + 1))}" \
+    "$ISOLATE" -q -z overlay:deb true
+}
+
+@test "a caller in a user namespace or a chroot of his own is refused" {
+  is_refused attack_as MEMBER foreign_namespace overlay:deb
+  run --separate-stderr in_words HERE chroot "$STORES/tools" "$USER_A_UID" "$USER_A_GID" "$GROUP_GID" \
+    org.isolate.Manager.Lease '{"template": "overlay:deb"}'
+  [[ $status == 1 && $stderr == *chroot* ]] || complain "in a chroot"
+  # The same from the host's root is an ordinary lease.
+  succeeds in_words HERE chroot / "$USER_A_UID" "$USER_A_GID" "$GROUP_GID" \
+    org.isolate.Manager.Lease '{"template": "overlay:deb"}'
+}
+
+@test "F2: a guest has nothing of the daemon: no descriptor, no socket" {
+  succeeds run_in overlay sh -c 'ls /proc/self/fd /proc/1/fd | tr "\n" " "; ls -d /run/isolate 2>&1; cat /proc/net/unix'
+  expect_not_in_output org.isolate
+  expect_in_output 'cannot access'
+  [[ $output == '/proc/'*'/fd:'*' 0 1 2 '* ]] || complain "descriptors"
+  succeeds run_in overlay sh -c 'for process in /proc/[0-9]*; do ls -l "$process/fd"; done 2>/dev/null | grep -c ns: ||:'
+  expect_output 0
+}
+
+@test "D4: what other users have leased is not told, and root alone sets sizes" {
+  start_member_guest
+  succeeds in_words MEMBER_B call org.isolate.Manager.ListLeases
+  [[ $(jq '.leases | length' <<<"$output") == 0 ]] || complain "another user's"
+  succeeds in_words MEMBER call org.isolate.Manager.ListLeases
+  [[ $(jq -r '.leases[].lease' <<<"$output") == "$CLONE" ]] || complain "his own"
+  succeeds in_words HERE call org.isolate.Manager.ListLeases
+  [[ $(jq -r '.leases[].lease' <<<"$output") == "$CLONE" ]] || complain "root's"
+  kill_started TERM
+  is_refused attack_as MEMBER requests_of_root overlay:deb
+  expect_in_output org.isolate.Manager.PermissionDenied
+  is_refused attack_as HERE lease_of_root overlay:deb
+  expect_in_output org.isolate.Manager.PermissionDenied
+}
+
+@test "D12: a member can put nothing in the place of the socket, the lock or the state" {
+  local number
+  # With ranges that he has had: their files must be out of his reach.
+  for number in 1 2; do succeeds run_in overlay true; done
+  is_refused attack_as MEMBER squat overlay:deb
+}
+
+@test "F6: the daemon's descriptors are as many after 200 leases and 200 errors" {
+  local before after
+  wait_until 30 daemon_has_no_children
+  before=$(descriptors_of_daemon)
+  words_of_tool daemon_load
+  succeeds member "${TOOL[@]}" leases overlay:deb 200
+  succeeds member "${TOOL[@]}" errors overlay:deb 200
+  wait_until 60 daemon_has_no_children || complain "children: $(children_of_daemon)"
+  after=$(descriptors_of_daemon)
+  ((after - before <= 5 && before - after <= 5)) || complain "$before before, $after after"
+  expect_same_daemon
+}

@@ -1,0 +1,370 @@
+#!/usr/bin/python3
+"""Attacks of a member of the group `isolate` with what a lease puts into his hands.
+
+    daemon_attacks.py ATTACK TEMPLATE [ARGUMENT...]
+
+Each attempt is a line, "refused: WHAT: ERROR" or "succeeded: WHAT". Exit status 1 if all were refused, 0 if not.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import stat
+import struct
+import sys
+
+from varlink_client import MANAGER, Client, Closed, Lease, VarlinkError, call, hold, tell
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+STAGE = "/run/isolate/stage"
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 32, 4096, 16384
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
+AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE, MNT_DETACH = -100, 0x1000, 0x8000, 2
+SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
+NS_GET_NSTYPE, NS_GET_OWNER_UID = 0xB703, 0xB704
+succeeded = []
+
+
+def got_through(what):
+    succeeded.append(what)
+    tell(f"succeeded: {what}")
+
+
+def attempt(what, function, *arguments):
+    """An OSError is the refusal."""
+    try:
+        result = function(*arguments)
+    except OSError as error:
+        tell(f"refused: {what}: {errno.errorcode.get(error.errno, error.errno)}")
+        return None
+    got_through(what)
+    return result
+
+
+def must(result, what):
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+    return result
+
+
+def setns(descriptor, kind):
+    must(LIBC.setns(descriptor, kind), "setns")
+
+
+def unshare(flags):
+    must(LIBC.unshare(flags), "unshare")
+
+
+def mount(source, target, kind, flags, data=None):
+    must(LIBC.mount(source, target.encode(), kind, ctypes.c_ulong(flags), data), "mount")
+
+
+def set_attributes(descriptor, path, flags, cleared):
+    attributes = struct.pack("QQQQ", 0, cleared, 0, 0)
+    must(
+        LIBC.syscall(SYS_MOUNT_SETATTR, descriptor, path.encode(), flags, attributes, len(attributes)), "mount_setattr"
+    )
+
+
+def copy_of_tree(path, flags=0):
+    return must(LIBC.syscall(SYS_OPEN_TREE, AT_FDCWD, path.encode(), 1 | 0o2000000 | flags), "open_tree")
+
+
+def enter(lease):
+    setns(lease.user_namespace, CLONE_NEWUSER)
+    setns(lease.mount_namespace, CLONE_NEWNS)
+    os.chdir(STAGE)
+
+
+def enter_new(template, userns=None):
+    lease = Lease(template, userns)
+    enter(lease)
+    return lease
+
+
+def layers():
+    return sorted(name for name in os.listdir(STAGE) if name.startswith("l"))
+
+
+def write_file(path):
+    with open(path, "wb") as file:
+        file.write(b"attacked")
+
+
+# --- attacks ----------------------------------------------------------------------------------------------------------
+
+
+def control(template):
+    """What the owner of a lease may do: enter, read the layers, write to the clone."""
+    enter_new(template)
+    for name in layers():
+        attempt(f"read {name}", os.listdir, name)
+    attempt("write to the clone", write_file, "c/upper/file")
+
+
+def clear_flags(template):
+    enter_new(template)
+    names = {ATTR_RDONLY: "read-only", ATTR_NOSUID: "nosuid", ATTR_NODEV: "nodev"}
+    targets = [(name, (ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV)) for name in layers()]
+    # A clone that is a root by itself has set-user-id files that count, for the ids inside.
+    targets.append(("c", (ATTR_NOSUID, ATTR_NODEV)) if targets else ("root", (ATTR_NODEV,)))
+    for target, flags in targets:
+        for flag in flags:
+            what = f"clear {names[flag]} of {target}"
+            attempt(what, set_attributes, AT_FDCWD, f"{STAGE}/{target}", 0, flag)
+            attempt(what + " and below", set_attributes, AT_FDCWD, f"{STAGE}/{target}", AT_RECURSIVE, flag)
+            remaining = sum(other for other in flags if other != flag)
+            attempt(what + " by a remount", mount, None, f"{STAGE}/{target}", None, MS_REMOUNT | MS_BIND | remaining)
+            copy = copy_of_tree(f"{STAGE}/{target}")
+            attempt(what + " in a copy", set_attributes, copy, "", AT_EMPTY_PATH, flag)
+    # In namespaces below, all of it counts as somebody else's.
+    unshare(CLONE_NEWUSER | CLONE_NEWNS)
+    for target, flags in targets:
+        for flag in flags:
+            what = f"clear {names[flag]} of {target} one namespace below"
+            attempt(what, set_attributes, AT_FDCWD, f"{STAGE}/{target}", 0, flag)
+
+
+def write_layers(template):
+    enter_new(template)
+    for name in layers():
+        attempt(f"make a file in {name}", write_file, f"{name}/attacked")
+        attempt(f"write {name}/etc/passwd", write_file, f"{name}/etc/passwd")
+        attempt(f"remove {name}/etc/passwd", os.unlink, f"{name}/etc/passwd")
+        attempt(f"chmod {name}/etc/passwd", os.chmod, f"{name}/etc/passwd", 0o777)
+        attempt(f"chown {name}/etc/passwd", os.chown, f"{name}/etc/passwd", 0, 0)
+        attempt(f"link out of {name}", os.link, f"{name}/etc/passwd", "c/upper/passwd")
+        attempt(f"attribute on {name}", os.setxattr, f"{name}/etc", b"user.attacked", b"1")
+
+
+def unmount(template):
+    enter_new(template)
+    before = set(os.listdir("/"))
+    for name in layers() + ["c", ""]:
+        target = f"{STAGE}/{name}".rstrip("/").encode()
+        attempt(f"unmount {target.decode()}", lambda path=target: must(LIBC.umount2(path, 0), "umount"))
+    for target in (b"/run/isolate/mounts", b"/run", b"/proc", b"/dev"):
+        attempt(f"unmount {target.decode()}", lambda path=target: must(LIBC.umount2(path, MNT_DETACH), "umount"))
+    if set(os.listdir("/")) != before:
+        got_through("another root came to light")
+
+
+def devices(template, userns=None):
+    enter_new(template, userns)
+    place = "c/upper" if layers() else "root"
+    for major, minor, kind in ((1, 1, stat.S_IFCHR), (1, 3, stat.S_IFCHR), (7, 0, stat.S_IFBLK), (8, 0, stat.S_IFBLK)):
+        path = f"{place}/{kind}-{major}-{minor}"
+        attempt(f"mknod {major}:{minor}", os.mknod, path, kind | 0o666, os.makedev(major, minor))
+
+
+def reach_out(template, *stores):
+    """Out of the stage, and to the stores by their paths on the host."""
+    lease = enter_new(template)
+    for store in stores:
+        attempt(f"list {store}", os.listdir, store)
+        for name in ("clones", "pools", "templates"):
+            attempt(f"reach {store}/{name}", os.stat, f"{store}/{name}")
+    attempt("list the ranges", os.listdir, "/run/isolate/ranges")
+    attempt("list the ranges of members", os.listdir, "/run/isolate/ranges/members")
+    attempt("list other mounted clones", os.listdir, "/run/isolate/mounts")
+    for name in os.listdir(STAGE):
+        if not os.path.samefile(f"{STAGE}/{name}/..", STAGE):
+            got_through(f".. of {name} is not the stage")
+    for number, descriptor in enumerate(lease.descriptors):
+        for path in ("..", "../..", "."):
+            attempt(f"{path} of descriptor {number}", open_at, descriptor, path)
+
+
+def open_at(descriptor, path):
+    return os.open(path, os.O_PATH, dir_fd=descriptor)
+
+
+def kinds(template):
+    """Fails unless the four descriptors are what they should be and nothing else, read-only."""
+    lease = Lease(template)
+    wanted = [CLONE_NEWUSER, CLONE_NEWNS, None, None]
+    for number, (descriptor, kind) in enumerate(zip(lease.descriptors, wanted)):
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        what = f"{number}: {os.readlink(f'/proc/self/fd/{descriptor}').split(':')[0].split('/')[-1]} "
+        if access & os.O_ACCMODE != os.O_RDONLY or access & os.O_PATH:
+            got_through(f"{what} has flags {access:o}")
+        if kind:
+            found = must(LIBC.ioctl(descriptor, NS_GET_NSTYPE), "NS_GET_NSTYPE")
+        else:
+            found = None if stat.S_ISREG(os.fstat(descriptor).st_mode) else -1
+        if found != kind:
+            got_through(f"{what} is of another kind: {found}")
+    owner = ctypes.c_uint32()
+    must(LIBC.ioctl(lease.user_namespace, NS_GET_OWNER_UID, ctypes.byref(owner)), "NS_GET_OWNER_UID")
+    if owner.value != os.getuid():
+        got_through(f"the namespace belongs to {owner.value}")
+    tell("refused: none of the four is more than it should be")
+
+
+def locks(template):
+    lease = Lease(template)
+    for what, descriptor in (("lease", lease.lock), ("range", lease.range_lock)):
+        path = f"/proc/self/fd/{descriptor}"
+        attempt(f"write the lock of the {what}", os.write, descriptor, b"attacked")
+        attempt(f"write it at a place, {what}", os.pwrite, descriptor, b"attacked", 0)
+        attempt(f"truncate it, {what}", os.ftruncate, descriptor, 0)
+        attempt(f"chmod it, {what}", os.fchmod, descriptor, 0o666)
+        attempt(f"chown it, {what}", os.fchown, descriptor, os.getuid(), os.getgid())
+        attempt(f"change its times, {what}", os.utime, descriptor, (1, 1))
+        attempt(f"open it again to write, {what}", os.open, path, os.O_RDWR)
+        attempt(f"open it again to truncate, {what}", os.open, path, os.O_WRONLY | os.O_TRUNC)
+
+
+def suid(template, store):
+    """Makes a set-user-id file that belongs to root on disk, tells where, and keeps the lease."""
+    lease = enter_new(template)
+    with open("l0/usr/bin/id", "rb") as source, open("c/upper/suid", "wb") as target:
+        target.write(source.read())
+    os.chmod("c/upper/suid", 0o6755)
+    tell(f"{store}/clones/{lease.reply['lease']}/upper/suid")
+    hold()
+
+
+def unlocked(template):
+    """Lets go of both locks while everything else of the lease stays; tells the lease and its range."""
+    lease = Lease(template)
+    for descriptor in (lease.lock, lease.range_lock):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    tell(lease.reply["lease"], *lease.range())
+    hold()
+
+
+def inherited(template):
+    """A child of the client has the descriptors when the client has ended long since."""
+    lease = Lease(template)
+    if os.fork() != 0:
+        os._exit(0)
+    tell(lease.reply["lease"], os.getpid())
+    hold()
+
+
+def ranges(template, count):
+    """Leases so many times, tells the ranges, and keeps them."""
+    held = [Lease(template) for _ in range(int(count))]
+    for lease in held:
+        tell(*lease.range())
+    tell("all")
+    hold()
+
+
+def other_user(template, uid_a, uid_b, group):
+    """As root: user A leases and gives all four descriptors to a process of user B, who tries to use them."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        become(int(uid_a), [int(group)])
+        lease = Lease(template)
+        socket.send_fds(ours, [b"x"], lease.descriptors)
+        ours.recv(1)
+        os._exit(0)
+    become(int(uid_b), [int(group)])
+    _, descriptors, _, _ = socket.recv_fds(theirs, 1, 4)
+    attempt("enter another user's user namespace", setns, descriptors[0], CLONE_NEWUSER)
+    attempt("enter another user's mount namespace", setns, descriptors[1], CLONE_NEWNS)
+    unshare(CLONE_NEWUSER)
+    attempt("enter it from a user namespace", setns, descriptors[0], CLONE_NEWUSER)
+    attempt("enter the mounts from a user namespace", setns, descriptors[1], CLONE_NEWNS)
+    attempt("write the lock", os.write, descriptors[2], b"attacked")
+    theirs.send(b"x")
+
+
+def become(uid, groups):
+    os.setgroups(groups)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def foreign_namespace(template):
+    """A caller who is in a user namespace of his own."""
+    unshare(CLONE_NEWUSER)
+    lease_attempt("lease from a user namespace", template)
+
+
+def lease_attempt(what, template):
+    try:
+        with Client() as client:
+            client.call(MANAGER + "Lease", {"template": template})
+            got_through(f"{what}: {len(client.descriptors)} descriptors")
+    except (VarlinkError, Closed, OSError) as error:
+        tell(f"refused: {what}: {error}")
+
+
+def past_the_socket(template, uid, *groups):
+    """As root: gets past the socket's mode with the ids of somebody who is no member. Nothing may be answered."""
+    os.setgroups([int(group) for group in groups])
+    os.setresgid(int(uid), int(uid), 0)
+    os.setresuid(int(uid), int(uid), 0)
+    raise_override()
+    client = Client()
+    for method, parameters in (("org.varlink.service.GetInfo", {}), (MANAGER + "Lease", {"template": template})):
+        try:
+            client.call(method, parameters)
+            got_through(method)
+        except VarlinkError as error:
+            got_through(f"an answer: {error}")
+        except Closed as error:
+            tell(f"refused: {method}: {error}")
+
+
+def raise_override():
+    """CAP_DAC_OVERRIDE becomes effective again."""
+    header = struct.pack("Ii", 0x20080522, 0)
+    sets = ctypes.create_string_buffer(24)
+    must(LIBC.capget(header, sets), "capget")
+    values = list(struct.unpack("IIIIII", sets.raw))
+    values[0] |= 1 << 1
+    must(LIBC.capset(header, struct.pack("IIIIII", *values)), "capset")
+
+
+def requests_of_root(template):
+    try:
+        call(MANAGER + "ResizePool", {"template": template, "size": 0})
+        got_through("resize")
+    except VarlinkError as error:
+        tell(f"refused: resize: {error}")
+
+
+def lease_of_root(template):
+    lease_attempt("lease as root", template)
+
+
+def squat(template):
+    """What is there to be replaced or written below /run/isolate."""
+    del template
+    place = "/run/isolate"
+    attempt("make a file", write_file, f"{place}/attacked")
+    attempt("remove the socket", os.unlink, f"{place}/org.isolate.Manager")
+    attempt("rename the socket", os.rename, f"{place}/org.isolate.Manager", f"{place}/old")
+    attempt("a link over the socket", os.symlink, "/etc/passwd", f"{place}/org.isolate.Manager")
+    attempt("chmod the socket", os.chmod, f"{place}/org.isolate.Manager", 0o777)
+    attempt("write the daemon's lock", write_file, f"{place}/isolated.lock")
+    attempt("remove the daemon's lock", os.unlink, f"{place}/isolated.lock")
+    for directory, names, files in os.walk(place):
+        if os.access(directory, os.W_OK):
+            got_through(f"{directory} is writable")
+        for name in files:
+            path = os.path.join(directory, name)
+            if name != "org.isolate.Manager" and os.access(path, os.W_OK, follow_symlinks=False):
+                got_through(f"{path} is writable")
+
+
+def main():
+    name, *arguments = sys.argv[1:]
+    attacks = {
+        function.__name__: function
+        for function in (control, clear_flags, write_layers, unmount, devices, reach_out, kinds, locks, suid, unlocked)
+        + (inherited, ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
+    }
+    attacks[name](*arguments)
+    sys.exit(0 if succeeded else 1)
+
+
+main()

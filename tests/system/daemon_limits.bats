@@ -1,0 +1,117 @@
+# identities: root
+# builds: release
+# One member can't keep the daemon from serving others, nor lease more than his share.
+
+load helpers
+load stores
+load daemon
+
+only_kinds overlay
+SIZE=20
+
+setup_file() { make_daemon "$SIZE"; }
+teardown_file() { remove_daemon; }
+
+# start_load NAME COUNT: a burden of the member's, as daemon_load.py has it.
+start_load() {
+  words_of_tool daemon_load
+  OUT=load start_words MEMBER "${TOOL[@]}" "$1" overlay:deb "$2"
+  wait_until 60 grep -q ready "$SCRATCH/load" || complain "$1: $(cat "$SCRATCH/load.err")"
+}
+# others_are_served: another member gets at least eight of ten leases within a second.
+others_are_served() {
+  wait_until 20 many_wait || complain "this is no burden: $(in_words HERE call org.isolate.Manager.GetStatus)"
+  succeeds member_b /usr/bin/python3 -E -s -B "$TOOLS/daemon_load.py" timed overlay:deb 10
+  [[ ${#lines[@]} == 10 && $(grep -cE '^[0-9]{1,3}$' <<<"$output") -ge 8 ]] || complain "milliseconds a lease"
+  note "leases of another member took $(sort -n <<<"$output" | tr '\n' ' ')ms"
+}
+many_wait() { (($(in_words HERE call org.isolate.Manager.GetStatus | jq .waiting) > 100)); }
+note() { echo "# $*" >&3; }
+# ends_load NAME: it still goes on, and when it has ended nothing is left of it.
+ends_load() {
+  [[ -e /proc/$STARTED_PID ]] || complain "$1 has ended before: $(cat "$SCRATCH/load.err")"
+  kill_started KILL
+  wait_until 60 daemon_has_no_children || complain "children: $(children_of_daemon)"
+  expect_same_daemon
+  succeeds run_in overlay true
+  settles overlay "$SIZE"
+}
+burden() {
+  start_load "$1" "$2"
+  others_are_served
+  ends_load "$1"
+}
+
+@test "D5: clients that send a byte a second do not hinder others" { burden slow 300; }
+@test "D5: clients that send nothing, or half a request, do not hinder others" { burden silent 300; }
+@test "D8: clients that do not read what they asked for do not hinder others" { burden deaf 300; }
+@test "D5: thousands of connections of one user do not hinder others" { burden flood 3000; }
+
+@test "D5: what thousands of connections cost is given back" {
+  local before after
+  wait_until 30 daemon_has_no_children
+  before=$(descriptors_of_daemon)
+  start_load flood 3000
+  # One user is served so many at a time, and so many wait.
+  [[ $(children_of_daemon | wc -l) -le 9 ]] || complain "children: $(children_of_daemon | wc -l)"
+  (($(descriptors_of_daemon) <= before + 600)) || complain "descriptors: $(descriptors_of_daemon)"
+  ends_load flood
+  after=$(descriptors_of_daemon)
+  ((after <= before + 5)) || complain "$before before, $after after"
+}
+
+@test "D11: a member has at most 256 leases; others still get theirs, and one that ends makes room" {
+  refresh overlay 0
+  OUT=held start_words MEMBER /usr/bin/python3 -E -s -B "$TOOLS/varlink_client.py" lease overlay:deb 256
+  wait_until 200 grep -q all "$SCRATCH/held" || complain "$(wc -l <"$SCRATCH/held"): $(cat "$SCRATCH/held.err")"
+  run --separate-stderr in_words MEMBER call org.isolate.Manager.Lease '{"template": "overlay:deb"}'
+  [[ $status == 1 && $stderr == org.isolate.Manager.TooManyLeases* ]] || complain "the 257th"
+  isolate_refuses leases -- run_in overlay true
+  succeeds member_b "$ISOLATE" -q -z overlay:deb id -u
+  expect_output 0
+  kill -USR1 "$STARTED_PID"
+  wait_until 20 grep -q dropped "$SCRATCH/held"
+  wait_until 20 run_in overlay true || complain "no lease after one has ended"
+  kill_started KILL
+  wait_until 200 is_settled overlay 0 || complain "$(ctl pool status overlay:deb --json)"
+  refresh overlay "$SIZE"
+}
+
+@test "D7: a daemon with hardly any descriptors leases whole or not at all" {
+  local limit whole=0 none=0
+  refresh overlay 3
+  for limit in 6 8 10 12 14 16 24 64; do
+    stop_daemon
+    remember_log
+    spawn_daemon prlimit "--nofile=$limit:$limit" "$ISOLATED" --store "$MAIN"
+    wait_until 20 daemon_decides || complain "with $limit descriptors it neither serves nor ends"
+    if daemon_runs; then
+      run --separate-stderr in_words MEMBER --timeout 5 call org.isolate.Manager.Lease '{"template": "overlay:deb"}'
+      case $status in
+        0) whole=$((whole + 1)) ;;
+        # Refused, closed, or not even accepted.
+        1 | 2 | 4) none=$((none + 1)) ;;
+        *) complain "with $limit descriptors" ;;
+      esac
+      daemon_runs || complain "with $limit descriptors it has ended"
+    else
+      none=$((none + 1))
+    fi
+  done
+  [[ $whole -gt 0 && $none -gt 0 ]] || complain "$whole whole leases, $none failed"
+  restart_daemon
+  settles overlay 3
+  refresh overlay "$SIZE"
+}
+# It has ended, or says that it serves.
+daemon_decides() { ! daemon_runs || log_has 'ready'; }
+
+@test "D7: a client with no room for the descriptors runs nothing, and its lease is reaped" {
+  local limit
+  for limit in 4 5 6 7; do
+    run --separate-stderr member prlimit "--nofile=$limit:$limit" "$ISOLATE" -q -z overlay:deb echo ran
+    expect_status 125
+    one_error_line isolate
+  done
+  settles overlay "$SIZE"
+}

@@ -1,0 +1,177 @@
+# identities: root
+# builds: release
+# The daemon and its clients end, each in its own way: guests live on, and clones are neither lost nor given away twice.
+
+load helpers
+load stores
+load daemon
+
+only_kinds overlay
+SIZE=10
+
+setup_file() { make_daemon "$SIZE"; }
+teardown_file() { remove_daemon; }
+
+GUESTS=50
+# Fifty guests, each of which has marked its clone and then waits for a byte from a pipe. At the end it tells that the
+# clone is whole, as far as it can see.
+start_guests() {
+  local number
+  make_shared
+  mkfifo "$SHARED/go"
+  chown "$USER_A_UID" "$SHARED/go"
+  exec {GO}<>"$SHARED/go"
+  for ((number = 1; number <= GUESTS; number++)); do
+    OUT=guest-$number start_words MEMBER "$ISOLATE" -q -z overlay:deb -d "$SHARED:/s" sh -c '
+      test ! -e /mark || { echo used; exit 1; }
+      echo "$0" >/mark; echo up; read -r go </s/go; cat /mark; test -e /etc/debian_version && uname -n' "$number"
+  done
+  wait_until 120 guests_have_said up || complain "not all are up: $(cat "$SCRATCH"/guest-*.err)"
+}
+guests_have_said() { [[ $(grep -lx "$1" "$SCRATCH"/guest-* | wc -l) == "$GUESTS" ]]; }
+all_live() {
+  local pid
+  for pid in "${STARTED[@]}"; do [[ -e /proc/$pid ]] || complain "a run has ended: $pid" || return 1; done
+}
+# end_guests: all go on, find their own marks, and end well; each has had a clone of its own.
+end_guests() {
+  local number pid status=0
+  printf '%0*d' "$GUESTS" 0 | tr 0 '\n' >&"$GO"
+  for pid in "${STARTED[@]}"; do wait "$pid" || status=1; done
+  exec {GO}>&-
+  [[ $status == 0 ]] || complain "runs failed: $(cat "$SCRATCH"/guest-*)"
+  for ((number = 1; number <= GUESTS; number++)); do
+    [[ $(sed -n 2p "$SCRATCH/guest-$number") == "$number" ]] || complain "guest $number: $(cat "$SCRATCH/guest-$number")"
+  done
+  [[ $(names_in_outputs | wc -l) == "$GUESTS" ]] || complain "names of clones"
+  [[ -z $(names_in_outputs | sort | uniq -d) ]] || complain "the same clone twice"
+}
+
+names_in_outputs() { cat "$SCRATCH"/guest-[0-9] "$SCRATCH"/guest-[0-9][0-9] | grep '^deb-'; }
+
+@test "K5, K10: SIGTERM ends the daemon in order; guests live on, and are reaped after a restart" {
+  restart_daemon # as a child of this shell, which asks for its status
+  start_guests
+  stop_daemon
+  [[ $STATUS == 0 ]] || complain "status $STATUS: $(tail -n 5 "$STORES/daemon.log")"
+  all_live
+  start_daemon
+  all_live
+  pool_is overlay leased "$GUESTS" || complain "$(ctl pool status overlay:deb --json)"
+  end_guests
+  settles overlay "$SIZE" 120
+  fresh_ones_are_unused
+}
+
+@test "K5: SIGKILL of the daemon: guests live on; those that end meanwhile are reaped by the next one" {
+  local pid
+  start_guests
+  stop_daemon KILL
+  all_live
+  # Ten end while there is no daemon; their clones are as they were.
+  for pid in "${STARTED[@]:0:10}"; do kill -KILL "$pid"; done
+  for pid in "${STARTED[@]:0:10}"; do { wait "$pid" || true; } 2>/dev/null; done
+  [[ $(number_of_clones overlay) -ge $GUESTS ]]
+  start_daemon
+  wait_until 60 pool_is overlay leased $((GUESTS - 10)) || complain "$(ctl pool status overlay:deb --json)"
+  STARTED=("${STARTED[@]:10}")
+  all_live
+  for pid in "${STARTED[@]}"; do kill -KILL "$pid"; done
+  for pid in "${STARTED[@]}"; do { wait "$pid" || true; } 2>/dev/null; done
+  exec {GO}>&-
+  settles overlay "$SIZE" 120
+  fresh_ones_are_unused
+}
+# No used clone is offered: what a guest has written is in the upper directory.
+fresh_ones_are_unused() {
+  [[ -z $(find "$MAIN/clones" -path '*/upper/*' -print -quit) ]] || complain "used: $(find "$MAIN/clones" -path '*/upper/*')"
+}
+
+@test "K4: SIGKILL of isolate ends its guest and gives back the clone within seconds" {
+  local begin
+  start_member_guest
+  remember_log
+  begin=$EPOCHREALTIME
+  kill_started KILL
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  wait_until 5 log_has "reaped $CLONE" || complain "not reaped: $(log_since)"
+  [[ ! -e $MAIN/clones/$CLONE ]] || complain "the clone is there"
+  echo "# guest and clone were gone after $(((${EPOCHREALTIME/./} - ${begin/./}) / 1000)) ms" >&3
+  settles overlay "$SIZE"
+}
+
+@test "K4: so it does when the guest hides: sessions of its own, signals ignored" {
+  start_member_guest sh -c 'trap "" HUP INT TERM QUIT; (setsid sleep "$0" &); (setsid sh -c "sleep $0 & wait" &); exec "$@"' \
+    "$MARK"
+  remember_log
+  kill_started KILL
+  wait_until 5 no_process_with "$MARK" || complain "the guest lives on"
+  wait_until 5 log_has "reaped $CLONE" || complain "not reaped: $(log_since)"
+}
+
+@test "D8: a client that closes between its request and the answer leaves no lease" {
+  remember_log
+  succeeds in_words MEMBER drop overlay:deb 40
+  wait_until 60 daemon_has_no_children
+  settles overlay "$SIZE"
+  wait_until 30 all_that_were_leased_are_reaped || complain "$(log_since)"
+}
+all_that_were_leased_are_reaped() {
+  [[ -z $(comm -23 <(clones_in_log leased) <(clones_in_log reaped)) ]]
+}
+clones_in_log() { log_since | sed -n "s/.*$1 \([^ ]*\).*/\1/p" | sort -u; }
+
+@test "K8: a second daemon is refused, and the first one serves on" {
+  local inode
+  inode=$(here stat -c %i "$SOCKET")
+  fails_plainly 1 isolated -- here timeout 20 "$ISOLATED" --store "$MAIN"
+  expect_same_daemon
+  [[ $(here stat -c %i "$SOCKET") == "$inode" ]] || complain "another socket"
+  succeeds run_in overlay true
+}
+
+@test "a socket that a killed daemon has left is replaced" {
+  stop_daemon KILL
+  run here stat -c %F "$SOCKET"
+  expect_output socket
+  run --separate-stderr in_words MEMBER call org.varlink.service.GetInfo
+  expect_status 3
+  start_daemon
+  expect_same_daemon
+  run here stat -c '%a %U:%G' "$SOCKET"
+  expect_output '660 root:isolate'
+  succeeds run_in overlay true
+}
+
+@test "the daemon takes the socket that the system manager hands over, and leaves it when it ends" {
+  stop_daemon
+  words_of_tool varlink_client
+  spawn_daemon env "SOCKET_GID=$GROUP_GID" "${TOOL[@]}" activate "$ISOLATED" --store "$MAIN"
+  wait_until 20 daemon_answers || complain "$(tail -n 5 "$STORES/daemon.log")"
+  expect_same_daemon
+  succeeds run_in overlay id -u
+  expect_output 0
+  stop_daemon
+  [[ $STATUS == 0 ]] || complain "status $STATUS"
+  run here stat -c %F "$SOCKET"
+  expect_output socket
+  here rm "$SOCKET"
+  start_daemon
+}
+
+@test "K3: a clone that was leased when the power went is used, never fresh" {
+  local clone
+  start_member_guest
+  clone=$CLONE
+  stop_daemon KILL
+  kill_started KILL
+  # What a crash at another moment leaves: told as leased, made but not told as fresh, half destroyed.
+  mkdir -p "$MAIN"/clones/deb-{aaaaaaaaaaaa,bbbbbbbbbbbb,cccccccccccc}/upper
+  touch "$MAIN"/clones/deb-{aaaaaaaaaaaa,bbbbbbbbbbbb,cccccccccccc}/upper/mark
+  install -m 0600 "$MAIN/pools/deb/leased/$clone" "$MAIN/pools/deb/leased/deb-aaaaaaaaaaaa"
+  install -m 0600 /dev/null "$MAIN/pools/deb/making/deb-bbbbbbbbbbbb"
+  install -m 0600 /dev/null "$MAIN/pools/deb/trash/deb-cccccccccccc"
+  start_daemon
+  settles overlay "$SIZE"
+  fresh_ones_are_unused
+}
