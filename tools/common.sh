@@ -20,8 +20,8 @@ need_root() {
 build_folder() {
   case $1 in
     release) echo build ;;
-    debug | asan | fuzz) echo "build-$1" ;;
-    *) fail "no such preset: $1 (there are release, debug, asan and fuzz)" ;;
+    debug | asan | faults | fuzz) echo "build-$1" ;;
+    *) fail "no such preset: $1 (there are release, debug, asan, faults and fuzz)" ;;
   esac
 }
 
@@ -44,7 +44,7 @@ hand_back_build_files() {
   ((EUID == 0)) || return 0
   owner=$(stat -c %u:%g .)
   [[ $owner != 0:0 ]] || return 0
-  for folder in build build-debug build-asan build-fuzz; do
+  for folder in build build-debug build-asan build-faults build-fuzz; do
     [[ ! -d $folder ]] || chown -R --no-dereference "$owner" "$folder"
   done
 }

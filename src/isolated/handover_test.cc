@@ -87,7 +87,8 @@ TEST_F(HandoverTest, FlagsOfTheMountsAreLocked) {
     const auto handover = TRY(prepare(peer, overlay()));
     TRY_VOID(become_root());
     const std::string layer = "/run/isolate/stage/l0";
-    for (const std::uint64_t flag : {MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID}) {
+    constexpr std::uint64_t kFlags[] = {MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID};
+    for (const auto flag : kFlags) {
       TRY_VOID(expect_error(clear(layer, flag), EPERM, "clearing a flag"));
     }
     TRY_VOID(expect_error(::umount2(layer.c_str(), 0) == 0 ? Result<void>() : fail(errno, "umount"), EINVAL, "umount"));

@@ -129,7 +129,10 @@ void PoolKeeper::take(int number, unsigned events, bool is_size) {
   // A directory of states that was only looked at tells of itself, too.
   const bool is_file = (events & IN_ISDIR) == 0;
   const bool has_changed = (watch.meaning == Meaning::changed && is_file) || is_size;
-  if (is_known && has_changed && (!kept->second.due || *kept->second.due > soon)) kept->second.due = soon;
+  if (!is_known || !has_changed) return;
+  // Whatever failed before, another clone is concerned now.
+  kept->second.failures = 0;
+  if (!kept->second.due || *kept->second.due > soon) kept->second.due = soon;
 }
 
 std::vector<int> PoolKeeper::children() const {
@@ -148,17 +151,19 @@ void PoolKeeper::collect() {
     const auto status = kept.child.wait();
     if (status && status->success()) {
       kept.failures = 0;
+      kept.is_failing = false;
       continue;
     }
     const auto back_off = std::min<seconds>(seconds(1) * (1U << std::min(kept.failures, 6U)), kLongestBackOff);
     ++kept.failures;
+    kept.is_failing = true;
     const auto again = Clock::now() + back_off;
     if (!kept.due || *kept.due > again) kept.due = again;
   }
 }
 
 void PoolKeeper::refresh(Kept* kept) {
-  const bool tells = kept->failures == 0;  // once, and not at each try
+  const bool tells = !kept->is_failing;
   auto child = fork_child(0, [kept, tells] { return refresh_pool(kept->store, kept->name, tells); });
   kept->due.reset();
   if (child) {

@@ -43,7 +43,8 @@ class PoolKeeper {
     std::string store;
     std::string name;
     std::optional<Clock::time_point> due;
-    unsigned failures = 0;  // one after another
+    unsigned failures = 0;    // one after another, with nothing new in between
+    bool is_failing = false;  // which is told once, and not at each try
     ChildProcess child;
   };
 

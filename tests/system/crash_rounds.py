@@ -28,6 +28,9 @@ for step in 1 2 3 4 5 6 7 8 9 10; do
 done
 echo "well"
 """
+# The fault points of leases, of reaping and of refreshing.
+POINTS = ["lease-locked", "lease-moved", "clone-begun", "clone-made", "lease-taken", "lease-prepared"]
+POINTS += ["reap-locked", "reap-destroyed", "refresh-begun", "refresh-made"]
 # A mark of the run in the command line, for those who look for what is left.
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
 
@@ -47,9 +50,10 @@ class Rounds:
 
     # --- processes ---
 
-    def start_daemon(self):
+    def start_daemon(self, fault=None):
         command = [self.options.isolated, "--store", self.options.store]
-        self.daemon = subprocess.Popen(command, env=CLEAN, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        environment = CLEAN if fault is None else CLEAN | {"ISOLATE_FAULT": fault}
+        self.daemon = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         if not self.wait_until(30, self.daemon_answers):
             sys.exit("the daemon does not come up")
 
@@ -76,10 +80,11 @@ class Rounds:
             text=True,
         )
 
-    def start_refresh(self):
+    def start_refresh(self, fault=None):
         command = [self.options.isolate, "--store", self.options.store, "-q", "-r", "overlay:" + self.options.template]
         command.append(str(self.options.size))
-        return subprocess.Popen(command, env=CLEAN, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        environment = CLEAN if fault is None else CLEAN | {"ISOLATE_FAULT": fault}
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 
     @staticmethod
     def wait_until(seconds, holds):
@@ -90,25 +95,43 @@ class Rounds:
             time.sleep(0.02)
         return True
 
+    def stop_daemon(self):
+        self.daemon.kill()
+        self.daemon.wait()
+
     # --- a round ---
+
+    def choose_fault(self):
+        """What ISOLATE_FAULT is to be: a place where whoever comes there dies or fails, or none."""
+        if not self.options.fault_points or self.random.random() < 0.3:
+            return None
+        return self.random.choice(POINTS) + self.random.choice([":kill", ":kill", ""])
 
     def round(self):
         members = []
         others = []
         killed = set()
         moments = sorted(self.random.uniform(0, 1.2) for _ in range(self.random.randint(1, 3)))
+        fault = self.choose_fault()
+        if fault:
+            self.stop_daemon()
+            self.start_daemon(fault)
         begin = time.monotonic()
         for number in range(self.random.randint(3, 8)):
             members.append(self.start_member(number))
             if self.random.random() < 0.3:
-                others.append(self.start_refresh())
+                others.append(self.start_refresh(self.choose_fault()))
             time.sleep(self.random.uniform(0, 0.06))
         for moment in moments:
             time.sleep(max(0.0, begin + moment - time.monotonic()))
             victim = self.random.choice(members + others + [self.daemon] * 3)
             victim.send_signal(signal.SIGKILL)
             killed.add(victim.pid)
-        daemon_died = self.daemon.pid in killed
+        # The processes of one with a fault do.
+        daemon_died = self.daemon.pid in killed or fault is not None
+        if fault and self.daemon.pid not in killed:
+            self.wait_until(self.random.uniform(0, 2), lambda: all(member.poll() is not None for member in members))
+            self.daemon.kill()
         if daemon_died:
             self.daemon.wait()
             # Sometimes somebody else is faster than the next daemon.
@@ -189,8 +212,7 @@ class Rounds:
             while self.done < self.options.rounds:
                 self.round()
         finally:
-            self.daemon.kill()
-            self.daemon.wait()
+            self.stop_daemon()
         print(f"{self.done} rounds, {len(self.seen)} clones, {self.faults} faults; seed {self.options.seed}, ", end="")
         print(f"settled within {self.slowest:.1f} s", flush=True)
         return 1 if self.faults else 0
@@ -209,6 +231,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--settle", type=float, default=10, help="seconds until all must be in order after a round")
+    parser.add_argument("--fault-points", action="store_true", help="of a build that has them")
     parser.add_argument("--plant", action="store_true", help="make a fault, to see that it is found")
     options = parser.parse_args()
     options.members = [tuple(map(int, member.split(":"))) for member in options.member]

@@ -192,3 +192,12 @@ daemon_has_no_children() { [[ -z $(children_of_daemon) ]]; }
 remember_log() { LOG_LINES=$(wc -l <"$STORES/daemon.log"); }
 log_since() { tail -n "+$((LOG_LINES + 1))" "$STORES/daemon.log"; }
 log_has() { log_since | grep -Eq -- "$1"; }
+
+# --- crashes ----------------------------------------------------------------------------------------------------------
+
+# rounds OPTION...: crash_rounds.py on the overlay's pool of SIZE, with a daemon of its own.
+rounds() {
+  words_of_tool crash_rounds
+  here "${TOOL[@]}" --isolate "$ISOLATE" --isolated "$ISOLATED" --store "$MAIN" --size "$SIZE" --group "$GROUP_GID" \
+    --log "$STORES/daemon.log" --member "$USER_A_UID:$USER_A_GID" --member "$USER_B_UID:$USER_B_GID" "$@"
+}

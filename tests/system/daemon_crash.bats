@@ -17,12 +17,6 @@ setup() {
   stop_daemon
 }
 
-rounds() {
-  words_of_tool crash_rounds
-  here "${TOOL[@]}" --isolate "$ISOLATE" --isolated "$ISOLATED" --store "$MAIN" --size "$SIZE" --group "$GROUP_GID" \
-    --log "$STORES/daemon.log" --member "$USER_A_UID:$USER_A_GID" --member "$USER_B_UID:$USER_B_GID" "$@"
-}
-
 @test "rounds of runs in which the daemon, clients or isolate -r are killed" {
   # The daemon looks for itself each 30 seconds at what nothing has told it of.
   run rounds --rounds 25 --settle 45

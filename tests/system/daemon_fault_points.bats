@@ -1,0 +1,38 @@
+# identities: root
+# Processes of the daemon, and isolate -r, fail or die at each point of leasing, reaping and refreshing (a build with fault
+# points): no clone is given away twice, destroyed in use, lost, or offered when used.
+#
+#   ISOLATE_CRASH_ROUNDS   how many rounds, 10 unless set        ISOLATE_CRASH_SEED   to repeat one
+
+load helpers
+load stores
+load daemon
+
+only_kinds overlay
+SIZE=5
+
+setup_file() { make_daemon "$SIZE"; }
+teardown_file() { remove_daemon; }
+# crash_rounds.py has a daemon of its own.
+setup() {
+  daemon_setup
+  stop_daemon
+}
+
+@test "the points are there: a daemon with one does not lease" {
+  spawn_daemon env ISOLATE_FAULT=lease-taken:kill "$ISOLATED" --store "$MAIN"
+  wait_until 20 daemon_answers
+  isolate_refuses closed -- run_in overlay true
+  restart_daemon
+  settles overlay "$SIZE"
+}
+
+@test "rounds of deaths at fault points" {
+  local seed=()
+  if [[ -n ${ISOLATE_CRASH_SEED-} ]]; then seed=(--seed "$ISOLATE_CRASH_SEED"); fi
+  # The daemon looks for itself each 30 seconds at what nothing has told it of.
+  run rounds --fault-points --rounds "${ISOLATE_CRASH_ROUNDS:-10}" --settle 60 "${seed[@]}"
+  echo "# ${lines[-1]}" >&3
+  [[ $status == 0 ]] || complain "$(grep ^fault <<<"$output")"
+  [[ ${lines[-1]} == "${ISOLATE_CRASH_ROUNDS:-10} rounds, "*' 0 faults'* ]] || complain "rounds"
+}
