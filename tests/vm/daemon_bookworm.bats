@@ -3,7 +3,17 @@
 
 load daemon
 
-setup_file() { set_up_service 2; }
+BASE=500000
+
+setup_file() {
+  set_up_service 2
+  # A template that root has given to a range of ids.
+  zfs create "$PARENT/range"
+  make_small_root /isolate/range
+  chown -R --no-dereference "$BASE:$BASE" /isolate/range
+  zfs snapshot "$PARENT/range@one"
+  isolate -q -r "$PARENT/range" 0
+}
 teardown_file() { take_down_service; }
 teardown() {
   local status=0
@@ -22,6 +32,15 @@ teardown() {
   succeeds member -z zfs:debisl --userns=private sh -c 'cat /etc/debian_version; touch /new 2>/dev/null || echo "not written"'
   [[ ${lines[0]} == 12.* && ${lines[1]} == 'not written' ]] || complain "lines"
   expect_in_errors 'the root is read-only'
+}
+
+@test "-u and -g with a template of that range: a root that can be written, without a warning" {
+  succeeds member -q -u "$BASE" -g "$BASE" -z zfs:range sh -c 'id -u; touch /new; chown 33:65535 /new; stat -c %u:%g /new'
+  expect_output $'0\n33:65535'
+  expect_no_errors
+  run --separate-stderr member -q -u 600000 -g 600000 -z zfs:range true
+  expect_status 125
+  wait_until 20 no_clones range || complain "$(clones_of range)"
 }
 
 @test "a member can't make the root writable from inside" {
