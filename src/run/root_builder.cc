@@ -73,6 +73,8 @@ Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) 
 }
 
 Result<void> RootBuilder::open_sources() {
+  // Below /run, where the user namespace that is entered next has no rights. After a boot it is not there.
+  TRY_VOID(make_directories(plan_.stage, 0755));
   for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) {
     TRY_VOID(open_source(plan_.root.lower[i], layer_name(i), kNoSetuidNoDevices | MOUNT_ATTR_RDONLY,
                          plan_.ids.idmap_root, false));
@@ -95,7 +97,6 @@ Result<void> RootBuilder::open_sources() {
 }
 
 Result<void> RootBuilder::attach_sources() {
-  TRY_VOID(make_directories(plan_.stage, 0755));
   auto place = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
   std::vector<mount::Option> options = {{"mode", "0755"}};
   if (plan_.memory_files != 0) options.push_back({"size", std::to_string(plan_.memory_files)});

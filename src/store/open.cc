@@ -115,8 +115,10 @@ std::vector<std::unique_ptr<Store>> open_all_stores(const std::string& main_stor
 }
 
 Result<TemplatePlace> find_template(const std::string& asked, const std::string& main_store, OwnerNamespace* owner) {
-  const auto [kind, parent, name] = TRY(parse_reference(asked));
-  if (!parent.empty()) return TemplatePlace{TRY(boxed(ZfsStore::open(parent))), name};
+  const auto reference = TRY(parse_reference(asked));
+  const auto& name = reference.name;
+  const auto& kind = reference.kind;
+  if (!reference.parent.empty()) return TemplatePlace{TRY(boxed(ZfsStore::open(reference.parent))), name};
   auto main = TRY(open_store(main_store, owner, MissingStore::refuse));
   const auto others = TRY(known_stores(main_store));
   // One that nobody else could have is not looked for elsewhere.

@@ -32,7 +32,7 @@ Result<std::optional<std::string>> Channel::receive(Milliseconds until_begun, Mi
   std::size_t searched = 0;
   while (true) {
     const auto end = buffer_.find('\0', searched);
-    if (end != std::string::npos && end < kLongestMessage) {
+    if (end < kLongestMessage) {  // npos is not
       auto message = buffer_.substr(0, end);
       buffer_.erase(0, end + 1);
       return message;

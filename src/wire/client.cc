@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -20,9 +21,11 @@ auto refused(Refusal refusal, std::string message) {
 
 CallError unreachable(int error) {
   if (error == EACCES || error == EPERM) {
+    const auto name = user_name(::getuid());
     return {Refusal::not_a_member,
             "you are not a member of the group isolate, whose members may have clones of registered templates; as "
-            "root: usermod -aG isolate USER, and log in again"};
+            "root: usermod -aG isolate " +
+                (name.empty() ? "USER" : name) + ", and log in again"};
   }
   return {Refusal::unreachable,
           "the daemon isolated does not run: " + Error(error, "connect to " + std::string(kSocketPath)).message() +

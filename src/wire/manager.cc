@@ -195,7 +195,8 @@ Result<LeaseReply> lease_reply_from(const Json& parameters) {
   const auto read_only = parameters.find("readOnly");
   if (read_only == parameters.end() || !read_only->is_boolean()) return fail("readOnly: true or false is wanted");
   reply.read_only = read_only->get<bool>();
-  reply.maps = {TRY(map_in(parameters, "uidMap")), TRY(map_in(parameters, "gidMap"))};
+  reply.maps.uid = TRY(map_in(parameters, "uidMap"));
+  reply.maps.gid = TRY(map_in(parameters, "gidMap"));
   return reply;
 }
 

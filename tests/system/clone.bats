@@ -22,6 +22,12 @@ load helpers
   cmp "$SCRATCH/before" "$SCRATCH/after"
 }
 
+@test "the first run after a boot: nothing of isolate is in /run yet" {
+  succeeds in_private_mounts 'mount -t tmpfs tmpfs /run' "$ISOLATE" --store "$STORE" -q -z debian id -u
+  expect_output 0
+  expect_no_errors
+}
+
 @test "nothing of one run is seen by the next" {
   succeeds in_clone sh -c 'echo x >/marker; echo x >>/etc/hosts; rm /etc/debian_version; ls /marker'
   expect_output /marker

@@ -175,3 +175,19 @@ clones_in_log() { log_since | sed -n "s/.*$1 \([^ ]*\).*/\1/p" | sort -u; }
   settles overlay "$SIZE"
   fresh_ones_are_unused
 }
+
+@test "K7: where the store can't make a clone, a member is told so in a line, and no half clone stays" {
+  refresh overlay 0
+  settles overlay 0
+  here mount --bind "$MAIN/clones" "$MAIN/clones"
+  here mount -o remount,bind,ro "$MAIN/clones"
+  run --separate-stderr run_in overlay true
+  here umount "$MAIN/clones"
+  expect_status 125
+  one_error_line isolate
+  expect_in_errors 'read-only file system'
+  settles overlay 0
+  succeeds run_in overlay true
+  refresh overlay "$SIZE"
+  settles overlay "$SIZE"
+}

@@ -1,0 +1,48 @@
+# What the files about the daemon share: the service is set up as a package would, and tester is a member of the group.
+# In these files CALLER, start and as_caller mean tester.
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the helpers read them
+
+load vm
+
+CALLER_UID=1000 CALLER_GID=1000
+words_of_caller 1000 1000 /home/tester
+
+# set_up_service SIZE: the units are there, the pool is filled, nothing has asked for a clone yet.
+set_up_service() {
+  install -m 0644 -t /usr/lib/systemd/system "$DATA"/systemd/*
+  install -m 0644 "$DATA/sysusers.d/isolate.conf" /usr/lib/sysusers.d/isolate.conf
+  install -m 0644 "$DATA/tmpfiles.d/isolate.conf" /usr/lib/tmpfiles.d/isolate.conf
+  systemctl daemon-reload
+  systemd-sysusers isolate.conf
+  systemd-tmpfiles --create isolate.conf
+  usermod -aG isolate tester
+  useradd --no-create-home stranger
+  snapshot_now
+  isolate -q -r "$DATASET" "$1"
+  systemctl enable --now isolated.socket
+}
+
+take_down_service() {
+  systemctl disable --now isolated.socket isolated.service
+  isolate -q -f -r "$DATASET" 0
+}
+
+# Each test ends with a full pool and nothing else: the daemon, not a refresh by hand, sees to that.
+expect_full_pool() {
+  wait_until 60 pool_is_full "$1" || complain "$(isolatectl pool list)
+$(clones_of debisl)
+$(journalctl --unit isolated.service --lines 30 --no-pager)"
+}
+pool_is_full() {
+  pool_is debisl fresh "$1" && pool_is debisl leased 0 && pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == "$1" ]]
+}
+
+member() { as_caller "$ISOLATE" "$@"; }
+in_clone_of_member() { member -q -z zfs:debisl "$@"; }
+pid_of_daemon() { systemctl show --property MainPID --value isolated.service; }
+daemon_is_another() { [[ $(pid_of_daemon) != 0 && $(pid_of_daemon) != "$1" && $(systemctl is-active isolated.service) == active ]]; }
+# The clone that is leased to a run which waits.
+leased_clone() { find "$STORE"/zfs/*/debisl/leased -mindepth 1 -printf '%f\n'; }
+# How the ids of such a run are mapped, as the host sees it, in MAP.
+map_of_run() { MAP=$(tr -s ' \n' ' ' <"/proc/$(pid_of_run)/uid_map" | sed 's/^ //; s/ $//'); }

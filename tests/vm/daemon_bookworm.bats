@@ -1,0 +1,68 @@
+# suites: bookworm
+# The daemon where ZFS maps no ids: members read templates of root's, and are told why they can't write.
+
+load daemon
+
+BASE=500000
+
+setup_file() {
+  set_up_service 2
+  # A template that root has given to a range of ids.
+  zfs create "$PARENT/range"
+  make_small_root /isolate/range
+  chown -R --no-dereference "$BASE:$BASE" /isolate/range
+  zfs snapshot "$PARENT/range@one"
+  isolate -q -r "$PARENT/range" 0
+}
+teardown_file() { take_down_service; }
+teardown() {
+  local status=0
+  common_teardown || status=1
+  expect_full_pool 2 || status=1
+  return "$status"
+}
+
+@test "a member's root can be read, not written, and a warning says so" {
+  succeeds member -z zfs:debisl sh -c 'id -u; cat /etc/debian_version; touch /new 2>/dev/null || echo "not written"; echo text >/tmp/file; cat /tmp/file'
+  [[ ${lines[0]} == 0 && ${lines[1]} == 12.* && ${lines[2]} == 'not written' && ${lines[3]} == text ]] || complain "lines"
+  expect_in_errors "can't map ids: the root is read-only"
+}
+
+@test "--userns=private: the same" {
+  succeeds member -z zfs:debisl --userns=private sh -c 'cat /etc/debian_version; touch /new 2>/dev/null || echo "not written"'
+  [[ ${lines[0]} == 12.* && ${lines[1]} == 'not written' ]] || complain "lines"
+  expect_in_errors 'the root is read-only'
+}
+
+@test "-u and -g with a template of that range: a root that can be written, without a warning" {
+  succeeds member -q -u "$BASE" -g "$BASE" -z zfs:range sh -c 'id -u; touch /new; chown 33:65535 /new; stat -c %u:%g /new'
+  expect_output $'0\n33:65535'
+  expect_no_errors
+  run --separate-stderr member -q -u 600000 -g 600000 -z zfs:range true
+  expect_status 125
+  wait_until 20 no_clones range || complain "$(clones_of range)"
+}
+
+@test "a member can't make the root writable from inside" {
+  succeeds in_clone_of_member --cap-add ALL --seccomp=none sh -c 'mount -o remount,rw / 2>/dev/null; mount -o remount,bind,rw / 2>/dev/null
+    touch /new 2>/dev/null || echo "not written"'
+  expect_output 'not written'
+}
+
+@test "the pool is full again, and the service was refused nothing" {
+  succeeds in_clone_of_member true
+  expect_full_pool 2
+  succeeds journalctl --unit isolated.service --boot --no-pager
+  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "journal"
+}
+
+@test "the service is restarted under a running guest" {
+  local clone
+  start_run -z zfs:debisl -- true
+  clone=$(leased_clone)
+  succeeds systemctl restart isolated.service
+  succeeds in_clone_of_member true
+  [[ $(leased_clone) == *"$clone"* ]] || complain "the lease is gone"
+  kill_started TERM
+  expect_full_pool 2
+}

@@ -1,0 +1,145 @@
+# suites: trixie bookworm
+# Templates in ZFS: made, changed and removed; and what is never destroyed.
+
+load vm
+
+setup_file() {
+  groupadd --system isolate
+  snapshot_now
+  make_small_root "$WORK/small"
+}
+teardown() {
+  local status=0
+  common_teardown || status=1
+  isolate -q -f -r "$DATASET" 0 || status=1
+  if zfs list "$PARENT/small" >/dev/null 2>&1; then remove_small || zfs destroy -R "$PARENT/small" || status=1; fi
+  return "$status"
+}
+# The generations of a template, old ones first.
+snapshots_of() { zfs list -H -o name -t snapshot -s creation "$PARENT/$1"; }
+newest_snapshot_of() { snapshots_of "$1" | tail -n 1; }
+create_small() { isolatectl -q --store "zfs:$PARENT" template create small --from "$WORK/small"; }
+remove_small() { isolatectl template remove zfs:small; }
+# Without warnings: that an older ZFS gives a read-only root is not the matter of these tests.
+in_small() { isolate -q -z "$PARENT/small" "$@" 2>/dev/null; }
+
+@test "a template is created in ZFS, shown, and removed with its clones" {
+  succeeds create_small
+  succeeds in_small cat /etc/passwd
+  expect_output root:x:0:0::/root:/bin/sh
+  succeeds isolatectl template list --json
+  [[ $(jq -r '.[].name' <<<"$output" | sort | tr '\n' ' ') == 'debisl small ' ]] || complain "list"
+  isolate -q -r "$PARENT/small" 2
+  [[ $(number_of_clones small) == 2 ]]
+  succeeds remove_small
+  refute zfs list "$PARENT/small"
+  no_clones small || complain "$(clones_of small)"
+}
+
+@test "template edit: what succeeds is the next generation, what fails leaves the dataset as it was" {
+  local before
+  create_small
+  before=$(snapshots_of small | wc -l)
+  succeeds isolatectl template edit zfs:small -- sh -c 'echo edited >/edited'
+  [[ $(snapshots_of small | wc -l) -gt $before ]] || complain "$(snapshots_of small)"
+  run isolatectl template edit zfs:small -- sh -c 'rm -rf /edited /etc; exit 3'
+  [[ $status == 3 ]]
+  succeeds in_small cat /edited /etc/passwd
+  expect_output $'edited\nroot:x:0:0::/root:/bin/sh'
+}
+
+@test "template edit: an editor that is killed leaves the dataset as it was" {
+  create_small
+  start "$ISOLATECTL" -q template edit zfs:small -- sh -c "rm -rf /etc; echo ready; exec sleep $MARK"
+  wait_until 30 run_is_ready || complain "$(cat "$SCRATCH/err")"
+  kill_started KILL
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the editor's shell lives on"
+  succeeds in_small cat /etc/passwd
+  succeeds isolatectl template edit zfs:small -- true
+  succeeds in_small cat /etc/passwd
+}
+
+@test "fresh clones of an older generation are replaced at the next refresh, runs go on with theirs" {
+  local before
+  isolate -q -r "$DATASET" 2
+  before=$(clones_of debisl)
+  start_run -z "$DATASET" -- true
+  touch /isolate/debisl/by-hand
+  succeeds isolatectl template snapshot zfs:debisl
+  succeeds isolate -q -r "$DATASET"
+  expect_pool debisl fresh 2
+  expect_pool debisl leased 1
+  kill_started TERM
+  wait_until 10 fresh_ones_only || complain "$(isolatectl pool status zfs:debisl --json)"
+  expect_none_in_common "$before" "$(clones_of debisl)"
+  run --separate-stderr isolate -q -z "$DATASET" test -e /by-hand
+  expect_status 0
+  rm /isolate/debisl/by-hand
+}
+fresh_ones_only() {
+  isolate -q -r "$DATASET" 2>/dev/null
+  pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == 2 ]]
+}
+
+@test "what was changed in the dataset counts from the next snapshot on, also one made by zfs itself" {
+  create_small
+  zfs mount "$PARENT/small"
+  touch "$(mount_point_of small)/by-hand"
+  succeeds in_small test ! -e /by-hand
+  zfs snapshot "$PARENT/small@mine"
+  succeeds in_small test -e /by-hand
+  zfs unmount "$PARENT/small"
+}
+mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
+
+@test "only what carries our mark and descends from the template is destroyed" {
+  local keep=("${DATASET}_1" "${DATASET}_2" "${DATASET}_3" "$PARENT/other_4" "$PARENT/data") snapshot name
+  snapshot=$(newest_snapshot_of debisl)
+  # Named like clones: a dataset, a clone without the mark, one with the mark of another template, one that inherits it.
+  zfs create "${keep[0]}"
+  zfs clone "$snapshot" "${keep[1]}"
+  zfs snapshot "${keep[0]}@other"
+  zfs clone -o isolate:clone=x "${keep[0]}@other" "${keep[2]}"
+  zfs clone "$snapshot" "${keep[3]}"
+  zfs create -o isolate:clone=x "${keep[4]}"
+  isolate -q -r "$DATASET" 2
+  isolate -q -f -r "$DATASET" 0
+  isolatectl gc
+  for name in "${keep[@]}"; do zfs list "$name" >/dev/null || complain "$name is gone"; done
+  zfs destroy "${keep[4]}"
+  for name in "${keep[3]}" "${keep[2]}" "${keep[1]}"; do zfs destroy "$name"; done
+  zfs destroy -r "${keep[0]}"
+}
+
+@test "a clone with our mark that no state knows of goes with the next refresh" {
+  local snapshot
+  snapshot=$(newest_snapshot_of debisl)
+  zfs clone -o mountpoint=none -o "isolate:clone=$snapshot" "$snapshot" "${DATASET}_7"
+  succeeds isolate -q -r "$DATASET" 0
+  no_clones debisl || complain "$(clones_of debisl)"
+}
+
+@test "a template that was not made by isolatectl, or of which something else was made, is not removed" {
+  run --separate-stderr isolatectl template remove zfs:debisl
+  [[ $status == 1 && $stderr == *'was not made by isolatectl'* ]] || complain "one made by hand"
+  create_small
+  zfs clone "$(newest_snapshot_of small)" "$PARENT/theirs"
+  run --separate-stderr remove_small
+  [[ $status == 1 && $stderr == *'was made of the template'* ]] || complain "with a clone of somebody"
+  zfs destroy "$PARENT/theirs"
+  zfs create "$PARENT/small/data"
+  run --separate-stderr remove_small
+  [[ $status == 1 && $stderr == *'lies in the template'* ]] || complain "with a dataset in it"
+  zfs destroy "$PARENT/small/data"
+  succeeds remove_small
+}
+
+@test "a template in use is not removed" {
+  create_small
+  start_run -z "$PARENT/small" -- true
+  run --separate-stderr remove_small
+  expect_status 1
+  zfs list "$PARENT/small" >/dev/null
+  kill_started TERM
+  wait_until 10 remove_small || complain "it can't be removed afterwards"
+}

@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# vm [--suite=trixie|bookworm] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of its own:
+# Debian with OpenZFS, systemd and cgroup v2 under software emulation. trixie (the default) has a ZFS that maps ids,
+# bookworm one that does not. The guest is built once, and kept booted and frozen in /var/tmp/isolate-vm. A file says in
+# a line "# suites:" where it belongs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/common.sh
+source tools/packages.sh
+
+kept=/var/tmp/isolate-vm
+programs=(isolate isolatectl isolated isolate-init seccomp_wrapper)
+seconds_of_a_file=1200
+suite=trixie
+passed=0
+failed=0
+job=
+work=
+
+usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [FILE...]"; }
+
+# Runs a command in namespaces of its own: whatever becomes of it or of us, no process and no mount of it remains.
+contained() {
+  local status=0
+  setpriv --pdeathsig KILL unshare --mount --propagation private --pid --mount-proc --fork --kill-child -- "$@" </dev/null &
+  job=$!
+  wait "$job" || status=$?
+  job=
+  return "$status"
+}
+
+# The Debian root that the system tests have, too.
+make_tarball() {
+  (
+    # shellcheck source=tests/system/fixture.bash
+    source tests/system/fixture.bash
+    export WORK=$work
+    make_tarball
+  )
+  tarball=${ISOLATE_TEST_TARBALL:-/var/tmp/isolate-test-cache/debian-bookworm-minbase.tar}
+}
+
+# What a guest is made of. Newer packages in the mirror do not make a new one: remove the folder for that.
+image_key() {
+  {
+    echo "$suite"
+    cat tests/vm/image/* tests/vm/machine "$tarball"
+    qemu-system-x86_64 --version
+  } | sha256sum | cut -c 1-16
+}
+
+# The lock is that of who builds; a guest appears by one rename, and stays for others that run it meanwhile.
+make_image() {
+  local lock draft
+  image=$kept/$suite-$(image_key)
+  mkdir -p "$kept"
+  exec {lock}>"$kept/lock"
+  flock --nonblock "$lock" || { say "waiting for another build of a guest" && flock "$lock"; }
+  if [[ ! -s $image/state ]]; then
+    say "building the guest ($suite); this takes some minutes, the first time"
+    remove_old_images
+    draft=$kept/draft
+    rm -rf --one-file-system "$draft" "$image"
+    mkdir "$draft"
+    contained tests/vm/image/build "$suite" "$tarball" "$kept/cache" "$draft" || fail "the guest could not be built"
+    mv "$draft" "$image"
+  fi
+  touch "$image"
+  exec {lock}>&-
+}
+
+# Guests of other checkouts may be in use; what nobody has used for two weeks is not.
+remove_old_images() {
+  find "$kept" -mindepth 1 -maxdepth 1 -type d -name '*-????????????????' -mtime +14 -exec rm -rf --one-file-system {} +
+}
+
+# The files to test, named or all, that are meant for the suite.
+choose_files() {
+  local file
+  (($# > 0)) || set -- tests/vm/*.bats
+  for file in "$@"; do
+    [[ -f $file ]] || fail "no such file: $file"
+    [[ $(realpath "$file") == "$PWD"/tests/vm/*.bats ]] || fail "not a test of tests/vm: $file"
+    if grep -Eq "^# suites:.*\<$suite\>" "$file"; then files+=("tests/vm/${file##*/}"); fi
+  done
+  ((${#files[@]} > 0)) || fail "no test of these is for $suite"
+}
+
+# What the guest gets: programs, tests, data, and the command to start.
+make_bundle() {
+  local input=$1 file=$2
+  mkdir -p "$input/bin" "$input/tests"
+  cp "${programs[@]/#/build/bin/}" "$input/bin/"
+  cp -R data "$input/"
+  cp -R tests/vm tests/system "$input/tests/"
+  printf '#!/bin/sh\nexec tests/vm/run bin %s\n' "$file" >"$input/start"
+  chmod 0755 "$input/start"
+}
+
+# A guest that dies is the emulation's fault as long as it is not the tests': it gets a second chance, and is told of.
+test_file() {
+  local file=$1 attempt folder status
+  for attempt in 1 2; do
+    folder=$work/${file##*/}-$attempt
+    mkdir -p "$folder"
+    make_bundle "$folder/input" "$file"
+    status=0
+    contained tests/vm/machine run "$image" "$folder" "$seconds_of_a_file" || status=$?
+    ((status == 125 && attempt == 1)) || break
+    say "$file: the guest died; once more"
+  done
+  cat "$folder/output"
+  count "$file" "$folder/output" "$status"
+}
+
+# The numbers are those of the runner in the guest. One that did not come to its end has failed, whatever it had passed.
+count() {
+  local file=$1 output=$2 status=$3 closing
+  closing=$(tail -n 1 "$output" | grep -xE '[0-9]+ passed, [0-9]+ failed' || true)
+  if [[ -n $closing ]]; then
+    passed=$((passed + ${closing%% *}))
+    closing=${closing#* passed, }
+    failed=$((failed + ${closing%% *}))
+    if ((status == 0 || ${closing%% *} > 0)); then return; fi
+  fi
+  failed=$((failed + 1))
+  case $status in
+    124) echo "not ok: $file: not done after $seconds_of_a_file seconds" ;;
+    125) echo "not ok: $file: the guest died" ;;
+    *) echo "not ok: $file: ended with status $status" ;;
+  esac
+}
+
+finish() {
+  local status=$?
+  trap - EXIT
+  trap '' INT TERM HUP
+  [[ -z $job ]] || { kill -KILL "$job" && wait "$job"; } 2>/dev/null || true
+  [[ -z $work ]] || rm -rf --one-file-system "$work"
+  hand_back_build_files
+  if [[ -n ${finished:-} ]]; then
+    echo "$passed passed, $failed failed"
+    ((failed == 0 && passed > 0)) || status=1
+  fi
+  exit "$status"
+}
+
+main() {
+  local files=() file
+  while [[ ${1:-} == -* ]]; do
+    case $1 in
+      --suite=trixie | --suite=bookworm) suite=${1#*=} ;;
+      *) usage ;;
+    esac
+    shift
+  done
+  need_root vm
+  choose_files "$@"
+  trap finish EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  install_packages build vm
+  tools/build.sh release "${programs[@]}"
+  work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
+  make_tarball
+  make_image
+  for file in "${files[@]}"; do
+    say "$file ($suite)"
+    test_file "$file"
+  done
+  finished=yes
+}
+
+main "$@"
