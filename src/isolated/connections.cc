@@ -44,6 +44,17 @@ std::size_t Connections::served_of(uid_t uid) const {
       std::count_if(services_.begin(), services_.end(), [uid](const Served& served) { return served.uid == uid; }));
 }
 
+bool Connections::make_room(std::size_t own) {
+  if (own >= kWaitingOfUser) return false;
+  if (waiting_number() < kWaiting) return true;
+  // A few users alone could fill it, and shut all others out.
+  const auto most = std::max_element(waiting_.begin(), waiting_.end(),
+                                     [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  if (most->second.size() <= own + 1) return false;
+  most->second.pop_back();
+  return true;
+}
+
 void Connections::add(Fd connection) {
   const auto peer = peer_of(connection.get());
   if (!peer) return;  // it is gone, ignoring
@@ -56,7 +67,7 @@ void Connections::add(Fd connection) {
   }
   const auto found = waiting_.find(peer->uid);
   const auto own = found == waiting_.end() ? 0 : found->second.size();
-  if (own >= kWaitingOfUser || waiting_number() >= kWaiting) return;
+  if (!make_room(own)) return;
   waiting_[peer->uid].push_back(std::move(connection));
 }
 

@@ -45,6 +45,8 @@ class Connections {
     Clock::time_point deadline;
   };
   std::size_t waiting_number() const;
+  // Room for one more of a user who has `own`: where there is none, of whoever has the most, the last one goes.
+  bool make_room(std::size_t own);
   std::size_t served_of(uid_t uid) const;
   // The user whose turn it is; waiting_.end() if nobody's can be served now.
   std::map<uid_t, std::deque<Fd>>::iterator next_user();

@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "base/testing.h"
+#include "isolated/peer.h"
+#include "linux/idmap.h"
 
 namespace isolate {
 namespace {
@@ -23,6 +25,14 @@ class ConnectionsTest : public ::testing::Test {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("socketpair");
     connections_.add(Fd(ends[1]));
     return Fd(ends[0]);
+  }
+  // The same of another user, of the group that may connect.
+  Fd connect_as(uid_t uid) {
+    const gid_t group = local_group_id(kGroupOfMembers).value_or(0);
+    if (::setegid(group) != 0 || ::seteuid(uid) != 0) throw std::runtime_error("seteuid");
+    auto ours = connect();
+    if (::seteuid(0) != 0 || ::setegid(0) != 0) throw std::runtime_error("seteuid");
+    return ours;
   }
   static bool is_closed(const Fd& end) {
     pollfd source{end.get(), POLLIN, 0};
@@ -65,6 +75,19 @@ TEST_F(ConnectionsTest, MoreThanMayWaitAreClosed) {
   EXPECT_TRUE(is_closed(connect()));
   connections_.drop_waiting();
   EXPECT_TRUE(is_closed(ours.front()));
+}
+
+TEST_F(ConnectionsTest, AFewUsersDoNotShutOutTheOthers) {
+  std::vector<Fd> theirs;
+  for (const uid_t uid : {61001U, 61002U}) {
+    for (std::size_t i = 0; i < Connections::kWaitingOfUser; ++i) theirs.push_back(connect_as(uid));
+  }
+  const auto third = connect_as(61003);
+  const auto fourth = connect();
+  EXPECT_FALSE(is_closed(third));
+  EXPECT_FALSE(is_closed(fourth));
+  EXPECT_EQ(std::count_if(theirs.begin(), theirs.end(), is_closed), 2);
+  EXPECT_TRUE(is_closed(connect_as(61001)));
 }
 
 TEST_F(ConnectionsTest, AServiceThatEndsIsTimelyToldOf) {

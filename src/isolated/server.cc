@@ -1,6 +1,7 @@
 #include "isolated/server.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -22,12 +23,16 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Each waiting connection is a descriptor.
-void raise_descriptor_limit() {
+// Each waiting connection is a descriptor. Errors: so few that nobody could be served.
+Result<void> raise_descriptor_limit() {
+  constexpr rlim_t kLeast = 64;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(errno, "getrlimit");
   limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);  // with fewer, fewer can wait, ignoring
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(errno, "setrlimit");
+  if (limit.rlim_max >= kLeast) return {};
+  return fail(fmt::format("only {} descriptors are allowed (ulimit -n); {} are needed, some hundreds are better",
+                          limit.rlim_max, kLeast));
 }
 
 Result<Fd> hold_signals() {
@@ -63,7 +68,7 @@ Result<FileLock> lock_daemon() {
 Result<Server> Server::make(const std::string& main_store) {
   if (::geteuid() != 0) return fail("isolated is for root");
   const auto group = TRY(group_of_members());
-  raise_descriptor_limit();
+  TRY_VOID(raise_descriptor_limit());
   TRY_VOID(make_places(main_store));
   auto alone = TRY(lock_daemon());
   auto signals = TRY(hold_signals());

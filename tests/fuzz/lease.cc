@@ -7,6 +7,7 @@
 
 #include "directory.h"
 #include "fuzz.h"
+#include "store/overlay_store.h"
 
 namespace isolate::fuzz {
 namespace {
@@ -14,19 +15,27 @@ namespace {
 // A pool with one kept clone, whose file is the input.
 class Place {
  public:
-  Place() : file_(directory_.path() + "/pools/t/kept", "t-clone"), pool_(nullptr, directory_.path(), "t") {}
+  Place()
+      : owner_(Caller::current()),
+        store_(OverlayStore::open(directory_.path() + "/store", &owner_, MissingStore::create)),
+        file_(directory_.path() + "/store/pools/t/kept", "t-clone") {
+    expect(store_.has_value(), "a store can be made");
+    pool_.emplace(&*store_, "t");
+  }
 
   LeaseInfo read(std::string_view text) {
     file_.write(text);
-    const auto infos = pool_.kept();
+    const auto infos = pool_->kept();
     expect(infos.has_value() && infos->size() == 1, "a damaged file does not hide a clone");
     return infos->front();
   }
 
  private:
   Directory directory_;
+  OwnerNamespace owner_;
+  Result<OverlayStore> store_;
   File file_;
-  Pool pool_;
+  std::optional<Pool> pool_;
 };
 
 // The number that stands in the file, if it is one from 0 to `most`; otherwise 0.
@@ -48,7 +57,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect(info.clone_id == "t-clone" && info.template_name == "t", "a file can't give a clone another name");
   const auto json = nlohmann::json::parse(text, nullptr, false);
   const auto seen = [](auto number) { return std::to_string(number); };
-  fuzz::expect(info.generation == fuzz::number_in(json, "generation", UINT32_MAX),
+  fuzz::expect(info.generation == fuzz::number_in(json, "generation", UINT64_MAX),
                "a generation is the one in the file, or 0", seen(info.generation));
   fuzz::expect(static_cast<std::uint64_t>(info.pid) == fuzz::number_in(json, "pid", INT64_MAX),
                "a pid is the one in the file, or 0", seen(info.pid));

@@ -76,10 +76,12 @@ print("seen", len(seen))
 }
 
 @test "F6: a caller with a thousand descriptors has no more of them after twenty runs" {
+  # Into files: what the shell has open for a pipe of its own does not count.
   succeeds as_caller bash -c 'for i in {10..1000}; do eval "exec $i</dev/null"; done 2>/dev/null
-    before=$(ls /proc/$$/fd | wc -l); for i in {1..20}; do "$@" || exit 1; done
-    [[ $(ls /proc/$$/fd | wc -l) == "$before" ]]' \
-    bash "$ISOLATE" --store "$STORE" -q -z debian true
+    lists=$1; shift
+    ls "/proc/$$/fd" >"$lists/before"; for i in {1..20}; do "$@" || exit 1; done
+    ls "/proc/$$/fd" >"$lists/after"; (($(wc -l <"$lists/before") > 990)) && cmp "$lists/before" "$lists/after"' \
+    bash "$SCRATCH" "$ISOLATE" --store "$STORE" -q -z debian true
 }
 
 # --- E: environment and arguments -------------------------------------------------------------------------------------

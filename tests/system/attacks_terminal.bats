@@ -75,7 +75,7 @@ interrupt() {
   terminal_fact 'modes: as before'
   nothing_was_typed_for_us
   isolate_on_terminal "$@" -- wait:ready 'type:\x03' wait:caught -- \
-    bash -c "trap 'echo caught; exit 9' INT; echo ready; sleep $MARK & wait"
+    bash -c "trap 'echo caught; exit 9' INT; echo ready; while sleep 0.1; do : $MARK; done"
   terminal_fact 'ended: status 9'
 }
 @test "T7: Ctrl-C ends the command, or reaches its handler" { for_each_kind interrupt; }
