@@ -28,14 +28,9 @@ sigset_t passed_on() {
   return set;
 }
 
-// What comes beside a message. Of several of a kind the last counts.
-struct Attached {
-  pid_t sender = -1;  // as this process's pid namespace shows it
-  Fd descriptor;
-};
-
-Attached attached_to(const msghdr& header) {
-  Attached attached;
+// Of several descriptors the first is kept, and all others are closed.
+Supervisor::Attached attached_to(const msghdr& header) {
+  Supervisor::Attached attached;
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(const_cast<msghdr*>(&header), control)) {
     if (control->cmsg_level != SOL_SOCKET) continue;
@@ -44,10 +39,13 @@ Attached attached_to(const msghdr& header) {
       std::memcpy(&credentials, CMSG_DATA(control), sizeof credentials);
       attached.sender = credentials.pid;
     }
-    if (control->cmsg_type == SCM_RIGHTS) {
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(control), sizeof descriptor);
-      attached.descriptor = Fd(descriptor);
+    if (control->cmsg_type != SCM_RIGHTS) continue;
+    const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
+      Fd descriptor(number);
+      if (!attached.descriptor) attached.descriptor = std::move(descriptor);
     }
   }
   return attached;
@@ -100,18 +98,18 @@ bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
   const ssize_t got = ::recvmsg(control_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   // A signal that init did not read any more; what init has sent before comes with the next call.
   if (got < 0 && errno == ECONNRESET) return true;
+  // Whatever the message is: what came beside it is in this process's table now.
+  auto attached = got < 0 ? Attached{} : attached_to(header);
   if (got <= 0) {
     if (got == 0 || (errno != EINTR && errno != EAGAIN)) control_.reset();
     return false;
   }
   const bool whole = got == static_cast<ssize_t>(sizeof message) && (header.msg_flags & MSG_TRUNC) == 0;
-  if (whole) take(header, message, started);
+  if (whole) take(std::move(attached), message, started);
   return true;
 }
 
-void Supervisor::take(const msghdr& header, const protocol::Message& message,
-                      const std::function<void(pid_t)>& started) {
-  auto attached = attached_to(header);
+void Supervisor::take(Attached attached, const protocol::Message& message, const std::function<void(pid_t)>& started) {
   switch (message.kind) {
     case protocol::Kind::pid:
       if (command_pid_ < 0) command_pid_ = attached.sender;

@@ -12,8 +12,6 @@
 #include "linux/terminal.h"
 #include "run/terminal_relay.h"
 
-struct msghdr;
-
 namespace isolate {
 
 namespace protocol {
@@ -45,6 +43,12 @@ class Supervisor {
   static Result<Supervisor> make(const SupervisorOptions& options,
                                  std::optional<ControllingTerminal> terminal = ControllingTerminal::open());
 
+  // What comes beside a message.
+  struct Attached {
+    pid_t sender = -1;  // as this process's pid namespace shows it
+    Fd descriptor;
+  };
+
   // The guest's end of the control socket and the write end of the report pipe: for the launcher alone.
   Fd& guest_control() { return guest_control_; }
   Fd& report_writer() { return report_writer_; }
@@ -59,7 +63,7 @@ class Supervisor {
 
   // Takes one message; false when there is none.
   bool read_control(const std::function<void(pid_t)>& started);
-  void take(const msghdr& header, const protocol::Message& message, const std::function<void(pid_t)>& started);
+  void take(Attached attached, const protocol::Message& message, const std::function<void(pid_t)>& started);
   void read_report();
   static bool belongs_to_terminal(int signal);
   void pass_signal_on(const ChildProcess& launcher);

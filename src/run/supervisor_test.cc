@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 
 #include "base/testing.h"
 #include "linux/file.h"
@@ -269,11 +270,12 @@ TEST(SupervisorTest, MessagesOfNoKnownFormAreIgnored) {
   });
 }
 
-// Sends `fd` along with a message, as a hostile guest may.
-void send_descriptor(const Guest& guest, int fd) {
+// Sends `fd` twice along with a message, or with the first `length` bytes of one, as a hostile guest may.
+void send_descriptor(const Guest& guest, int fd, std::size_t length = sizeof(Message)) {
   Message message{static_cast<Kind>(99), 0};
-  iovec data{&message, sizeof message};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof fd)] = {};
+  const int both[] = {fd, fd};
+  iovec data{&message, length};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof both)] = {};
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
@@ -282,8 +284,8 @@ void send_descriptor(const Guest& guest, int fd) {
   cmsghdr* attached = CMSG_FIRSTHDR(&header);
   attached->cmsg_level = SOL_SOCKET;
   attached->cmsg_type = SCM_RIGHTS;
-  attached->cmsg_len = CMSG_LEN(sizeof fd);
-  *reinterpret_cast<int*>(CMSG_DATA(attached)) = fd;
+  attached->cmsg_len = CMSG_LEN(sizeof both);
+  std::memcpy(CMSG_DATA(attached), both, sizeof both);
   if (::sendmsg(guest.control, &header, 0) < 0) ::_exit(98);
 }
 
@@ -292,6 +294,7 @@ TEST(SupervisorTest, DescriptorsThatTheGuestSendsAreNotKept) {
     const auto before = TRY(list_directory(AT_FDCWD, "/proc/self/fd/.")).size();
     TRY(supervise([](const Guest& guest) {
       for (int i = 0; i < 20; ++i) send_descriptor(guest, STDIN_FILENO);
+      for (int i = 0; i < 20; ++i) send_descriptor(guest, STDIN_FILENO, 3);
       guest.start();
       guest.say(Kind::ended, 0);
       return 0;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "fuzz.h"
 #include "isolate/config.h"
+#include "store/open.h"
 
 namespace isolate::fuzz {
 namespace {
@@ -24,7 +25,7 @@ void expect_checked(const RunRequest& request) {
   expect(request.template_name.empty() || request.directory.empty(), "a template's name excludes a directory");
   expect(request.directory.empty() || (request.directory.starts_with('/') && request.directory != "/"),
          "a directory is absolute and not the host's root", request.directory);
-  expect(request.template_name.empty() || text::is_name(request.template_name, 40), "a template's name is a name",
+  expect(request.template_name.empty() || check_template_reference(request.template_name), "a template can be meant",
          request.template_name);
   expect(request.working_directory.starts_with('/'), "a working directory is absolute", request.working_directory);
   expect(request.store.empty() || request.store.starts_with('/'), "a store is absolute", request.store);
