@@ -140,6 +140,8 @@ remove_everything() {
   for user in "${USER_A:-}" "${USER_B:-}"; do
     if [[ -n $user ]] && getent passwd "$user" >/dev/null; then userdel "$user" || status=1; fi
   done
+  # The group that stores.bash makes, where a run was broken off.
+  if [[ -e $WORK/stores/made-group ]]; then groupdel isolate || status=1; fi
   rm -rf --one-file-system "$WORK" || status=1
   return "$status"
 }
