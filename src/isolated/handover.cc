@@ -110,11 +110,6 @@ void let_go_of_clones() {
   }
 }
 
-Result<void> new_mount_namespace() {
-  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
-  return mount::make_all_private();
-}
-
 }  // namespace
 
 IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids) {
@@ -140,13 +135,13 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_root(peer, root_of_peer));
-  TRY_VOID(new_mount_namespace());
+  TRY_VOID(mount::new_namespace());
   let_go_of_clones();
   TRY_VOID(attach_parts(parts));
   parts.clear();
   // The copy that belongs to the new user namespace: in it, the flags of all these mounts are locked.
   TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
-  TRY_VOID(new_mount_namespace());
+  TRY_VOID(mount::new_namespace());
   handover.mount_namespace = TRY(open_file(own_namespaces.get(), "mnt", O_RDONLY));
   return handover;
 }

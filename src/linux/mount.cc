@@ -1,6 +1,7 @@
 #include "linux/mount.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,6 +65,11 @@ Result<void> mount_overlay(const Overlay& overlay, const std::string& target) {
 Result<void> make_all_private() {
   TRY(trace::check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "mount private", "/"));
   return {};
+}
+
+Result<void> new_namespace() {
+  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
+  return make_all_private();
 }
 
 Result<void> enter_root(int root) {

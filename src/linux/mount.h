@@ -49,6 +49,9 @@ Result<void> mount_overlay(const Overlay& overlay, const std::string& target);
 // Makes every mount of this mount namespace private: nothing done here is seen elsewhere, and the other way round.
 Result<void> make_all_private();
 
+// A copy of this mount namespace for this process, in which every mount is private.
+Result<void> new_namespace();
+
 // Makes `root` the root of this mount namespace, and lets go of the old one.
 Result<void> enter_root(int root);
 

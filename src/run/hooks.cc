@@ -42,8 +42,7 @@ Result<void> enter_mounts(int mount_namespace) {
 }
 
 Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
-  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
-  TRY_VOID(mount::make_all_private());
+  TRY_VOID(mount::new_namespace());
   const Fd working_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   TRY_VOID(renew_work_directory(run.root.directory));
   // The layers as they are on disk, and nothing else.

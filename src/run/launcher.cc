@@ -28,11 +28,6 @@
 namespace isolate {
 namespace {
 
-Result<void> new_mount_namespace() {
-  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
-  return mount::make_all_private();
-}
-
 // The map of a namespace below one that has the map `above`: its ids from `first` on, as 0 and up. An entry may not
 // span two entries of the map above.
 std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::uint32_t first) {
@@ -90,10 +85,10 @@ class Launcher {
     if (fds_.mount_namespace >= 0) {
       TRY_VOID(become_root_in(fds_.user_namespace));
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
-      return new_mount_namespace();
+      return mount::new_namespace();
     }
     if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
-    return new_mount_namespace();
+    return mount::new_namespace();
   }
 
   // A copy of another run's clone would keep it busy for as long as this one lasts. In a namespace below, mounts from
@@ -101,7 +96,7 @@ class Launcher {
   static Result<void> let_go_of_other_clones() {
     auto clones = list_directory(AT_FDCWD, kCloneMounts);
     if (!clones || clones->empty()) return {};  // most stores have none, ignoring
-    TRY_VOID(new_mount_namespace());
+    TRY_VOID(mount::new_namespace());
     for (const auto& clone : *clones) {
       const auto place = std::string(kCloneMounts) + "/" + clone;
       ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted now, ignoring
@@ -111,7 +106,7 @@ class Launcher {
 
   static Result<void> join(int user_namespace) {
     TRY_VOID(become_root_in(user_namespace));
-    return new_mount_namespace();
+    return mount::new_namespace();
   }
 
   Result<void> mount_root() {
@@ -212,7 +207,7 @@ class Launcher {
   static Result<void> show_own_processes() {
     constexpr const char* kFirstChild = "/proc/2/ns";
     if (::access(kFirstChild, F_OK) == 0) return {};
-    TRY_VOID(new_mount_namespace());
+    TRY_VOID(mount::new_namespace());
     auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     const auto place = TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
     return mount::attach(proc, place.get(), "/proc");

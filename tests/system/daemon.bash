@@ -34,6 +34,11 @@ remove_daemon() {
   remove_stores
 }
 
+# For tests that start daemons of their own.
+setup_without_daemon() {
+  daemon_setup
+  stop_daemon
+}
 daemon_setup() {
   common_setup
   words_of_members

@@ -12,10 +12,7 @@ SIZE=5
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 # crash_rounds.py has a daemon of its own.
-setup() {
-  daemon_setup
-  stop_daemon
-}
+setup() { setup_without_daemon; }
 
 @test "rounds of runs in which the daemon, clients or isolate -r are killed" {
   # The daemon looks for itself each 30 seconds at what nothing has told it of.

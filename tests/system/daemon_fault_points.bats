@@ -14,10 +14,7 @@ SIZE=5
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 # crash_rounds.py has a daemon of its own.
-setup() {
-  daemon_setup
-  stop_daemon
-}
+setup() { setup_without_daemon; }
 
 @test "the points are there: a daemon with one does not lease" {
   spawn_daemon env ISOLATE_FAULT=lease-taken:kill "$ISOLATED" --store "$MAIN"
