@@ -133,7 +133,7 @@ teardown_file() { remove_daemon; }
 }
 
 @test "a template in the member's own store is preferred to the daemon's" {
-  succeeds member "$ISOLATECTL" -q template create deb --from "$WORK/tree-user-small"
+  succeeds member "$ISOLATECTL" -q template create deb --from "$TARBALL"
   succeeds member "$ISOLATECTL" -q template edit deb -- sh -c 'echo own >/own'
   remember_log
   succeeds member "$ISOLATE" -q -z deb cat /own
