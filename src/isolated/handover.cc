@@ -102,11 +102,8 @@ Result<void> attach_parts(const std::vector<Part>& parts) {
 
 // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
 void let_go_of_clones() {
-  const auto clones = list_directory(AT_FDCWD, kCloneMounts);
-  if (!clones) return;  // most stores have none, ignoring
-  for (const auto& id : *clones) {
-    const auto place = std::string(kCloneMounts) + "/" + id;
-    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted now, ignoring
+  for (const auto& place : mounted_clones()) {
+    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted any more, ignoring
   }
 }
 
@@ -125,7 +122,8 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   TRY_VOID(check_peer(peer, TRY(status_of(own_namespaces.get(), "user"))));
   const auto root_of_peer = TRY(status_of(AT_FDCWD, fmt::format("/proc/{}/root/", peer.pid)));
   // Made as the member, who can enter it for that.
-  handover.user_namespace = TRY(make_user_namespace(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
+  handover.lender = TRY(PendingUserNamespace::start(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
+  handover.user_namespace = TRY(handover.lender.finish());
   const int idmap = mapping == Mapping::id_mapped ? handover.user_namespace.get() : -1;
   std::vector<Part> parts;
   for (std::size_t i = 0; i < root.lower.size(); ++i) {

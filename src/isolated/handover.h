@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "isolated/peer.h"
 #include "linux/idmap.h"
+#include "linux/user_namespace.h"
 #include "store/store.h"
 
 namespace isolate {
@@ -17,6 +18,7 @@ enum class Mapping {
 };
 
 struct Handover {
+  PendingUserNamespace lender;
   Fd user_namespace;
   Fd mount_namespace;
   bool read_only = false;  // the clone's file system can't map ids

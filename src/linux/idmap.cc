@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "linux/file.h"
 #include "linux/process.h"
 
 namespace isolate {
@@ -54,11 +55,26 @@ std::string user_name(std::uint32_t uid) {
   return asked->out.substr(0, asked->out.find(':'));
 }
 
+namespace {
+
+// Of a line NAME:PASSWORD:GID:MEMBERS.
+std::optional<std::uint32_t> gid_in(const std::string& line) {
+  const auto fields = text::split(line, ':');
+  if (fields.size() < 3) return std::nullopt;
+  const auto gid = text::number(fields[2], "gid", 0, kMostIds);
+  if (!gid) return std::nullopt;
+  return static_cast<std::uint32_t>(*gid);
+}
+
+}  // namespace
+
 std::optional<std::uint32_t> local_group_id(const std::string& name) {
-  if (File file(::fopen("/etc/group", "re")); file) {
-    while (const group* entry = ::fgetgrent(file.get())) {
-      if (name == entry->gr_name) return entry->gr_gid;
-    }
+  // Read as a whole: fgetgrent(3) asks for its position at each line, and this is wanted for each connection.
+  constexpr std::size_t kMost = 1 << 26;
+  const auto file = read_file("/etc/group", kMost);
+  if (!file) return std::nullopt;
+  for (const auto& line : text::split(*file, '\n')) {
+    if (line.starts_with(name + ":")) return gid_in(line);
   }
   return std::nullopt;
 }
@@ -67,11 +83,7 @@ std::optional<std::uint32_t> group_id(const std::string& name) {
   if (auto gid = local_group_id(name)) return gid;
   auto asked = run_program({"getent", "group", name});
   if (!asked || !asked->status.success()) return std::nullopt;
-  const auto fields = text::split(asked->out.substr(0, asked->out.find('\n')), ':');  // NAME:PASSWORD:GID:MEMBERS
-  if (fields.size() < 3) return std::nullopt;
-  const auto gid = text::number(fields[2], "gid", 0, kMostIds);
-  if (!gid) return std::nullopt;
-  return static_cast<std::uint32_t>(*gid);
+  return gid_in(asked->out.substr(0, asked->out.find('\n')));
 }
 
 std::string owner_within(const IdRange& range, bool groups) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -125,7 +126,7 @@ Result<Fd> PendingUserNamespace::finish() {
   if (uid_helper_.running()) TRY_VOID(finish_helper(&uid_helper_, "newuidmap"));
   if (gid_helper_.running()) TRY_VOID(finish_helper(&gid_helper_, "newgidmap"));
   auto descriptor = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid_), O_RDONLY);
-  holder_.kill_and_reap();
+  holder_.signal(SIGKILL);
   return descriptor;
 }
 

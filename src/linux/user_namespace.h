@@ -22,6 +22,8 @@ Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const Proce
 class PendingUserNamespace {
  public:
   static Result<PendingUserNamespace> start(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes = {});
+  // The process that has lent the namespace is told to end, and waited for when this object goes: whoever keeps it can
+  // go on meanwhile.
   Result<Fd> finish();
 
  private:

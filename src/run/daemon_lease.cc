@@ -56,7 +56,7 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   return true;
 }
 
-Result<DaemonLease> DaemonLease::take(const RunRequest& request, const Caller& caller) {
+Result<wire::Client> DaemonLease::ask(const RunRequest& request, const Caller& caller) {
   auto client = wire::Client::connect();
   if (!client) return fail(advice_on_own_store(request, caller) + client.error().message);
   TRY_VOID(check_request(request));
@@ -68,13 +68,18 @@ Result<DaemonLease> DaemonLease::take(const RunRequest& request, const Caller& c
     wanted.gid_base = request.gid_base ? request.gid_base : request.uid_base;
   }
   wanted.engine = engine_name(request.engine);
-  const auto parameters = client->call("Lease", wire::to_json(wanted));
+  client->send("Lease", wire::to_json(wanted));
+  return std::move(*client);
+}
+
+Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& request, const Caller& caller) {
+  const auto parameters = client.receive();
   if (!parameters) {
     const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
     return fail((is_unknown ? advice_on_own_store(request, caller) : "") + parameters.error().message);
   }
   auto reply = TRY(wire::lease_reply_from(*parameters));
-  auto descriptors = client->take_descriptors();
+  auto descriptors = client.take_descriptors();
   if (descriptors.size() != wire::kLeaseDescriptors) {
     return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors.size(),
                             static_cast<int>(wire::kLeaseDescriptors)));

@@ -16,15 +16,20 @@ class DaemonLease {
   // Errors: those of the template's name.
   static Result<bool> is_wanted(const RunRequest& request, OwnerNamespace* owner);
 
-  // Errors: no daemon, not a member, no such template, too many leases, each with what to do; what can't be asked of a
-  // leased clone. Nothing is left after an error.
-  static Result<DaemonLease> take(const RunRequest& request, const Caller& caller);
+  // Asks for one: the daemon is at work until it is received.
+  // Errors of both: no daemon, not a member, no such template, too many leases, each with what to do; what can't be
+  // asked of a leased clone. Nothing is left after an error.
+  static Result<wire::Client> ask(const RunRequest& request, const Caller& caller);
+  static Result<DaemonLease> receive(wire::Client client, const RunRequest& request, const Caller& caller);
 
   const wire::LeaseReply& reply() const { return reply_; }
   // Where the clone is in its mount namespace.
   RootSource root() const;
   int user_namespace() const { return descriptors_[wire::kUserNamespace].get(); }
+  // -1 once it was let go of.
   int mount_namespace() const { return descriptors_[wire::kMountNamespace].get(); }
+  // From here on it is that of who has entered it.
+  void let_go_of_mount_namespace() { descriptors_[wire::kMountNamespace].reset(); }
 
  private:
   DaemonLease(wire::LeaseReply reply, std::vector<Fd> descriptors)

@@ -85,6 +85,7 @@ class Launcher {
     if (fds_.mount_namespace >= 0) {
       TRY_VOID(become_root_in(fds_.user_namespace));
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
+      if (fds_.last_in_mount_namespace) return {};
       return mount::new_namespace();
     }
     if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
@@ -94,12 +95,11 @@ class Launcher {
   // A copy of another run's clone would keep it busy for as long as this one lasts. In a namespace below, mounts from
   // above can't be taken off any more.
   static Result<void> let_go_of_other_clones() {
-    auto clones = list_directory(AT_FDCWD, kCloneMounts);
-    if (!clones || clones->empty()) return {};  // most stores have none, ignoring
+    const auto clones = mounted_clones();
+    if (clones.empty()) return {};
     TRY_VOID(mount::new_namespace());
-    for (const auto& clone : *clones) {
-      const auto place = std::string(kCloneMounts) + "/" + clone;
-      ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted now, ignoring
+    for (const auto& place : clones) {
+      ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted any more, ignoring
     }
     return {};
   }

@@ -10,9 +10,10 @@ struct LauncherFds {
   int user_namespace = -1;   // -1: the host's
   int mount_namespace = -1;  // of a leased clone; -1: a copy of the caller's is made
   int init_program = -1;
-  int control = -1;  // the guest's end of the control socket
-  int setup = -1;    // what isolate-init reads at its start
-  int report = -1;   // where an error goes, packed; closed by a successful start
+  int control = -1;                      // the guest's end of the control socket
+  int setup = -1;                        // what isolate-init reads at its start
+  int report = -1;                       // where an error goes, packed; closed by a successful start
+  bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
 };
 
 // Runs in the child, and gives back its exit status: only after a failure, or when the launcher itself is the engine.

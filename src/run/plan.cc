@@ -71,7 +71,7 @@ Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPla
 
 }  // namespace
 
-Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
+Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   plan->throw_away = !request.keep && !request.lasting;
   plan->read_only_root = request.read_only;
   plan->may_create_targets = !request.read_only || request.directory.empty();
@@ -88,17 +88,20 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   plan->own_terminal = request.own_terminal;
   plan->memory_files = request.memory_files;
+  plan->environment = plan_environment(request);
+  plan->command = request.command;
+  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
+  plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
+  return {};
+}
+
+Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
   const bool guards_mounts = plan->capabilities.has(CAP_SYS_ADMIN) && request.engine == EngineKind::bwrap;
   // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
   const bool counts_processes = plan->ids.process_limit != kUnlimited && !caller.is_root();
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
-  plan->environment = plan_environment(request);
-  plan->command = request.command;
-  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
-  plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
-
   const EngineRequest engine{plan->stage + "/root", plan->clone_id, request.share_network, plan->capabilities,
                              plan->init};
   plan->engine = request.engine == EngineKind::bwrap ? TRY(plan_bwrap(engine)) : plan_chroot(engine);

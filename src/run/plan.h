@@ -55,7 +55,9 @@ struct RunPlan {
   std::vector<std::string> init;  // the command line of isolate-init
 };
 
-// Fills in everything but clone_id, template_name, root, ids, umask and own_group, which must be there already.
+// Fills in what the request and the caller decide alone.
+Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan* plan);
+// The rest, for which clone_id, template_name, root, ids, umask and own_group must be there already.
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan);
 
 // Capabilities the command gets: the engine's, less those dropped, with those added.

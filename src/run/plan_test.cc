@@ -28,6 +28,7 @@ class RunPlanTest : public ::testing::Test {
     plan.root = {{"/store/templates/t/layers/1"}, "/store/clones/t-abc"};
     plan.ids.maps = {{{0, 1 << 30, 65536}}, {{0, 1 << 30, 65536}}};
     plan.ids.idmap_root = true;
+    must(begin_plan(request_, caller, &plan));
     must(complete_plan(request_, caller, &plan));
     return plan;
   }
@@ -151,7 +152,7 @@ TEST_F(RunPlanTest, TheChrootEngineOfRootHasNoLimitOfProcesses) {
   request_.limits = {{"nproc", RLIMIT_NPROC, 20}};
   RunPlan refused;
   refused.root = {{"/layer"}, "/clone"};
-  EXPECT_FALSE(complete_plan(request_, {}, &refused));
+  EXPECT_FALSE(begin_plan(request_, {}, &refused));
 }
 
 TEST_F(RunPlanTest, EachEngineHasAFilterUnlessThereIsToBeNone) {

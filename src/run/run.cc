@@ -110,7 +110,10 @@ class Run {
   }
 
   Result<int> on_daemon_lease() {
-    leased_ = TRY(steps_.run("lease", [this] { return DaemonLease::take(request_, owner_.caller()); }));
+    auto asked = TRY(steps_.run("lease", [this] { return DaemonLease::ask(request_, owner_.caller()); }));
+    TRY_VOID(steps_.run("plan", [this] { return begin_plan(); }));
+    leased_ =
+        TRY(steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, owner_.caller()); }));
     plan_.clone_id = leased_->reply().lease;
     plan_.template_name = leased_->reply().template_name;
     plan_.root = leased_->root();
@@ -189,19 +192,24 @@ class Run {
     return spawn_and_wait(user_namespace);
   }
 
+  Result<void> begin_plan() {
+    terminal_ = ControllingTerminal::open();
+    plan_.own_group = request_.own_terminal || !terminal_;
+    plan_.umask = umask_;
+    return isolate::begin_plan(request_, owner_.caller(), &plan_);
+  }
+
   Result<void> make_plan() {
     if (leased_) {
       plan_.ids.maps = leased_->reply().maps;
     } else {
+      TRY_VOID(begin_plan());
       const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
       auto owner_of_root = status_of(AT_FDCWD, top);
       if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
       if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
       plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
     }
-    terminal_ = ControllingTerminal::open();
-    plan_.own_group = request_.own_terminal || !terminal_;
-    plan_.umask = umask_;
     TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
     if (leased_ && leased_->reply().read_only) make_root_read_only();
     return {};
@@ -222,7 +230,8 @@ class Run {
     // Root's own processes are not to be counted: the namespace is made by an id that only this run has.
     if (owner_.caller().is_root() && plan_.ids.process_limit != kUnlimited)
       processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
-    user_namespace_ = TRY(make_user_namespace(plan_.ids.maps, plan_.ids.writer, processes));
+    lender_ = TRY(PendingUserNamespace::start(plan_.ids.maps, plan_.ids.writer, processes));
+    user_namespace_ = TRY(lender_.finish());
     return user_namespace_.get();
   }
 
@@ -243,15 +252,21 @@ class Run {
                                     std::chrono::milliseconds(request_.timeout)};
     auto supervisor = TRY(Supervisor::make(options, std::move(terminal_)));
     auto launcher = TRY(steps_.run("launch", [&] {
-      const LauncherFds fds{user_namespace, mount_namespace(),
-                            init.get(),     supervisor.guest_control().get(),
-                            setup.get(),    supervisor.report_writer().get()};
+      const LauncherFds fds{user_namespace,
+                            mount_namespace(),
+                            init.get(),
+                            supervisor.guest_control().get(),
+                            setup.get(),
+                            supervisor.report_writer().get(),
+                            request_.post_hook.empty()};
       const bool is_root = owner_.caller().is_root();
       auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
       // A launcher that stays must not keep this process from its work.
       const bool stays = plan_.engine.program.empty() || !is_root;
       return stays ? fork_child(0, body) : fork_to_execute(body, CLONE_NEWPID);
     }));
+    // It goes with the guest then, while this process waits for that anyway.
+    if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
     auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.started(pid, plan_.clone_id);
@@ -327,6 +342,7 @@ class Run {
   Pool* pool_ = nullptr;
   ChildProcess reaper_;
   RunPlan plan_;
+  PendingUserNamespace lender_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;
   mode_t umask_;

@@ -1,9 +1,12 @@
 #include "store/store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/random.h"
 #include "base/text.h"
+#include "linux/file.h"
 
 namespace isolate {
 
@@ -31,6 +34,21 @@ Result<std::string> Store::begin_changes(const std::string& name) {
 }
 
 Result<void> Store::discard_changes(const std::string& /*name*/) { return {}; }
+
+std::vector<std::string> mounted_clones() {
+  const auto names = list_directory(AT_FDCWD, kCloneMounts);
+  std::vector<std::string> places;
+  if (!names) return places;  // most stores have none, ignoring
+  for (const auto& name : *names) {
+    auto place = std::string(kCloneMounts) + "/" + name;
+    // Gone meanwhile, ignoring. A directory without its mount is what a pool that was exported leaves.
+    struct statx found {};
+    constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (::statx(AT_FDCWD, place.c_str(), kFlags, 0, &found) != 0) continue;
+    if ((found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) places.push_back(std::move(place));
+  }
+  return places;
+}
 
 std::string Store::new_clone_id(const std::string& template_name) const { return template_name + "-" + random_name(); }
 

@@ -104,6 +104,8 @@ class Store {
 // Where clones are mounted that are file systems of their own, while they are leased. Closed to all but root. A process
 // that keeps a copy of such a mount keeps its clone from being destroyed.
 constexpr const char* kCloneMounts = "/run/isolate/mounts";
+// Those places there, absolute paths, on which something is mounted in this process's mount namespace.
+std::vector<std::string> mounted_clones();
 
 // Names of templates: 1 to 40 characters, since they become part of a host name.
 Result<void> check_template_name(std::string_view name);

@@ -1,8 +1,12 @@
 #include "store/store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include "base/testing.h"
+#include "linux/file.h"
+#include "linux/mount.h"
 
 namespace isolate {
 namespace {
@@ -23,6 +27,22 @@ TEST(TemplateNameTest, TheErrorShowsHostileNamesInPart) {
   const auto message = test::message_of(check_template_name("\033[2J" + std::string(10000, 'x')));
   EXPECT_EQ(message.find('\033'), std::string::npos);
   EXPECT_LT(message.size(), 300U);
+}
+
+// Directories whose mounts are gone must cost a run nothing.
+TEST(MountedClonesTest, AreThoseOnWhichSomethingIsMounted) {
+  test::in_private_mounts([]() -> Result<void> {
+    auto run = TRY(mount::make("tmpfs", {}, 0));
+    TRY_VOID(mount::attach(run, TRY(open_file(AT_FDCWD, "/run", O_PATH | O_DIRECTORY)).get(), "/run"));
+    TRY_VOID(test::verify(mounted_clones().empty(), "none without a directory"));
+    const std::string mounted = std::string(kCloneMounts) + "/mounted";
+    TRY_VOID(make_directories(mounted, 0700));
+    TRY_VOID(make_directories(std::string(kCloneMounts) + "/left", 0700));
+    TRY_VOID(test::verify(mounted_clones().empty(), "none of those on which nothing is mounted"));
+    auto clone = TRY(mount::make("tmpfs", {}, 0));
+    TRY_VOID(mount::attach(clone, TRY(open_file(AT_FDCWD, mounted, O_PATH | O_DIRECTORY)).get(), mounted));
+    return test::verify(mounted_clones() == std::vector{mounted}, "the one on which something is mounted");
+  });
 }
 
 }  // namespace

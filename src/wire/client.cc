@@ -60,12 +60,20 @@ CallResult<Client> Client::connect(const std::string& path) {
 }
 
 CallResult<Json> Client::call(const std::string& method, const Json& parameters) {
+  send(method, parameters);
+  return receive();
+}
+
+void Client::send(const std::string& method, const Json& parameters) {
   const Json request = {{"method", std::string(kManager) + "." + method}, {"parameters", parameters}};
-  const auto sent = channel_.send(request.dump(-1, ' ', false, Json::error_handler_t::replace), {}, kMostForSending);
-  // One who was refused may find an answer all the same.
+  // One who was refused may find an answer all the same: whether it went out is told when there is none.
+  sent_ = channel_.send(request.dump(-1, ' ', false, Json::error_handler_t::replace), {}, kMostForSending);
+}
+
+CallResult<Json> Client::receive() {
   auto answer = channel_.receive(kMostForReply, kMostForSending);
   if (!answer) return tl::unexpected<CallError>(lost(answer.error()));
-  if (!*answer) return tl::unexpected<CallError>(lost(sent ? Error("no answer; see its log") : sent.error()));
+  if (!*answer) return tl::unexpected<CallError>(lost(sent_ ? Error("no answer; see its log") : sent_.error()));
   auto reply = parse_object(**answer);
   if (!reply) return refused(Refusal::other, "isolated answers: " + reply.error().message());
   const auto error = reply->find("error");

@@ -27,12 +27,16 @@ class Client {
 
   // The parameters of the reply to METHOD of org.isolate.Manager. Waits for at most two minutes.
   CallResult<Json> call(const std::string& method, const Json& parameters);
+  // The same in two steps, between which the daemon is at work.
+  void send(const std::string& method, const Json& parameters);
+  CallResult<Json> receive();
   // Those that came with the last reply.
   std::vector<Fd> take_descriptors() { return channel_.take_descriptors(); }
 
  private:
   explicit Client(Fd socket) : channel_(std::move(socket), Descriptors::take) {}
   Channel channel_;
+  Result<void> sent_;
 };
 
 }  // namespace isolate::wire

@@ -4,6 +4,7 @@
 remember_machine() {
   MOUNTS_BEFORE=$(mount_points)
   NAMESPACES_BEFORE=$(ls /run/netns 2>/dev/null || true)
+  PLACES_BEFORE=$(ls /run/isolate/mounts 2>/dev/null || true)
 }
 
 mount_points() {
@@ -28,6 +29,7 @@ all_leftovers() {
   comm -13 <(printf '%s\n' "$MOUNTS_BEFORE") <(mount_points) | sed 's/^/mount: /'
   losetup --noheadings --list --output NAME,BACK-FILE | grep -F "$WORK" | sed 's/^/loop device: /'
   comm -13 <(printf '%s\n' "$NAMESPACES_BEFORE") <(ls /run/netns 2>/dev/null) | sed 's/^/network namespace: /'
+  comm -13 <(printf '%s\n' "$PLACES_BEFORE") <(ls /run/isolate/mounts 2>/dev/null) | sed 's/^/place of a clone: /'
   processes_of_tests
   find "$WORK" -xdev \( -path "$WORK/tree-*" -o -path '*/layers/*' \) -prune -o \
     -regex '.*/\(clones\|drafts\|trash\|making\|leased\|kept\)/[^/]*' -print 2>/dev/null | sed 's/^/state: /'

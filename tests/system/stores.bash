@@ -37,7 +37,7 @@ make_stores() {
     if [[ $2 == yes ]]; then umount run; else mount --move run /run/isolate; fi
     mount -t tmpfs -o mode=0755 tmpfs /var/lib
     mkdir -p /var/lib/zfs /run/isolate/mounts
-    chmod 0700 /run/isolate/mounts
+    mount -t tmpfs -o mode=0700 tmpfs /run/isolate/mounts
     echo $$ >holder.pid
     exec "${@:3}"' bash "$STORES" "${PRIVATE_RUN-}" "${holder[@]}" </dev/null >"$STORES/holder.log" 2>&1 3>&- &
   wait_until 20 holder_is_up || complain "the stores do not come up: $(cat "$STORES/holder.log")"
