@@ -22,9 +22,7 @@ Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   lease.generation_ = std::move(generation);
   auto made = lease.make_clone();
   if (!made) {
-    // What was made goes again; what does not go now is found by the next reap, ignoring.
-    auto ignored = pool->store().destroy_clone(pool->template_name(), lease.id());
-    ::unlink(pool->state("making", lease.id()).c_str());
+    pool->discard_half_made(lease.id());
     return fail(std::move(made).error());
   }
   return lease;

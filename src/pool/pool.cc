@@ -176,6 +176,11 @@ Result<void> Pool::write_info(const char* directory, const LeaseInfo& info) cons
   return {};
 }
 
+void Pool::discard_half_made(const std::string& clone_id) const {
+  // A clone that stays must keep its state: nothing but a refresh would find it without.
+  if (store_->destroy_clone(template_name_, clone_id)) ::unlink(state("making", clone_id).c_str());
+}
+
 bool Pool::is_registered() const { return ::access(state("size").c_str(), F_OK) == 0; }
 
 Result<std::vector<std::string>> pool_names(const Store& store) {

@@ -79,9 +79,7 @@ Result<void> Pool::make_fresh() {
   TRY_VOID(write_info("making", info));
   TRY_VOID(fault_point("refresh-begun"));
   if (auto made = store_->make_clone(generation, info.clone_id); !made) {
-    // What was made goes again; what does not go now is found by the next reap, ignoring.
-    auto ignored = store_->destroy_clone(template_name_, info.clone_id);
-    ::unlink(state("making", info.clone_id).c_str());
+    discard_half_made(info.clone_id);
     return made;
   }
   TRY_VOID(fault_point("refresh-made"));
