@@ -13,6 +13,7 @@ Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
   auto generation = TRY(pool->store().newest_generation(pool->template_name()));
+  TRY_VOID(fault_point("lease-begun"));
   info.generation = generation.number;
   if (auto fresh = TRY(take_fresh(pool, &info, generation))) return std::move(*fresh);
 

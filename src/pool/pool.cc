@@ -126,6 +126,7 @@ Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
     if (!file) continue;  // another reaper was faster, ignoring
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
+    TRY_VOID(fault_point("reap-moved"));
     // One that can't be removed must not keep the others.
     if (auto destroyed = store_->destroy_clone(template_name_, id); !destroyed) {
       if (outcome) outcome = std::move(destroyed);

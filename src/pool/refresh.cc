@@ -83,7 +83,8 @@ Result<void> Pool::make_fresh() {
     return made;
   }
   TRY_VOID(fault_point("refresh-made"));
-  return rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id));
+  TRY_VOID(rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id)));
+  return fault_point("refresh-offered");
 }
 
 Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
@@ -97,6 +98,7 @@ Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   TRY_VOID(discard_outdated(newest, request.replace_all));
   TRY_VOID(discard_orphans());
   TRY_VOID(discard_surplus(wanted));
+  TRY_VOID(fault_point("refresh-discarded"));
   RefreshReport report;
   if (auto reaped = reap_into(&report.destroyed); !reaped) report.reason = reaped.error().message();
   // The names alone: whoever watches this directory is not to be told of our own looks.
