@@ -1,21 +1,33 @@
 #!/usr/bin/env bash
-# faults [ROUNDS [SEED]]: rounds in which something dies at a fault point or at a random moment; see
-# tests/system/daemon_fault_points.bats. A fault found fails it.
+# faults [--store=overlay|btrfs|zfs] [ROUNDS [SEED]]: rounds in which something dies at a fault point or at a random
+# moment; see tests/system/daemon_fault_points.bats, and for zfs, in a guest, tests/vm/daemon_crash.bats. A fault found
+# fails it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
 source tools/packages.sh
 
 main() {
-  local rounds=${1:-200} seed=${2:-}
-  [[ $rounds =~ ^[1-9][0-9]*$ && $seed =~ ^[0-9]*$ && $# -le 2 ]] || fail "usage: ./dev faults [ROUNDS [SEED]]"
+  local store=overlay rounds seed
+  case ${1:-} in
+    --store=overlay | --store=btrfs | --store=zfs)
+      store=${1#*=}
+      shift
+      ;;
+  esac
+  rounds=${1:-200} seed=${2:-}
+  [[ $rounds =~ ^[1-9][0-9]*$ && $seed =~ ^[0-9]*$ && $# -le 2 ]] ||
+    fail "usage: ./dev faults [--store=overlay|btrfs|zfs] [ROUNDS [SEED]]"
   need_root faults
+  if [[ $store == zfs ]]; then
+    exec env "ISOLATE_CRASH_ROUNDS=$rounds" "ISOLATE_CRASH_SEED=$seed" tools/vm.sh tests/vm/daemon_crash.bats
+  fi
   install_packages build run test
   tools/build.sh faults isolate isolatectl isolated isolate-init seccomp_wrapper
-  say "$rounds rounds"
+  say "$rounds rounds, $store"
   trap hand_back_build_files EXIT
-  ISOLATE_FAULT_POINTS=1 ISOLATE_CRASH_ROUNDS=$rounds ISOLATE_CRASH_SEED=$seed BATS_TEST_TIMEOUT=$((rounds * 60)) \
-    ISOLATE_TEST_IDENTITIES=root tests/system/run build-faults/bin tests/system/daemon_fault_points.bats
+  ISOLATE_FAULT_POINTS=1 ISOLATE_CRASH_STORES=$store ISOLATE_CRASH_ROUNDS=$rounds ISOLATE_CRASH_SEED=$seed \
+    BATS_TEST_TIMEOUT=$((rounds * 60)) ISOLATE_TEST_IDENTITIES=root tests/system/run build-faults/bin tests/system/daemon_fault_points.bats
 }
 
 main "$@"

@@ -2,7 +2,9 @@
 # vm [--suite=trixie|bookworm] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of its own:
 # Debian with OpenZFS, systemd and cgroup v2 under software emulation. trixie (the default) has a ZFS that maps ids,
 # bookworm one that does not. The guest is built once, and kept booted and frozen in /var/tmp/isolate-vm. A file says in
-# a line "# suites:" where it belongs.
+# a line "# suites:" where it belongs, and in a line "# builds: faults" that it takes programs with fault points.
+#
+#   ISOLATE_CRASH_ROUNDS, ISOLATE_CRASH_SEED   handed to the guest; see tests/vm/daemon_crash.bats
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -10,7 +12,7 @@ source tools/packages.sh
 
 kept=/var/tmp/isolate-vm
 programs=(isolate isolatectl isolated isolate-init seccomp_wrapper)
-seconds_of_a_file=1200
+seconds_of_a_file=$((1200 + ${ISOLATE_CRASH_ROUNDS:-0} * 60))
 suite=trixie
 passed=0
 failed=0
@@ -86,14 +88,29 @@ choose_files() {
   ((${#files[@]} > 0)) || fail "no test of these is for $suite"
 }
 
+# The preset of which a file has its programs.
+preset_of() { if grep -q '^# builds: faults$' "$1"; then echo faults; else echo release; fi; }
+
+build_programs() {
+  local preset presets
+  presets=$(for file in "${files[@]}"; do preset_of "$file"; done | sort -u)
+  for preset in $presets; do tools/build.sh "$preset" "${programs[@]}"; done
+}
+
 # What the guest gets: programs, tests, data, and the command to start.
 make_bundle() {
-  local input=$1 file=$2
+  local input=$1 file=$2 folder
   mkdir -p "$input/bin" "$input/tests"
-  cp "${programs[@]/#/build/bin/}" "$input/bin/"
+  folder=$(build_folder "$(preset_of "$file")")
+  cp "${programs[@]/#/$folder/bin/}" "$input/bin/"
   cp -R data "$input/"
   cp -R tests/vm tests/system "$input/tests/"
-  printf '#!/bin/sh\nexec tests/vm/run bin %s\n' "$file" >"$input/start"
+  cat >"$input/start" <<SH
+#!/bin/sh
+export BATS_TEST_TIMEOUT=$seconds_of_a_file
+export ISOLATE_CRASH_ROUNDS=${ISOLATE_CRASH_ROUNDS:-} ISOLATE_CRASH_SEED=${ISOLATE_CRASH_SEED:-}
+exec tests/vm/run bin $file
+SH
   chmod 0755 "$input/start"
 }
 
@@ -160,7 +177,7 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   install_packages build vm
-  tools/build.sh release "${programs[@]}"
+  build_programs
   work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
   make_tarball
   make_image

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "isolated/calls.h"
@@ -90,6 +91,7 @@ Result<bool> serve_one(Channel* channel, const CallContext& context) {
   }
   const auto answer = answer_to(context, *call);
   TRY_VOID(send(channel, answer));
+  TRY_VOID(fault_point("answer-sent"));
   return !answer.is_last;
 }
 

@@ -230,8 +230,12 @@ Result<std::vector<std::string>> list_directory(int directory, const std::string
 }
 
 Result<void> remove_tree(int directory, const std::string& name) {
-  if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (errno != EISDIR && errno != EPERM) return fail(errno, "remove " + name);
+  const int error = ::unlinkat(directory, name.c_str(), 0) == 0 ? 0 : errno;
+  if (error == 0 || error == ENOENT) return {};
+  // A read-only file system refuses before it looks.
+  if (error == EROFS && ::faccessat(directory, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    return {};
+  if (error != EISDIR && error != EPERM) return fail(error, "remove " + name);
   auto opened = open_file(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!opened && opened.error().code() == ENOENT) return {};  // somebody else removes the same tree
   auto top = TRY(std::move(opened));

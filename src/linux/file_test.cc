@@ -176,6 +176,20 @@ TEST(RemoveTreeTest, DoesNotGoIntoAMount) {
   });
 }
 
+TEST(RemoveTreeTest, WhatIsNotThereIsNoErrorOnAReadOnlyFileSystemEither) {
+  REQUIRE_ROOT();
+  const TempDirectory directory;
+  write_text(directory / "file", "");
+  test::in_private_mounts([&]() -> Result<void> {
+    TRY_VOID(test::bind_over(directory.path(), directory.path()));
+    if (::mount(nullptr, directory.path().c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0)
+      return fail(errno, "remount");
+    const auto top = open_directory(directory.path());
+    TRY_VOID(remove_tree(top.get(), "none"));
+    return test::verify(test::fails_with(remove_tree(top.get(), "file"), EROFS), "what is there stays, with an error");
+  });
+}
+
 TEST(TreeUsageTest, CountsFilesAndWhatTheyTake) {
   const TempDirectory directory;
   write_text(directory / "tree/a/big", std::string(1 << 20, 'x'));

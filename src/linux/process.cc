@@ -164,7 +164,8 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   return ChildProcess(pid, std::move(pidfd));
 }
 
-Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {
+Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                           const std::function<void(const ChildProcess&)>& started) {
   int out[2];
   int err[2];
   TRY(trace::check(::pipe2(out, O_CLOEXEC), "pipe2", argv[0]));
@@ -176,6 +177,7 @@ Result<Output> run_program(const std::vector<std::string>& argv, const std::vect
   auto child = TRY(spawn(argv, {-1, out_write.get(), err_write.get()}, environment));
   out_write.reset();
   err_write.reset();
+  if (started) started(child);
 
   Output output;
   pollfd sources[] = {{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}};

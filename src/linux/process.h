@@ -78,8 +78,10 @@ struct Output {
   std::string out;
   std::string err;
 };
-// Runs a program to its end with an empty standard input, and keeps the first MiB of what it prints.
-Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {});
+// Runs a program to its end with an empty standard input, and keeps the first MiB of what it prints. `started` is
+// called while it runs.
+Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {},
+                           const std::function<void(const ChildProcess&)>& started = {});
 
 // "PATH=/bin" for each variable of this process.
 std::vector<std::string> current_environment();

@@ -113,6 +113,12 @@ TEST(RunProgramTest, OutputAndErrorsAreKeptApart) {
   EXPECT_EQ(output.status.describe(), "exit status 4");
 }
 
+TEST(RunProgramTest, TheProgramCanBeEndedWhileItRuns) {
+  const auto output = test::must(run_program({"/bin/sh", "-c", "echo out; exec sleep 60"}, {},
+                                             [](const ChildProcess& program) { program.signal(SIGKILL); }));
+  EXPECT_EQ(output.status.describe(), "signal 9");
+}
+
 TEST(RunProgramTest, MuchOnBothSidesDoesNotBlock) {
   const auto output = test::must(run_program(
       {"/bin/sh", "-c", "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; head -c 9 /dev/zero >&2"}));

@@ -13,6 +13,7 @@ Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
   auto generation = TRY(pool->store().newest_generation(pool->template_name()));
+  TRY_VOID(fault_point("lease-begun"));
   info.generation = generation.number;
   if (auto fresh = TRY(take_fresh(pool, &info, generation))) return std::move(*fresh);
 
@@ -22,9 +23,7 @@ Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   lease.generation_ = std::move(generation);
   auto made = lease.make_clone();
   if (!made) {
-    // What was made goes again; what does not go now is found by the next reap, ignoring.
-    auto ignored = pool->store().destroy_clone(pool->template_name(), lease.id());
-    ::unlink(pool->state("making", lease.id()).c_str());
+    pool->discard_half_made(lease.id());
     return fail(std::move(made).error());
   }
   return lease;

@@ -126,6 +126,7 @@ Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
     if (!file) continue;  // another reaper was faster, ignoring
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
+    TRY_VOID(fault_point("reap-moved"));
     // One that can't be removed must not keep the others.
     if (auto destroyed = store_->destroy_clone(template_name_, id); !destroyed) {
       if (outcome) outcome = std::move(destroyed);
@@ -174,6 +175,11 @@ Result<void> Pool::write_info(const char* directory, const LeaseInfo& info) cons
   // Afterwards, so that it is never empty; in between it is not JSON, which nobody minds.
   if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + path);
   return {};
+}
+
+void Pool::discard_half_made(const std::string& clone_id) const {
+  // A clone that stays must keep its state: nothing but a refresh would find it without.
+  if (store_->destroy_clone(template_name_, clone_id)) ::unlink(state("making", clone_id).c_str());
 }
 
 bool Pool::is_registered() const { return ::access(state("size").c_str(), F_OK) == 0; }

@@ -94,6 +94,8 @@ class Pool {
   // IN_CLOSE_NOWRITE).
   Result<FileLock> begin_clone(const std::string& clone_id) const;
   Result<void> write_info(const char* directory, const LeaseInfo& info) const;
+  // Of a clone whose making failed, what was made and its state. What can't go now is found by the next reap.
+  void discard_half_made(const std::string& clone_id) const;
 
   Result<void> reap_into(std::vector<std::string>* reaped);
   // True if the fresh clone is in trash now; false when somebody leases it just then.

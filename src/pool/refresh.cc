@@ -79,13 +79,12 @@ Result<void> Pool::make_fresh() {
   TRY_VOID(write_info("making", info));
   TRY_VOID(fault_point("refresh-begun"));
   if (auto made = store_->make_clone(generation, info.clone_id); !made) {
-    // What was made goes again; what does not go now is found by the next reap, ignoring.
-    auto ignored = store_->destroy_clone(template_name_, info.clone_id);
-    ::unlink(state("making", info.clone_id).c_str());
+    discard_half_made(info.clone_id);
     return made;
   }
   TRY_VOID(fault_point("refresh-made"));
-  return rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id));
+  TRY_VOID(rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id)));
+  return fault_point("refresh-offered");
 }
 
 Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
@@ -99,6 +98,7 @@ Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   TRY_VOID(discard_outdated(newest, request.replace_all));
   TRY_VOID(discard_orphans());
   TRY_VOID(discard_surplus(wanted));
+  TRY_VOID(fault_point("refresh-discarded"));
   RefreshReport report;
   if (auto reaped = reap_into(&report.destroyed); !reaped) report.reason = reaped.error().message();
   // The names alone: whoever watches this directory is not to be told of our own looks.

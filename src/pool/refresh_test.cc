@@ -24,13 +24,15 @@ class MoodyStore : public OverlayStore {
   explicit MoodyStore(OverlayStore store) : OverlayStore(std::move(store)) {}
   Result<void> make_clone(const Generation& generation, const std::string& clone_id) override {
     if (is_full) return fail(ENOSPC, "clone");
-    return OverlayStore::make_clone(generation, clone_id);
+    TRY_VOID(OverlayStore::make_clone(generation, clone_id));
+    return is_dying ? fail(EIO, "clone") : Result<void>();
   }
   Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override {
-    if (clone_id == busy) return fail(EBUSY, "destroy " + clone_id);
+    if (clone_id == busy || is_dying) return fail(EBUSY, "destroy " + clone_id);
     return OverlayStore::destroy_clone(template_name, clone_id);
   }
   bool is_full = false;
+  bool is_dying = false;  // it makes clones, but does not tell; and then does nothing more
   std::string busy;
 };
 
@@ -176,6 +178,18 @@ TEST_F(RefreshTest, NothingIsLeftOfOneThatCanNotBeMade) {
   EXPECT_TRUE(in_state("making").empty());
   store_.is_full = false;
   EXPECT_EQ(refresh().made, 2U);
+}
+
+TEST_F(RefreshTest, OneThatWasMadeWithAnErrorAndCanNotGoIsReaped) {
+  store_.is_dying = true;
+  EXPECT_TRUE(test::fails_with(pool_.refresh({2, false, true}), EIO));
+  EXPECT_FALSE(Lease::take(&pool_, {}));
+  EXPECT_EQ(clones().size(), 2U);
+  EXPECT_EQ(in_state("making"), clones()) << "whoever reaps finds them by their state alone";
+  store_.is_dying = false;
+  EXPECT_EQ(must(pool_.reap()).size(), 2U);
+  EXPECT_TRUE(clones().empty());
+  EXPECT_TRUE(in_state("making").empty());
 }
 
 TEST_F(RefreshTest, ATemplateThatDoesNotExistGetsNoState) {

@@ -1,10 +1,13 @@
 #include "store/zfs_command.h"
 
+#include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
+#include "base/fault.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/process.h"
@@ -42,9 +45,21 @@ int code_of(std::string_view complaint) {
 Result<std::string> run(const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {TRY(find_program())};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  auto output = TRY(run_program(argv, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}));
+  // The faults of these points are deaths of the command: before it has done a thing, and when all is done.
+  const auto point = [&arguments](const char* moment) { return "zfs-" + arguments[0] + moment; };
+  const auto begun = [&point](const ChildProcess& command) {
+    if (injected_fault(point("-begun").c_str())) command.signal(SIGKILL);
+  };
+  auto output = TRY(run_program(argv, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, begun));
+  if (injected_fault(point("-done").c_str())) output.status = {true, SIGKILL};
   trace::line("zfs " + text::join(arguments, " ") + (output.status.success() ? "" : " failed"));
   if (output.status.success()) return std::move(output.out);
+  // It may have done what it was to do, or not: whatever it had printed is no reason.
+  if (output.status.signalled) {
+    return fail(
+        Error(fmt::format("zfs {} {} was ended by signal {}", arguments[0], arguments.back(), output.status.value))
+            .advise("try again"));
+  }
   if (const int code = code_of(output.err); code != 0)
     return fail(code, "zfs " + arguments[0] + " " + arguments.back());
   const auto complaint = text::printable(output.err.substr(0, output.err.find('\n')));

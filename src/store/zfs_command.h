@@ -11,7 +11,8 @@
 namespace isolate::zfs {
 
 // Errors: ENOENT the dataset does not exist, EBUSY it is in use, EEXIST there is one already, ENOSPC, EACCES: zfs tells
-// them by words only; otherwise its own words.
+// them by words only; otherwise its own words. One that was killed is an error without a code: whether it had done its
+// work is not known.
 Result<std::string> run(const std::vector<std::string>& arguments);
 
 struct Property {

@@ -60,7 +60,8 @@ Result<void> destroy_when_free(const std::string& dataset) {
     ::nanosleep(&kPause, nullptr);
     destroyed = zfs::run({"destroy", dataset});
   }
-  if (!destroyed) return fail(std::move(destroyed).error());
+  // Gone meanwhile: a command whose caller was killed may still be at work, ignoring.
+  if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
   return {};
 }
 

@@ -13,7 +13,9 @@ namespace isolate::wire {
 namespace {
 
 constexpr Channel::Milliseconds kMostForSending{10'000};
-constexpr Channel::Milliseconds kMostForReply{120'000};
+// Hundreds of the same user may wait in front of this one, and storage may be slow; a request that the daemon is at
+// work on ends after two minutes, and the connection with it.
+constexpr Channel::Milliseconds kMostForReply{600'000};
 
 auto refused(Refusal refusal, std::string message) {
   return tl::unexpected<CallError>(CallError{refusal, std::move(message)});

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
-"""Rounds of members' runs, of `isolate -r` and of the daemon, in each of which something is killed at a random moment.
+"""Rounds of members' runs, of `isolate -r` and of the daemon, in each of which something is killed at a random moment;
+the program that a store runs, too.
 
 Runs as root in the mount namespace of the daemon, which it starts itself. After each round, once all has settled:
-no clone was in two leases, none was destroyed while in use, none that was used is offered as fresh, and what is on disk
-is just the pool's fresh clones. Prints a line for each round, the faults, and their number; the exit status is 1 if
-there were any.
+no clone was in two leases, none was destroyed while in use, none that was used is offered as fresh, what is on disk
+is just the pool's fresh clones, nothing is mounted, and no process of a guest lives. Prints a line for each round, the
+faults, and their number; the exit status is 1 if there were any.
 """
 
 import argparse
+import collections
 import os
 import random
 import signal
@@ -15,6 +17,8 @@ import subprocess
 import sys
 import time
 
+import crash_processes
+from crash_stores import KINDS, names
 from varlink_client import MANAGER, call
 
 # What a guest does: its clone must be new, stay its own, and stay whole.
@@ -29,8 +33,9 @@ done
 echo "well"
 """
 # The fault points of leases, of reaping and of refreshing.
-POINTS = ["lease-locked", "lease-moved", "clone-begun", "clone-made", "lease-taken", "lease-prepared"]
-POINTS += ["reap-locked", "reap-destroyed", "refresh-begun", "refresh-made"]
+POINTS = ["lease-begun", "lease-locked", "lease-moved", "clone-begun", "clone-made", "lease-taken", "lease-prepared"]
+POINTS += ["answer-sent", "reap-locked", "reap-moved", "reap-destroyed"]
+POINTS += ["refresh-discarded", "refresh-begun", "refresh-made", "refresh-offered"]
 # A mark of the run in the command line, for those who look for what is left.
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
 
@@ -39,21 +44,29 @@ class Rounds:
     def __init__(self, options):
         self.options = options
         self.random = random.Random(options.seed)
-        self.state = os.path.join(options.store, "pools", options.template)
-        self.clones = os.path.join(options.store, "clones")
+        self.store = KINDS[options.kind](options.place or options.store, options.template)
+        self.template = f"{options.kind}:{options.template}"
+        self.points = POINTS + self.points_of_program()
         self.log = open(options.log, "ab")
         self.daemon = None
         self.seen = set()
+        self.killed_programs = collections.Counter()
         self.faults = 0
         self.done = 0
         self.slowest = 0.0
 
+    def points_of_program(self):
+        """A store's program dies there before or after its work, or whoever has started it does."""
+        return [f"{self.store.program}-{name}-{end}" for name in self.store.commands for end in ("begun", "done")]
+
     # --- processes ---
 
-    def start_daemon(self, fault=None):
-        command = [self.options.isolated, "--store", self.options.store]
+    def start(self, command, fault):
         environment = CLEAN if fault is None else CLEAN | {"ISOLATE_FAULT": fault}
-        self.daemon = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    def start_daemon(self, fault=None):
+        self.daemon = self.start([self.options.isolated, "--store", self.options.store], fault)
         if not self.wait_until(30, self.daemon_answers):
             sys.exit("the daemon does not come up")
 
@@ -65,8 +78,8 @@ class Rounds:
 
     def start_member(self, number):
         uid, gid = self.random.choice(self.options.members)
-        pause = f"{self.random.uniform(0.005, 0.08):.3f}"
-        command = [self.options.isolate, "-q", "-z", "overlay:" + self.options.template]
+        pause = f"{self.random.uniform(0.005, 0.08) * self.options.slow:.3f}"
+        command = [self.options.isolate, "-q", "-z", self.template]
         command += ["sh", "-c", GUEST, f"{self.done}.{number}", pause]
         return subprocess.Popen(
             command,
@@ -81,10 +94,8 @@ class Rounds:
         )
 
     def start_refresh(self, fault=None):
-        command = [self.options.isolate, "--store", self.options.store, "-q", "-r", "overlay:" + self.options.template]
-        command.append(str(self.options.size))
-        environment = CLEAN if fault is None else CLEAN | {"ISOLATE_FAULT": fault}
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        command = [self.options.isolate, "--store", self.options.store, "-q", "-r", self.template]
+        return self.start(command + [str(self.options.size)], fault)
 
     @staticmethod
     def wait_until(seconds, holds):
@@ -105,13 +116,40 @@ class Rounds:
         """What ISOLATE_FAULT is to be: a place where whoever comes there dies or fails, or none."""
         if not self.options.fault_points or self.random.random() < 0.3:
             return None
-        return self.random.choice(POINTS) + self.random.choice([":kill", ":kill", ""])
+        return self.random.choice(self.points) + self.random.choice([":kill", ":kill", ""])
+
+    def kill_something(self, members, others):
+        """The pid of what was killed."""
+        if self.store.program and self.random.random() < 0.5 and self.kill_program():
+            return None
+        victim = self.random.choice(members + others + [self.daemon] * 3)
+        victim.send_signal(signal.SIGKILL)
+        return victim.pid
+
+    def kill_program(self):
+        """One that a store runs, some time into its work. False if none came."""
+        command = self.random.choice(self.store.commands)
+
+        def is_killed():
+            for pid in crash_processes.running(self.store.program, command):
+                time.sleep(self.random.uniform(0, 0.01) * self.options.slow)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                self.killed_programs[command] += 1
+                return True
+            return False
+
+        return self.wait_until(self.options.slow, is_killed)
 
     def round(self):
         members = []
         others = []
         killed = set()
-        moments = sorted(self.random.uniform(0, 1.2) for _ in range(self.random.randint(1, 3)))
+        programs = self.killed_programs.total()
+        slow = self.options.slow
+        moments = sorted(self.random.uniform(0, 1.2 * slow) for _ in range(self.random.randint(1, 3)))
         fault = self.choose_fault()
         if fault:
             self.stop_daemon()
@@ -121,16 +159,15 @@ class Rounds:
             members.append(self.start_member(number))
             if self.random.random() < 0.3:
                 others.append(self.start_refresh(self.choose_fault()))
-            time.sleep(self.random.uniform(0, 0.06))
+            time.sleep(self.random.uniform(0, 0.06 * slow))
         for moment in moments:
             time.sleep(max(0.0, begin + moment - time.monotonic()))
-            victim = self.random.choice(members + others + [self.daemon] * 3)
-            victim.send_signal(signal.SIGKILL)
-            killed.add(victim.pid)
+            killed.add(self.kill_something(members, others))
         # The processes of one with a fault do.
         daemon_died = self.daemon.pid in killed or fault is not None
         if fault and self.daemon.pid not in killed:
-            self.wait_until(self.random.uniform(0, 2), lambda: all(member.poll() is not None for member in members))
+            have_ended = lambda: all(member.poll() is not None for member in members)
+            self.wait_until(self.random.uniform(0, 2 * slow), have_ended)
             self.daemon.kill()
         if daemon_died:
             self.daemon.wait()
@@ -142,15 +179,16 @@ class Rounds:
             self.fault(f"the daemon has ended by itself: {self.daemon.returncode}")
             self.start_daemon()
         for process in members:
-            self.judge(process, process.pid in killed, daemon_died)
+            self.judge(process, process.pid in killed, daemon_died, self.killed_programs.total() > programs)
         for process in others:
             process.wait(120)
         self.expect_settled()
         self.done += 1
         ended = sum(process.returncode == 0 for process in members)
-        print(f"round {self.done}: {ended} of {len(members)} runs ended well, killed: {len(killed)}", flush=True)
+        print(f"round {self.done}: {ended} of {len(members)} runs ended well, killed: {len(moments)}", end="")
+        print(f", at {fault}" if fault else "", flush=True)
 
-    def judge(self, process, was_killed, daemon_died):
+    def judge(self, process, was_killed, daemon_died, program_died):
         output, errors = process.communicate(timeout=120)
         lines = output.splitlines()
         for line in lines:
@@ -163,40 +201,44 @@ class Rounds:
         if was_killed or (process.returncode == 0 and lines[-1:] == ["well"]):
             return
         # Whom the daemon left in the middle of a request has no lease, and says so.
-        if daemon_died and process.returncode == 125 and not lines and errors.startswith("isolate: error: "):
+        is_told = process.returncode == 125 and not lines and errors.startswith("isolate: error: ")
+        if is_told and daemon_died:
+            return
+        # Nor has he whose clone the store was to make or to mount.
+        if is_told and program_died and f"{self.store.program} " in errors and "signal 9" in errors:
             return
         self.fault(f"a run ended with {process.returncode}: {output!r} {errors!r}")
 
     # --- what must hold ---
 
-    def names(self, *path):
-        try:
-            return set(os.listdir(os.path.join(*path)))
-        except FileNotFoundError:
-            return set()
+    def states(self):
+        return {name: names(self.store.state, name) for name in ("fresh", "leased", "making", "trash", "kept")}
 
     def is_settled(self):
-        states = {name: self.names(self.state, name) for name in ("fresh", "leased", "making", "trash", "kept")}
+        states = self.states()
         fresh = states.pop("fresh")
-        return not any(states.values()) and len(fresh) == self.options.size and self.names(self.clones) == fresh
+        return not any(states.values()) and len(fresh) == self.options.size and self.store.clones() == fresh
 
     def expect_settled(self):
         begin = time.monotonic()
         if not self.wait_until(self.options.settle, self.is_settled):
-            states = {name: sorted(self.names(self.state, name)) for name in os.listdir(self.state) if "." not in name}
-            self.fault(f"not settled: {states} on disk: {sorted(self.names(self.clones))}")
+            self.fault(f"not settled: {self.states()} on disk: {sorted(self.store.clones())}")
             return
         self.slowest = max(self.slowest, time.monotonic() - begin)
-        for clone in sorted(self.names(self.state, "fresh")):
-            used = self.names(self.clones, clone, "upper")
-            if used:
-                self.fault(f"a used clone is fresh: {clone} has {sorted(used)}")
+        for clone in sorted(self.states()["fresh"]):
+            if self.store.is_used(clone):
+                self.fault(f"a used clone is fresh: {clone}")
+        self.expect_gone("left of clones", lambda: self.store.left_beside(self.store.clones()))
+        uids = {uid for uid, _ in self.options.members}
+        self.expect_gone("a guest lives", lambda: crash_processes.of_guests(uids))
+
+    def expect_gone(self, what, find):
+        if not self.wait_until(5, lambda: not find()):
+            self.fault(f"{what}: {sorted(find())}")
 
     def plant(self):
         """What a daemon would do wrong: a used clone among the fresh ones."""
-        clone = sorted(self.names(self.state, "fresh"))[0]
-        with open(os.path.join(self.clones, clone, "upper", "mark"), "w", encoding="ascii") as file:
-            file.write("planted\n")
+        self.store.use(sorted(self.states()["fresh"])[0])
 
     def fault(self, text):
         self.faults += 1
@@ -213,7 +255,11 @@ class Rounds:
                 self.round()
         finally:
             self.stop_daemon()
-        print(f"{self.done} rounds, {len(self.seen)} clones, {self.faults} faults; seed {self.options.seed}, ", end="")
+        print(f"{self.done} rounds, {len(self.seen)} clones, ", end="")
+        if self.store.program:
+            killed = ", ".join(f"{self.killed_programs[command]} {command}" for command in self.store.commands)
+            print(f"{self.killed_programs.total()} times {self.store.program} killed ({killed}), ", end="")
+        print(f"{self.faults} faults; seed {self.options.seed}, ", end="")
         print(f"settled within {self.slowest:.1f} s", flush=True)
         return 1 if self.faults else 0
 
@@ -222,7 +268,9 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--isolate", required=True)
     parser.add_argument("--isolated", required=True)
-    parser.add_argument("--store", required=True)
+    parser.add_argument("--store", required=True, help="the main one of the daemon")
+    parser.add_argument("--kind", choices=sorted(KINDS), default="overlay", help="of the store that has the template")
+    parser.add_argument("--place", help="where that is: a directory, a dataset; unless told, the main store")
     parser.add_argument("--log", required=True, help="for what the daemon says")
     parser.add_argument("--template", default="deb")
     parser.add_argument("--size", type=int, default=5, help="of the pool")
@@ -231,6 +279,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--settle", type=float, default=10, help="seconds until all must be in order after a round")
+    parser.add_argument("--slow", type=float, default=1, help="all moments are that many times later")
     parser.add_argument("--fault-points", action="store_true", help="of a build that has them")
     parser.add_argument("--plant", action="store_true", help="make a fault, to see that it is found")
     options = parser.parse_args()

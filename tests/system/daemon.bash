@@ -20,7 +20,7 @@ make_daemon() {
   local kind
   make_stores
   mkdir -m 0755 "$STORES/tools"
-  cp "$HELPERS"/{varlink_client,daemon_attacks,daemon_input,daemon_load,crash_rounds}.py "$STORES/tools/"
+  cp "$HELPERS"/{varlink_client,daemon_*,crash_*}.py "$STORES/tools/"
   chmod 0644 "$STORES/tools"/*
   install -d -m 0700 -o "$USER_A_UID" -g "$USER_A_GID" "$STORES/home-a"
   install -d -m 0700 -o "$USER_B_UID" -g "$USER_B_GID" "$STORES/home-b"
@@ -200,9 +200,27 @@ log_has() { log_since | grep -Eq -- "$1"; }
 
 # --- crashes ----------------------------------------------------------------------------------------------------------
 
-# rounds OPTION...: crash_rounds.py on the overlay's pool of SIZE, with a daemon of its own.
+# rounds KIND OPTION...: crash_rounds.py on that kind's pool of SIZE, with a daemon of its own.
 rounds() {
+  local kind=$1 place=$MAIN
+  shift
+  if [[ $kind == btrfs ]]; then place=$STORES/btrfs/store; fi
   words_of_tool crash_rounds
-  here "${TOOL[@]}" --isolate "$ISOLATE" --isolated "$ISOLATED" --store "$MAIN" --size "$SIZE" --group "$GROUP_GID" \
-    --log "$STORES/daemon.log" --member "$USER_A_UID:$USER_A_GID" --member "$USER_B_UID:$USER_B_GID" "$@"
+  here "${TOOL[@]}" --isolate "$ISOLATE" --isolated "$ISOLATED" --store "$MAIN" --kind "$kind" --place "$place" \
+    --size "$SIZE" --group "$GROUP_GID" --log "$STORES/daemon.log" \
+    --member "$USER_A_UID:$USER_A_GID" --member "$USER_B_UID:$USER_B_GID" "$@"
+}
+# no_faults NUMBER: what was run just now were so many rounds without a fault.
+no_faults() {
+  echo "# ${lines[-1]}" >&3
+  [[ $status == 0 ]] || complain "$(grep ^fault <<<"$output")"
+  [[ ${lines[-1]} == "$1 rounds, "*' 0 faults'* ]] || complain "rounds"
+}
+# planted_faults_are_found KIND: the rounds see what a daemon would do wrong.
+planted_faults_are_found() {
+  run rounds "$1" --rounds 0 --plant
+  [[ $status == 1 && $output == *'a used clone is fresh'* ]] || complain "it was not noticed"
+  run rounds "$1" --rounds 1 --plant --seed 1
+  [[ $status == 1 ]] || complain "it was not noticed"
+  refresh "$1" -f "$SIZE"
 }

@@ -1,5 +1,4 @@
 # identities: root
-# builds: release
 # Ordinary users of the group `isolate` run clones of root's templates, which the daemon leases to them.
 
 load helpers

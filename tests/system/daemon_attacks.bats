@@ -1,5 +1,4 @@
 # identities: root
-# builds: release
 # What a hostile member can do with a lease, and with what is on the way to one.
 
 load helpers

@@ -3,12 +3,13 @@
 # points): no clone is given away twice, destroyed in use, lost, or offered when used.
 #
 #   ISOLATE_CRASH_ROUNDS   how many rounds, 10 unless set        ISOLATE_CRASH_SEED   to repeat one
+#   ISOLATE_CRASH_STORES   "overlay btrfs" unless set
 
 load helpers
 load stores
 load daemon
 
-only_kinds overlay
+only_kinds overlay btrfs
 SIZE=5
 
 setup_file() { make_daemon "$SIZE"; }
@@ -25,11 +26,12 @@ setup() { setup_without_daemon; }
 }
 
 @test "rounds of deaths at fault points" {
-  local seed=()
+  local kind number=${ISOLATE_CRASH_ROUNDS:-10} seed=()
   if [[ -n ${ISOLATE_CRASH_SEED-} ]]; then seed=(--seed "$ISOLATE_CRASH_SEED"); fi
   # The daemon looks for itself each 30 seconds at what nothing has told it of.
-  run rounds --fault-points --rounds "${ISOLATE_CRASH_ROUNDS:-10}" --settle 60 "${seed[@]}"
-  echo "# ${lines[-1]}" >&3
-  [[ $status == 0 ]] || complain "$(grep ^fault <<<"$output")"
-  [[ ${lines[-1]} == "${ISOLATE_CRASH_ROUNDS:-10} rounds, "*' 0 faults'* ]] || complain "rounds"
+  for kind in ${ISOLATE_CRASH_STORES:-overlay btrfs}; do
+    run rounds "$kind" --fault-points --rounds "$number" --settle 60 "${seed[@]}"
+    echo "# $kind:" >&3
+    no_faults "$number"
+  done
 }

@@ -1,5 +1,4 @@
 # identities: root
-# builds: release
 # Whatever is sent to the daemon's socket: it refuses what is not a request, and serves on as the same process.
 
 load helpers

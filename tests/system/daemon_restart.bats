@@ -1,10 +1,10 @@
 # identities: root
-# builds: release
 # The daemon and its clients end, each in its own way: guests live on, and clones are neither lost nor given away twice.
 
 load helpers
 load stores
 load daemon
+load guests
 
 only_kinds overlay
 SIZE=10
@@ -13,45 +13,11 @@ setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 
 GUESTS=50
-# Fifty guests, each of which has marked its clone and then waits for a byte from a pipe. At the end it tells that the
-# clone is whole, as far as it can see.
-start_guests() {
-  local number
-  make_shared
-  mkfifo "$SHARED/go"
-  chown "$USER_A_UID" "$SHARED/go"
-  exec {GO}<>"$SHARED/go"
-  for ((number = 1; number <= GUESTS; number++)); do
-    OUT=guest-$number start_words MEMBER "$ISOLATE" -q -z overlay:deb -d "$SHARED:/s" sh -c '
-      test ! -e /mark || { echo used; exit 1; }
-      echo "$0" >/mark; echo up; read -r go </s/go; cat /mark; test -e /etc/debian_version && uname -n' "$number"
-  done
-  wait_until 120 guests_have_said up || complain "not all are up: $(cat "$SCRATCH"/guest-*.err)"
-}
-guests_have_said() { [[ $(grep -lx "$1" "$SCRATCH"/guest-* | wc -l) == "$GUESTS" ]]; }
-all_live() {
-  local pid
-  for pid in "${STARTED[@]}"; do [[ -e /proc/$pid ]] || complain "a run has ended: $pid" || return 1; done
-}
-# end_guests: all go on, find their own marks, and end well; each has had a clone of its own.
-end_guests() {
-  local number pid status=0
-  printf '%0*d' "$GUESTS" 0 | tr 0 '\n' >&"$GO"
-  for pid in "${STARTED[@]}"; do wait "$pid" || status=1; done
-  exec {GO}>&-
-  [[ $status == 0 ]] || complain "runs failed: $(cat "$SCRATCH"/guest-*)"
-  for ((number = 1; number <= GUESTS; number++)); do
-    [[ $(sed -n 2p "$SCRATCH/guest-$number") == "$number" ]] || complain "guest $number: $(cat "$SCRATCH/guest-$number")"
-  done
-  [[ $(names_in_outputs | wc -l) == "$GUESTS" ]] || complain "names of clones"
-  [[ -z $(names_in_outputs | sort | uniq -d) ]] || complain "the same clone twice"
-}
-
-names_in_outputs() { cat "$SCRATCH"/guest-[0-9] "$SCRATCH"/guest-[0-9][0-9] | grep '^deb-'; }
+start_guest() { start_words MEMBER "$ISOLATE" -q -z overlay:deb "$@"; }
 
 @test "K5, K10: SIGTERM ends the daemon in order; guests live on, and are reaped after a restart" {
   restart_daemon # as a child of this shell, which asks for its status
-  start_guests
+  start_guests "$GUESTS"
   stop_daemon
   [[ $STATUS == 0 ]] || complain "status $STATUS: $(tail -n 5 "$STORES/daemon.log")"
   all_live
@@ -65,7 +31,7 @@ names_in_outputs() { cat "$SCRATCH"/guest-[0-9] "$SCRATCH"/guest-[0-9][0-9] | gr
 
 @test "K5: SIGKILL of the daemon: guests live on; those that end meanwhile are reaped by the next one" {
   local pid
-  start_guests
+  start_guests "$GUESTS"
   stop_daemon KILL
   all_live
   # Ten end while there is no daemon; their clones are as they were.

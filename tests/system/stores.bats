@@ -1,5 +1,4 @@
 # identities: root
-# builds: release
 # Stores of each kind, and pools of fresh clones in them: the same holds for all.
 
 load helpers

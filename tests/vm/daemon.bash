@@ -38,6 +38,13 @@ pool_is_full() {
   pool_is debisl fresh "$1" && pool_is debisl leased 0 && pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == "$1" ]]
 }
 
+# The service's log from here on: remember_log, then log_since.
+remember_log() {
+  LOG_CURSOR=$(journalctl --unit isolated.service --lines 1 --show-cursor --no-pager | sed -n 's/^-- cursor: //p')
+  [[ -n $LOG_CURSOR ]] || complain "the service has no log yet"
+}
+log_since() { journalctl --unit isolated.service --after-cursor "$LOG_CURSOR" --no-pager; }
+
 member() { as_caller "$ISOLATE" "$@"; }
 in_clone_of_member() { member -q -z zfs:debisl "$@"; }
 pid_of_daemon() { systemctl show --property MainPID --value isolated.service; }

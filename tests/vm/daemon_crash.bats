@@ -1,0 +1,71 @@
+# suites: trixie
+# builds: faults
+# Whatever is killed at whatever moment, `zfs` too, and whatever dies at a fault point: no clone on OpenZFS is given away
+# twice, destroyed in use, lost, or offered when used.
+#
+#   ISOLATE_CRASH_ROUNDS   how many rounds, 12 unless set        ISOLATE_CRASH_SEED   to repeat some
+
+load vm
+
+SIZE=5
+
+# crash_rounds.py has a daemon of its own.
+setup_file() {
+  groupadd --system isolate
+  useradd --no-create-home other
+  snapshot_now
+  isolate -q -r "$DATASET" "$SIZE"
+}
+teardown_file() { isolate -q -f -r "$DATASET" 0; }
+
+# rounds OPTION...
+rounds() {
+  /usr/bin/python3 -E -s -B "$HELPERS/crash_rounds.py" --isolate "$ISOLATE" --isolated /usr/sbin/isolated --store "$STORE" \
+    --kind zfs --place "$PARENT" --template debisl --size "$SIZE" --slow 3 --settle 90 \
+    --group "$(getent group isolate | cut -d : -f 3)" --log "$SCRATCH/daemon.log" \
+    --member "$(id -u tester):$(id -g tester)" --member "$(id -u other):$(id -g other)" "$@"
+}
+rounds_are_well() {
+  local number=${ISOLATE_CRASH_ROUNDS:-12} seed=()
+  if [[ -n ${ISOLATE_CRASH_SEED-} ]]; then seed=(--seed "$ISOLATE_CRASH_SEED"); fi
+  run rounds --rounds "$number" "${seed[@]}" "$@"
+  echo "# ${lines[-1]}" >&3
+  [[ $status == 0 && ${lines[-1]} == "$number rounds, "*' 0 faults'* ]] ||
+    complain "$(tail -n 40 "$SCRATCH/daemon.log")"
+}
+
+@test "rounds of runs in which the daemon, clients, isolate -r or zfs are killed" {
+  rounds_are_well
+  [[ ${lines[-1]} != *' 0 times zfs killed'* ]] || complain "zfs was never killed"
+}
+
+@test "rounds of deaths at fault points" { rounds_are_well --fault-points; }
+
+@test "control: a used clone among the fresh ones is found" {
+  run rounds --rounds 0 --plant
+  [[ $status == 1 && $output == *'a used clone is fresh'* ]] || complain "it was not noticed"
+  run rounds --rounds 1 --plant --seed 1
+  [[ $status == 1 ]] || complain "it was not noticed"
+  isolate -q -f -r "$DATASET" "$SIZE"
+}
+
+# The four things that zfs is asked for when clones are made, leased and destroyed.
+@test "zfs that dies, or whose caller dies, before or after its work: an error in one line, and all is put in order" {
+  local point
+  isolate -q -r "$DATASET" 2
+  for point in zfs-{get,clone,mount,destroy}-{begun,done}{,:kill}; do
+    run --separate-stderr env "ISOLATE_FAULT=$point" "$ISOLATE" -q -z "$DATASET" true
+    if [[ $point == *:kill ]]; then
+      [[ $status == 137 || $point == zfs-clone-* ]] || complain "$point"
+    elif [[ $point != zfs-clone-* ]]; then
+      expect_in_errors 'was ended by signal 9'
+    fi
+    run --separate-stderr env "ISOLATE_FAULT=$point" "$ISOLATE" -q -f -r "$DATASET" 2
+    wait_until 30 is_in_order || complain "after $point: $(isolatectl pool status zfs:debisl --json) $(clones_of debisl)"
+  done
+  isolate -q -r "$DATASET" "$SIZE"
+}
+is_in_order() {
+  isolate -q -r "$DATASET" 2 2>/dev/null && pool_is debisl fresh 2 && pool_is debisl leased 0 && pool_is debisl waiting 0 &&
+    [[ $(number_of_clones debisl) == 2 && -z $(ls -A "$MOUNTS") ]]
+}
