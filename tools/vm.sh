@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# vm [--suite=trixie|bookworm] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of its own:
-# Debian with OpenZFS, systemd and cgroup v2 under software emulation. trixie (the default) has a ZFS that maps ids,
-# bookworm one that does not. The guest is built once, and kept booted and frozen in /var/tmp/isolate-vm. A file says in
-# a line "# suites:" where it belongs.
+# vm [--suite=trixie|bookworm] [--short] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of
+# its own: Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package installed. trixie
+# (the default) has a ZFS that maps ids, bookworm one that does not. The guest is built once, and kept booted and frozen in
+# /var/tmp/isolate-vm. A file says in a line "# suites:" where it belongs, and whether it is one of the few of --short.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
 source tools/packages.sh
 
 kept=/var/tmp/isolate-vm
-programs=(isolate isolatectl isolated isolate-init seccomp_wrapper)
 seconds_of_a_file=1200
 suite=trixie
+short=false
 passed=0
 failed=0
 job=
 work=
 
-usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [FILE...]"; }
+usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [--short] [FILE...]"; }
 
 # Runs a command in namespaces of its own: whatever becomes of it or of us, no process and no mount of it remains.
 contained() {
@@ -81,19 +81,25 @@ choose_files() {
   for file in "$@"; do
     [[ -f $file ]] || fail "no such file: $file"
     [[ $(realpath "$file") == "$PWD"/tests/vm/*.bats ]] || fail "not a test of tests/vm: $file"
-    if grep -Eq "^# suites:.*\<$suite\>" "$file"; then files+=("tests/vm/${file##*/}"); fi
+    if is_wanted "$file"; then files+=("tests/vm/${file##*/}"); fi
   done
   ((${#files[@]} > 0)) || fail "no test of these is for $suite"
 }
 
-# What the guest gets: programs, tests, data, and the command to start.
+# "# suites: trixie bookworm, short". Files with no such line are what others go on with.
+is_wanted() {
+  local line
+  line=$(grep -E "^# suites:.*\<$suite\>" "$1") || return 1
+  ! $short || [[ $line == *', short' ]]
+}
+
+# What the guest gets: the package, tests, and the command to start.
 make_bundle() {
   local input=$1 file=$2
-  mkdir -p "$input/bin" "$input/tests"
-  cp "${programs[@]/#/build/bin/}" "$input/bin/"
-  cp -R data "$input/"
+  mkdir -p "$input/tests"
+  cp build-package/*.deb "$input/isolate.deb"
   cp -R tests/vm tests/system "$input/tests/"
-  printf '#!/bin/sh\nexec tests/vm/run bin %s\n' "$file" >"$input/start"
+  printf '#!/bin/sh\nexec tests/vm/run isolate.deb %s\n' "$file" >"$input/start"
   chmod 0755 "$input/start"
 }
 
@@ -150,6 +156,7 @@ main() {
   while [[ ${1:-} == -* ]]; do
     case $1 in
       --suite=trixie | --suite=bookworm) suite=${1#*=} ;;
+      --short) short=true ;;
       *) usage ;;
     esac
     shift
@@ -160,7 +167,7 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   install_packages build vm
-  tools/build.sh release "${programs[@]}"
+  tools/package.sh
   work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
   make_tarball
   make_image
