@@ -44,7 +44,7 @@ hand_back_build_files() {
   ((EUID == 0)) || return 0
   owner=$(stat -c %u:%g .)
   [[ $owner != 0:0 ]] || return 0
-  for folder in build build-debug build-asan build-faults build-fuzz; do
+  for folder in build build-debug build-asan build-faults build-fuzz build-package; do
     [[ ! -d $folder ]] || chown -R --no-dereference "$owner" "$folder"
   done
 }

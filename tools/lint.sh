@@ -27,7 +27,7 @@ check_format() {
 shell_scripts() {
   local file
   printf '%s\0' dev .ci/run
-  find tools bench tests data -type f -print0 | sort -z | while IFS= read -r -d '' file; do
+  find tools bench tests data debian -type f -print0 | sort -z | while IFS= read -r -d '' file; do
     case $file in
       *.bats) continue ;;
       *.sh | *.bash) ;;

@@ -8,12 +8,15 @@ packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libbtrfsutil-dev
 # shellcheck disable=SC2034
 packages_run=(bubblewrap uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
-packages_test=(bats jq python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
+packages_test=(bats jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
+# Makes the Debian package, and judges it.
+# shellcheck disable=SC2034
+packages_package=(dpkg-dev debhelper fakeroot lintian)
 # The emulator, and what makes the guest and its kernel modules.
 # shellcheck disable=SC2034
-packages_vm=(qemu-system-x86 mmdebstrap gpg debian-archive-keyring e2fsprogs zstd xz-utils binutils util-linux)
+packages_vm=(qemu-system-x86 dpkg-dev mmdebstrap gpg debian-archive-keyring e2fsprogs zstd xz-utils binutils util-linux)
 # The sanitizers' runtime and libFuzzer are in the second one.
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-14-dev)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# vm [--suite=trixie|bookworm] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of its own:
-# Debian with OpenZFS, systemd and cgroup v2 under software emulation. trixie (the default) has a ZFS that maps ids,
-# bookworm one that does not. The guest is built once, and kept booted and frozen in /var/tmp/isolate-vm. A file says in
-# a line "# suites:" where it belongs, and in a line "# builds: faults" that it takes programs with fault points.
+# vm [--suite=trixie|bookworm] [--short] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of
+# its own: Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package installed. trixie
+# (the default) has a ZFS that maps ids, bookworm one that does not. The guest is built once, and kept booted and frozen in
+# /var/tmp/isolate-vm. A file says in a line "# suites:" where it belongs, and whether it is one of the few of --short, and
+# in a line "# builds: faults" that the package's programs are to be replaced by such with fault points.
 #
 #   ISOLATE_CRASH_ROUNDS, ISOLATE_CRASH_SEED   handed to the guest; see tests/vm/daemon_crash.bats
 set -euo pipefail
@@ -14,12 +15,13 @@ kept=/var/tmp/isolate-vm
 programs=(isolate isolatectl isolated isolate-init seccomp_wrapper)
 seconds_of_a_file=$((1200 + ${ISOLATE_CRASH_ROUNDS:-0} * 60))
 suite=trixie
+short=false
 passed=0
 failed=0
 job=
 work=
 
-usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [FILE...]"; }
+usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [--short] [FILE...]"; }
 
 # Runs a command in namespaces of its own: whatever becomes of it or of us, no process and no mount of it remains.
 contained() {
@@ -83,33 +85,35 @@ choose_files() {
   for file in "$@"; do
     [[ -f $file ]] || fail "no such file: $file"
     [[ $(realpath "$file") == "$PWD"/tests/vm/*.bats ]] || fail "not a test of tests/vm: $file"
-    if grep -Eq "^# suites:.*\<$suite\>" "$file"; then files+=("tests/vm/${file##*/}"); fi
+    if is_wanted "$file"; then files+=("tests/vm/${file##*/}"); fi
   done
   ((${#files[@]} > 0)) || fail "no test of these is for $suite"
 }
 
-# The preset of which a file has its programs.
-preset_of() { if grep -q '^# builds: faults$' "$1"; then echo faults; else echo release; fi; }
-
-build_programs() {
-  local preset presets
-  presets=$(for file in "${files[@]}"; do preset_of "$file"; done | sort -u)
-  for preset in $presets; do tools/build.sh "$preset" "${programs[@]}"; done
+# "# suites: trixie bookworm, short". Files with no such line are what others go on with.
+is_wanted() {
+  local line
+  line=$(grep -E "^# suites:.*\<$suite\>" "$1") || return 1
+  ! $short || [[ $line == *', short' ]]
 }
 
-# What the guest gets: programs, tests, data, and the command to start.
+wants_faults() { grep -q '^# builds: faults$' "$@"; }
+
+# What the guest gets: the package, perhaps other programs, tests, and the command to start.
 make_bundle() {
-  local input=$1 file=$2 folder
-  mkdir -p "$input/bin" "$input/tests"
-  folder=$(build_folder "$(preset_of "$file")")
-  cp "${programs[@]/#/$folder/bin/}" "$input/bin/"
-  cp -R data "$input/"
+  local input=$1 file=$2
+  mkdir -p "$input/tests"
+  cp build-package/*.deb "$input/isolate.deb"
+  if wants_faults "$file"; then
+    mkdir "$input/bin"
+    cp "${programs[@]/#/build-faults/bin/}" "$input/bin/"
+  fi
   cp -R tests/vm tests/system "$input/tests/"
   cat >"$input/start" <<SH
 #!/bin/sh
 export BATS_TEST_TIMEOUT=$seconds_of_a_file
 export ISOLATE_CRASH_ROUNDS=${ISOLATE_CRASH_ROUNDS:-} ISOLATE_CRASH_SEED=${ISOLATE_CRASH_SEED:-}
-exec tests/vm/run bin $file
+exec tests/vm/run isolate.deb $file
 SH
   chmod 0755 "$input/start"
 }
@@ -167,6 +171,7 @@ main() {
   while [[ ${1:-} == -* ]]; do
     case $1 in
       --suite=trixie | --suite=bookworm) suite=${1#*=} ;;
+      --short) short=true ;;
       *) usage ;;
     esac
     shift
@@ -177,7 +182,8 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   install_packages build vm
-  build_programs
+  tools/package.sh
+  if wants_faults "${files[@]}"; then tools/build.sh faults "${programs[@]}"; fi
   work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
   make_tarball
   make_image

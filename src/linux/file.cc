@@ -86,6 +86,12 @@ Result<void> rename_file(int old_directory, const std::string& old_name, int new
   return {};
 }
 
+Result<void> sync_directory(const std::string& path) {
+  const auto directory = TRY(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
+  if (::fsync(directory.get()) != 0) return fail(errno, "sync " + path);
+  return {};
+}
+
 namespace {
 
 class DirectoryStream {

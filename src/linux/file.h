@@ -31,6 +31,9 @@ Result<void> rename_file(int old_directory, const std::string& old_name, int new
 // error it is as before.
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
+// What was made, renamed or removed in a directory is so after a loss of power, too.
+Result<void> sync_directory(const std::string& path);
+
 // The names in a directory without "." and "..", sorted.
 Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
 

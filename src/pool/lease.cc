@@ -49,7 +49,9 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
     lease.generation_ = generation;
     TRY_VOID(fault_point("lease-moved"));
     TRY_VOID(pool->write_info("leased", lease.info_));
-    lease.root_ = TRY(pool->store().clone_root(generation, id));
+    auto root = pool->store().clone_root(generation, id);
+    if (!root && root.error().code() == ENOENT) continue;  // destroyed by somebody; its state goes with the next reap
+    lease.root_ = TRY(std::move(root));
     return lease;
   }
   return std::optional<Lease>();

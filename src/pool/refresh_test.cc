@@ -31,9 +31,14 @@ class MoodyStore : public OverlayStore {
     if (clone_id == busy || is_dying) return fail(EBUSY, "destroy " + clone_id);
     return OverlayStore::destroy_clone(template_name, clone_id);
   }
+  Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override {
+    if (clone_id == gone) return fail(ENOENT, "mount " + clone_id);
+    return OverlayStore::clone_root(generation, clone_id);
+  }
   bool is_full = false;
   bool is_dying = false;  // it makes clones, but does not tell; and then does nothing more
   std::string busy;
+  std::string gone;
 };
 
 class RefreshTest : public ::testing::Test {
@@ -81,6 +86,28 @@ TEST_F(RefreshTest, ALeaseTakesAFreshOne) {
   EXPECT_EQ(in_state("fresh").size(), 1U);
   EXPECT_EQ(clones().size(), 2U) << "nothing was made";
   EXPECT_EQ(lease.root().directory, path() + "/clones/" + lease.id());
+}
+
+TEST_F(RefreshTest, FreshOnesThatSomebodyDestroyedAreReplaced) {
+  refresh(3);
+  const auto before = in_state("fresh");
+  must(store_.destroy_clone("t", before.at(1)));
+  const auto report = refresh();
+  EXPECT_EQ(report.made, 1U);
+  EXPECT_EQ(in_state("fresh").size(), 3U);
+  EXPECT_EQ(in_state("fresh"), clones());
+}
+
+TEST_F(RefreshTest, ALeasePassesOverAFreshOneThatSomebodyDestroyed) {
+  refresh(2);
+  store_.gone = in_state("fresh").at(0);
+  const auto other = in_state("fresh").at(1);
+  EXPECT_EQ(must(Lease::take(&pool_, {})).id(), other);
+  refresh(0);
+  EXPECT_TRUE(in_state("leased").empty());
+  refresh(1);
+  store_.gone = in_state("fresh").at(0);
+  EXPECT_NE(must(Lease::take(&pool_, {})).id(), store_.gone) << "made on the spot";
 }
 
 TEST_F(RefreshTest, AnEmptyPoolMakesOneOnTheSpot) {

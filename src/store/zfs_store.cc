@@ -187,6 +187,8 @@ std::string ZfsStore::new_clone_id(const std::string& template_name) const {
 
 Result<void> ZfsStore::make_clone(const Generation& generation, const std::string& clone_id) {
   TRY_VOID(make_place_for_mounts());
+  // A crash can leave a clone without the mark, see is_unfinished(): its name must be known then.
+  TRY_VOID(sync_directory(state_directory() + "/" + generation.template_name + "/making"));
   TRY(zfs::run({"clone", "-o", set(kClone, generation.snapshot), "-o", "canmount=noauto", "-o",
                 set("mountpoint", std::string(kMounts) + "/" + clone_id), generation.snapshot, dataset(clone_id)}));
   return {};
@@ -202,13 +204,19 @@ Result<RootSource> ZfsStore::clone_root(const Generation& generation, const std:
   return root;
 }
 
+bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Dataset& clone) {
+  if (!clone.own(kClone).empty() || !clone.value("origin").starts_with(dataset(template_name) + "@")) return false;
+  auto written = zfs::get(clone.name, 1, "written");
+  return written && written->size() == 1 && written->front().value("written") == "0";
+}
+
 Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id) {
   if (!is_clone_name(template_name, clone_id)) {
     return fail("'" + text::printable(clone_id) + "' is not a clone of template '" + template_name + "'");
   }
   auto found = dataset_of(clone_id, fmt::format("type,origin,{}", kClone));
   if (found) {
-    if (!is_clone_of(dataset(template_name), *found)) {
+    if (!is_clone_of(dataset(template_name), *found) && !is_unfinished(template_name, *found)) {
       return fail(fmt::format("{} is not a clone that isolate made of {}; it stays", dataset(clone_id),
                               dataset(template_name)));
     }

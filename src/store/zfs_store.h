@@ -53,6 +53,9 @@ class ZfsStore : public Store {
   // The dataset's own mount point, on which it is then mounted.
   Result<std::string> mounted(const std::string& name);
   void unmount(const std::string& name);
+  // ZFS makes a clone first, and sets its properties a moment later: when the machine crashes in between, the clone has
+  // no mark. One that the pool's state knows by name, and that holds nothing but what its snapshot does, is such one.
+  bool is_unfinished(const std::string& template_name, const zfs::Dataset& clone);
   Result<FileLock> lock_draft(const std::string& name);
 
   // Beside the pools' directories, under a name that no template can have.

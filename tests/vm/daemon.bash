@@ -1,4 +1,4 @@
-# What the files about the daemon share: the service is set up as a package would, and tester is a member of the group.
+# What the files about the daemon share: the service as the package has set it up, and tester is a member of the group.
 # In these files CALLER, start and as_caller mean tester.
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the helpers read them
@@ -8,19 +8,12 @@ load vm
 CALLER_UID=1000 CALLER_GID=1000
 words_of_caller 1000 1000 /home/tester
 
-# set_up_service SIZE: the units are there, the pool is filled, nothing has asked for a clone yet.
+# set_up_service SIZE: the pool is filled, nothing has asked for a clone yet.
 set_up_service() {
-  install -m 0644 -t /usr/lib/systemd/system "$DATA"/systemd/*
-  install -m 0644 "$DATA/sysusers.d/isolate.conf" /usr/lib/sysusers.d/isolate.conf
-  install -m 0644 "$DATA/tmpfiles.d/isolate.conf" /usr/lib/tmpfiles.d/isolate.conf
-  systemctl daemon-reload
-  systemd-sysusers isolate.conf
-  systemd-tmpfiles --create isolate.conf
   usermod -aG isolate tester
   useradd --no-create-home stranger
   snapshot_now
   isolate -q -r "$DATASET" "$1"
-  systemctl enable --now isolated.socket
 }
 
 take_down_service() {
@@ -33,6 +26,14 @@ expect_full_pool() {
   wait_until 60 pool_is_full "$1" || complain "$(isolatectl pool list)
 $(clones_of debisl)
 $(journalctl --unit isolated.service --lines 30 --no-pager)"
+}
+# What a test ends with, whatever it has stopped.
+end_with_full_pool() {
+  local status=0
+  common_teardown || status=1
+  systemctl start isolated.socket isolated.service || status=1
+  expect_full_pool "$1" || status=1
+  return "$status"
 }
 pool_is_full() {
   pool_is debisl fresh "$1" && pool_is debisl leased 0 && pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == "$1" ]]

@@ -5,13 +5,7 @@ load daemon
 
 setup_file() { set_up_service 3; }
 teardown_file() { take_down_service; }
-teardown() {
-  local status=0
-  common_teardown || status=1
-  systemctl start isolated.socket isolated.service || status=1
-  expect_full_pool 3 || status=1
-  return "$status"
-}
+teardown() { end_with_full_pool 3; }
 
 @test "systemd finds nothing to complain of in the units" {
   succeeds systemd-analyze verify --man=no /usr/lib/systemd/system/isolated.{service,socket} \

@@ -11,7 +11,7 @@ SIZE=5
 
 # crash_rounds.py has a daemon of its own.
 setup_file() {
-  groupadd --system isolate
+  systemctl disable --now isolated.socket isolated.service
   useradd --no-create-home other
   snapshot_now
   isolate -q -r "$DATASET" "$SIZE"

@@ -1,10 +1,9 @@
-# suites: trixie
+# suites: trixie, short
 # OpenZFS that maps ids: what a run as root sees, what lies on disk, and how pools of clones are kept.
 
 load vm
 
 setup_file() {
-  groupadd --system isolate
   snapshot_now
 }
 # Each test begins with an empty pool.

@@ -8,7 +8,6 @@ BASE=500000
 RANGE=$PARENT/range
 
 setup_file() {
-  groupadd --system isolate
   snapshot_now
   zfs create "$RANGE"
   make_small_root /isolate/range

@@ -4,7 +4,6 @@
 load vm
 
 setup_file() {
-  groupadd --system isolate
   snapshot_now
   make_small_root "$WORK/small"
 }
@@ -117,6 +116,25 @@ mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
   zfs clone -o mountpoint=none -o "isolate:clone=$snapshot" "$snapshot" "${DATASET}_7"
   succeeds isolate -q -r "$DATASET" 0
   no_clones debisl || complain "$(clones_of debisl)"
+}
+
+@test "a clone whose making a crash has broken off has no mark: it goes if it is known and nobody has written to it" {
+  local snapshot making="$STORE/zfs/${PARENT/\//%}/debisl/making"
+  snapshot=$(newest_snapshot_of debisl)
+  zfs clone -o mountpoint=none "$snapshot" "${DATASET}_8"
+  zfs clone "$snapshot" "${DATASET}_9"
+  zfs clone -o mountpoint=none "$snapshot" "${DATASET}_10"
+  touch /isolate/debisl_9/mine "$making"/debisl_{8,9}
+  zpool sync rpool
+  run --separate-stderr isolate -r "$DATASET" 0
+  expect_in_errors "${DATASET}_9 is not a clone that isolate made"
+  refute zfs list "${DATASET}_8"
+  [[ -e /isolate/debisl_9/mine ]] || complain "written to, and gone"
+  zfs list "${DATASET}_10" || complain "known to nobody, and gone"
+  zfs destroy "${DATASET}_9"
+  zfs destroy "${DATASET}_10"
+  succeeds isolate -q -r "$DATASET" 0
+  no_zfs_state || complain "left: $(zfs_state)"
 }
 
 @test "a template that was not made by isolatectl, or of which something else was made, is not removed" {

@@ -6,8 +6,7 @@ make_disks() {
   cp "$work/kernel/boot/vmlinuz-$kernel" "$image/vmlinuz"
   make_initrd
   truncate --size 4G "$image/root.img"
-  # No journal: nobody ever mounts this disk after a crash.
-  mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -m 0 -d "$root" "$image/root.img"
+  mke2fs -q -t ext4 -E lazy_itable_init=1 -m 0 -d "$root" "$image/root.img"
   truncate --size 4G "$image/pool.img"
 }
 

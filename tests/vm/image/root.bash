@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # here, root, suite, tarball come from build
 
 packages_guest=(systemd-sysv dbus dbus-user-session libpam-systemd udev kmod procps iproute2 zfsutils-linux busybox-static
-  bubblewrap uidmap libstdc++6 bats jq python3-minimal)
+  bubblewrap uidmap libstdc++6 bats jq python3-minimal debootstrap mmdebstrap)
 
 make_guest_root() {
   local packages
@@ -24,6 +24,8 @@ configure_guest() {
   chroot "$root" useradd --create-home --uid 1000 --shell /bin/bash tester
   printf 'root:100000:65536\ntester:200000:65536\n' | tee "$root/etc/subuid" >"$root/etc/subgid"
   install -m 0644 "$tarball" "$root/opt/debian.tar"
+  # Packages that tests install come whole, with their man pages.
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
   install -m 0755 "$here/agent" "$here/prepare" "$root/usr/local/sbin/"
   install -m 0644 "$here/agent.service" "$root/etc/systemd/system/"
   shorten_boot
@@ -36,7 +38,8 @@ shorten_boot() {
   # Nothing was updated: no work on caches and databases at boot.
   touch "$root/etc/.updated" "$root/var/.updated"
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/etc/systemd/system/getty.target.wants
-  # No console to log in at, no package work, and no wait for pools: there is none before the agent makes it.
+  # No console to log in at, no package work, and no wait for pools: there is none before the agent makes it. Tests that
+  # boot the guest again take the links of ZFS away.
   for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
     serial-getty@ttyS0.service systemd-pstore.service systemd-udev-settle.service zfs-load-module.service \
     zfs-import-cache.service zfs-import-scan.service zfs-mount.service zfs-share.service zfs-volume-wait.service; do

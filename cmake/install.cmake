@@ -1,0 +1,23 @@
+# Where files go, below the prefix /usr: the units name the programs there. Packages are made of it (debian/rules).
+include(GNUInstallDirs)
+install(TARGETS isolate isolatectl seccomp_wrapper RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS isolated RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS isolate-init RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/isolate) # isolate looks for it there
+
+set(data ${PROJECT_SOURCE_DIR}/data)
+foreach(section 1 5 8)
+  file(GLOB pages CONFIGURE_DEPENDS ${data}/man/*.${section})
+  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+install(DIRECTORY ${data}/systemd/ DESTINATION lib/systemd/system)
+install(FILES ${data}/sysusers.d/isolate.conf DESTINATION lib/sysusers.d)
+install(FILES ${data}/tmpfiles.d/isolate.conf DESTINATION lib/tmpfiles.d)
+
+foreach(program isolate isolatectl isolated)
+  install(FILES ${data}/completion/${program}.bash RENAME ${program}
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${data}/completion/${program}.zsh RENAME _${program}
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+  install(FILES ${data}/completion/${program}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endforeach()

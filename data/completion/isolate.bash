@@ -1,0 +1,79 @@
+# Completion of isolate(1) for bash. tests/system/completion.bats compares the options with those of isolate --help.
+# shellcheck shell=bash
+
+_isolate_options=(--engine --template-dir --template --bind --env --chdir --uid-base --gid-base --share-net --ignore-sigint
+  --userns --cap-add --cap-drop --read-only --seccomp --pty --timeout --ulimit --tmp-size --keep --store --dry-run
+  --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
+
+# Of letters in one word, -nq, the last.
+_isolate_one_option() {
+  if [[ $1 == -[!-]* ]]; then printf '%s' "-${1: -1}"; else printf '%s' "$1"; fi
+}
+
+# Those that take a value, which is then the next word.
+_isolate_takes_value() {
+  case $(_isolate_one_option "$1") in
+    --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --cap-add) ;;
+    --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --store | --status-fd | --refresh) ;;
+    -[etzdvpugr]) ;;
+    *) return 1 ;;
+  esac
+}
+
+_isolate_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2"); }
+
+_isolate_value() {
+  local word=$2
+  case $(_isolate_one_option "$1") in
+    --engine | -e) _isolate_words 'bwrap chroot' "$word" ;;
+    --template | -z | --refresh | -r)
+      _isolate_words "$(isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"
+      ;;
+    --template-dir | -t | --store)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -d -- "$word")
+      ;;
+    --bind | -d)
+      compopt -o filenames -o nospace 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      ;;
+    --userns) _isolate_words 'auto private single' "$word" ;;
+    --seccomp)
+      _isolate_words 'default tty none' "$word"
+      compopt -o filenames 2>/dev/null
+      mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$word")
+      ;;
+    --ulimit)
+      compopt -o nospace 2>/dev/null
+      _isolate_words 'as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=' "$word"
+      ;;
+    --cap-add | --cap-drop) _isolate_words 'ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE' "$word" ;;
+  esac
+}
+
+_isolate() {
+  local word=${COMP_WORDS[COMP_CWORD]} i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    if [[ ${COMP_WORDS[i]} == -- || ${COMP_WORDS[i]} != -* ]]; then break; fi
+    if _isolate_takes_value "${COMP_WORDS[i]}"; then
+      if ((i + 1 == COMP_CWORD)); then
+        _isolate_value "${COMP_WORDS[i]}" "$word"
+        return
+      fi
+      i=$((i + 1))
+    fi
+  done
+  if ((i < COMP_CWORD)); then
+    # What follows is a command line of its own, in another root.
+    [[ ${COMP_WORDS[i]} != -- ]] || i=$((i + 1))
+    compopt -o default 2>/dev/null
+    if declare -F _command_offset >/dev/null; then _command_offset "$i"; fi
+  elif [[ $word == -* ]]; then
+    _isolate_words "${_isolate_options[*]}" "$word"
+  else
+    mapfile -t COMPREPLY < <(compgen -c -- "$word")
+  fi
+}
+
+complete -F _isolate isolate

@@ -1,0 +1,56 @@
+# Completion of isolate(1) for fish. tests/system/completion.bats compares the options with those of isolate --help.
+
+function __isolate_templates
+    isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
+# Whether no COMMAND is there yet, behind which options are its own.
+function __isolate_before_command
+    set -l words (commandline --tokenize --cut-at-cursor --current-process)
+    set -l value no
+    for word in $words[2..]
+        if test $value = yes
+            set value no
+        else if not string match --quiet -- '-*' $word; or test "$word" = --
+            return 1
+        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|store|status-fd|refresh))$' $word
+            set value yes
+        end
+    end
+end
+
+complete -c isolate -n 'not __isolate_before_command' -a '(__fish_complete_subcommand --fcs-skip=1)'
+complete -c isolate -n __isolate_before_command -f -a '(__fish_complete_command)'
+complete -c isolate -n __isolate_before_command -s e -l engine -x -a 'bwrap chroot' -d 'What confines'
+complete -c isolate -n __isolate_before_command -s t -l template-dir -x -a '(__fish_complete_directories)' -d 'Run on the directory itself: changes persist'
+complete -c isolate -n __isolate_before_command -s z -l template -x -a '(__isolate_templates)' -d 'Run in a fresh clone of the template'
+complete -c isolate -n __isolate_before_command -s d -l bind -r -F -d 'Show a file or directory of the host inside'
+complete -c isolate -n __isolate_before_command -s v -l env -x -d 'Set a variable inside, NAME=VALUE'
+complete -c isolate -n __isolate_before_command -s p -l chdir -x -d 'Start in this directory of the root'
+complete -c isolate -n __isolate_before_command -s u -l uid-base -x -d 'First of 65536 users'
+complete -c isolate -n __isolate_before_command -s g -l gid-base -x -d 'First of 65536 groups'
+complete -c isolate -n __isolate_before_command -s n -l share-net -d 'Share the host\'s network'
+complete -c isolate -n __isolate_before_command -s i -l ignore-sigint -d 'Ignore SIGINT, keep running'
+complete -c isolate -n __isolate_before_command -l userns -x -a 'auto private single' -d 'Which ids to map'
+complete -c isolate -n __isolate_before_command -l cap-add -x -a 'ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE' -d 'Give capabilities'
+complete -c isolate -n __isolate_before_command -l cap-drop -x -a 'ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE' -d 'Take capabilities away'
+complete -c isolate -n __isolate_before_command -l read-only -d 'The root can\'t be written to'
+complete -c isolate -n __isolate_before_command -l seccomp -r -F -a 'default tty none' -d 'What the kernel refuses'
+complete -c isolate -n __isolate_before_command -l pty -d 'A terminal of its own for the command'
+complete -c isolate -n __isolate_before_command -l timeout -x -d 'End the command then, with status 124'
+complete -c isolate -n __isolate_before_command -l ulimit -x -a 'as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=' -d 'Limit a resource'
+complete -c isolate -n __isolate_before_command -l tmp-size -x -d 'Most memory for files in /tmp, /home and /dev/shm'
+complete -c isolate -n __isolate_before_command -l keep -d 'Keep the clone, and say where it is'
+complete -c isolate -n __isolate_before_command -l store -x -a '(__fish_complete_directories)' -d 'Where templates and clones are'
+complete -c isolate -n __isolate_before_command -l dry-run -d 'Print what would be done'
+complete -c isolate -n __isolate_before_command -l timings -d 'Print how long each step took'
+complete -c isolate -n __isolate_before_command -l status-fd -x -d 'Write start and end as JSON lines'
+complete -c isolate -n __isolate_before_command -s x -l trace -d 'Print each step and system call'
+complete -c isolate -n __isolate_before_command -s q -l quiet -d 'Print only warnings and errors'
+complete -c isolate -n __isolate_before_command -s 1 -l x11 -d 'Not yet: X11 inside'
+complete -c isolate -n __isolate_before_command -s 2 -l pulse -d 'Not yet: PulseAudio inside'
+complete -c isolate -n __isolate_before_command -s r -l refresh -x -a '(__isolate_templates)' -d 'Keep fresh clones ready'
+complete -c isolate -n __isolate_before_command -s f -l force -d 'With -r: replace all unused clones'
+complete -c isolate -n __isolate_before_command -s s -l no-create -d 'With -r: make no new clones'
+complete -c isolate -n __isolate_before_command -s h -l help -d 'Print help'
+complete -c isolate -n __isolate_before_command -l version -d 'Print the version'

@@ -1,0 +1,44 @@
+#compdef isolate
+# Completion of isolate(1) for zsh. tests/system/completion.bats compares the options with those of isolate --help.
+
+_isolate_templates() {
+  local -a names
+  names=(${(f)"$(isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+  compadd -a names
+}
+
+_arguments -s -S \
+  '(-e --engine)'{-e+,--engine=}'[what confines]:engine:(bwrap chroot)' \
+  '(-t --template-dir -z --template)'{-t+,--template-dir=}'[run on the directory itself: changes persist]:directory:_files -/' \
+  '(-z --template -t --template-dir)'{-z+,--template=}'[run in a fresh clone of the template]:template:_isolate_templates' \
+  '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST\:TARGET]:host:_files' \
+  '*'{-v+,--env=}'[set a variable inside, NAME=VALUE]:variable:' \
+  '(-p --chdir)'{-p+,--chdir=}'[start in this directory of the root]:directory:' \
+  '(-u --uid-base)'{-u+,--uid-base=}'[first of 65536 users]:number:' \
+  '(-g --gid-base)'{-g+,--gid-base=}'[first of 65536 groups]:number:' \
+  '(-n --share-net)'{-n,--share-net}"[share the host's network]" \
+  '(-i --ignore-sigint)'{-i,--ignore-sigint}'[ignore SIGINT, keep running]' \
+  '--userns=[which ids to map]:ids:(auto private single)' \
+  '*--cap-add=[give capabilities]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
+  '*--cap-drop=[take capabilities away]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
+  "--read-only[the root can't be written to]" \
+  '--seccomp=[what the kernel refuses]:filter:_alternative "words:filter:(default tty none)" "files:OCI profile:_files"' \
+  '--pty[give the command a terminal of its own]' \
+  '--timeout=[end the command then, with status 124]:seconds:' \
+  '*--ulimit=[limit a resource, NAME=N]:limit:(as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=)' \
+  '--tmp-size=[most memory for files in /tmp, /home and /dev/shm]:size:' \
+  '--keep[keep the clone, and say where it is]' \
+  '--store=[where templates and clones are]:directory:_files -/' \
+  '--dry-run[print what would be done]' \
+  '--timings[print how long each step took]' \
+  '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
+  '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \
+  '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]' \
+  '(-1 --x11)'{-1,--x11}'[not yet: X11 inside]' \
+  '(-2 --pulse)'{-2,--pulse}'[not yet: PulseAudio inside]' \
+  '(-r --refresh)'{-r+,--refresh=}'[keep fresh clones ready]:template:_isolate_templates' \
+  '(-f --force)'{-f,--force}'[with -r: replace all unused clones]' \
+  '(-s --no-create)'{-s,--no-create}'[with -r: make no new clones]' \
+  '(- *)'{-h,--help}'[print help]' \
+  '(- *)--version[print the version]' \
+  '*::command:_normal'

@@ -1,0 +1,59 @@
+# Completion of isolatectl(1) for bash. tests/system/completion.bats compares it with what isolatectl --help says.
+# shellcheck shell=bash
+
+_isolatectl_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2"); }
+_isolatectl_files() {
+  compopt -o filenames 2>/dev/null
+  mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+}
+_isolatectl_templates() {
+  _isolatectl_words "$(isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }')" "$1"
+}
+
+# The verbs, and the options of one that is complete.
+_isolatectl_next() {
+  case $1 in
+    '') echo template pool gc ps status --version ;;
+    template) echo create edit list show snapshot remove gc ;;
+    pool) echo list status resize drain ;;
+    'template create') echo --from --mirror --variant --include ;;
+    gc | 'template gc' | ps) echo --kept ;;
+  esac
+}
+
+_isolatectl() {
+  local word=${COMP_WORDS[COMP_CWORD]} verb='' names=0 i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --) return ;;
+      --store | --from | --mirror | --variant | --include) i=$((i + 1)) ;;
+      -*) ;;
+      *)
+        if [[ " $(_isolatectl_next "$verb") " == *" ${COMP_WORDS[i]} "* ]]; then
+          verb+=${verb:+ }${COMP_WORDS[i]}
+        else
+          names=$((names + 1))
+        fi
+        ;;
+    esac
+  done
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --store) _isolatectl_files -d "$word" ;;
+    --from)
+      _isolatectl_files -f "$word"
+      mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'debian:bookworm debian:trixie' -- "$word")
+      ;;
+    --variant) _isolatectl_words 'minbase apt essential buildd important standard' "$word" ;;
+    --mirror | --include) ;;
+    *)
+      if [[ $word == -* || -z $verb || $verb == template || $verb == pool ]]; then
+        _isolatectl_words "$(_isolatectl_next "$verb") --store --json --quiet --help" "$word"
+      elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain))$ ]]; then
+        _isolatectl_templates "$word"
+      fi
+      ;;
+  esac
+}
+
+complete -F _isolatectl isolatectl

@@ -1,0 +1,54 @@
+# Completion of isolatectl(1) for fish. tests/system/completion.bats compares it with what isolatectl --help says.
+
+function __isolatectl_templates
+    isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
+# __isolatectl_verb WORD...: whether these are all the verbs there yet; none: nothing but options.
+function __isolatectl_verb
+    set -l words
+    set -l value no
+    for word in (commandline --tokenize --cut-at-cursor --current-process)[2..]
+        if test $value = yes
+            set value no
+        else if string match --quiet --regex -- '^--(store|from|mirror|variant|include)$' $word
+            set value yes
+        else if not string match --quiet -- '-*' $word
+            set --append words $word
+        end
+    end
+    test "$words" = "$argv"
+end
+
+# __isolatectl_below WORD...: whether they begin with these.
+function __isolatectl_below
+    set -l words (string match --invert -- '-*' (commandline --tokenize --cut-at-cursor --current-process)[2..])
+    string match --quiet -- "$argv *" "$words "
+end
+
+complete -c isolatectl -f
+complete -c isolatectl -l store -x -a '(__fish_complete_directories)' -d 'Where templates and clones are'
+complete -c isolatectl -l json -d 'Print lists as JSON'
+complete -c isolatectl -s q -l quiet -d 'Print only warnings and errors'
+complete -c isolatectl -s h -l help -d 'Print help'
+complete -c isolatectl -n __isolatectl_verb -l version -d 'Print the version'
+complete -c isolatectl -n __isolatectl_verb -a template -d 'Roots that clones are made of'
+complete -c isolatectl -n __isolatectl_verb -a pool -d 'Clones kept ready'
+complete -c isolatectl -n __isolatectl_verb -a gc -d 'Remove what nothing needs'
+complete -c isolatectl -n __isolatectl_verb -a ps -d 'Running leases'
+complete -c isolatectl -n __isolatectl_verb -a status -d 'Whether the daemon runs'
+complete -c isolatectl -n '__isolatectl_verb template' -a 'create edit list show snapshot remove gc'
+complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain'
+for verb in edit show snapshot remove
+    complete -c isolatectl -n "__isolatectl_verb template $verb" -a '(__isolatectl_templates)'
+end
+for verb in status resize drain
+    complete -c isolatectl -n "__isolatectl_verb pool $verb" -a '(__isolatectl_templates)'
+end
+complete -c isolatectl -n '__isolatectl_below template create' -l from -r -F -a 'debian:bookworm debian:trixie' -d 'What it is made of'
+complete -c isolatectl -n '__isolatectl_below template create' -l mirror -x -d 'Where packages come from'
+complete -c isolatectl -n '__isolatectl_below template create' -l variant -x -a 'minbase apt essential buildd important standard' -d 'Variant of mmdebstrap'
+complete -c isolatectl -n '__isolatectl_below template create' -l include -x -d 'More packages'
+for verb in gc 'template gc' ps
+    complete -c isolatectl -n "__isolatectl_below $verb" -l kept -d 'Clones kept with isolate --keep'
+end

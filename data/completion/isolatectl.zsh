@@ -1,0 +1,64 @@
+#compdef isolatectl
+# Completion of isolatectl(1) for zsh. tests/system/completion.bats compares it with what isolatectl --help says.
+
+local -a common=(
+  '*--store=[where templates and clones are]:store:_files -/'
+  '--json[print lists as JSON]'
+  '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]'
+  '(- *)'{-h,--help}'[print help]'
+)
+local kept='--kept[clones kept with isolate --keep]'
+
+_isolatectl_templates() {
+  local -a names
+  names=(${(f)"$(isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+  compadd -a names
+}
+
+_isolatectl_sources() {
+  _alternative 'releases:release:(debian\:bookworm debian\:trixie)' 'files:directory or tarball:_files'
+}
+
+_isolatectl_template() {
+  local curcontext=$curcontext state line
+  _arguments -C $common \
+    '1:verb:(create edit list show snapshot remove gc)' \
+    '*::argument:->arguments'
+  [[ $state == arguments ]] || return
+  case $line[1] in
+    create)
+      _arguments $common '1:name:' '--from=[what it is made of]:source:_isolatectl_sources' \
+        '*--mirror=[where packages come from]:address:' '--include=[more packages]:packages:' \
+        "--variant=[mmdebstrap's variant]:variant:(minbase apt essential buildd important standard)"
+      ;;
+    edit) _arguments $common '1:template:_isolatectl_templates' '*::command:_normal' ;;
+    show | snapshot | remove) _arguments $common '1:template:_isolatectl_templates' ;;
+    gc) _arguments $common $kept ;;
+    *) _arguments $common ;;
+  esac
+}
+
+_isolatectl_pool() {
+  local curcontext=$curcontext state line
+  _arguments -C $common \
+    '1:verb:(list status resize drain)' \
+    '*::argument:->arguments'
+  [[ $state == arguments ]] || return
+  case $line[1] in
+    status | drain) _arguments $common '1:template:_isolatectl_templates' ;;
+    resize) _arguments $common '1:template:_isolatectl_templates' '2:number:' ;;
+    *) _arguments $common ;;
+  esac
+}
+
+local curcontext=$curcontext state line
+_arguments -C $common '(- *)--version[print the version]' \
+  '1:verb:(template pool gc ps status)' \
+  '*::argument:->arguments'
+[[ $state == arguments ]] || return
+case $line[1] in
+  template) _isolatectl_template ;;
+  pool) _isolatectl_pool ;;
+  gc | ps) _arguments $common $kept ;;
+  *) _arguments $common ;;
+esac

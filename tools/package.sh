@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# package: builds the Debian package of this checkout, in build-package, as Debian's own tools do it (debian/rules), and
+# lets lintian judge it. The sources are copied there, so that nothing is written into the checkout's own folders; what is
+# compiled stays for the next time.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/common.sh
+source tools/packages.sh
+
+package=isolate-clones
+
+check_version() {
+  local of_program of_package
+  of_program=$(sed -n 's/^project(isolate VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+  of_package=$(dpkg-parsechangelog --show-field Version)
+  [[ -n $of_program && ($of_package == "$of_program" || $of_package == "$of_program"[~+]*) ]] ||
+    fail "debian/changelog is about version $of_package, CMakeLists.txt about $of_program"
+}
+
+# With the times that files have here, and without those that are no more.
+copy_sources() {
+  mkdir -p "$source"
+  find "$source" -mindepth 1 -maxdepth 1 ! -name 'obj-*' -exec rm -rf --one-file-system {} +
+  tar --create --exclude './build*' --exclude ./.git --exclude ./.cache . | tar --extract --directory "$source"
+  # Or the last build would be taken for this one.
+  rm -f "$source"/debian/{files,debhelper-build-stamp,*.substvars,*.debhelper*}
+}
+
+# For people who package: what a debugger needs is left out, as compiling it takes half as long again.
+build() {
+  find "$folder" -maxdepth 1 -type f -delete
+  (
+    cd "$source"
+    DEB_BUILD_OPTIONS="noautodbgsym nocheck parallel=$(nproc)" DEB_CFLAGS_STRIP=-g DEB_CXXFLAGS_STRIP=-g \
+      dpkg-buildpackage --no-sign --build=binary --no-pre-clean
+  ) </dev/null >"$folder/log" 2>&1 && return
+  tail -n 30 "$folder/log" >&2
+  fail "the package could not be built; all that was said is in $folder/log"
+}
+
+check() {
+  lintian --fail-on error,warning --info --tag-display-limit 0 "$folder"/*.changes >"$folder/lintian" 2>&1 && return
+  cat "$folder/lintian" >&2
+  fail "lintian finds faults in the package"
+}
+
+main() {
+  local folder=build-package source lock
+  (($# == 0)) || fail "usage: ./dev package"
+  source=$folder/$package
+  install_packages build package
+  check_version
+  say "building the package"
+  trap hand_back_build_files EXIT
+  mkdir -p "$folder"
+  exec {lock}<"$folder"
+  flock --nonblock "$lock" || { say "waiting for another build in $folder" && flock "$lock"; }
+  copy_sources
+  build
+  check
+  say "the package is $(echo "$folder/${package}"_*.deb)"
+}
+
+main "$@"
