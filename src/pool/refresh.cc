@@ -56,10 +56,11 @@ Result<void> Pool::discard_surplus(std::size_t wanted) {
 // Clones of this template that carry our mark, and that no state file knows of: those from before a loss of the state.
 // And fresh ones that are there by their state alone: somebody else has destroyed them.
 Result<void> Pool::discard_orphans() {
-  const auto believed = TRY(fresh());
-  const auto marked = TRY(store_->clones(template_name_));
-  for (const auto& info : believed) {
-    if (std::find(marked.begin(), marked.end(), info.clone_id) == marked.end()) discard_fresh(info.clone_id);
+  const auto believed = TRY(list_directory(AT_FDCWD, state("fresh")));
+  auto marked = TRY(store_->clones(template_name_));
+  std::sort(marked.begin(), marked.end());
+  for (const auto& id : believed) {
+    if (!std::binary_search(marked.begin(), marked.end(), id)) discard_fresh(id);
   }
   // Whoever makes a clone holds this lock until its state is in place.
   auto alone = TRY(lock(FileLock::Mode::exclusive));

@@ -53,8 +53,8 @@ class Store {
 
   // A name for a new clone that no other has. Also a host name.
   virtual std::string new_clone_id(const std::string& template_name) const;
-  // Makes an empty clone, which carries the store's mark, and whose name the pool's state has. Errors: EEXIST; ENOSPC, EROFS, EDQUOT
-  // of the file system.
+  // Makes an empty clone, which carries the store's mark, and whose name the pool's state has. Errors: EEXIST; ENOSPC,
+  // EROFS, EDQUOT of the file system.
   virtual Result<void> make_clone(const Generation& generation, const std::string& clone_id) = 0;
   // What a run on the clone is put together from, and where that will be: the former makes sure that it is there.
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
