@@ -29,10 +29,12 @@ def running(program, command):
     return [pid for pid in found if _read(pid, "cmdline").split("\0")[1:2] == [command]]
 
 
-def of_guests(members):
-    """What still lives of the runs of these users, a line each."""
+def of_guests(members, command):
+    """What still lives of these users' runs of that command, a line each. They may be at work on something else."""
     found = []
     for pid in _all():
+        if command not in _read(pid, "cmdline"):
+            continue
         fields = dict(line.split(":", 1) for line in _read(pid, "status").splitlines() if ":" in line)
         uid = int(fields.get("Uid", "0").split()[0])
         if uid in members and not fields["State"].strip().startswith("Z"):

@@ -230,7 +230,7 @@ class Rounds:
                 self.fault(f"a used clone is fresh: {clone}")
         self.expect_gone("left of clones", lambda: self.store.left_beside(self.store.clones()))
         uids = {uid for uid, _ in self.options.members}
-        self.expect_gone("a guest lives", lambda: crash_processes.of_guests(uids))
+        self.expect_gone("a guest lives", lambda: crash_processes.of_guests(uids, GUEST))
 
     def expect_gone(self, what, find):
         if not self.wait_until(5, lambda: not find()):
