@@ -178,10 +178,11 @@ print("seen", len(seen))
 @test "Z6: values of -v are in no command line but isolate's own" {
   start_isolate -q -z debian -v SECRET=canary-8842 sleep "$MARK"
   wait_until 10 a_process_with "^sleep $MARK"
-  local pid found=
+  local pid program found=
   for pid in $(pgrep --full canary-8842); do
+    program=$(readlink "/proc/$pid/exe") || continue # it has ended
     # A child of isolate shows its words until it executes something else.
-    [[ $(readlink "/proc/$pid/exe") == "$ISOLATE" ]] || found+=" $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c 1-80)"
+    [[ $program == "$ISOLATE" ]] || found+=" $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c 1-80)"
   done
   [[ -z $found ]] || complain "seen in:$found"
   kill -TERM "$STARTED_PID"
