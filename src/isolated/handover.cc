@@ -100,13 +100,6 @@ Result<void> attach_parts(const std::vector<Part>& parts) {
   return {};
 }
 
-// A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
-void let_go_of_clones() {
-  for (const auto& place : mounted_clones()) {
-    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted any more, ignoring
-  }
-}
-
 }  // namespace
 
 IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids) {
@@ -134,7 +127,8 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_root(peer, root_of_peer));
   TRY_VOID(mount::new_namespace());
-  let_go_of_clones();
+  // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
+  let_go_of_mounted_clones();
   TRY_VOID(attach_parts(parts));
   parts.clear();
   // The copy that belongs to the new user namespace: in it, the flags of all these mounts are locked.

@@ -95,12 +95,9 @@ class Launcher {
   // A copy of another run's clone would keep it busy for as long as this one lasts. In a namespace below, mounts from
   // above can't be taken off any more.
   static Result<void> let_go_of_other_clones() {
-    const auto clones = mounted_clones();
-    if (clones.empty()) return {};
+    if (mounted_clones().empty()) return {};
     TRY_VOID(mount::new_namespace());
-    for (const auto& place : clones) {
-      ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted any more, ignoring
-    }
+    let_go_of_mounted_clones();
     return {};
   }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/random.h"
@@ -48,6 +49,12 @@ std::vector<std::string> mounted_clones() {
     if ((found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) places.push_back(std::move(place));
   }
   return places;
+}
+
+void let_go_of_mounted_clones() {
+  for (const auto& place : mounted_clones()) {
+    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted any more, ignoring
+  }
 }
 
 std::string Store::new_clone_id(const std::string& template_name) const { return template_name + "-" + random_name(); }

@@ -106,6 +106,8 @@ class Store {
 constexpr const char* kCloneMounts = "/run/isolate/mounts";
 // Those places there, absolute paths, on which something is mounted in this process's mount namespace.
 std::vector<std::string> mounted_clones();
+// Takes those off this mount namespace, which must be a private one.
+void let_go_of_mounted_clones();
 
 // Names of templates: 1 to 40 characters, since they become part of a host name.
 Result<void> check_template_name(std::string_view name);

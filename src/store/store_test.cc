@@ -41,7 +41,9 @@ TEST(MountedClonesTest, AreThoseOnWhichSomethingIsMounted) {
     TRY_VOID(test::verify(mounted_clones().empty(), "none of those on which nothing is mounted"));
     auto clone = TRY(mount::make("tmpfs", {}, 0));
     TRY_VOID(mount::attach(clone, TRY(open_file(AT_FDCWD, mounted, O_PATH | O_DIRECTORY)).get(), mounted));
-    return test::verify(mounted_clones() == std::vector{mounted}, "the one on which something is mounted");
+    TRY_VOID(test::verify(mounted_clones() == std::vector{mounted}, "the one on which something is mounted"));
+    let_go_of_mounted_clones();
+    return test::verify(mounted_clones().empty(), "none is left");
   });
 }
 

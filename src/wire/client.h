@@ -25,7 +25,7 @@ class Client {
  public:
   static CallResult<Client> connect(const std::string& path = kSocketPath);
 
-  // The parameters of the reply to METHOD of org.isolate.Manager. Waits for at most two minutes.
+  // The parameters of the reply to METHOD of org.isolate.Manager. Waits for at most ten minutes.
   CallResult<Json> call(const std::string& method, const Json& parameters);
   // The same in two steps, between which the daemon is at work.
   void send(const std::string& method, const Json& parameters);
