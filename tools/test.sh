@@ -11,6 +11,7 @@ failed=0
 skipped=0
 stage=preparation
 closing_lines=()
+tap_logs=()
 
 begin() {
   stage=$1
@@ -67,15 +68,27 @@ system_tests() {
   local preset=$1 folder status=0
   folder=$(build_folder "$preset")
   begin "system tests ($preset)"
+  tap_logs+=("$folder/system-tests.tap")
   tests/system/run "$folder/bin" </dev/null | tee "$folder/system-tests.tap" || status=$?
   count_tap "$folder/system-tests.tap" || { echo "not all planned tests were run" && status=1; }
   return "$status"
+}
+
+# The failed tests of a TAP log once more, where one looks first: with the beginning of what they said.
+tell_failures() {
+  awk '/^(not )?ok [0-9]/ { left = /^not ok/ ? 25 : 0 }
+       !/^#/ && !/^not ok/ { left = 0 }
+       left-- > 0' "$1"
 }
 
 finish() {
   local status=$? line
   trap - EXIT
   hand_back_build_files
+  if ((failed > 0)); then
+    say "failed"
+    for line in "${tap_logs[@]}"; do tell_failures "$line"; done
+  fi
   say "closing lines"
   for line in "${closing_lines[@]}"; do printf '    %s\n' "$line"; done
   ((skipped == 0)) || printf '    skipped in all: %s\n' "$skipped"

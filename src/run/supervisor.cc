@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,7 +86,7 @@ Result<Supervisor> Supervisor::make(const SupervisorOptions& options, std::optio
   return supervisor;
 }
 
-bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
+bool Supervisor::read_control() {
   protocol::Message message{};
   iovec data{&message, sizeof message};
   // Room for the credentials and one descriptor: more that somebody sends along are dropped by the kernel.
@@ -105,17 +106,17 @@ bool Supervisor::read_control(const std::function<void(pid_t)>& started) {
     return false;
   }
   const bool whole = got == static_cast<ssize_t>(sizeof message) && (header.msg_flags & MSG_TRUNC) == 0;
-  if (whole) take(std::move(attached), message, started);
+  if (whole) take(std::move(attached), message);
   return true;
 }
 
-void Supervisor::take(Attached attached, const protocol::Message& message, const std::function<void(pid_t)>& started) {
+void Supervisor::take(Attached attached, const protocol::Message& message) {
   switch (message.kind) {
     case protocol::Kind::pid:
       if (command_pid_ < 0) command_pid_ = attached.sender;
       break;
     case protocol::Kind::started:
-      if (!std::exchange(has_started_, true)) started(command_pid_);
+      if (!std::exchange(has_started_, true)) on_start_(command_pid_);
       break;
     case protocol::Kind::failed:
       outcome_.exec_error = message.value;
@@ -175,7 +176,22 @@ class Alarm {
   bool has_timer_ = false;
 };
 
+// Told from others' signals by its code, as the timer's are.
+void continue_for_ourselves(pid_t pid) {
+  siginfo_t info{};
+  info.si_signo = SIGCONT;
+  info.si_code = SI_TIMER;
+  ::syscall(SYS_rt_sigqueueinfo, pid, SIGCONT, &info);
+}
+
 }  // namespace
+
+bool Supervisor::goes_on() const {
+  pollfd more{control_.get(), POLLIN, 0};
+  if (::poll(&more, 1, 0) != 0 || milliseconds_left() == 0) return true;
+  // It may have been continued together with this process: then nobody would do that again.
+  return command_pid_ >= 0 && !is_stopped(command_pid_);
+}
 
 void Supervisor::stop_too() const {
   // Whatever init says next continues this process: that the command goes on or has ended.
@@ -184,11 +200,19 @@ void Supervisor::stop_too() const {
   ::fcntl(control_.get(), F_SETSIG, SIGCONT);
   ::fcntl(control_.get(), F_SETFL, flags | O_ASYNC);
   const Alarm alarm(milliseconds_left());
-  pollfd more{control_.get(), POLLIN, 0};
-  // It may have been continued since, together with this process: then nobody would do that again.
-  if (::poll(&more, 1, 0) == 0 && (command_pid_ < 0 || is_stopped(command_pid_))) {
+  if (!goes_on()) {
     if (relay_) relay_->give_host_back();
-    ::raise(SIGSTOP);
+    // A SIGCONT that comes before the SIGSTOP would be lost: a child sends that, and looks once more afterwards.
+    auto stopper = fork_child(0, [this] {
+      ::kill(::getppid(), SIGSTOP);
+      if (goes_on()) continue_for_ourselves(::getppid());
+      return 0;
+    });
+    if (stopper) {
+      stopper->wait();
+    } else {
+      ::raise(SIGSTOP);
+    }
     if (relay_) relay_->follow_host();
   }
   // A SIGCONT of somebody else's waits to be read, and is passed on to the command.
@@ -208,18 +232,27 @@ bool Supervisor::belongs_to_terminal(int signal) {
          (signal == SIGHUP && ::getsid(0) != ::getpid());
 }
 
+bool Supervisor::may_run(int signal) {
+  while (!has_started_ && control_ && read_control()) {
+  }
+  if (has_started_) return true;
+  // Its process is there and executes by now; init, which waits for that, passes on afterwards what it is sent. Whoever
+  // asks twice does not want to wait any longer.
+  return command_pid_ >= 0 && std::exchange(early_signal_, signal) != signal;
+}
+
 void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   signalfd_siginfo info{};
   // A stop of this process takes away a SIGCONT that was there when poll was asked.
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
   if (number == SIGINT && options_.ignore_interrupt) return;
-  // Of our own making, to end a stop: by the timer, or by a message.
+  // Of our own making, to end a stop: by the timer or as if, or by a message.
   if (number == SIGCONT && (info.ssi_code == SI_TIMER || (info.ssi_code > 0 && info.ssi_code != SI_KERNEL))) return;
   if (relay_ && (number == SIGWINCH || number == SIGCONT)) relay_->follow_host();
   // A guest with a terminal of its own is not in the foreground of the caller's.
   const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && !relay_;
-  if (has_started_) {
+  if (may_run(number)) {
     const bool is_size = number == SIGWINCH && relay_;  // told by the terminal's own new size
     if (!has_it_already && !is_size) send_signal(number);
     return;
@@ -261,6 +294,7 @@ void Supervisor::read_report() {
 }
 
 Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<void(pid_t)>& started) {
+  on_start_ = started;
   guest_control_.reset();
   report_writer_.reset();
   if (options_.timeout.count() > 0) deadline_ = Clock::now() + options_.timeout;
@@ -280,14 +314,14 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     }
     std::copy_n(sources + 4, copies.size(), copies.begin());
     if (relay_) relay_->copy(copies);
-    if (sources[0].revents != 0) read_control(started);
+    if (sources[0].revents != 0) read_control();
     if (sources[1].revents != 0) read_report();
     if (sources[2].revents != 0) pass_signal_on(launcher);
     end_what_took_too_long(launcher);
     if (sources[3].revents == 0) continue;
     engine_runs = false;
     // What was said before the end is there by now; others who may hold the socket are not waited for.
-    while (control_ && read_control(started)) {
+    while (control_ && read_control()) {
     }
     control_.reset();
   }

@@ -62,14 +62,19 @@ class Supervisor {
   using Clock = std::chrono::steady_clock;
 
   // Takes one message; false when there is none.
-  bool read_control(const std::function<void(pid_t)>& started);
-  void take(Attached attached, const protocol::Message& message, const std::function<void(pid_t)>& started);
+  bool read_control();
+  void take(Attached attached, const protocol::Message& message);
   void read_report();
   static bool belongs_to_terminal(int signal);
+  // Whether the command may be running, and gets `signal` through isolate-init: nothing of it ran before its pid was
+  // told.
+  bool may_run(int signal);
   void pass_signal_on(const ChildProcess& launcher);
   void send_signal(int number) const;
   // Stops this process as its command was stopped; returns when it is continued, or when its time is over.
   void stop_too() const;
+  // Whether a stopped command has gone on or ended since, or its time is over.
+  bool goes_on() const;
   int milliseconds_left() const;
   void end_what_took_too_long(const ChildProcess& launcher);
   void hand_terminal_back();
@@ -85,8 +90,10 @@ class Supervisor {
   Fd report_writer_;
   Fd signals_;
   std::string report_;
+  std::function<void(pid_t)> on_start_;
   pid_t command_pid_ = -1;
   bool has_started_ = false;
+  int early_signal_ = 0;  // passed on before it was known whether the command has started
   int ending_signal_ = 0;
   RunOutcome outcome_;
 };

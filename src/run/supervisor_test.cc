@@ -229,6 +229,54 @@ TEST(SupervisorTest, ASignalBeforeTheStartEndsTheRun) {
   });
 }
 
+// The command may run, and have its handler in place, before this process is told of it.
+TEST(SupervisorTest, ASignalAtTheMomentOfTheStartReachesTheCommand) {
+  test::in_child([]() -> Result<void> {
+    const pid_t supervisor = ::getpid();
+    const auto seen = TRY(supervise([supervisor](const Guest& guest) {
+      guest.say(Kind::pid);
+      ::kill(supervisor, SIGTERM);
+      const int got = guest.next_signal();
+      guest.say(Kind::started);
+      guest.say(Kind::ended, W_EXITCODE(got, 0));
+      return 0;
+    }));
+    TRY_VOID(verify(seen.started.size() == 1, "one start"));
+    return expect_end(seen, "exit status 15");
+  });
+}
+
+TEST(SupervisorTest, MessagesThatAreThereCountBeforeASignalDoes) {
+  test::in_child([]() -> Result<void> {
+    const pid_t supervisor = ::getpid();
+    const auto seen = TRY(supervise([supervisor](const Guest& guest) {
+      hold_up(guest, supervisor);
+      ::kill(supervisor, SIGTERM);
+      guest.start();
+      guest.say(Kind::ended, W_EXITCODE(guest.next_signal(), 0));
+      return 0;
+    }));
+    return expect_end(seen, "exit status 15");
+  });
+}
+
+// execve may take for ever, on a network's file system.
+TEST(SupervisorTest, TheSameSignalAgainEndsACommandThatDoesNotStart) {
+  test::in_child([]() -> Result<void> {
+    const pid_t supervisor = ::getpid();
+    const auto seen = TRY(supervise([supervisor](const Guest& guest) {
+      guest.say(Kind::pid);
+      ::kill(supervisor, SIGTERM);
+      guest.next_signal();
+      ::kill(supervisor, SIGTERM);
+      ::pause();
+      return 0;
+    }));
+    TRY_VOID(verify(seen.started.empty(), "the command never started"));
+    return expect_end(seen, "signal 15");
+  });
+}
+
 TEST(SupervisorTest, ASignalIsHeldUntilThereIsARunToEnd) {
   test::in_child([]() -> Result<void> {
     Supervisor::hold_signals();

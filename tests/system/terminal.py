@@ -28,6 +28,7 @@ Exit status 0 when all steps went well, 3 when one of them took too long.
 """
 
 import ast
+import contextlib
 import fcntl
 import json
 import os
@@ -229,7 +230,8 @@ class Driver:
         except TooLong as late:
             tell(f"too long: {late}")
             if self.job is not None:
-                os.killpg(self.job, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended without the step
+                    os.killpg(self.job, signal.SIGKILL)
             end = time.monotonic() + 5
             if self.stopped is not None:
                 os.write(self.orders, b"x")
