@@ -56,11 +56,17 @@ Result<void> make_places(const std::string& main_store) {
   return {};
 }
 
+// The processes of a daemon that was killed hold the lock as well: they die with it, but not before a file system has
+// done what it was asked for.
 Result<FileLock> lock_daemon() {
-  auto file = TRY(open_file(AT_FDCWD, "/run/isolate/isolated.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  auto lock = FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
-  if (!lock && lock.error().code() == EWOULDBLOCK) return fail("another isolated runs already");
-  return lock;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (true) {
+    auto file = TRY(open_file(AT_FDCWD, "/run/isolate/isolated.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    auto lock = FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
+    if (lock || lock.error().code() != EWOULDBLOCK) return lock;
+    if (std::chrono::steady_clock::now() > end) return fail("another isolated runs already");
+    ::usleep(20'000);
+  }
 }
 
 }  // namespace

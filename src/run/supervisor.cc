@@ -211,7 +211,7 @@ void Supervisor::stop_too() const {
     if (stopper) {
       stopper->wait();
     } else {
-      ::raise(SIGSTOP);
+      ::raise(SIGSTOP);  // with no process to be had; all but that moment is as well
     }
     if (relay_) relay_->follow_host();
   }

@@ -87,6 +87,18 @@ all_that_were_leased_are_reaped() {
 }
 clones_in_log() { log_since | sed -n "s/.*$1 \([^ ]*\).*/\1/p" | sort -u; }
 
+@test "K5: a daemon waits for what a killed one has left running, which holds the lock with it" {
+  local begin
+  stop_daemon KILL
+  here flock --exclusive --no-fork /run/isolate/isolated.lock sleep 2 3>&- &
+  wait_until 10 lock_is_held || complain "not locked"
+  begin=$EPOCHREALTIME
+  start_daemon
+  [[ $((${EPOCHREALTIME/./} - ${begin/./})) -gt 500000 ]] || complain "it did not wait"
+  settles overlay "$SIZE" 60
+}
+lock_is_held() { ! here flock --nonblock /run/isolate/isolated.lock true; }
+
 @test "K8: a second daemon is refused, and the first one serves on" {
   local inode
   inode=$(here stat -c %i "$SOCKET")
