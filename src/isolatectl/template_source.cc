@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -135,9 +136,7 @@ Result<void> run_tool(const std::string& name, const std::vector<std::string>& c
   }
   auto errors = TRY(make_pipe());
   // The tool ends when this process is killed; mmdebstrap undoes its work when it is told to end.
-  std::vector<std::string> tied = {"setpriv", "--pdeathsig", name == "mmdebstrap" ? "TERM" : "KILL", "--"};
-  tied.insert(tied.end(), command.begin(), command.end());
-  auto child = TRY(spawn(tied, {in, out, errors.write.get()}));
+  auto child = TRY(spawn_tied(command, {in, out, errors.write.get()}, name == "mmdebstrap" ? SIGTERM : SIGKILL));
   errors.write.reset();
   ToolOutput output(std::move(errors.read), progress);
   const auto status = TRY(wait_interruptibly(&child, output.fd(), [&output] { return output.read(); }));
@@ -187,10 +186,11 @@ Result<void> pipe_into_layer(const Producer& producer, const std::string& layer,
   auto producing = TRY(start_as_owner(producer.as_owner ? user_namespace : -1, [&] {
     return run_tool(producer.name, producer.command, -1, archive.write.get(), progress);
   }));
-  archive.write.reset();
   auto produced = finish(&producing);
   pollfd consumer_end{consumer.process().pidfd(), POLLIN, 0};
   const bool producer_ended_first = ::poll(&consumer_end, 1, 0) == 0;
+  // The archive ends here and not with the producer: half an archive can't end the consumer before the line above.
+  archive.write.reset();
   progress->show(95, "unpacking");
   auto consumed = finish(&consumer);
   // Whoever ended first knows why; the other has met a broken pipe or half an archive.

@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "linux/signal_reset.h"
 
 namespace isolate {
 
@@ -121,6 +122,11 @@ void add_descriptor(posix_spawn_file_actions_t* actions, int from, int to, int f
   if (from < 0 && flags_for_null >= 0) ::posix_spawn_file_actions_addopen(actions, to, "/dev/null", flags_for_null, 0);
 }
 
+bool take_descriptor(int from, int to) {
+  if (from == to) return ::fcntl(to, F_SETFD, 0) == 0;
+  return from < 0 || ::dup2(from, to) == to;
+}
+
 // Reads what is there from `source` into `target`; false at its end.
 bool drain(int source, std::string* target) {
   constexpr std::size_t kMost = 1 << 20;
@@ -162,6 +168,32 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   if (error != 0) return fail(error, "start " + argv[0]);
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   return ChildProcess(pid, std::move(pidfd));
+}
+
+Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal) {
+  auto arguments = pointer_array(argv);
+  if (trace::enabled()) trace::line("spawn " + text::join(argv, " "));
+  // No signal is to meet the child while it has this process's handlers.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  auto child = fork_child(0, [&] {
+    constexpr int kNotExecuted = 127;
+    // Until here SIGKILL would have come.
+    ::prctl(PR_SET_PDEATHSIG, death_signal);
+    reset_signals();
+    const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!take_descriptor(fds.in < 0 ? null.get() : fds.in, STDIN_FILENO) || !take_descriptor(fds.out, STDOUT_FILENO) ||
+        !take_descriptor(fds.err, STDERR_FILENO)) {
+      return kNotExecuted;
+    }
+    ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+    ::execvp(arguments[0], arguments.data());
+    return kNotExecuted;
+  });
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return child;
 }
 
 Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment,

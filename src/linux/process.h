@@ -73,6 +73,10 @@ struct SpawnFds {
 Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds& fds = {},
                            const std::vector<std::string>& environment = {});
 
+// The same for a program that gets `death_signal` when this process ends, however early. One that can't be executed
+// ends with exit status 127.
+Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal);
+
 struct Output {
   ExitStatus status;
   std::string out;

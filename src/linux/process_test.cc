@@ -79,6 +79,41 @@ TEST(SpawnTest, ADescriptorThatIsInPlaceAlreadyIsPassedOnToo) {
   });
 }
 
+TEST(SpawnTest, ATiedOneEndsWithItsParentHoweverEarly) {
+  for (int round = 0; round < 30; ++round) {
+    Pipe life;
+    Pipe spawned;
+    auto parent = test::must(fork_child(0, [&] {
+      const auto child = spawn_tied({"/bin/sleep", "60"}, {-1, life.write.get(), -1}, SIGTERM);
+      return child && write_all(spawned.write.get(), "s", "pipe") ? test::pause_for_good() : 1;
+    }));
+    life.write.reset();
+    ASSERT_TRUE(test::is_readable(spawned.read.get()));
+    parent.kill_and_reap();
+    ASSERT_TRUE(test::is_readable(life.read.get())) << "it outlived its parent";
+  }
+}
+
+TEST(SpawnTest, ATiedOneGetsTheSignalThatWasAskedFor) {
+  Pipe input;
+  Pipe output;
+  auto parent = test::must(fork_child(0, [&] {
+    const auto child = spawn_tied({"sh", "-c", "trap 'echo told; exit' TERM; echo ready; read line"},
+                                  {input.read.get(), output.write.get(), -1}, SIGTERM);
+    return child ? test::pause_for_good() : 1;
+  }));
+  output.write.reset();
+  std::array<char, 6> ready{};
+  ASSERT_EQ(::read(output.read.get(), ready.data(), ready.size()), 6);
+  parent.kill_and_reap();
+  EXPECT_EQ(test::must(read_all(output.read.get())), "told\n");
+}
+
+TEST(SpawnTest, ATiedOneThatIsNotThereEndsWith127) {
+  auto child = test::must(spawn_tied({"/nonexistent/program"}, {}, SIGKILL));
+  EXPECT_EQ(test::must(child.wait()).shell_code(), 127);
+}
+
 // A set of signals in /proc/self/status of a spawned program, without the two that glibc keeps for itself.
 Result<std::uint64_t> signals_of_a_program(const std::string& set) {
   constexpr std::uint64_t kOfGlibc = std::uint64_t{3} << 31;
