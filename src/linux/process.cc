@@ -74,6 +74,11 @@ void ChildProcess::kill_and_reap() {
   auto ignored = wait();  // it is our child and it was killed, ignoring: nothing more can be done about it
 }
 
+void ChildProcess::disown() {
+  pid_ = -1;
+  pidfd_.reset();
+}
+
 void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 Fd own_pidfd() { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))); }
@@ -84,16 +89,16 @@ void tie_to_parent(int parent_pidfd) {
   if (::poll(&end, 1, 0) != 0) ::_exit(1);
 }
 
-Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body) {
+Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd) {
   int pidfd = -1;
   clone_args arguments{};
   arguments.flags = namespaces | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  arguments.exit_signal = SIGCHLD;
-  const Fd self = own_pidfd();
+  arguments.exit_signal = (namespaces & CLONE_PARENT) != 0 ? 0 : SIGCHLD;  // that of this process, then
+  const Fd self = parent_pidfd < 0 ? own_pidfd() : Fd();
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (pid == 0) {
-    tie_to_parent(self.get());
+    tie_to_parent(parent_pidfd < 0 ? self.get() : parent_pidfd);
     ::_exit(body());
   }
   TRY(trace::check(pid, "clone3", "child"));

@@ -45,6 +45,8 @@ class ChildProcess {
   Result<ExitStatus> wait();
   void signal(int number) const;
   void kill_and_reap();
+  // Somebody else waits for it from here on.
+  void disown();
 
  private:
   pid_t pid_ = -1;
@@ -52,8 +54,9 @@ class ChildProcess {
 };
 
 // Runs `body` in a child and ends it with what body returns, without running exit handlers. `namespaces` are CLONE_NEW*
-// flags of clone(2) (clone3, Linux 5.3). The child dies with its parent (PR_SET_PDEATHSIG).
-Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body);
+// flags of clone(2) (clone3, Linux 5.3). The child dies with its parent (PR_SET_PDEATHSIG). With CLONE_PARENT among the
+// flags that is this process's parent, of which `parent_pidfd` is a descriptor.
+Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd = -1);
 
 // Asks the kernel to kill this process when its parent ends; must be asked again after a change of user ids.
 void die_with_parent();

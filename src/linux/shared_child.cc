@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/trace.h"
+#include "linux/file.h"
 
 namespace isolate {
 namespace {
@@ -105,6 +106,15 @@ Result<ChildProcess> counted(const ProcessLimit& processes, const std::function<
   return clone();
 }
 
+std::uint64_t parent_flag(const Adoption* adoption) { return adoption != nullptr ? CLONE_PARENT : 0; }
+
+Result<ChildProcess> announced(Result<ChildProcess> started, const Adoption* adoption) {
+  if (adoption == nullptr || !started) return started;
+  TRY_VOID(adoption->announce(std::move(*started)));
+  return ChildProcess();
+}
+
+// A child that could not be mapped is killed, whoever is to wait for it.
 Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
                             const std::function<Result<void>(const ChildProcess&)>& map) {
   auto child = TRY(std::move(started));
@@ -115,10 +125,38 @@ Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
 
 }  // namespace
 
+Result<Adoption> Adoption::prepare() {
+  Adoption adoption;
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "adoption"));
+  adoption.reader_ = Fd(ends[0]);
+  adoption.writer_ = Fd(ends[1]);
+  adoption.pidfd_ = own_pidfd();
+  return adoption;
+}
+
+Result<void> Adoption::announce(ChildProcess child) const {
+  const pid_t pid = child.pid();
+  TRY_VOID(write_all(writer_.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "adoption"));
+  child.disown();
+  return {};
+}
+
+Result<std::optional<ChildProcess>> Adoption::take() {
+  writer_.reset();
+  pid_t pid = -1;
+  const ssize_t got = ::read(reader_.get(), &pid, sizeof pid);
+  if (got != static_cast<ssize_t>(sizeof pid)) return std::nullopt;
+  Fd pidfd(static_cast<int>(TRY(trace::check(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open", "adoption"))));
+  return ChildProcess(pid, std::move(pidfd));
+}
+
 #ifdef __SANITIZE_ADDRESS__
 
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
-  return fork_child(namespaces, body);
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
+                                     const Adoption* adoption) {
+  const int parent = adoption != nullptr ? adoption->pidfd() : -1;
+  return announced(fork_child(namespaces | parent_flag(adoption), body, parent), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
@@ -132,12 +170,15 @@ Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
 
 Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
                                             const ProcessLimit& processes,
-                                            const std::function<Result<void>(const ChildProcess&)>& map) {
+                                            const std::function<Result<void>(const ChildProcess&)>& map,
+                                            const Adoption* adoption) {
+  const int parent = adoption != nullptr ? adoption->pidfd() : -1;
   auto gate = TRY(Gate::make());
   auto child = counted(processes, [&] {
-    return fork_child(namespaces | CLONE_NEWUSER, [&] { return gate.wait_to_go() ? body() : 1; });
+    return fork_child(
+        namespaces | CLONE_NEWUSER | parent_flag(adoption), [&] { return gate.wait_to_go() ? body() : 1; }, parent);
   });
-  return mapped(&gate, std::move(child), map);
+  return announced(mapped(&gate, std::move(child), map), adoption);
 }
 
 #else
@@ -201,11 +242,13 @@ Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, c
 
 }  // namespace
 
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces) {
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
+                                     const Adoption* adoption) {
   const Stack stack(kStackSize);
-  const Fd self = own_pidfd();
-  SharedChild child{&body, self.get()};
-  return clone_with_memory(run_shared_child, &child, stack, CLONE_VFORK | namespaces);
+  const Fd self = adoption == nullptr ? own_pidfd() : Fd();
+  SharedChild child{&body, adoption == nullptr ? self.get() : adoption->pidfd()};
+  const auto flags = CLONE_VFORK | namespaces | parent_flag(adoption);
+  return announced(clone_with_memory(run_shared_child, &child, stack, flags), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
@@ -220,16 +263,17 @@ Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
 
 Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
                                             const ProcessLimit& processes,
-                                            const std::function<Result<void>(const ChildProcess&)>& map) {
+                                            const std::function<Result<void>(const ChildProcess&)>& map,
+                                            const Adoption* adoption) {
   const Stack stack(kStackSize);
-  const Fd self = own_pidfd();
+  const Fd self = adoption == nullptr ? own_pidfd() : Fd();
   auto gate = TRY(Gate::make());
-  SharedChild child{&body, self.get(), &gate};
+  SharedChild child{&body, adoption == nullptr ? self.get() : adoption->pidfd(), &gate};
+  const auto flags = CLONE_NEWUSER | namespaces | parent_flag(adoption);
   // As after vfork, the two take turns: the child waits at the gate while the maps are written, and the parent then
   // until the child has become another program.
-  auto started = counted(
-      processes, [&] { return clone_with_memory(run_shared_child, &child, stack, CLONE_NEWUSER | namespaces); });
-  return mapped(&gate, std::move(started), map);
+  auto started = counted(processes, [&] { return clone_with_memory(run_shared_child, &child, stack, flags); });
+  return announced(mapped(&gate, std::move(started), map), adoption);
 }
 
 #endif

@@ -11,10 +11,31 @@
 
 namespace isolate {
 
+// A child that another child makes for this process (CLONE_PARENT of clone(2)), with rights that only that one has, and
+// that this process waits for, while its maker ends.
+class Adoption {
+ public:
+  // In the process that adopts, before it makes the maker.
+  static Result<Adoption> prepare();
+  // In the maker: tells of the child, which is no child of its own.
+  Result<void> announce(ChildProcess child) const;
+  // In the process that adopts, when the maker has ended: the child, or none where none was made.
+  Result<std::optional<ChildProcess>> take();
+  // Of the process that adopts.
+  int pidfd() const { return pidfd_.get(); }
+
+ private:
+  Fd pidfd_;
+  Fd reader_;
+  Fd writer_;
+};
+
 // As fork_child, but the child works in this process's memory while this process stands still, until the child executes
 // a program or ends (as with vfork(2)): nothing is copied. For a child that is to become another program. In a build
-// with sanitizers, which do not follow that, it is fork_child.
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces = 0);
+// with sanitizers, which do not follow that, it is fork_child. With an `adoption` the child is announced there, and
+// what is returned is empty.
+Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces = 0,
+                                     const Adoption* adoption = nullptr);
 
 // How many processes a user namespace and all below it may have together, whatever their users inside. The kernel
 // counts those of all namespaces that one id of the parent namespace has made.
@@ -28,7 +49,8 @@ struct ProcessLimit {
 // runs. The child dies with its parent until it changes its ids.
 Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
                                             const ProcessLimit& processes,
-                                            const std::function<Result<void>(const ChildProcess&)>& map);
+                                            const std::function<Result<void>(const ChildProcess&)>& map,
+                                            const Adoption* adoption = nullptr);
 
 // A child in a new user namespace that does nothing but wait to be killed.
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes = {});

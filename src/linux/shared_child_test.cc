@@ -47,6 +47,51 @@ TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
 
 IdMaps ten_ids(std::uint32_t first) { return {{{0, first, 10}}, {{0, first, 10}}}; }
 
+// Runs `make` in a child, which then ends; gives what it has made for this process.
+std::optional<ChildProcess> adopted(const std::function<Result<ChildProcess>(const Adoption&)>& make) {
+  auto adoption = test::must(Adoption::prepare());
+  auto maker = test::must(fork_to_execute([&] { return make(adoption) ? 0 : 1; }));
+  auto child = test::must(adoption.take());
+  EXPECT_EQ(test::must(maker.wait()).success(), child.has_value());
+  return child;
+}
+
+TEST(AdoptionTest, TheChildOfAChildIsWaitedForHere) {
+  auto child = adopted([](const Adoption& adoption) {
+    return fork_to_execute([] { return ::execl("/bin/sh", "sh", "-c", "exit 9", nullptr); }, 0, &adoption);
+  });
+  ASSERT_TRUE(child);
+  EXPECT_EQ(test::must(child->wait()).value, 9);
+}
+
+TEST(AdoptionTest, ItMayHaveNamespacesThatItsMakerMadeForIt) {
+  REQUIRE_ROOT();
+  auto child = adopted([](const Adoption& adoption) {
+    auto body = [] { return ::getpid() == 1 && become_root() && ::getuid() == 0 ? 5 : 1; };
+    return fork_to_execute_below(body, CLONE_NEWPID, ten_ids(1'900'000'500), {}, &adoption);
+  });
+  ASSERT_TRUE(child);
+  EXPECT_EQ(test::must(child->wait()).value, 5);
+}
+
+TEST(AdoptionTest, WithoutAChildThereIsNone) {
+  EXPECT_FALSE(adopted([](const Adoption&) -> Result<ChildProcess> { return fail("nothing was made"); }));
+}
+
+TEST(AdoptionTest, AChildWhoseMapsAreRefusedIsNotAnnounced) {
+  REQUIRE_ROOT();
+  EXPECT_FALSE(adopted([](const Adoption& adoption) {
+    const IdMaps overlapping = {{{0, 1'900'000'300, 10}, {5, 1'900'000'400, 10}}, {{0, 1'900'000'300, 10}}};
+    return fork_to_execute_below([] { return 0; }, 0, overlapping, {}, &adoption);
+  }));
+}
+
+TEST(AdoptionTest, TheChildDiesWithTheProcessThatAdoptedIt) {
+  expect_child_to_die_with_its_parent([](const std::function<int()>& body) -> Result<ChildProcess> {
+    return *adopted([&body](const Adoption& adoption) { return fork_to_execute(body, 0, &adoption); });
+  });
+}
+
 TEST(ForkToExecuteBelowTest, TheChildIsRootOfItsNamespaceAndBecomesAnotherProgram) {
   REQUIRE_ROOT();
   constexpr std::uint32_t kFirst = 1'900'000'100;

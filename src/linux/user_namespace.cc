@@ -135,10 +135,12 @@ Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const Proce
 }
 
 Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,
-                                           const IdMaps& maps, const ProcessLimit& processes) {
+                                           const IdMaps& maps, const ProcessLimit& processes,
+                                           const Adoption* adoption) {
   return explained(fork_to_execute_mapped(
       body, namespaces, processes,
-      [&maps](const ChildProcess& child) -> Result<void> { return write_both(TRY(child.pid_in_proc()), maps); }));
+      [&maps](const ChildProcess& child) -> Result<void> { return write_both(TRY(child.pid_in_proc()), maps); },
+      adoption));
 }
 
 Result<void> become_root_in(int user_namespace, Groups groups) {

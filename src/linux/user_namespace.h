@@ -35,7 +35,8 @@ class PendingUserNamespace {
 
 // fork_to_execute in a user namespace below this process's own, which the child makes at its start.
 Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,
-                                           const IdMaps& maps, const ProcessLimit& processes);
+                                           const IdMaps& maps, const ProcessLimit& processes,
+                                           const Adoption* adoption = nullptr);
 
 enum class Groups { drop, keep };  // the caller's supplementary groups
 // Becomes id 0 of the user namespace that this process is in. Groups are dropped where the namespace allows it.

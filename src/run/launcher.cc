@@ -40,8 +40,13 @@ std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::ui
 
 class Launcher {
  public:
-  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root)
-      : plan_(plan), fds_(fds), steps_(*steps), caller_is_root_(caller_is_root), builder_(plan, fds.user_namespace) {}
+  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root, const Adoption* adoption)
+      : plan_(plan),
+        fds_(fds),
+        steps_(*steps),
+        caller_is_root_(caller_is_root),
+        adoption_(adoption),
+        builder_(plan, fds.user_namespace) {}
 
   Result<void> run() {
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
@@ -60,8 +65,6 @@ class Launcher {
     }
     return steps_.run("engine", [this] { return start_engine(); });
   }
-
-  int exit_status() const { return exit_status_; }
 
  private:
   static const char* step_name(MountKind kind) {
@@ -179,19 +182,30 @@ class Launcher {
     // The last line of the trace: from here on standard error is that of the engine.
     trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors());
-    if (plan_.engine.program.empty())
-      return wait_for(fork_child(CLONE_NEWPID | CLONE_NEWUTS, [this] { return failed(become_first_process()); }));
-    if (caller_is_root_) return execute(plan_.engine.program);
-    // Root's launcher is process 1 of a pid namespace of its own: whatever the engine has started dies with it, also
-    // what it has not tied to itself yet. An ordinary user has the right to make one only here.
+    if (adoption_ == nullptr) return execute(plan_.engine.program);
+    return made(make_engine());
+  }
+
+  Result<ChildProcess> make_engine() {
+    if (plan_.engine.program.empty()) {
+      auto init = [this] { return failed(become_first_process()); };
+      return fork_to_execute(init, CLONE_NEWPID | CLONE_NEWUTS, adoption_);
+    }
     auto engine = [this] { return failed(execute(plan_.engine.program)); };
-    if (!plan_.ids.nested) return wait_for(fork_to_execute(engine, CLONE_NEWPID));
+    if (!plan_.ids.nested) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
       auto outcome = become_root();
+      // The change of ids has cleared it.
+      tie_to_parent(adoption_->pidfd());
       return outcome ? engine() : failed(outcome);
     };
-    return wait_for(fork_to_execute_below(nested, CLONE_NEWPID, nested_maps(), process_limit()));
+    return fork_to_execute_below(nested, CLONE_NEWPID, nested_maps(), process_limit(), adoption_);
+  }
+
+  static Result<void> made(Result<ChildProcess> engine) {
+    TRY(std::move(engine));
+    return {};
   }
 
   int failed(const Result<void>& outcome) const {
@@ -218,15 +232,6 @@ class Launcher {
     return fail(errno, "start " + argv[0]);
   }
 
-  Result<void> wait_for(Result<ChildProcess> started) {
-    auto child = TRY(std::move(started));
-    // All that is open belongs to the child from here on: whoever waits for an end of it must not wait for this
-    // process.
-    ::syscall(SYS_close_range, 3, ~0U, 0);
-    exit_status_ = TRY(child.wait()).shell_code();
-    return {};
-  }
-
   Result<void> become_first_process() const {
     auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
@@ -249,20 +254,34 @@ class Launcher {
   LauncherFds fds_;
   Steps& steps_;
   bool caller_is_root_;
+  const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
   mutable int report_ = -1;
-  int exit_status_ = 0;
 };
 
 }  // namespace
 
-int launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root) {
-  Launcher launcher(plan, fds, steps, caller_is_root);
-  if (auto outcome = launcher.run(); !outcome) {
-    launcher.report_error(outcome.error());
-    return 125;
-  }
-  return launcher.exit_status();
+Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root) {
+  std::optional<Adoption> adoption;
+  // The engine is to be process 1 of a pid namespace: whatever it has started dies with it then, also what it has not
+  // tied to itself yet. Root's launcher can be that already; an ordinary user has the right to make one only inside.
+  const bool becomes_engine = caller_is_root && !plan.engine.program.empty();
+  if (!becomes_engine) adoption = TRY(Adoption::prepare());
+  auto body = [&] {
+    Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr);
+    auto outcome = launcher.run();
+    if (!outcome) launcher.report_error(outcome.error());
+    return outcome ? 0 : 125;
+  };
+  const int dumpable = ::prctl(PR_GET_DUMPABLE);
+  auto launcher = TRY(fork_to_execute(body, becomes_engine ? CLONE_NEWPID : 0));
+  // It goes with the memory, which the launcher had in common with this process when it changed its ids.
+  ::prctl(PR_SET_DUMPABLE, dumpable);
+  if (becomes_engine) return launcher;
+  auto engine = TRY(adoption->take());
+  if (!engine) return launcher;
+  TRY(launcher.wait());
+  return std::move(*engine);
 }
 
 }  // namespace isolate

@@ -1,6 +1,8 @@
-// The launcher: the child of isolate that makes the namespaces, puts the root together, and becomes the engine.
+// The launcher: the child of isolate that makes the namespaces, puts the root together, and becomes the engine, or
+// makes it a child of isolate's.
 #pragma once
 
+#include "linux/process.h"
 #include "run/plan.h"
 #include "run/steps.h"
 
@@ -16,7 +18,8 @@ struct LauncherFds {
   bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
 };
 
-// Runs in the child, and gives back its exit status: only after a failure, or when the launcher itself is the engine.
-int launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root);
+// Makes a launcher, and gives back the engine, the first process of a pid namespace, or else the launcher that has
+// failed: then there is an error in the report, packed.
+Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root);
 
 }  // namespace isolate

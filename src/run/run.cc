@@ -259,11 +259,7 @@ class Run {
                             setup.get(),
                             supervisor.report_writer().get(),
                             request_.post_hook.empty()};
-      const bool is_root = owner_.caller().is_root();
-      auto body = [&] { return launch(plan_, fds, &steps_, is_root); };
-      // A launcher that stays must not keep this process from its work.
-      const bool stays = plan_.engine.program.empty() || !is_root;
-      return stays ? fork_child(0, body) : fork_to_execute(body, CLONE_NEWPID);
+      return launch(plan_, fds, &steps_, owner_.caller().is_root());
     }));
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();

@@ -13,6 +13,7 @@
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/process_testing.h"
 #include "run/supervisor_testing.h"
 
 namespace isolate {
@@ -31,6 +32,17 @@ TEST(SupervisorTest, TellsTheCommandsStartAndExactEnd) {
       return 3;
     }));
     TRY_VOID(verify(seen.started == std::vector<pid_t>{seen.launcher}, "the pid that the kernel vouches for"));
+    return expect_end(seen, "exit status 3");
+  });
+}
+
+TEST(SupervisorTest, WhatOutlivesTheCommandIsKilled) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.start();
+      guest.say(Kind::ended, W_EXITCODE(3, 0));
+      return test::pause_for_good();
+    }));
     return expect_end(seen, "exit status 3");
   });
 }
