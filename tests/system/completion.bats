@@ -5,10 +5,12 @@
 
 load helpers
 
-COMPLETION=$(cd "$HELPERS/../../data/completion" && pwd)
-
 setup() {
   common_setup
+  # An ordinary user may have no way to where this lies.
+  COMPLETION=$SCRATCH/completion
+  cp -R "$HELPERS/../../data/completion" "$COMPLETION"
+  chmod -R a+rX "$COMPLETION"
   # The identity's own store is what is asked for templates.
   mkdir "$SCRATCH/bin"
   printf '#!/bin/sh\nexec %q --store %q "$@"\n' "$ISOLATECTL" "$STORE" >"$SCRATCH/bin/isolatectl"
