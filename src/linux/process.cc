@@ -188,8 +188,9 @@ Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const Spaw
     // Until here SIGKILL would have come.
     ::prctl(PR_SET_PDEATHSIG, death_signal);
     reset_signals();
-    const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!take_descriptor(fds.in < 0 ? null.get() : fds.in, STDIN_FILENO) || !take_descriptor(fds.out, STDOUT_FILENO) ||
+    const int in = fds.in < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : fds.in;
+    // Never the caller's own standard input.
+    if (in < 0 || !take_descriptor(in, STDIN_FILENO) || !take_descriptor(fds.out, STDOUT_FILENO) ||
         !take_descriptor(fds.err, STDERR_FILENO)) {
       return kNotExecuted;
     }

@@ -106,21 +106,41 @@ Result<ChildProcess> counted(const ProcessLimit& processes, const std::function<
   return clone();
 }
 
-std::uint64_t parent_flag(const Adoption* adoption) { return adoption != nullptr ? CLONE_PARENT : 0; }
+// Whose child a new process is to be, and ends with: this process's, or that of who adopts it.
+class Parent {
+ public:
+  explicit Parent(const Adoption* adoption)
+      : own_(adoption == nullptr ? own_pidfd() : Fd()),
+        pidfd_(adoption == nullptr ? own_.get() : adoption->pidfd()),
+        flag_(adoption == nullptr ? 0 : CLONE_PARENT) {}
+  int pidfd() const { return pidfd_; }
+  std::uint64_t flag() const { return flag_; }
 
-Result<ChildProcess> announced(Result<ChildProcess> started, const Adoption* adoption) {
+ private:
+  Fd own_;
+  int pidfd_;
+  std::uint64_t flag_;
+};
+
+// A child that is to be adopted is told of, and left to who waits for it.
+Result<ChildProcess> given_away(Result<ChildProcess> started, const Adoption* adoption) {
   if (adoption == nullptr || !started) return started;
-  TRY_VOID(adoption->announce(std::move(*started)));
-  return ChildProcess();
+  TRY_VOID(adoption->announce(*started));
+  started->disown();
+  return started;
 }
 
-// A child that could not be mapped is killed, whoever is to wait for it.
+// A child that could not be mapped is killed, and told of all the same: whose child it is has to wait for it.
 Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
-                            const std::function<Result<void>(const ChildProcess&)>& map) {
+                            const std::function<Result<void>(const ChildProcess&)>& map, const Adoption* adoption) {
   auto child = TRY(std::move(started));
-  TRY_VOID(map(child));
+  if (auto outcome = map(child); !outcome) {
+    child.signal(SIGKILL);
+    TRY(given_away(std::move(child), adoption));
+    return fail(std::move(outcome).error());
+  }
   gate->let_go();
-  return child;
+  return given_away(std::move(child), adoption);
 }
 
 }  // namespace
@@ -135,11 +155,9 @@ Result<Adoption> Adoption::prepare() {
   return adoption;
 }
 
-Result<void> Adoption::announce(ChildProcess child) const {
+Result<void> Adoption::announce(const ChildProcess& child) const {
   const pid_t pid = child.pid();
-  TRY_VOID(write_all(writer_.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "adoption"));
-  child.disown();
-  return {};
+  return write_all(writer_.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "adoption");
 }
 
 Result<std::optional<ChildProcess>> Adoption::take() {
@@ -155,8 +173,8 @@ Result<std::optional<ChildProcess>> Adoption::take() {
 
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
                                      const Adoption* adoption) {
-  const int parent = adoption != nullptr ? adoption->pidfd() : -1;
-  return announced(fork_child(namespaces | parent_flag(adoption), body, parent), adoption);
+  const Parent parent(adoption);
+  return given_away(fork_child(namespaces | parent.flag(), body, parent.pidfd()), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
@@ -172,13 +190,13 @@ Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, st
                                             const ProcessLimit& processes,
                                             const std::function<Result<void>(const ChildProcess&)>& map,
                                             const Adoption* adoption) {
-  const int parent = adoption != nullptr ? adoption->pidfd() : -1;
+  const Parent parent(adoption);
   auto gate = TRY(Gate::make());
   auto child = counted(processes, [&] {
     return fork_child(
-        namespaces | CLONE_NEWUSER | parent_flag(adoption), [&] { return gate.wait_to_go() ? body() : 1; }, parent);
+        namespaces | CLONE_NEWUSER | parent.flag(), [&] { return gate.wait_to_go() ? body() : 1; }, parent.pidfd());
   });
-  return announced(mapped(&gate, std::move(child), map), adoption);
+  return mapped(&gate, std::move(child), map, adoption);
 }
 
 #else
@@ -245,10 +263,10 @@ Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, c
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
                                      const Adoption* adoption) {
   const Stack stack(kStackSize);
-  const Fd self = adoption == nullptr ? own_pidfd() : Fd();
-  SharedChild child{&body, adoption == nullptr ? self.get() : adoption->pidfd()};
-  const auto flags = CLONE_VFORK | namespaces | parent_flag(adoption);
-  return announced(clone_with_memory(run_shared_child, &child, stack, flags), adoption);
+  const Parent parent(adoption);
+  SharedChild child{&body, parent.pidfd()};
+  const auto flags = CLONE_VFORK | namespaces | parent.flag();
+  return given_away(clone_with_memory(run_shared_child, &child, stack, flags), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
@@ -266,14 +284,14 @@ Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, st
                                             const std::function<Result<void>(const ChildProcess&)>& map,
                                             const Adoption* adoption) {
   const Stack stack(kStackSize);
-  const Fd self = adoption == nullptr ? own_pidfd() : Fd();
+  const Parent parent(adoption);
   auto gate = TRY(Gate::make());
-  SharedChild child{&body, adoption == nullptr ? self.get() : adoption->pidfd(), &gate};
-  const auto flags = CLONE_NEWUSER | namespaces | parent_flag(adoption);
+  SharedChild child{&body, parent.pidfd(), &gate};
+  const auto flags = CLONE_NEWUSER | namespaces | parent.flag();
   // As after vfork, the two take turns: the child waits at the gate while the maps are written, and the parent then
   // until the child has become another program.
   auto started = counted(processes, [&] { return clone_with_memory(run_shared_child, &child, stack, flags); });
-  return announced(mapped(&gate, std::move(started), map), adoption);
+  return mapped(&gate, std::move(started), map, adoption);
 }
 
 #endif

@@ -18,7 +18,7 @@ class Adoption {
   // In the process that adopts, before it makes the maker.
   static Result<Adoption> prepare();
   // In the maker: tells of the child, which is no child of its own.
-  Result<void> announce(ChildProcess child) const;
+  Result<void> announce(const ChildProcess& child) const;
   // In the process that adopts, when the maker has ended: the child, or none where none was made.
   Result<std::optional<ChildProcess>> take();
   // Of the process that adopts.

@@ -48,11 +48,12 @@ TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
 IdMaps ten_ids(std::uint32_t first) { return {{{0, first, 10}}, {{0, first, 10}}}; }
 
 // Runs `make` in a child, which then ends; gives what it has made for this process.
-std::optional<ChildProcess> adopted(const std::function<Result<ChildProcess>(const Adoption&)>& make) {
+std::optional<ChildProcess> adopted(const std::function<Result<ChildProcess>(const Adoption&)>& make,
+                                    bool succeeds = true) {
   auto adoption = test::must(Adoption::prepare());
   auto maker = test::must(fork_to_execute([&] { return make(adoption) ? 0 : 1; }));
   auto child = test::must(adoption.take());
-  EXPECT_EQ(test::must(maker.wait()).success(), child.has_value());
+  EXPECT_EQ(test::must(maker.wait()).success(), succeeds);
   return child;
 }
 
@@ -75,15 +76,19 @@ TEST(AdoptionTest, ItMayHaveNamespacesThatItsMakerMadeForIt) {
 }
 
 TEST(AdoptionTest, WithoutAChildThereIsNone) {
-  EXPECT_FALSE(adopted([](const Adoption&) -> Result<ChildProcess> { return fail("nothing was made"); }));
+  EXPECT_FALSE(adopted([](const Adoption&) -> Result<ChildProcess> { return fail("nothing was made"); }, false));
 }
 
-TEST(AdoptionTest, AChildWhoseMapsAreRefusedIsNotAnnounced) {
+TEST(AdoptionTest, AChildWhoseMapsAreRefusedIsKilledAndWaitedForHere) {
   REQUIRE_ROOT();
-  EXPECT_FALSE(adopted([](const Adoption& adoption) {
-    const IdMaps overlapping = {{{0, 1'900'000'300, 10}, {5, 1'900'000'400, 10}}, {{0, 1'900'000'300, 10}}};
-    return fork_to_execute_below([] { return 0; }, 0, overlapping, {}, &adoption);
-  }));
+  auto child = adopted(
+      [](const Adoption& adoption) {
+        const IdMaps overlapping = {{{0, 1'900'000'300, 10}, {5, 1'900'000'400, 10}}, {{0, 1'900'000'300, 10}}};
+        return fork_to_execute_below([] { return 0; }, 0, overlapping, {}, &adoption);
+      },
+      false);
+  ASSERT_TRUE(child);
+  EXPECT_EQ(test::must(child->wait()).describe(), "signal 9");
 }
 
 TEST(AdoptionTest, TheChildDiesWithTheProcessThatAdoptedIt) {

@@ -196,7 +196,7 @@ class Launcher {
     prepare_to_map();
     auto nested = [&engine, this] {
       auto outcome = become_root();
-      // The change of ids has cleared it.
+      // isolate may have died while the change of ids had untied this from it; getppid() tells nothing in here.
       tie_to_parent(adoption_->pidfd());
       return outcome ? engine() : failed(outcome);
     };

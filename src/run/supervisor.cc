@@ -299,7 +299,6 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
   report_writer_.reset();
   if (options_.timeout.count() > 0) deadline_ = Clock::now() + options_.timeout;
   bool engine_runs = true;
-  bool was_killed = false;
   while (control_ || report_reader_ || engine_runs) {
     auto copies = relay_ ? relay_->sources() : TerminalRelay(nullptr).sources();
     pollfd sources[] = {{control_.get(), POLLIN, 0},
@@ -317,7 +316,7 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     if (relay_) relay_->copy(copies);
     if (sources[0].revents != 0) read_control();
     // The rest of the guest, and the engine, have no more to say.
-    if (engine_runs && outcome_.ended && !std::exchange(was_killed, true)) launcher.signal(SIGKILL);
+    if (engine_runs && outcome_.ended) launcher.signal(SIGKILL);
     if (sources[1].revents != 0) read_report();
     if (sources[2].revents != 0) pass_signal_on(launcher);
     end_what_took_too_long(launcher);
