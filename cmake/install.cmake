@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 install(TARGETS isolate isolatectl seccomp_wrapper RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS isolated RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
-install(TARGETS isolate-init RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/isolate) # isolate looks for it there
+install(TARGETS isolate-init isolate-lxc RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/isolate) # isolate looks for it there
 
 set(data ${PROJECT_SOURCE_DIR}/data)
 foreach(section 1 5 8)

@@ -64,7 +64,7 @@ tell_the_ordinary_user() {
   fi
   if ! runuser -u "$user" -- test -x "$programs/isolate"; then
     folder=/usr/local/bin
-    echo "    sudo install $programs/isolate $programs/isolatectl $programs/isolate-init $folder   # $user can't reach this folder"
+    echo "    sudo install $programs/isolate $programs/isolatectl $programs/isolate-init $programs/isolate-lxc $folder   # $user can't reach this folder"
   fi
   echo "    $folder/isolatectl template create debian --from debian:bookworm"
   echo "    $folder/isolate -z debian COMMAND"
@@ -74,7 +74,7 @@ main() {
   (($# == 0)) || fail "usage: ./dev demo"
   need_root demo
   install_packages build run
-  tools/build.sh release isolate isolate-init isolatectl
+  tools/build.sh release isolate isolate-init isolate-lxc isolatectl
   make_template
   run_in_clones
   if [[ -n ${SUDO_USER:-} && $SUDO_USER != root ]] && id "$SUDO_USER" >/dev/null 2>&1; then

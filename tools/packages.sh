@@ -2,13 +2,14 @@
 # The Debian packages that each purpose needs, and their installation. Needs common.sh.
 
 # shellcheck disable=SC2034 # read through the purpose's name
-packages_build=(g++ cmake ninja-build pkg-config libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+packages_build=(g++ cmake ninja-build pkg-config lxc-dev libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libexpected-dev libtomlplusplus-dev musl-tools libgtest-dev libbenchmark-dev)
-# bubblewrap is the default engine, uidmap gives ordinary users their ids, the others make templates.
+# bubblewrap is the default engine, liblxc-common what LXC needs at run time, uidmap gives ordinary users their ids, the
+# others make templates.
 # shellcheck disable=SC2034
-packages_run=(bubblewrap uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
+packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
-packages_test=(bats jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
+packages_test=(bats lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # Makes the Debian package, and judges it.

@@ -12,7 +12,7 @@ source tools/common.sh
 source tools/packages.sh
 
 kept=/var/tmp/isolate-vm
-programs=(isolate isolatectl isolated isolate-init seccomp_wrapper)
+programs=(isolate isolatectl isolated isolate-init isolate-lxc seccomp_wrapper)
 seconds_of_a_file=$((1200 + ${ISOLATE_CRASH_ROUNDS:-0} * 60))
 suite=trixie
 short=false

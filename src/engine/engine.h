@@ -14,6 +14,9 @@ struct EngineRequest {
   std::string root;  // path of the finished root, as the launcher's mount namespace shows it
   std::string host_name;
   bool share_network = false;
+  std::string bridge;      // with share_network: a container is connected with this one instead; empty: no
+  bool lasting = false;    // what is written stays: a system is shut down in order
+  bool keeps_log = false;  // the engine tells in a file of its own what it does
   CapabilitySet capabilities;
   std::vector<std::string>
       init;  // the command line of isolate-init, up to and with the command; it enters the working directory
@@ -23,17 +26,25 @@ struct EnginePlan {
   // The program that confines, with all its arguments. Empty: the launcher enters the root itself, in a new pid
   // namespace.
   std::vector<std::string> program;
+  std::string own_program;  // one of isolate's own programs, which is executed in place of program[0]; empty: none
   bool mounts_proc_itself = false;  // otherwise the launcher mounts /proc in the new pid namespace
   bool no_new_privileges = false;   // set by the launcher before the engine starts
+  std::string bridge;               // it wants a connection with this one; empty: none
+  bool ends_in_order = false;       // it has work to do when the command has ended, and then ends by itself
+  bool looks_into_proc = false;     // it needs a /proc that shows its own pid namespace
 };
 
 // bubblewrap: every namespace but the user's, which the launcher has made. Errors: bwrap is not installed.
 Result<EnginePlan> plan_bwrap(const EngineRequest& request);
+// LXC, through isolate-lxc: an application container on the finished root. Errors: LXC is not installed.
+Result<EnginePlan> plan_lxc(const EngineRequest& request);
 // The plain root in a mount and a pid namespace: for maintaining templates, not a boundary.
 EnginePlan plan_chroot(const EngineRequest& request);
 
 // What the engine gives a command where nothing else is asked for.
 CapabilitySet bwrap_capabilities();
+CapabilitySet lxc_capabilities();
+CapabilitySet lxc_system_capabilities();  // of a system's init; all are within the run's user namespace
 CapabilitySet chroot_capabilities();
 
 }  // namespace isolate

@@ -66,6 +66,20 @@ const Setup* read_setup() {
   return memory == MAP_FAILED ? nullptr : static_cast<const Setup*>(memory);
 }
 
+// The environment of the command, which this process takes on. False without memory.
+bool take_environment(const Setup& setup) {
+  const auto* text = reinterpret_cast<const char*>(&setup + 1);
+  for (unsigned i = 0; i < setup.filters; ++i) text += setup.filter_length[i] * sizeof(sock_filter);
+  auto** variables = static_cast<char**>(calloc(setup.variables + 1, sizeof(char*)));
+  if (variables == nullptr) return false;
+  for (unsigned i = 0; i < setup.variables; ++i) {
+    variables[i] = const_cast<char*>(text);
+    text += strlen(text) + 1;
+  }
+  environ = variables;
+  return true;
+}
+
 // Leaves the capabilities in `mask` and nothing else, in the bounding set too. Inheritable and ambient ones would
 // survive a change of user in the guest (CVE-2022-24769). False when the kernel refuses.
 bool limit_capabilities(unsigned long long mask) {
@@ -222,6 +236,18 @@ bool obey(const Setup& setup, pid_t command) {
   return true;
 }
 
+// Confines this process and makes it the init of the guest's system, which has nothing of the caller's.
+int become(const Setup& setup, char** command) {
+  ::close(kControlFd);
+  const int null = ::open("/dev/null", O_RDWR);
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) ::dup2(null, number);
+  if (null > STDERR_FILENO) ::close(null);
+  if (apply(setup) != 0) return 125;
+  reset_signals();
+  ::execv(command[0], command);
+  return 127;
+}
+
 int fail(Kind kind, int error, int status) {
   report(kind, error);
   return status;
@@ -232,7 +258,6 @@ int fail(Kind kind, int error, int status) {
 int main(int argc, char** argv) {
   if (argc < 3) return 125;
   ::prctl(PR_SET_NAME, "isolate-init");
-  ::unsetenv("PWD");  // bwrap sets it, to a directory that is left again at once
   // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
   ::close(kProgramFd);
@@ -241,8 +266,11 @@ int main(int argc, char** argv) {
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   const Setup* setup = read_setup();
   if (setup == nullptr) return fail(Kind::no_setup, EBADF, 125);
+  if (!take_environment(*setup)) return fail(Kind::no_setup, ENOMEM, 125);
   if (!limit_capabilities(setup->capabilities)) return fail(Kind::no_setup, EPERM, 125);
   if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error, 125);
+  if (setup->role == Role::becomes) return become(*setup, argv + 2);
+  if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
   sigset_t all;
   sigfillset(&all);

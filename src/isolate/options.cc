@@ -161,7 +161,7 @@ Result<void> set_no_create(const std::string& value, Options* options) {
 }
 
 constexpr std::array kOptions = {
-    Option{'e', "engine", "ENGINE", "bwrap (default) or chroot, which does not isolate", set_engine},
+    Option{'e', "engine", "ENGINE", "bwrap (default), lxc, or chroot, which does not isolate", set_engine},
     Option{'t', "template-dir", "DIR", "run on the directory itself: changes persist", set_directory},
     Option{'z', "template", "NAME", "run in a fresh clone of the template, thrown away at the end", set_template},
     Option{'d', "bind", "HOST:TARGET[:ro]", "show a file or directory of the host inside; repeatable", add_bind},
@@ -277,6 +277,7 @@ Result<Options> parse_options(int argc, char** argv) {
   TRY_VOID(std::move(configured));
   options.request.pre_hook = environment("PRE_SPAWN_HOOK");
   options.request.post_hook = environment("POST_SPAWN_HOOK");
+  if (options.request.engine == EngineKind::lxc) options.request.lxc = TRY(lxc_settings_from_environment());
   if (!options.refresh) {
     TRY_VOID(check(options.request));
     return options;

@@ -13,7 +13,13 @@ constexpr int kControlFd = 4;  // the guest's end of the socket pair
 // The command's standard error. Until isolate-init puts it in place, what an engine writes there goes to isolate, which
 // tells it in a line of its own.
 constexpr int kErrorFd = 5;
-constexpr int kSetupFd = 6;  // a file in memory: Setup, then the filters
+constexpr int kSetupFd = 6;  // a file in memory: Setup, then the filters, then the environment
+
+// For the engine, where it is one that has them:
+constexpr int kBootSetupFd = 7;  // the setup of isolate-init where it becomes the init of a system that the root holds
+constexpr int kBridgeFd = 8;     // where to ask for a connection with a bridge of the host
+constexpr int kLogFd = 9;        // a file in memory
+constexpr int kLastFd = kLogFd;
 
 constexpr unsigned kMostLimits = 16;  // as many resources as Linux has
 constexpr unsigned kMostFilters = 2;
@@ -24,6 +30,12 @@ struct Limit {
   uint64_t value;  // soft and hard; UINT64_MAX: unlimited
 };
 
+enum class Role : uint32_t {
+  first = 0,    // process 1: runs the command, and the guest ends with it
+  beside = 1,   // of a system with an init of its own: runs the command, and takes care of what that leaves behind
+  becomes = 2,  // confines itself and becomes the command, a system's init: no socket, no terminal, nothing to report
+};
+
 struct Setup {
   uint64_t capabilities;                 // a mask; all others are given up
   uint32_t own_group;                    // 1: the command leads a process group
@@ -32,6 +44,8 @@ struct Setup {
   uint32_t filters;                      // how many programs for seccomp(2) follow, put on in this order
   uint32_t filter_length[kMostFilters];  // in instructions (sock_filter, 8 bytes each)
   Limit limit[kMostLimits];
+  Role role;           // an engine may write another one here
+  uint32_t variables;  // of the environment, each ended by a zero byte: engines are given none
 };
 
 enum class Kind : uint32_t {

@@ -35,8 +35,6 @@ Result<void> check_request(const RunRequest& request) {
   return {};
 }
 
-const char* engine_name(EngineKind engine) { return engine == EngineKind::bwrap ? "bwrap" : "chroot"; }
-
 std::string advice_on_own_store(const RunRequest& request, const Caller& caller) {
   if (names_other_store(request.template_name)) return {};
   const auto path = store_path("", caller);

@@ -8,5 +8,7 @@ namespace isolate {
 
 // Errors: those of memfd_create(2) and write(2).
 Result<Fd> make_init_setup(const RunPlan& plan);
+// The same for the isolate-init that becomes the init of the root's own system.
+Result<Fd> make_boot_setup(const RunPlan& plan);
 
 }  // namespace isolate

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -51,7 +53,8 @@ class Launcher {
   Result<void> run() {
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
     if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
-    TRY_VOID(steps_.run("sources", [this] { return builder_.open_sources(); }));
+    if (fds_.groups != nullptr) TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
+    TRY_VOID(steps_.run("sources", [this] { return open_sources(); }));
     for (const auto& warning : builder_.warnings()) log::warning(warning);
     if (caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("stage", [this] { return builder_.attach_sources(); }));
@@ -79,8 +82,37 @@ class Launcher {
         return "bind";
       case MountKind::resolv_conf:
         return "resolv-conf";
+      case MountKind::tun:
+        return "tun";
     }
     return "mount";
+  }
+
+  Result<void> open_sources() {
+    if (!caller_is_root_) TRY_VOID(guard_init_program());
+    return builder_.open_sources();
+  }
+
+  // To an ordinary user's guest isolate-init may be a file of root's, and with CAP_SYS_PTRACE it is reached by /proc:
+  // it is executed from a mount where nobody can change it.
+  Result<void> guard_init_program() {
+    char path[PATH_MAX];
+    const auto length = ::readlink(fmt::format("/proc/self/fd/{}", fds_.init_program).c_str(), path, sizeof path);
+    if (length <= 0) return fail(errno, "readlink isolate-init");
+    guarded_init_ = TRY(mount::copy_tree(AT_FDCWD, {path, static_cast<std::size_t>(length)}, false));
+    const auto here = TRY(status_of(guarded_init_.get(), "", AT_EMPTY_PATH));
+    const auto opened = TRY(status_of(fds_.init_program, "", AT_EMPTY_PATH));
+    if (here.st_dev != opened.st_dev || here.st_ino != opened.st_ino) {
+      return fail("isolate-init was replaced in this moment; try again");
+    }
+    fds_.init_program = guarded_init_.get();
+    return mount::set_attributes(guarded_init_, {MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, -1, true, false},
+                                 "isolate-init");
+  }
+
+  Result<void> enter_groups() const {
+    for (const auto& group : *fds_.groups) TRY_VOID(group.enter());
+    return {};
   }
 
   Result<void> enter_namespaces() {
@@ -143,18 +175,32 @@ class Launcher {
   // of the engine is isolate's report, and isolate-init gives the command the caller's own.
   Result<void> arrange_descriptors() const {
     // By way of high numbers, so that none overwrites another.
-    constexpr int kHigh = protocol::kSetupFd + 1;
-    const int init = ::fcntl(fds_.init_program, F_DUPFD_CLOEXEC, kHigh);
-    const int control = ::fcntl(fds_.control, F_DUPFD_CLOEXEC, kHigh);
-    const int setup = ::fcntl(fds_.setup, F_DUPFD_CLOEXEC, kHigh);
-    const int report = ::fcntl(fds_.report, F_DUPFD_CLOEXEC, kHigh);
-    if (init < 0 || control < 0 || setup < 0 || report < 0) return fail(errno, "dup");
-    report_ = report;
+    constexpr int kHigh = protocol::kLastFd + 1;
+    struct Place {
+      int descriptor;  // -1: none
+      int number;
+    };
+    std::array<Place, 8> places = {{{fds_.init_program, protocol::kProgramFd},
+                                    {fds_.control, protocol::kControlFd},
+                                    {STDERR_FILENO, protocol::kErrorFd},
+                                    {fds_.setup, protocol::kSetupFd},
+                                    {fds_.boot_setup, protocol::kBootSetupFd},
+                                    {fds_.bridge, protocol::kBridgeFd},
+                                    {fds_.log, protocol::kLogFd},
+                                    {fds_.report, STDERR_FILENO}}};
+    for (auto& place : places) {
+      if (place.descriptor < 0) continue;
+      place.descriptor =
+          static_cast<int>(TRY(trace::check(::fcntl(place.descriptor, F_DUPFD_CLOEXEC, kHigh), "dup", "descriptor")));
+      if (place.number == STDERR_FILENO) report_ = place.descriptor;
+    }
+    if (fds_.engine_program >= 0) {
+      engine_program_ =
+          static_cast<int>(TRY(trace::check(::fcntl(fds_.engine_program, F_DUPFD_CLOEXEC, kHigh), "dup", "engine")));
+    }
     TRY(trace::check(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), "close_range", "from 3 on, at execve"));
-    if (::dup2(init, protocol::kProgramFd) < 0 || ::dup2(control, protocol::kControlFd) < 0 ||
-        ::dup2(setup, protocol::kSetupFd) < 0 || ::dup2(STDERR_FILENO, protocol::kErrorFd) < 0 ||
-        ::dup2(report, STDERR_FILENO) < 0) {
-      return fail(errno, "dup2");
+    for (const auto& place : places) {
+      if (place.descriptor >= 0 && ::dup2(place.descriptor, place.number) < 0) return fail(errno, "dup2");
     }
     return {};
   }
@@ -215,9 +261,9 @@ class Launcher {
 
   // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two. On a whole
   // machine some process has that number; in a container none may.
-  static Result<void> show_own_processes() {
+  Result<void> show_own_processes() const {
     constexpr const char* kFirstChild = "/proc/2/ns";
-    if (::access(kFirstChild, F_OK) == 0) return {};
+    if (!plan_.engine.looks_into_proc && ::access(kFirstChild, F_OK) == 0) return {};
     TRY_VOID(mount::new_namespace());
     auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     const auto place = TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
@@ -227,8 +273,12 @@ class Launcher {
   Result<void> execute(const std::vector<std::string>& argv) const {
     TRY_VOID(show_own_processes());
     auto arguments = pointer_array(argv);
-    auto environment = pointer_array(plan_.environment);
-    ::execve(arguments[0], arguments.data(), environment.data());
+    auto environment = pointer_array({});
+    if (engine_program_ >= 0) {
+      ::execveat(engine_program_, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
+    } else {
+      ::execve(arguments[0], arguments.data(), environment.data());
+    }
     return fail(errno, "start " + argv[0]);
   }
 
@@ -238,7 +288,7 @@ class Launcher {
     TRY_VOID(mount::attach(proc, place.get(), "/proc"));
     TRY_VOID(mount::enter_root(builder_.root()));
     auto arguments = pointer_array(plan_.init);
-    auto environment = pointer_array(plan_.environment);
+    auto environment = pointer_array({});
     ::execveat(protocol::kProgramFd, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
     return fail(errno, "start isolate-init");
   }
@@ -256,7 +306,9 @@ class Launcher {
   bool caller_is_root_;
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
+  Fd guarded_init_;
   mutable int report_ = -1;
+  mutable int engine_program_ = -1;
 };
 
 }  // namespace
@@ -265,7 +317,8 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
   std::optional<Adoption> adoption;
   // The engine is to be process 1 of a pid namespace: whatever it has started dies with it then, also what it has not
   // tied to itself yet. Root's launcher can be that already; an ordinary user has the right to make one only inside.
-  const bool becomes_engine = caller_is_root && !plan.engine.program.empty();
+  // And only one that is made there has a /proc to be mounted in the run's namespaces.
+  const bool becomes_engine = caller_is_root && !plan.engine.program.empty() && !plan.engine.looks_into_proc;
   if (!becomes_engine) adoption = TRY(Adoption::prepare());
   auto body = [&] {
     Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr);

@@ -2,6 +2,9 @@
 // makes it a child of isolate's.
 #pragma once
 
+#include <vector>
+
+#include "linux/cgroup.h"
 #include "linux/process.h"
 #include "run/plan.h"
 #include "run/steps.h"
@@ -12,10 +15,15 @@ struct LauncherFds {
   int user_namespace = -1;   // -1: the host's
   int mount_namespace = -1;  // of a leased clone; -1: a copy of the caller's is made
   int init_program = -1;
+  int engine_program = -1;               // one of isolate's own; -1: the plan names another by its path
   int control = -1;                      // the guest's end of the control socket
   int setup = -1;                        // what isolate-init reads at its start
+  int boot_setup = -1;                   // and what it reads to become the init of a system; -1: it never does
+  int bridge = -1;                       // where the engine asks for a connection with a bridge
+  int log = -1;                          // what it writes its log to
   int report = -1;                       // where an error goes, packed; closed by a successful start
   bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
+  const std::vector<ControlGroup>* groups = nullptr;  // which the guest is to be in
 };
 
 // Makes a launcher, and gives back the engine, the first process of a pid namespace, or else the launcher that has

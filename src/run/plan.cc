@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -14,6 +15,11 @@
 namespace isolate {
 namespace {
 
+// A container's network is its own then.
+bool is_bridged(const RunRequest& request) {
+  return request.engine == EngineKind::lxc && request.share_network && !request.lxc.bridge.empty();
+}
+
 std::vector<RootMount> plan_mounts(const RunRequest& request) {
   std::vector<RootMount> mounts;
   const bool is_chroot = request.engine == EngineKind::chroot;
@@ -23,8 +29,11 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   // What is changed in a template stays, in /home too.
   if (!is_chroot || (request.directory.empty() && !request.lasting))
     mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
-  if (request.share_network || is_chroot) {
+  if ((request.share_network && !is_bridged(request)) || is_chroot) {
     mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
+  }
+  if (request.engine == EngineKind::lxc && request.lxc.map_tun) {
+    mounts.push_back({MountKind::tun, "/dev/net/tun", "/dev/net/tun", false});
   }
   for (const auto& bind : request.binds) mounts.push_back({MountKind::bind, bind.target, bind.source, bind.read_only});
   return mounts;
@@ -50,8 +59,36 @@ std::vector<std::string> plan_environment(const RunRequest& request) {
 
 }  // namespace
 
+namespace {
+
+CapabilitySet engine_capabilities(EngineKind engine) {
+  switch (engine) {
+    case EngineKind::bwrap:
+      return bwrap_capabilities();
+    case EngineKind::lxc:
+      return lxc_capabilities();
+    case EngineKind::chroot:
+      break;
+  }
+  return chroot_capabilities();
+}
+
+Result<EnginePlan> plan_engine(EngineKind engine, const EngineRequest& request) {
+  switch (engine) {
+    case EngineKind::bwrap:
+      return plan_bwrap(request);
+    case EngineKind::lxc:
+      return plan_lxc(request);
+    case EngineKind::chroot:
+      break;
+  }
+  return plan_chroot(request);
+}
+
+}  // namespace
+
 CapabilitySet planned_capabilities(const RunRequest& request) {
-  auto capabilities = request.engine == EngineKind::bwrap ? bwrap_capabilities() : chroot_capabilities();
+  auto capabilities = engine_capabilities(request.engine);
   capabilities.drop(request.dropped_capabilities);
   capabilities.add(request.added_capabilities);
   return capabilities;
@@ -67,6 +104,10 @@ Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPla
     return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
   }
   return {};
+}
+
+bool is_on_terminal() {
+  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
 }
 
 }  // namespace
@@ -86,7 +127,13 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
   const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
-  plan->own_terminal = request.own_terminal;
+  if (request.engine == EngineKind::lxc) {
+    plan->system.capabilities = lxc_system_capabilities();
+    plan->system.filters = TRY(plan_filters(plan->seccomp, plan->system.capabilities, cache + "/seccomp"));
+  }
+  plan->own_session = request.engine == EngineKind::lxc;
+  // Where a command would have no control over the terminal that it has, it gets its own.
+  plan->own_terminal = request.own_terminal || (plan->own_session && is_on_terminal());
   plan->memory_files = request.memory_files;
   plan->environment = plan_environment(request);
   plan->command = request.command;
@@ -97,14 +144,22 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
 
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
-  const bool guards_mounts = plan->capabilities.has(CAP_SYS_ADMIN) && request.engine == EngineKind::bwrap;
+  const bool may_mount = plan->capabilities.has(CAP_SYS_ADMIN) || plan->system.capabilities.has(CAP_SYS_ADMIN);
+  const bool guards_mounts = may_mount && request.engine != EngineKind::chroot;
   // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
   const bool counts_processes = plan->ids.process_limit != kUnlimited && !caller.is_root();
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
-  const EngineRequest engine{plan->stage + "/root", plan->clone_id, request.share_network, plan->capabilities,
-                             plan->init};
-  plan->engine = request.engine == EngineKind::bwrap ? TRY(plan_bwrap(engine)) : plan_chroot(engine);
+  EngineRequest engine;
+  engine.root = plan->stage + "/root";
+  engine.host_name = plan->clone_id;
+  engine.share_network = request.share_network;
+  if (is_bridged(request)) engine.bridge = request.lxc.bridge;
+  engine.lasting = !request.directory.empty() || !plan->throw_away;
+  engine.keeps_log = request.lxc.log;
+  engine.capabilities = plan->capabilities;
+  engine.init = plan->init;
+  plan->engine = TRY(plan_engine(request.engine, engine));
   // A filter needs that, or the right to do without it.
   if (!plan->filters.empty() && !plan->capabilities.has(CAP_SYS_ADMIN)) plan->engine.no_new_privileges = true;
   return {};
@@ -121,6 +176,7 @@ std::string describe(const RootMount& mount) {
     case MountKind::sys:
     case MountKind::bind:
     case MountKind::resolv_conf:
+    case MountKind::tun:
       break;
   }
   return fmt::format("bind {} on {}{}", text::printable(mount.source), text::printable(mount.target),
@@ -152,7 +208,7 @@ std::string quoted(const std::vector<std::string>& words) {
 
 std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("engine: {}", engine == EngineKind::bwrap ? "bwrap" : "chroot"));
+  lines.push_back(fmt::format("engine: {}", engine_name(engine)));
   lines.push_back(fmt::format("clone: {}", plan.clone_id));
   if (plan.root.lower.empty()) lines.push_back("root: directory " + plan.root.directory + " itself");
   for (const auto& layer : plan.root.lower) lines.push_back("root: layer " + layer);

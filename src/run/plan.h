@@ -20,6 +20,7 @@ enum class MountKind {
   sys,          // the host's /sys
   bind,         // `source` of the host
   resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
+  tun,  // the device that makes tunnels: the host's, or for root one that the guest may open whatever that one's mode
 };
 
 struct RootMount {
@@ -45,11 +46,17 @@ struct RunPlan {
   SeccompChoice seccomp;
   std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
   std::vector<ResourceLimit> limits;
-  bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
-  bool own_terminal = false;       // and has a terminal of its own
-  mode_t umask = 022;              // of the command and the hooks
+  bool own_group = false;     // the command leads a process group: there is no terminal whose foreground it shares
+  bool own_terminal = false;  // and has a terminal of its own
+  bool own_session = false;   // the engine makes a session: the caller's terminal is not the guest's controlling one
+  mode_t umask = 022;         // of the command and the hooks
   std::uint64_t memory_files = 0;  // bytes, 0: the kernel's default
   EnginePlan engine;
+  // What an init of the root's own may do, where the engine boots one.
+  struct System {
+    CapabilitySet capabilities;
+    std::vector<seccomp::Filter> filters;
+  } system;
   std::vector<std::string> environment;
   std::vector<std::string> command;
   std::vector<std::string> init;  // the command line of isolate-init

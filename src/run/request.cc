@@ -56,9 +56,21 @@ Result<std::string> parse_variable(std::string_view text) {
 
 Result<EngineKind> parse_engine(std::string_view text) {
   if (text == "bwrap") return EngineKind::bwrap;
+  if (text == "lxc") return EngineKind::lxc;
   if (text == "chroot") return EngineKind::chroot;
-  if (text == "lxc") return fail("engine 'lxc' is not there yet; use bwrap or chroot");
-  return fail(fmt::format("engine '{}' is unknown; use bwrap or chroot", text::printable(text)));
+  return fail(fmt::format("engine '{}' is unknown; use bwrap, lxc or chroot", text::printable(text)));
+}
+
+const char* engine_name(EngineKind engine) {
+  switch (engine) {
+    case EngineKind::bwrap:
+      return "bwrap";
+    case EngineKind::lxc:
+      return "lxc";
+    case EngineKind::chroot:
+      break;
+  }
+  return "chroot";
 }
 
 Result<UsernsMode> parse_userns(std::string_view text) {

@@ -10,10 +10,11 @@
 #include "base/result.h"
 #include "linux/capability.h"
 #include "run/limits.h"
+#include "run/lxc_settings.h"
 
 namespace isolate {
 
-enum class EngineKind { bwrap, chroot };
+enum class EngineKind { bwrap, lxc, chroot };
 enum class UsernsMode {
   automatic,      // root: a private range; others: id 0 is the caller, the rest his range
   private_range,  // no id inside is the caller
@@ -63,6 +64,7 @@ struct RunRequest {
       0;  // bytes for /tmp, /home and /dev/shm together; 0: the kernel's default, half of memory
   std::vector<ResourceLimit> limits;
   SeccompChoice seccomp;
+  LxcSettings lxc;
   bool dry_run = false;
   bool timings = false;
   int status_fd = -1;
@@ -77,6 +79,7 @@ struct RunRequest {
 Result<Bind> parse_bind(std::string_view text);             // HOST:TARGET[:ro|:rw]
 Result<std::string> parse_variable(std::string_view text);  // NAME:VALUE or NAME=VALUE -> NAME=VALUE
 Result<EngineKind> parse_engine(std::string_view text);
+const char* engine_name(EngineKind engine);
 Result<UsernsMode> parse_userns(std::string_view text);
 Result<SeccompChoice> parse_seccomp(std::string_view text);  // default, tty, none, or a file
 Result<std::uint32_t> parse_id_base(std::string_view text, const char* what);

@@ -72,6 +72,24 @@ Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) 
   return opened;
 }
 
+// Root's guest has other ids than root, to whom the host's device may belong alone.
+Result<void> RootBuilder::open_tun(const RootMount& mount, std::size_t number) {
+  if (!plan_.ids.idmap_binds) {
+    if (::access(mount.source.c_str(), R_OK | W_OK) != 0) return fail(errno, "LXC_MAP_TUN: " + mount.source);
+    return open_bind(mount, number);
+  }
+  constexpr unsigned kMajor = 10;
+  constexpr unsigned kMinor = 200;
+  constexpr mode_t kMode = 0666;
+  auto directory = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  if (::mknodat(directory.get(), "tun", S_IFCHR | kMode, makedev(kMajor, kMinor)) != 0 ||
+      ::fchmodat(directory.get(), "tun", kMode, 0) != 0) {
+    return fail(errno, "LXC_MAP_TUN: make the device");
+  }
+  sources_.push_back({bind_name(number), std::move(directory), true});
+  return {};
+}
+
 Result<void> RootBuilder::open_sources() {
   // Below /run, where the user namespace that is entered next has no rights. After a boot it is not there.
   TRY_VOID(make_directories(plan_.stage, 0755));
@@ -90,6 +108,7 @@ Result<void> RootBuilder::open_sources() {
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const auto& mount = plan_.mounts[i];
     if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
+    if (mount.kind == MountKind::tun) TRY_VOID(open_tun(mount, i));
     if (mount.kind == MountKind::resolv_conf && ::access(mount.source.c_str(), R_OK) == 0)
       TRY_VOID(open_bind(mount, i));
   }
@@ -224,6 +243,10 @@ Result<void> attach_below(int directory, const char* name, const Fd& tree) {
 Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint64_t attributes) {
   TRY_VOID(make_directory(stage_.get(), name, mode));
   if (::fchmodat(stage_.get(), name.c_str(), mode, 0) != 0) return fail(errno, "chmod " + name);
+  // Root of the namespace below is what owns the guest.
+  if (plan_.ids.nested_private && ::fchownat(stage_.get(), name.c_str(), 1, 1, 0) != 0) {
+    return fail(errno, "chown " + name);
+  }
   auto tree = TRY(mount::copy_tree(stage_.get(), name, false));
   TRY_VOID(mount::set_attributes(tree, {attributes, -1, true, false}, name));
   return tree;
@@ -285,6 +308,10 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
       auto tree = TRY(mount::copy_tree(stage_.get(), bind_name(number), true));
       const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
       return attach_tree(tree, mount.target, S_ISDIR(status.st_mode));
+    }
+    case MountKind::tun: {
+      const auto source = bind_name(number) + (plan_.ids.idmap_binds ? "/tun" : "");
+      return attach_tree(TRY(mount::copy_tree(stage_.get(), source, false)), mount.target, false);
     }
     case MountKind::resolv_conf:
       return mount_resolv_conf(mount);

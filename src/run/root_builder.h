@@ -46,6 +46,7 @@ class RootBuilder {
   };
   Result<void> open_source(const std::string& path, const std::string& name, std::uint64_t attributes, bool idmap,
                            bool recursive);
+  Result<void> open_tun(const RootMount& mount, std::size_t number);
   Result<void> open_bind(const RootMount& mount, std::size_t number);
   Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
   Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);

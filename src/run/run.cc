@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "run/container_support.h"
 #include "run/daemon_lease.h"
 #include "run/hooks.h"
 #include "run/init_setup.h"
@@ -35,17 +36,17 @@ constexpr int kOwnFailure = 125;
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
 
-// isolate-init beside this program, or where a package puts it.
-Result<Fd> open_init() {
+// One of isolate's programs, beside this one or where a package puts it.
+Result<Fd> open_own_program(const std::string& name) {
   char path[4096];
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
   if (length <= 0) return fail(errno, "readlink /proc/self/exe");
   const std::string own(path, static_cast<std::size_t>(length));
   const std::string directory = own.substr(0, own.rfind('/'));
-  for (const auto& candidate : {directory + "/isolate-init", directory + "/../libexec/isolate/isolate-init"}) {
+  for (const auto& candidate : {directory + "/" + name, directory + "/../libexec/isolate/" + name}) {
     if (auto fd = open_file(AT_FDCWD, candidate, O_RDONLY)) return fd;
   }
-  return fail("isolate-init is missing beside " + own + "; install isolate again");
+  return fail(name + " is missing beside " + own + "; install isolate again");
 }
 
 std::string start_error(int error, const std::string& command) {
@@ -147,7 +148,7 @@ class Run {
 
   LeaseInfo lease_info() const {
     LeaseInfo info;
-    info.engine = request_.engine == EngineKind::bwrap ? "bwrap" : "chroot";
+    info.engine = engine_name(request_.engine);
     info.user = std::to_string(owner_.caller().uid);
     info.pid = ::getpid();
     info.since = ::time(nullptr);
@@ -177,8 +178,12 @@ class Run {
           "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
           "templates");
     }
+    if (request_.engine == EngineKind::lxc) {
+      container_ = TRY(ContainerSupport::prepare(request_.lxc, plan_, owner_.caller()));
+    }
     const int user_namespace = TRY(steps_.run("user-namespace", [this] { return open_user_namespace(); }));
     auto outcome = hooked_spawn(user_namespace);
+    if (container_) container_->end();
     if (request_.post_hook.empty()) return outcome;
     // In any case: what the first hook did may have to be undone.
     auto post = steps_.run("post-hook", [&] { return hook("POST_SPAWN_HOOK", request_.post_hook, user_namespace); });
@@ -194,9 +199,10 @@ class Run {
 
   Result<void> begin_plan() {
     terminal_ = ControllingTerminal::open();
-    plan_.own_group = request_.own_terminal || !terminal_;
     plan_.umask = umask_;
-    return isolate::begin_plan(request_, owner_.caller(), &plan_);
+    TRY_VOID(isolate::begin_plan(request_, owner_.caller(), &plan_));
+    plan_.own_group = plan_.own_terminal || plan_.own_session || !terminal_;
+    return {};
   }
 
   Result<void> make_plan() {
@@ -246,19 +252,26 @@ class Run {
   }
 
   Result<int> spawn_and_wait(int user_namespace) {
-    auto init = TRY(open_init());
+    auto init = TRY(open_own_program("isolate-init"));
+    Fd engine;
+    if (!plan_.engine.own_program.empty()) engine = TRY(open_own_program(plan_.engine.own_program));
     auto setup = TRY(make_init_setup(plan_));
+    if (container_) TRY_VOID(container_->start(plan_, owner_.caller(), user_namespace));
     const SupervisorOptions options{request_.ignore_interrupt, plan_.own_terminal,
-                                    std::chrono::milliseconds(request_.timeout)};
+                                    std::chrono::milliseconds(request_.timeout), plan_.own_session,
+                                    plan_.engine.ends_in_order};
     auto supervisor = TRY(Supervisor::make(options, std::move(terminal_)));
     auto launcher = TRY(steps_.run("launch", [&] {
-      const LauncherFds fds{user_namespace,
-                            mount_namespace(),
-                            init.get(),
-                            supervisor.guest_control().get(),
-                            setup.get(),
-                            supervisor.report_writer().get(),
-                            request_.post_hook.empty()};
+      LauncherFds fds;
+      fds.user_namespace = user_namespace;
+      fds.mount_namespace = mount_namespace();
+      fds.init_program = init.get();
+      fds.engine_program = engine.get();
+      fds.control = supervisor.guest_control().get();
+      fds.setup = setup.get();
+      fds.report = supervisor.report_writer().get();
+      fds.last_in_mount_namespace = request_.post_hook.empty();
+      if (container_) container_->hand_to(&fds);
       return launch(plan_, fds, &steps_, owner_.caller().is_root());
     }));
     // It goes with the guest then, while this process waits for that anyway.
@@ -309,6 +322,7 @@ class Run {
       status_.failed("command", reason);
       return outcome.exec_error == ENOENT ? kNotFound : kNotExecutable;
     }
+    if (!outcome.engine_error.empty()) log::warning(outcome.engine_error);
     status_.ended(outcome.ended.value_or(ExitStatus{true, SIGKILL}), outcome.timed_out);
     return outcome.timed_out ? kTimedOut : outcome.ended->shell_code();
   }
@@ -335,6 +349,7 @@ class Run {
   Steps steps_;
   StatusStream status_;
   std::optional<DaemonLease> leased_;
+  std::optional<ContainerSupport> container_;  // with the engine lxc
   Pool* pool_ = nullptr;
   ChildProcess reaper_;
   RunPlan plan_;

@@ -250,8 +250,9 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   // Of our own making, to end a stop: by the timer or as if, or by a message.
   if (number == SIGCONT && (info.ssi_code == SI_TIMER || (info.ssi_code > 0 && info.ssi_code != SI_KERNEL))) return;
   if (relay_ && (number == SIGWINCH || number == SIGCONT)) relay_->follow_host();
-  // A guest with a terminal of its own is not in the foreground of the caller's.
-  const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && !relay_;
+  // A guest with a terminal or session of its own is not in the foreground of the caller's.
+  const bool is_in_foreground = !relay_ && !options_.own_session;
+  const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && is_in_foreground;
   if (may_run(number)) {
     const bool is_size = number == SIGWINCH && relay_;  // told by the terminal's own new size
     if (!has_it_already && !is_size) send_signal(number);
@@ -267,14 +268,15 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
 }
 
 int Supervisor::milliseconds_left() const {
-  if (!deadline_) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
+  const auto& deadline = engine_deadline_ ? engine_deadline_ : deadline_;
+  if (!deadline) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
   return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
 }
 
 void Supervisor::end_what_took_too_long(const ChildProcess& launcher) {
   constexpr std::chrono::seconds kGrace{5};
-  if (!deadline_ || Clock::now() < *deadline_) return;
+  if (!deadline_ || outcome_.ended || Clock::now() < *deadline_) return;
   const bool was_asked = std::exchange(outcome_.timed_out, true);
   if (was_asked || !has_started_) {
     launcher.signal(SIGKILL);
@@ -284,6 +286,14 @@ void Supervisor::end_what_took_too_long(const ChildProcess& launcher) {
   send_signal(SIGTERM);
   send_signal(SIGCONT);  // one that was stopped would not notice
   deadline_ = Clock::now() + kGrace;
+}
+
+// The rest of the guest, and the engine, have no more to say.
+void Supervisor::end_engine(const ChildProcess& launcher) {
+  constexpr std::chrono::seconds kPatience{5};
+  const auto now = Clock::now();
+  if (!options_.ends_in_order || (engine_deadline_ && now >= *engine_deadline_)) launcher.signal(SIGKILL);
+  if (!engine_deadline_) engine_deadline_ = now + kPatience;
 }
 
 void Supervisor::read_report() {
@@ -315,8 +325,7 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     std::copy_n(sources + 4, copies.size(), copies.begin());
     if (relay_) relay_->copy(copies);
     if (sources[0].revents != 0) read_control();
-    // The rest of the guest, and the engine, have no more to say.
-    if (engine_runs && outcome_.ended) launcher.signal(SIGKILL);
+    if (engine_runs && outcome_.ended) end_engine(launcher);
     if (sources[1].revents != 0) read_report();
     if (sources[2].revents != 0) pass_signal_on(launcher);
     end_what_took_too_long(launcher);
@@ -346,7 +355,9 @@ Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
   auto outcome = outcome_;
   if (outcome.ended || outcome.timed_out) return outcome;
   // The launcher's error, or what the engine had to say.
-  if (!report_.empty()) return fail(Error::from_packed(report_.substr(0, report_.find_last_not_of('\n') + 1)));
+  const auto report = report_.substr(0, report_.find_last_not_of('\n') + 1);
+  if (!report.empty() && !has_started_) return fail(Error::from_packed(report));
+  outcome.engine_error = report;
   if (ending_signal_ != 0 || has_started_) {
     outcome.ended = ExitStatus{true, ending_signal_ != 0 ? ending_signal_ : SIGKILL};
     return outcome;

@@ -24,12 +24,15 @@ struct RunOutcome {
   int directory_error = 0;          // errno: its working directory could not be entered
   int setup_error = 0;              // errno: a limit, a filter or the terminal could not be set up
   bool timed_out = false;           // it was ended because its time was over
+  std::string engine_error;         // what the engine had to say when it ended before the command; empty: nothing
 };
 
 struct SupervisorOptions {
   bool ignore_interrupt = false;
   bool own_terminal = false;             // the guest has a terminal of its own
   std::chrono::milliseconds timeout{0};  // 0: none
+  bool own_session = false;              // the guest is in no foreground of the caller's terminal
+  bool ends_in_order = false;            // the engine ends by itself after the command, within some seconds
 };
 
 class Supervisor {
@@ -77,13 +80,15 @@ class Supervisor {
   bool goes_on() const;
   int milliseconds_left() const;
   void end_what_took_too_long(const ChildProcess& launcher);
+  void end_engine(const ChildProcess& launcher);
   void hand_terminal_back();
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
 
   SupervisorOptions options_;
   std::optional<ControllingTerminal> terminal_;
   std::optional<TerminalRelay> relay_;
-  std::optional<Clock::time_point> deadline_;
+  std::optional<Clock::time_point> deadline_;         // of the command
+  std::optional<Clock::time_point> engine_deadline_;  // of the engine, once the command has ended
   Fd control_;
   Fd guest_control_;
   Fd report_reader_;

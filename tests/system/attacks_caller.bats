@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # What a caller has about him: descriptors, environment and arguments, which neither lead out nor decide anything.
 
 load helpers

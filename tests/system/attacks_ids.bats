@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # builds: release
 # Ids and rights: whom a guest can be, on this machine and on its disks.
 

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # Resources, communication between processes, signals and nesting.
 
 load helpers

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # builds: release
 # Mounts: what is read-only stays so, nothing is reached beside the root, and what a guest leaves harms nobody.
 

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # builds: release
 # /proc, /sys and /dev: nothing of the kernel or of the host is read or changed there, whatever capabilities are given.
 
@@ -63,6 +64,18 @@ program_is_safe() {
   [[ $(cd "$BINDIR" && sha256sum ./*) == "$before" ]] || complain "our programs have changed, with '$*'"
 }
 @test "P3: the programs of isolate can't be changed through /proc" { for_all_rights program_is_safe; }
+
+@test "P3: nor where it belongs to the caller, who is root inside, and the guest rules pid 1" {
+  local own=$SCRATCH/programs program
+  mkdir "$own"
+  for program in isolate isolate-init isolate-lxc; do cp "$BINDIR/$program" "$own/"; done
+  chown -R "$CALLER_UID:$CALLER_GID" "$own"
+  run --separate-stderr as_caller "$own/isolate" --store "$STORE" -q -z debian --cap-add SYS_PTRACE sh -c \
+    'chmod 4777 /proc/1/exe; exec 3</proc/1/exe && chmod 4777 /proc/self/fd/3 || echo refused'
+  expect_output refused
+  [[ $(stat -c %a "$own/isolate-init") == 755 ]] || complain "changed: $(stat "$own/isolate-init")"
+  cmp "$own/isolate-init" "$BINDIR/isolate-init"
+}
 
 @test "P3: a command that is /proc/self/exe or lies behind it runs nothing of ours outside" {
   local command
@@ -130,7 +143,7 @@ nothing_is_read() {
 @test "P7: no process, socket or shared memory of the host is listed" {
   local engine
   start sleep "$MARK"
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     succeeds with_attacks -e "$engine" sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "; ls -d /proc/[0-9]* | wc -l'
     expect_not_in_output "$MARK"
     [[ ${lines[-1]##* } -lt 10 ]] || complain "processes"
@@ -157,7 +170,7 @@ nothing_is_read() {
   ln -s /etc/passwd "$SCRATCH/tree/proc/self/exe"
   chown -R "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/proc"
   local engine
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     succeeds isolate -q -e "$engine" -t "$SCRATCH/tree" sh -c 'stat -f -c %T /proc; cat /proc/self/status'
     expect_in_output proc
     expect_not_in_output fake
@@ -187,7 +200,7 @@ fresh_proc_shows_nothing() { is_refused with_attacks "$@" /mnt/attack fresh-proc
   done
   ln -s "$SCRATCH" "$SCRATCH/tree/dev/pts"
   ln -s "$SCRATCH" "$SCRATCH/tree/dev/shm"
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     succeeds isolate -q -e "$engine" -t "$SCRATCH/tree" sh -c '
       echo spoilt >/dev/null; echo spoilt 2>/dev/null >/dev/console
       stat -c "%t:%T" /dev/null /dev/zero /dev/full; stat -f -c %T /dev/pts /dev/shm; touch /dev/shm/spoilt'

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # builds: release
 # What a guest may ask of the kernel: the documented table of system calls, in each architecture, and no way to undo it.
 

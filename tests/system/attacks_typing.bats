@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # A guest on the caller's terminal can't type for the caller, by whatever request, architecture or descriptor.
 
 load helpers
@@ -30,7 +31,12 @@ TIOCLINUX=0x541c
 
 @test "T1 control: with --seccomp=none a guest types for its caller" {
   isolate_on_terminal --seccomp=none -- -- /mnt/attack tiocsti plain 0 evil
-  [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "without a filter"
+  # With lxc it has a terminal of its own, where this is nobody's harm.
+  if [[ $ENGINE == lxc ]]; then
+    [[ $stderr == *"queue: b''"* ]] || complain "not its own terminal"
+  else
+    [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "without a filter"
+  fi
 }
 
 @test "T1: no byte pushed by TIOCSTI reaches the caller's terminal" {

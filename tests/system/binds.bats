@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # -d: directories and files of the host inside.
 
 load helpers

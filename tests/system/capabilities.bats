@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # Capabilities inside: those that Docker gives, in a user namespace, and no way to more.
 
 load helpers

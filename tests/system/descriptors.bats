@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # File descriptors: the command gets 0, 1 and 2, and nothing else of the caller's or ours.
 
 load helpers
@@ -26,7 +27,7 @@ setup() {
 
 @test "the command sees 0, 1 and 2 only" {
   local engine
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     succeeds with_open_descriptors isolate -q -e "$engine" -z debian perl -e "$DESCRIPTORS"
     expect_output '0 1 2 '
   done

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # The environment of the command: a short list and what -v adds; nothing of the caller's.
 
 load helpers
@@ -54,7 +55,7 @@ load helpers
 
 @test "a secret of the caller is in no process that the guest sees" {
   local engine
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     run --separate-stderr with_variables SECRET=canary-7316 -- -q -e "$engine" -z debian \
       /bin/sh -c 'env; for i in 1 $$; do cat /proc/$i/environ; cat /proc/$i/cmdline; done 2>/dev/null | tr "\0" "\n"'
     expect_not_in_output canary-7316

@@ -10,12 +10,12 @@ check_machine() {
   [[ $(id -u) == 0 ]] || die "must run as root: it makes users, and runs the programs as root and as a user"
   local program missing=()
   for program in bats bwrap mmdebstrap newuidmap newgidmap jq pgrep useradd usermod userdel setpriv unshare nsenter \
-    prlimit findmnt losetup mkfs.ext4 mkfs.btrfs zfs-fuse tar apt-get gcc; do
+    prlimit findmnt losetup ip lxc-start mkfs.ext4 mkfs.btrfs zfs-fuse tar apt-get gcc; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolated isolate-init seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
@@ -76,7 +76,7 @@ first_free_subordinate_id() {
 place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
-  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/seccomp_wrapper" "$BINDIR/"
+  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/seccomp_wrapper" "$BINDIR/"
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl
@@ -89,18 +89,32 @@ make_tarball() {
   export TARBALL
   if [[ -f $TARBALL ]]; then return; fi
   [[ -z ${ISOLATE_TEST_TARBALL:-} ]] || die "ISOLATE_TEST_TARBALL: no file $TARBALL"
-  echo "making $TARBALL" >&2
-  local options=()
+  bootstrap "$TARBALL"
+}
+
+# The same with an init, for containers that boot.
+make_system_tarball() {
+  SYSTEM_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-systemd.tar
+  export SYSTEM_TARBALL
+  [[ -f $SYSTEM_TARBALL ]] || bootstrap "$SYSTEM_TARBALL" --include=systemd-sysv,dbus,iproute2
+}
+
+# bootstrap TARBALL OPTION...
+bootstrap() {
+  local tarball=$1
+  shift
+  echo "making $tarball" >&2
+  local options=("$@")
   if apt-config dump | grep -q 'Acquire::Check-Valid-Until "false"'; then
     options+=('--aptopt=Acquire::Check-Valid-Until "false"')
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
     grep -E ' bookworm(-updates|-security)? ' | sort -u >"$WORK/sources.list"
   [[ -s $WORK/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
-  (umask 022 && mkdir -p "$(dirname "$TARBALL")")
+  (umask 022 && mkdir -p "$(dirname "$tarball")")
   mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$WORK/debian.tar" "$WORK/sources.list"
   chmod 0644 "$WORK/debian.tar"
-  mv "$WORK/debian.tar" "$TARBALL"
+  mv "$WORK/debian.tar" "$tarball"
 }
 
 # The same root unpacked, once owned as root has it, once as a user with subordinate ids has it: TREE of an identity.
@@ -123,13 +137,15 @@ make_small_roots() {
   done
 }
 
+# make_templates NAME TARBALL: one of each identity's.
 make_templates() {
   local identity
   for identity in root user; do
     IDENTITY=$identity bash -c '
       source "$1/helpers.bash"
-      as_caller "$ISOLATECTL" --store "$STORE" template create debian --from "$TARBALL"' bash "$(dirname "${BASH_SOURCE[0]}")" ||
-      die "the test template could not be made as $identity"
+      as_caller "$ISOLATECTL" --store "$STORE" template create "$2" --from "$3"' bash \
+      "$(dirname "${BASH_SOURCE[0]}")" "$@" ||
+      die "the template $1 could not be made as $identity"
   done
 }
 
@@ -144,4 +160,14 @@ remove_everything() {
   if [[ -e $WORK/stores/made-group ]]; then groupdel isolate || status=1; fi
   rm -rf --one-file-system "$WORK" || status=1
   return "$status"
+}
+
+# The identities' configuration names the engine that is not the default.
+configure_engine() {
+  local home
+  [[ $ENGINE != bwrap ]] || return 0
+  for home in "$WORK/home-root" "$WORK/home-$USER_A"; do
+    install -d "$home/.config/isolate"
+    echo "engine = \"$ENGINE\"" >"$home/.config/isolate/config.toml"
+  done
 }

@@ -27,12 +27,13 @@ set_identity() {
   words_of_caller "$CALLER_UID" "$CALLER_GID" "$home"
 }
 
-# Signals that bash ignores in background jobs are set back, as an interactive shell would start a program.
+# Signals that bash ignores in background jobs are set back, as an interactive shell would start a program. With
+# LXC_NET_BR the engine lxc takes -n as the others do.
 words_of_caller() {
   local uid=$1 gid=$2 home=$3
   CALLER=(env -i "--default-signal=HUP,INT,QUIT,PIPE,TERM" "HOME=$home" "XDG_CONFIG_HOME=$home/.config"
     "XDG_DATA_HOME=$home/.local/share" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    LANG=C.UTF-8 TERM=dumb "ASAN_OPTIONS=$ASAN_OPTIONS" "UBSAN_OPTIONS=$UBSAN_OPTIONS"
+    LANG=C.UTF-8 TERM=dumb LXC_NET_BR=none "ASAN_OPTIONS=$ASAN_OPTIONS" "UBSAN_OPTIONS=$UBSAN_OPTIONS"
     setpriv "--reuid=$uid" "--regid=$gid" --init-groups --)
 }
 
@@ -184,6 +185,8 @@ kill_started() {
 processes_with() { pgrep --full -- "$1"; }
 no_process_with() { [[ -z $(processes_with "$1") ]]; }
 a_process_with() { [[ -n $(processes_with "$1") ]]; }
+# The command itself, not yet isolate's own words that hold the mark.
+a_guest_sleeps() { a_process_with "^sleep $MARK"; }
 
 # wait_until SECONDS COMMAND...: tries until it succeeds.
 wait_until() {

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # PRE_SPAWN_HOOK and POST_SPAWN_HOOK: shell commands of the caller around the command, with the root in $ROOTFS.
 
 load helpers

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # Ends and signals: whoever is killed, the guest goes and the clone with it.
 
 load helpers
@@ -19,7 +20,7 @@ start_hiding() {
 
 @test "SIGKILL to isolate ends every process of the guest within two seconds" {
   local engine
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     start_hiding -e "$engine" -z debian
     kill_started KILL
     wait_until 2 no_process_with "$MARK" || complain "still running: $(processes_with "$MARK")"
@@ -60,9 +61,6 @@ start_hiding() {
   done
 }
 
-# The command itself, not yet isolate's own words that hold the mark.
-a_guest_sleeps() { a_process_with "^sleep $MARK"; }
-
 @test "a command that handles SIGTERM or SIGINT decides on the status" {
   local name
   for name in TERM INT; do
@@ -89,7 +87,7 @@ a_guest_sleeps() { a_process_with "^sleep $MARK"; }
 
 @test "when the command ends, what it left in the background ends too" {
   local engine start
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     start=$EPOCHREALTIME
     succeeds isolate -q -e "$engine" -z debian \
       sh -c "(trap '' TERM HUP; setsid sleep $MARK >/dev/null 2>&1 </dev/null &) ; exit 0"

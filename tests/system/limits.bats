@@ -1,11 +1,12 @@
 # identities: root user
+# engines: bwrap lxc
 # What a run is limited to: time, processes, open files, core dumps, memory for files.
 
 load helpers
 
 @test "--timeout ends the command with SIGTERM, and the status is 124" {
   local engine
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     run --separate-stderr isolate -q -e "$engine" --timeout 0.5 -z debian sh -c \
       'trap "echo asked; exit 3" TERM; sleep "$0" & wait' "$MARK"
     expect_status 124

@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # The network: lo and nothing else, unless -n shares the host's.
 
 load helpers

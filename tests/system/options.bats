@@ -56,7 +56,6 @@ load helpers
 }
 
 @test "options that are still to come are known and answered with one line" {
-  isolate_refuses lxc -- isolate -z debian -e lxc true
   isolate_refuses x11 -- isolate -z debian -1 true
   isolate_refuses x11 -- isolate -z debian --x11 true
   isolate_refuses pulse -- isolate -z debian -2 true

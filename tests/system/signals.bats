@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # Signals to isolate alone: each reaches the command, once; a command that stops takes isolate along.
 
 load helpers
@@ -15,7 +16,7 @@ is_ready() { grep -q ready "$SCRATCH/out"; }
 
 @test "Z1: each signal reaches the command once" {
   local engine name
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     for name in INT TERM HUP QUIT USR1 USR2 CONT TSTP WINCH; do
       start_isolate -q -e "$engine" -z debian bash -c "$COUNTER" "$MARK"
       wait_until 10 is_ready
@@ -30,7 +31,7 @@ is_ready() { grep -q ready "$SCRATCH/out"; }
 
 @test "a command that stops itself stops isolate; SIGCONT to isolate continues both" {
   local engine
-  for engine in bwrap chroot; do
+  for engine in "$ENGINE" chroot; do
     start_isolate -q -e "$engine" -z debian sh -c "kill -STOP \$\$; echo continued; exit 4 # $MARK"
     wait_until 10 is_stopped
     kill -CONT "$STARTED_PID"

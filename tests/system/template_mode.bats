@@ -1,4 +1,5 @@
 # identities: root user
+# engines: bwrap lxc
 # Template mode: -t runs on a directory itself, and changes persist.
 
 load helpers

@@ -9,7 +9,9 @@ teardown() { common_teardown; }
 setup_file() {
   # What the guest was prepared with is not the administrator's.
   zpool destroy rpool
-  zpool create -O mountpoint=none rpool /dev/disk/by-id/virtio-pool
+  # The links to the disk and its partitions come and go behind the last pool.
+  udevadm settle
+  wait_until 30 zpool create -O mountpoint=none rpool /dev/disk/by-id/virtio-pool
   zfs create -o mountpoint=/isolate rpool/isolate
 }
 

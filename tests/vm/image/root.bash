@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # here, root, suite, tarball come from build
 
 packages_guest=(systemd-sysv dbus dbus-user-session libpam-systemd udev kmod procps iproute2 zfsutils-linux busybox-static
-  bubblewrap uidmap libstdc++6 bats jq python3-minimal debootstrap mmdebstrap)
+  bubblewrap liblxc-common uidmap libstdc++6 bats jq python3-minimal debootstrap mmdebstrap)
 
 make_guest_root() {
   local packages

@@ -1,0 +1,46 @@
+#include <unistd.h>
+
+#include "engine/engine.h"
+
+namespace isolate {
+namespace {
+
+// What isolate-lxc is linked with, which a package need not bring.
+Result<void> find_lxc() {
+  if (::access(ISOLATE_LXC_ROOTFS, F_OK) == 0) return {};
+  return fail(
+      "LXC is not installed; install it (Debian: apt-get install liblxc-common), or use another engine with -e");
+}
+
+}  // namespace
+
+CapabilitySet lxc_capabilities() { return CapabilitySet::docker_default(); }
+
+CapabilitySet lxc_system_capabilities() {
+  auto capabilities = CapabilitySet::all();
+  // As LXC's own configurations have it for containers in user namespaces.
+  if (const auto dropped = CapabilitySet::parse("MAC_ADMIN,MAC_OVERRIDE,SYS_MODULE,SYS_RAWIO,SYS_TIME")) {
+    capabilities.drop(*dropped);
+  }
+  return capabilities;
+}
+
+Result<EnginePlan> plan_lxc(const EngineRequest& request) {
+  TRY_VOID(find_lxc());
+  EnginePlan plan;
+  plan.mounts_proc_itself = true;
+  plan.no_new_privileges = true;
+  plan.looks_into_proc = true;
+  plan.own_program = "isolate-lxc";
+  plan.bridge = request.bridge;
+  plan.ends_in_order = request.lasting;
+  const char* network = !request.share_network ? "none" : request.bridge.empty() ? "host" : "bridge";
+  plan.program = {plan.own_program, request.host_name, request.root, network};
+  if (request.lasting) plan.program.emplace_back("shutdown");
+  if (request.keeps_log) plan.program.emplace_back("log");
+  plan.program.emplace_back("--");
+  plan.program.insert(plan.program.end(), request.init.begin(), request.init.end());
+  return plan;
+}
+
+}  // namespace isolate

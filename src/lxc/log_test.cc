@@ -1,0 +1,29 @@
+#include "lxc/log.h"
+
+#include <gtest/gtest.h>
+
+namespace isolate::lxc {
+namespace {
+
+TEST(LxcLogTest, IsToldWithoutTimesAndPlacesInLxcsSource) {
+  EXPECT_EQ(
+      messages_of("lxc c 20261127133523.190 ERROR    utils - ../src/lxc/utils.c:lxc_drop_groups:1365 - Operation not "
+                  "permitted - Failed to drop groups\n"
+                  "lxc c 20261127133523.191 WARN     conf - ../src/lxc/conf.c:x:1 - of no interest\n"
+                  "lxc c 20261127133523.191 ERROR    start - ../src/lxc/start.c:__lxc_start:2107 - Failed to spawn\n"),
+      "Operation not permitted - Failed to drop groups; Failed to spawn");
+}
+
+TEST(LxcLogTest, LinesOfNoKnownFormAreLeftOut) {
+  EXPECT_EQ(messages_of(""), "");
+  EXPECT_EQ(messages_of("\n ERROR \nERROR - \n ERROR  a - b\n"), "");
+}
+
+TEST(LxcLogTest, NothingOfItMovesTheCursor) {
+  EXPECT_EQ(messages_of("lxc c 1 ERROR    a - b:c:1 - \x1b[2J"), "\\x1b[2J");
+}
+
+TEST(LxcLogTest, WithoutAReasonItSaysSo) { EXPECT_EQ(what_failed("/nonexistent/log"), "it gave no reason"); }
+
+}  // namespace
+}  // namespace isolate::lxc

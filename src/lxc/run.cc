@@ -1,0 +1,152 @@
+#include "lxc/run.h"
+
+#include <fcntl.h>
+#include <lxc/attach_options.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/trace.h"
+#include "linux/cgroup.h"
+#include "linux/init_protocol.h"
+#include "lxc/boot.h"
+
+namespace isolate::lxc {
+namespace {
+
+// LXC makes groups in the one that this process is in, for which that must be the run's own.
+bool has_control_group() {
+  const auto group = own_control_group();
+  return group && ::faccessat(AT_FDCWD, group->c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+Result<void> start(const Container& container, char** arguments) {
+  container->want_daemonize(container.get(), false);
+  if (container->start(container.get(), 0, arguments)) return {};
+  return fail(lxc_error("LXC could not start the container"));
+}
+
+// isolate-init's descriptors, which the root's own init is not to have.
+class Kept {
+ public:
+  static Result<Kept> take() {
+    Kept kept;
+    for (std::size_t i = 0; i < kNumbers.size(); ++i) {
+      kept.copies_[i] = Fd(static_cast<int>(
+          TRY(trace::check(::fcntl(kNumbers[i], F_DUPFD_CLOEXEC, protocol::kLastFd + 1), "dup", "descriptor"))));
+    }
+    ::close(protocol::kControlFd);
+    ::close(protocol::kErrorFd);
+    TRY(trace::check(::dup2(protocol::kBootSetupFd, protocol::kSetupFd), "dup2", "setup"));
+    return kept;
+  }
+  bool put_back() const {
+    for (std::size_t i = 0; i < kNumbers.size(); ++i) {
+      if (::dup2(copies_[i].get(), kNumbers[i]) < 0) return false;
+    }
+    return true;
+  }
+  // The caller's standard error.
+  int errors() const { return copies_[2].get(); }
+
+ private:
+  static constexpr std::array<int, 4> kNumbers = {protocol::kProgramFd, protocol::kControlFd, protocol::kErrorFd,
+                                                  protocol::kSetupFd};
+  std::array<Fd, 4> copies_;
+};
+
+struct Command {
+  const Kept* kept;
+  char** init;
+};
+
+int become_init(void* argument) {
+  const auto* command = static_cast<const Command*>(argument);
+  static char* none[] = {nullptr};
+  if (command->kept->put_back()) {
+    ::execveat(protocol::kProgramFd, "", command->init, none, AT_EMPTY_PATH);
+  }
+  return 127;
+}
+
+void end(const Container& container, bool in_order) {
+  constexpr int kPatience = 3;  // seconds
+  if (in_order) container->shutdown(container.get(), kPatience);
+  container->stop(container.get());
+}
+
+// Waits until the container runs, and for the command in it.
+Result<void> attach(const ContainerRequest& request, const std::optional<BootNotice>& notice, Command command) {
+  constexpr int kPatience = 10;  // seconds
+  const auto container = TRY(make_container(request));
+  // Where it does not run, who has started it says why.
+  if (!container->wait(container.get(), "RUNNING", kPatience)) return {};
+  if (notice) notice->wait(command.kept->errors());
+  lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
+  options.env_policy = LXC_ATTACH_CLEAR_ENV;
+  pid_t pid = -1;
+  const bool attached = container->attach(container.get(), become_init, &command, &options, &pid) == 0;
+  int status = 0;
+  while (attached && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  // With the command ends the system; without it, too.
+  end(container, attached && request.shuts_down);
+  if (!attached) return fail(lxc_error("LXC could not attach to the container"));
+  return {};
+}
+
+Result<void> run_system(const ContainerRequest& request, const SystemInit& system, char** init) {
+  const auto role = protocol::Role::beside;
+  TRY(trace::check(::pwrite(protocol::kSetupFd, &role, sizeof role, offsetof(protocol::Setup, role)), "pwrite",
+                   "setup"));
+  const auto kept = TRY(Kept::take());
+  std::optional<BootNotice> notice;
+  if (system.tells_when_booted) notice = TRY(BootNotice::listen(notify_socket()));
+  // A child that sends no signal at its end: LXC waits for all children of the common kind when it can't start a
+  // container. It goes with this process, which is the first of its pid namespace.
+  if (TRY(trace::check(::syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0), "clone", "attacher")) == 0) {
+    auto outcome = attach(request, notice, {&kept, init});
+    if (!outcome) ::dprintf(STDERR_FILENO, "%s\n", outcome.error().message().c_str());
+    ::_exit(0);
+  }
+  const auto container = TRY(make_container(request));
+  char directory[] = "/";
+  std::string path = kSystemInit;
+  char* arguments[] = {init[0], directory, path.data(), nullptr};
+  TRY_VOID(start(container, arguments));
+  // Where the command has ended before, nobody asks any more.
+  return fail("the root's init has ended");
+}
+
+// What is for this process alone is not to be left to those that it starts.
+void keep_own_descriptors() {
+  for (const int number : {protocol::kBootSetupFd, protocol::kBridgeFd, protocol::kLogFd}) {
+    ::fcntl(number, F_SETFD, FD_CLOEXEC);  // of those that are there
+  }
+}
+
+}  // namespace
+
+Result<void> run_container(ContainerRequest request, char** init) {
+  keep_own_descriptors();
+  TRY_VOID(prepare(&request));
+  const auto system = find_init(request.root);
+  if (system && has_control_group()) {
+    request.boots = true;
+    return run_system(request, *system, init);
+  }
+  if (system) {
+    ::dprintf(
+        protocol::kErrorFd,
+        "isolate: warning: the root has an init, which can't be booted: that takes a control group of your own; the "
+        "command runs without it (with one: systemd-run --user --scope -p Delegate=yes isolate ...)\n");
+  }
+  return start(TRY(make_container(request)), init);
+}
+
+}  // namespace isolate::lxc
