@@ -16,14 +16,15 @@ LxcQuotas quotas_of(const LxcSettings& settings) {
   return lxc_quotas(settings, std::uint64_t{machine.totalram} * machine.mem_unit, processors);
 }
 
-Result<LxcQuotas> plan_quotas(const LxcSettings& settings, const Caller& caller) {
+// `notice`: that there are none.
+Result<LxcQuotas> plan_quotas(const LxcSettings& settings, const Caller& caller, std::string* notice) {
   if (caller.is_root() && has_quota_controllers()) return quotas_of(settings);
   const std::string why = caller.is_root() ? "this machine has no controllers of control groups for them"
                                            : "they take control groups, which an ordinary user does not have";
   if (settings.cpu_percent || settings.memory_mb) {
     return fail("LXC_CPU_QUOTA and LXC_MEM_MB_QUOTA are not to be had: " + why);
   }
-  log::info("the container has no quotas of memory and processors: " + why);
+  *notice = "the container has no quotas of memory and processors: " + why;
   return LxcQuotas{};
 }
 
@@ -33,7 +34,7 @@ Result<ContainerSupport> ContainerSupport::prepare(const LxcSettings& settings, 
                                                    const Caller& caller) {
   ContainerSupport support;
   if (!plan.engine.bridge.empty()) TRY_VOID(BridgeConnector::check(plan.engine.bridge, caller));
-  support.quotas_ = TRY(plan_quotas(settings, caller));
+  support.quotas_ = TRY(plan_quotas(settings, caller, &support.notice_));
   if (settings.log) support.log_ = TRY(LxcLog::open());
   return support;
 }
@@ -50,6 +51,10 @@ void ContainerSupport::hand_to(LauncherFds* fds) const {
   fds->groups = &groups_.groups();
   if (bridge_) fds->bridge = bridge_->guest_end();
   if (log_) fds->log = log_->memory();
+}
+
+void ContainerSupport::tell() const {
+  if (!notice_.empty()) log::info(notice_);
 }
 
 void ContainerSupport::end() const {

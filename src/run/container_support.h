@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "linux/caller.h"
@@ -20,6 +21,8 @@ class ContainerSupport {
   // Makes it.
   Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace);
   void hand_to(LauncherFds* fds) const;
+  // When the command runs: what it does not have, though nobody asked for that.
+  void tell() const;
   // When the container has ended.
   void end() const;
 
@@ -27,6 +30,7 @@ class ContainerSupport {
   std::optional<LxcLog> log_;
   std::optional<BridgeConnector> bridge_;
   LxcQuotas quotas_;
+  std::string notice_;
   Fd boot_setup_;
   ContainerGroups groups_;
 };

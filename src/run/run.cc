@@ -279,6 +279,7 @@ class Run {
     auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.started(pid, plan_.clone_id);
+      if (container_) container_->tell();
       reap_abandoned();
     }));
     steps_.record_since_last("run");
