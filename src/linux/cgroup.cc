@@ -6,6 +6,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -58,17 +59,31 @@ void remove_groups(const std::string& path) {
   ::rmdir(path.c_str());
 }
 
-Result<FileLock> lock_directory(const std::string& path, FileLock::Mode mode) {
-  return FileLock::wait(TRY(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)), mode);
+// Whoever else wants the lock is not waited for: others may be able to open the directory.
+Result<FileLock> lock_directory(const std::string& path) {
+  auto directory = TRY(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return FileLock::try_lock(std::move(directory), FileLock::Mode::exclusive);
 }
 
-// `wanted`: "0::" of version 2, or ":NAME:" of version 1, as in "0::/PATH" and "9:NAME:/PATH".
-Result<std::string> own_group_in(const std::string& hierarchy, std::string_view wanted) {
+bool is_at(const FileLock& lock, const std::string& path) {
+  const auto locked = status_of(lock.fd(), "", AT_EMPTY_PATH);
+  const auto there = status_of(AT_FDCWD, path);
+  return locked && there && locked->st_ino == there->st_ino && locked->st_dev == there->st_dev;
+}
+
+// The group in the hierarchy that has `name` among its controllers, or of version 2, where that is empty; lines are
+// "0::/PATH", "1:name=systemd:/PATH", "4:cpu,cpuacct:/PATH".
+Result<std::string> own_group_in(const std::string& hierarchy, const std::string& name) {
+  constexpr std::size_t kParts = 3;
   for (const auto& line : text::split(TRY(read_file("/proc/self/cgroup")), '\n')) {
-    const auto at = line.find(wanted);
-    if (at == std::string::npos || (at == 0) != wanted.starts_with('0')) continue;
-    const auto path = line.substr(at + wanted.size());
-    const auto directory = hierarchy + (path == "/" ? "" : path);
+    const auto parts = text::split(line, ':');
+    if (parts.size() < kParts) continue;
+    const auto controllers = text::split(parts[1], ',');
+    if (name.empty() ? !parts[1].empty() : std::find(controllers.begin(), controllers.end(), name) == controllers.end())
+      continue;
+    // A path may hold colons itself.
+    const auto path = line.substr(parts[0].size() + parts[1].size() + 2);
+    auto directory = hierarchy + (path == "/" ? "" : path);
     TRY(status_of(AT_FDCWD, directory));
     return directory;
   }
@@ -79,33 +94,36 @@ Result<std::string> own_group_in(const std::string& hierarchy, std::string_view 
 
 Result<std::string> own_control_group() {
   const std::string root = kRoot;
-  if (is_version_2(kRoot)) return own_group_in(root, "0::");
-  return own_group_in(root + "/systemd", ":name=systemd:");
+  if (is_version_2(kRoot)) return own_group_in(root, "");
+  return own_group_in(root + "/systemd", "name=systemd");
 }
 
 Result<std::string> own_control_group_of(const std::string& controller) {
-  return own_group_in(kRoot + ("/" + controller), ":" + controller + ":");
+  return own_group_in(kRoot + ("/" + controller), controller);
 }
 
 void ControlGroup::remove_leftovers(const std::string& parent) {
-  const auto lock = lock_directory(parent, FileLock::Mode::exclusive);
-  const auto names = lock ? list_directory(AT_FDCWD, parent) : Result<std::vector<std::string>>(fail(""));
+  const auto names = list_directory(AT_FDCWD, parent);
   if (!names) return;  // whoever can't see it can't have left anything there, ignoring
   for (const auto& name : *names) {
     if (!name.starts_with(kPrefix)) continue;
-    auto directory = open_file(AT_FDCWD, parent + "/" + name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (directory && FileLock::try_lock(std::move(*directory), FileLock::Mode::exclusive)) {
-      remove_groups(parent + "/" + name);
-    }
+    if (const auto lock = lock_directory(parent + "/" + name)) remove_groups(parent + "/" + name);
   }
 }
 
 Result<ControlGroup> ControlGroup::make(const std::string& parent, const std::string& name) {
-  // Nobody who looks for leftovers is to see it without its lock.
-  const auto parent_lock = TRY(lock_directory(parent, FileLock::Mode::exclusive));
+  // Who can't open it can't lock it.
+  constexpr mode_t kMode = 0711;
+  constexpr int kTries = 10;
   const auto path = parent + "/" + std::string(kPrefix) + name;
-  TRY_VOID(make_directory(AT_FDCWD, path, 0755));
-  return ControlGroup(path, TRY(lock_directory(path, FileLock::Mode::exclusive)));
+  for (int i = 0; i < kTries; ++i) {
+    TRY_VOID(make_directory(AT_FDCWD, path, kMode));
+    // Before it is locked, somebody may take it for a leftover.
+    auto lock = lock_directory(path);
+    if (lock && is_at(*lock, path)) return ControlGroup(path, std::move(*lock));
+    ::rmdir(path.c_str());
+  }
+  return fail("control group " + path + ": something else removes it again and again");
 }
 
 Result<void> ControlGroup::give_to(uid_t uid, gid_t gid) const {

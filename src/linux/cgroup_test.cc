@@ -1,5 +1,6 @@
 #include "linux/cgroup.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,6 +91,24 @@ TEST(ControlGroupTest, AFileThatIsNotThereIsNamed) {
 }
 
 TEST(ControlGroupTest, AControllerThatIsNoneHasNoGroup) { EXPECT_FALSE(own_control_group_of("nothing")); }
+
+TEST(ControlGroupTest, NobodyElseCanLockIt) {
+  REQUIRE_ROOT();
+  const auto group = test::must(make_group(some_name()));
+  auto child = test::must(fork_child(0, [&group] {
+    if (::setresuid(kOwner, kOwner, kOwner) != 0) return 1;
+    return ::open(group.path().c_str(), O_RDONLY | O_DIRECTORY) < 0 && errno == EACCES ? 0 : 2;
+  }));
+  EXPECT_TRUE(test::must(child.wait()).success());
+}
+
+TEST(ControlGroupTest, WhoHoldsTheParentsLockHoldsNobodyUp) {
+  REQUIRE_ROOT();
+  const auto parent = test::must(own_control_group());
+  const auto lock = test::must(
+      FileLock::try_lock(test::must(open_file(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY)), FileLock::Mode::exclusive));
+  EXPECT_TRUE(make_group(some_name()));
+}
 
 }  // namespace
 }  // namespace isolate

@@ -13,6 +13,10 @@ namespace {
 constexpr const char* kMemory = "memory";
 constexpr const char* kCpu = "cpu";
 
+bool can_make_groups(const Result<std::string>& parent) {
+  return parent && ::access(parent->c_str(), W_OK | X_OK) == 0;
+}
+
 Result<ControlGroup> make_group(const std::string& parent, const std::string& name) {
   ControlGroup::remove_leftovers(parent);
   return ControlGroup::make(parent, name);
@@ -52,21 +56,25 @@ void do_as_root_inside(int user_namespace, const std::function<void()>& work) {
 
 }  // namespace
 
-bool has_quota_controllers() { return own_control_group_of(kMemory) && own_control_group_of(kCpu); }
+bool has_quota_controllers() {
+  return can_make_groups(own_control_group_of(kMemory)) && can_make_groups(own_control_group_of(kCpu));
+}
 
 Result<ContainerGroups> ContainerGroups::make(const RunPlan& plan, bool caller_is_root, int user_namespace,
                                               const LxcQuotas& quotas) {
   ContainerGroups made;
   const auto& name = plan.clone_id;
   const auto parent = own_control_group();
-  if (!parent || ::access(parent->c_str(), W_OK | X_OK) != 0) return made;
   if (caller_is_root) {
-    made.groups_.push_back(TRY(make_group(*parent, name)));
-    TRY_VOID(made.groups_.back().give_to(plan.ids.maps.uid.front().outside, plan.ids.maps.gid.front().outside));
+    if (can_make_groups(parent)) {
+      made.groups_.push_back(TRY(make_group(*parent, name)));
+      TRY_VOID(made.groups_.back().give_to(plan.ids.maps.uid.front().outside, plan.ids.maps.gid.front().outside));
+    }
     if (quotas.memory != 0) made.groups_.push_back(TRY(memory_group(name, quotas.memory)));
     if (quotas.milli_cpus != 0) made.groups_.push_back(TRY(cpu_group(name, quotas.milli_cpus)));
     return made;
   }
+  if (!can_make_groups(parent)) return made;
   made.user_namespace_ = user_namespace;
   do_as_root_inside(user_namespace, [&] { ControlGroup::remove_leftovers(*parent); });
   made.groups_.push_back(TRY(ControlGroup::make(*parent, name)));

@@ -32,7 +32,7 @@ class ContainerGroups {
   int user_namespace_ = -1;  // -1: root's own rights do
 };
 
-// Whether version 1 of control groups has controllers for the quotas here.
+// Whether groups with the quotas can be made here, in version 1 of control groups.
 bool has_quota_controllers();
 
 }  // namespace isolate

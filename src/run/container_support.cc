@@ -19,8 +19,9 @@ LxcQuotas quotas_of(const LxcSettings& settings) {
 // `notice`: that there are none.
 Result<LxcQuotas> plan_quotas(const LxcSettings& settings, const Caller& caller, std::string* notice) {
   if (caller.is_root() && has_quota_controllers()) return quotas_of(settings);
-  const std::string why = caller.is_root() ? "this machine has no controllers of control groups for them"
-                                           : "they take control groups, which an ordinary user does not have";
+  const std::string why = caller.is_root()
+                              ? "they take control groups of version 1 with memory and cpu, which can't be made here"
+                              : "they take control groups, which an ordinary user does not have";
   if (settings.cpu_percent || settings.memory_mb) {
     return fail("LXC_CPU_QUOTA and LXC_MEM_MB_QUOTA are not to be had: " + why);
   }
