@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 _isolate_options=(--engine --template-dir --template --bind --env --chdir --uid-base --gid-base --share-net --ignore-sigint
-  --userns --cap-add --cap-drop --read-only --seccomp --pty --timeout --ulimit --tmp-size --keep --store --dry-run
-  --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
+  --userns --cap-add --cap-drop --read-only --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
+  --io-weight --keep --store --dry-run --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
 
 # Of letters in one word, -nq, the last.
 _isolate_one_option() {
@@ -14,7 +14,8 @@ _isolate_one_option() {
 _isolate_takes_value() {
   case $(_isolate_one_option "$1") in
     --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --cap-add) ;;
-    --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --store | --status-fd | --refresh) ;;
+    --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --memory | --cpus | --pids | --io-weight) ;;
+    --store | --status-fd | --refresh) ;;
     -[etzdvpugr]) ;;
     *) return 1 ;;
   esac

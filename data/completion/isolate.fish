@@ -13,7 +13,7 @@ function __isolate_before_command
             set value no
         else if not string match --quiet -- '-*' $word; or test "$word" = --
             return 1
-        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|store|status-fd|refresh))$' $word
+        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|store|status-fd|refresh))$' $word
             set value yes
         end
     end
@@ -40,6 +40,10 @@ complete -c isolate -n __isolate_before_command -l pty -d 'A terminal of its own
 complete -c isolate -n __isolate_before_command -l timeout -x -d 'End the command then, with status 124'
 complete -c isolate -n __isolate_before_command -l ulimit -x -a 'as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=' -d 'Limit a resource'
 complete -c isolate -n __isolate_before_command -l tmp-size -x -d 'Most memory for files in /tmp, /home and /dev/shm'
+complete -c isolate -n __isolate_before_command -l memory -x -d 'Most memory of the guest, without swap'
+complete -c isolate -n __isolate_before_command -l cpus -x -d 'Most processor time of the guest, in processors'
+complete -c isolate -n __isolate_before_command -l pids -x -d 'Most processes and threads of the guest'
+complete -c isolate -n __isolate_before_command -l io-weight -x -d 'Its share of busy disks, 1 to 10000'
 complete -c isolate -n __isolate_before_command -l keep -d 'Keep the clone, and say where it is'
 complete -c isolate -n __isolate_before_command -l store -x -a '(__fish_complete_directories)' -d 'Where templates and clones are'
 complete -c isolate -n __isolate_before_command -l dry-run -d 'Print what would be done'

@@ -27,6 +27,10 @@ _arguments -s -S \
   '--timeout=[end the command then, with status 124]:seconds:' \
   '*--ulimit=[limit a resource, NAME=N]:limit:(as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=)' \
   '--tmp-size=[most memory for files in /tmp, /home and /dev/shm]:size:' \
+  '--memory=[most memory of the guest, without swap]:size:' \
+  '--cpus=[most processor time of the guest, in processors]:number:' \
+  '--pids=[most processes and threads of the guest]:number:' \
+  '--io-weight=[its share of busy disks, 1 to 10000]:weight:' \
   '--keep[keep the clone, and say where it is]' \
   '--store=[where templates and clones are]:directory:_files -/' \
   '--dry-run[print what would be done]' \

@@ -7,7 +7,7 @@ _isolated() {
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -d -- "$word")
   else
-    mapfile -t COMPREPLY < <(compgen -W '--store --quiet --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W '--store --keep-groups --quiet --help --version' -- "$word")
   fi
 }
 

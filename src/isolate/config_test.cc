@@ -42,6 +42,18 @@ TEST(ConfigurationTest, KeysAreTheLongNamesOfOptions) {
   EXPECT_EQ(options.request.userns, UsernsMode::private_range);
 }
 
+TEST(ConfigurationTest, LimitsOfTheGuestAreTakenBackByTheWordUnlimited) {
+  const std::string limits = "memory = \"64M\"\ncpus = \"1.5\"\npids = 40\nio-weight = 200\n";
+  EXPECT_EQ(applied(limits).request.group_limits, (GroupLimits{67108864, 150000, 40, 200}));
+  auto options = applied(limits);
+  for (const char* name : {"memory", "cpus", "pids", "io-weight"}) must(apply_setting(name, "unlimited", &options));
+  EXPECT_FALSE(options.request.group_limits.any());
+  EXPECT_EQ(error("pids = 0\n"), "config.toml:1: pids: '0' is not a whole number from 1 to 4194304");
+  EXPECT_NE(error("io-weight = 10001\n"), "");
+  EXPECT_NE(error("memory = \"lots\"\n"), "");
+  EXPECT_NE(error("cpus = \"0\"\n"), "");
+}
+
 TEST(ConfigurationTest, AnEmptyOneChangesNothing) {
   EXPECT_EQ(applied("").request.engine, EngineKind::bwrap);
   EXPECT_EQ(applied("# nothing\n\n").request.template_name, "");

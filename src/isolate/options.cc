@@ -133,6 +133,36 @@ Result<void> add_ulimit(const std::string& value, Options* options) {
   return {};
 }
 
+// A limit that a configuration has set is taken back by "unlimited".
+template <typename Parse>
+Result<void> set_limit(const std::string& value, std::optional<std::uint64_t>* limit, Parse parse) {
+  limit->reset();
+  if (value != "unlimited") *limit = TRY(parse(value));
+  return {};
+}
+
+Result<void> set_memory(const std::string& value, Options* options) {
+  return set_limit(value, &options->request.group_limits.memory,
+                   [](const std::string& text) { return parse_size(text, "memory"); });
+}
+
+Result<void> set_cpus(const std::string& value, Options* options) {
+  return set_limit(value, &options->request.group_limits.cpu_time,
+                   [](const std::string& text) { return parse_cpus(text, "cpus"); });
+}
+
+Result<void> set_pids(const std::string& value, Options* options) {
+  constexpr std::uint64_t kMost = 1 << 22;  // the most that Linux has
+  return set_limit(value, &options->request.group_limits.processes,
+                   [](const std::string& text) { return text::number(text, "pids", 1, kMost); });
+}
+
+Result<void> set_io_weight(const std::string& value, Options* options) {
+  constexpr std::uint64_t kMost = 10'000;
+  return set_limit(value, &options->request.group_limits.io_weight,
+                   [](const std::string& text) { return text::number(text, "io-weight", 1, kMost); });
+}
+
 Result<void> set_store(const std::string& value, Options* options) {
   if (!value.starts_with('/')) return fail("store '" + text::printable(value) + "': must begin with '/'");
   options->request.store = value;
@@ -181,6 +211,10 @@ constexpr std::array kOptions = {
     Option{0, "timeout", "SECONDS", "end the command then, with status 124", set_timeout},
     Option{0, "ulimit", "NAME=N", "limit a resource, such as nproc, nofile, core; repeatable", add_ulimit},
     Option{0, "tmp-size", "SIZE", "most memory for files in /tmp, /home and /dev/shm", set_tmp_size},
+    Option{0, "memory", "SIZE", "most memory of the guest, without swap", set_memory},
+    Option{0, "cpus", "N", "most processor time of the guest, in processors, like 1.5", set_cpus},
+    Option{0, "pids", "N", "most processes and threads of the guest", set_pids},
+    Option{0, "io-weight", "N", "its share of busy disks, 1 to 10000; others have 100", set_io_weight},
     Option{0, "keep", nullptr, "keep the clone, and say where it is", set_request_switch<&RunRequest::keep>},
     Option{0, "store", "DIR", "where templates and clones are", set_store},
     Option{0, "dry-run", nullptr, "print what would be done", set_request_switch<&RunRequest::dry_run>},

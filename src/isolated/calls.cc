@@ -110,6 +110,7 @@ Answer error_answer(const char* name, const std::string& message) {
 
 std::optional<Answer> call_manager(const CallContext& context, const std::string& method, const Json& parameters) {
   if (method == "Lease") return call_lease(context, parameters);
+  if (method == "EnterGroup") return call_enter_group(context, parameters);
   if (method == "ListTemplates") return listed(context, "templates", template_row);
   if (method == "ListPools") return listed(context, "pools", pool_row);
   if (method == "ListLeases") {

@@ -30,4 +30,7 @@ std::optional<Answer> call_manager(const CallContext& context, const std::string
 // Leases a clone to the peer. This process is good for nothing else afterwards.
 Answer call_lease(const CallContext& context, const wire::Json& parameters);
 
+// Moves the peer's process to the control group of its user's own lease.
+Answer call_enter_group(const CallContext& context, const wire::Json& parameters);
+
 }  // namespace isolate

@@ -11,7 +11,9 @@
 #include "isolated/handover.h"
 #include "linux/caller.h"
 #include "linux/file.h"
+#include "linux/limit_group.h"
 #include "pool/lease.h"
+#include "pool/lease_group.h"
 #include "pool/member_range.h"
 #include "pool/registered.h"
 
@@ -44,6 +46,18 @@ Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& r
   return IdMaps{{{0, uid, kGuestIds}}, {{0, gid, kGuestIds}}};
 }
 
+// Before this process is in other namespaces. Whatever becomes of it, the group is over with the lease.
+Result<std::string> make_group(const Lease& lease, const GroupLimits& limits, uid_t uid) {
+  const auto tree = group_tree();
+  if (!tree) return fail("limits are not to be had with a clone of the daemon's: " + no_group_tree());
+  const auto alone = TRY(lock_groups());
+  auto group = TRY(LimitGroup::make(*tree, lease_group_name(lease.id()), limits));
+  TRY_VOID(set_lease_of_group(group.path(), {uid, TRY(path_of_descriptor(lease.lock_descriptor()))}));
+  const auto path = group.path();
+  group.leave();
+  return path;
+}
+
 Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& request, MemberRange range,
                         const TemplatePlace& place) {
   const auto& peer = context.peer;
@@ -55,15 +69,22 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   info.since = ::time(nullptr);
   const auto lease = TRY(Lease::take(&pool, std::move(info)));
   TRY_VOID(fault_point("lease-taken"));
+  std::string group;
+  if (request.limits.any()) group = TRY(make_group(lease, request.limits, peer.uid));
   const bool is_based = request.uid_base.has_value();
   const auto maps =
       is_based ? TRY(based_maps(request, lease.root())) : member_maps(peer, range.base, request.private_ids);
   auto handover = TRY(prepare_handover(peer, maps, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
   TRY_VOID(fault_point("lease-prepared"));
 
-  const wire::LeaseReply reply{
-      lease.id(),         place.name, place.store->description(), lease.generation().number, lease.root().lower.size(),
-      handover.read_only, maps};
+  const wire::LeaseReply reply{lease.id(),
+                               place.name,
+                               place.store->description(),
+                               lease.generation().number,
+                               lease.root().lower.size(),
+                               handover.read_only,
+                               maps,
+                               group};
   Answer answer{"", wire::to_json(reply).dump(), {}, true};
   answer.descriptors.resize(wire::kLeaseDescriptors);
   answer.descriptors[wire::kUserNamespace] = std::move(handover.user_namespace);

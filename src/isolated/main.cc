@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "isolated/group_keeper.h"
 #include "isolated/server.h"
 
 namespace isolate {
@@ -16,32 +17,35 @@ namespace {
 
 constexpr const char* kHelp =
     R"(usage: isolated [--store DIR] [-q]
+       isolated --keep-groups
 
 Keeps the pools of fresh clones at their sizes, and leases clones to members of the group "isolate", who ask by
 isolate -z. Started by systemd (isolated.socket) or by hand, as root. SIGTERM ends it; leases stay.
 
-  --store DIR   the main store (default /var/lib/isolate)
-  -q, --quiet   log only warnings and errors, not each lease
-  --help        this text
-  --version     the version
+  --store DIR     the main store (default /var/lib/isolate)
+  --keep-groups   instead: keep the control groups of leases with limits, as isolate-leases.service
+  -q, --quiet     log only warnings and errors, not each lease
+  --help          this text
+  --version       the version
 )";
 
 struct Options {
   std::string store = "/var/lib/isolate";
   bool quiet = false;
+  bool keeps_groups = false;
   const char* text = nullptr;  // to print instead of anything else
 };
 
 std::optional<Options> parse(int argc, char** argv) {
-  enum { kStore = 1000, kHelpOption, kVersion };
-  static const option kOptions[] = {{"store", required_argument, nullptr, kStore},
-                                    {"quiet", no_argument, nullptr, 'q'},
-                                    {"help", no_argument, nullptr, kHelpOption},
-                                    {"version", no_argument, nullptr, kVersion},
-                                    {nullptr, 0, nullptr, 0}};
+  enum { kStore = 1000, kKeepGroups, kHelpOption, kVersion };
+  static const option kOptions[] = {
+      {"store", required_argument, nullptr, kStore}, {"keep-groups", no_argument, nullptr, kKeepGroups},
+      {"quiet", no_argument, nullptr, 'q'},          {"help", no_argument, nullptr, kHelpOption},
+      {"version", no_argument, nullptr, kVersion},   {nullptr, 0, nullptr, 0}};
   Options options;
   for (int code = 0; (code = ::getopt_long(argc, argv, "q", kOptions, nullptr)) != -1;) {
     if (code == kStore) options.store = optarg;
+    if (code == kKeepGroups) options.keeps_groups = true;
     if (code == 'q') options.quiet = true;
     if (code == kHelpOption) options.text = kHelp;
     if (code == kVersion) options.text = "isolated " ISOLATE_VERSION "\n";
@@ -73,7 +77,7 @@ int main(int argc, char** argv) {
   if (options->text != nullptr) return std::fputs(options->text, stdout) >= 0 && std::fflush(stdout) == 0 ? 0 : 1;
   isolate::log::set_up("isolated", options->quiet);
   ::umask(022);
-  const auto outcome = isolate::run(options->store);
+  const auto outcome = options->keeps_groups ? isolate::keep_groups() : isolate::run(options->store);
   if (outcome) return 0;
   isolate::log::error(outcome.error().message());
   return 1;

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/trace.h"
+#include "isolated/group_keeper.h"
 
 namespace isolate {
 namespace {
@@ -29,6 +30,8 @@ constexpr std::size_t kMostAtATime = 2;
 int refresh_pool(const std::string& description, const std::string& name, bool tells) {
   // Nothing that is open here is a refresh's business.
   ::syscall(SYS_close_range, 3, ~0U, 0);
+  // Before clones are destroyed, which what is left in those groups may use.
+  remove_groups_of_ended_leases();
   OwnerNamespace owner(Caller::current());
   auto store = open_store(description, &owner, MissingStore::refuse);
   auto report = store ? Pool(store->get(), name).refresh({}) : Result<RefreshReport>(fail(std::move(store).error()));

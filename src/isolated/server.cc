@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/trace.h"
+#include "isolated/group_keeper.h"
 #include "isolated/peer.h"
 #include "linux/file.h"
 #include "pool/member_range.h"
@@ -78,6 +79,7 @@ Result<Server> Server::make(const std::string& main_store) {
   TRY_VOID(make_places(main_store));
   auto alone = TRY(lock_daemon());
   auto signals = TRY(hold_signals());
+  keep_groups_without_systemd();
   auto pools = TRY(PoolKeeper::make(main_store));
   auto listener = TRY(Listener::open(group));
   return Server(std::move(alone), std::move(signals), std::move(listener), Connections(main_store, group),

@@ -48,17 +48,6 @@ void remove_groups_here() {
   }
 }
 
-void remove_groups(const std::string& path) {
-  const Fd before(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const Fd group(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (before && group && ::fchdir(group.get()) == 0) {
-    remove_groups_here();
-    // It could be gone into, so it can be gone back to, ignoring.
-    [[maybe_unused]] const auto back = ::fchdir(before.get());
-  }
-  ::rmdir(path.c_str());
-}
-
 // Whoever else wants the lock is not waited for: others may be able to open the directory.
 Result<FileLock> lock_directory(const std::string& path) {
   auto directory = TRY(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -73,9 +62,9 @@ bool is_at(const FileLock& lock, const std::string& path) {
 
 // The group in the hierarchy that has `name` among its controllers, or of version 2, where that is empty; lines are
 // "0::/PATH", "1:name=systemd:/PATH", "4:cpu,cpuacct:/PATH".
-Result<std::string> own_group_in(const std::string& hierarchy, const std::string& name) {
+Result<std::string> group_in(const std::string& process, const std::string& hierarchy, const std::string& name) {
   constexpr std::size_t kParts = 3;
-  for (const auto& line : text::split(TRY(read_file("/proc/self/cgroup")), '\n')) {
+  for (const auto& line : text::split(TRY(read_file("/proc/" + process + "/cgroup")), '\n')) {
     const auto parts = text::split(line, ':');
     if (parts.size() < kParts) continue;
     const auto controllers = text::split(parts[1], ',');
@@ -92,14 +81,44 @@ Result<std::string> own_group_in(const std::string& hierarchy, const std::string
 
 }  // namespace
 
-Result<std::string> own_control_group() {
+Result<std::string> control_group_of(const std::string& process) {
   const std::string root = kRoot;
-  if (is_version_2(kRoot)) return own_group_in(root, "");
-  return own_group_in(root + "/systemd", "name=systemd");
+  if (is_version_2(kRoot)) return group_in(process, root, "");
+  return group_in(process, root + "/systemd", "name=systemd");
 }
 
+Result<std::string> own_control_group() { return control_group_of("self"); }
+
 Result<std::string> own_control_group_of(const std::string& controller) {
-  return own_group_in(kRoot + ("/" + controller), controller);
+  return group_in("self", kRoot + ("/" + controller), controller);
+}
+
+Result<std::string> own_limiting_group() {
+  if (is_version_2(kRoot)) return own_control_group();
+  return fail(
+      "limits (memory, cpus, pids, io-weight) are not available here: they take control groups of version 2 in " +
+      std::string(kRoot) +
+      "; where systemd is at work, the kernel's option systemd.unified_cgroup_hierarchy=1 brings them");
+}
+
+Result<FileLock> lock_control_group(const std::string& path) {
+  return FileLock::wait(TRY(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)), FileLock::Mode::exclusive);
+}
+
+Result<void> move_to_control_group(const std::string& path, const std::string& process) {
+  const auto file = path + "/cgroup.procs";
+  return write_all(TRY(open_file(AT_FDCWD, file, O_WRONLY)).get(), process, file);
+}
+
+void remove_control_group(const std::string& path) {
+  const Fd before(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Fd group(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (before && group && ::fchdir(group.get()) == 0) {
+    remove_groups_here();
+    // It could be gone into, so it can be gone back to, ignoring.
+    [[maybe_unused]] const auto back = ::fchdir(before.get());
+  }
+  ::rmdir(path.c_str());
 }
 
 void ControlGroup::remove_leftovers(const std::string& parent) {
@@ -107,7 +126,7 @@ void ControlGroup::remove_leftovers(const std::string& parent) {
   if (!names) return;  // whoever can't see it can't have left anything there, ignoring
   for (const auto& name : *names) {
     if (!name.starts_with(kPrefix)) continue;
-    if (const auto lock = lock_directory(parent + "/" + name)) remove_groups(parent + "/" + name);
+    if (const auto lock = lock_directory(parent + "/" + name)) remove_control_group(parent + "/" + name);
   }
 }
 
@@ -129,31 +148,22 @@ Result<ControlGroup> ControlGroup::make(const std::string& parent, const std::st
 Result<void> ControlGroup::give_to(uid_t uid, gid_t gid) const {
   // What its owner has to write; not all of them are there in both versions.
   for (const char* file : {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control", "/tasks"}) {
-    const auto target = path_ + file;
+    const auto target = path() + file;
     if (::lchown(target.c_str(), uid, gid) != 0 && errno != ENOENT) return fail(errno, "chown " + target);
   }
   return {};
 }
 
 Result<void> ControlGroup::set(const std::string& file, const std::string& value) const {
-  const auto path = path_ + "/" + file;
-  const auto target = TRY(open_file(AT_FDCWD, path, O_WRONLY));
-  return write_all(target.get(), value, path);
-}
-
-ControlGroup::ControlGroup(ControlGroup&& other) noexcept
-    : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
-
-ControlGroup& ControlGroup::operator=(ControlGroup&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(lock_, other.lock_);
-  return *this;
+  const auto target_path = path() + "/" + file;
+  const auto target = TRY(open_file(AT_FDCWD, target_path, O_WRONLY));
+  return write_all(target.get(), value, target_path);
 }
 
 void ControlGroup::remove() const {
-  if (!path_.empty()) remove_groups(path_);
+  if (*this) remove_control_group(path());
 }
 
-Result<void> ControlGroup::enter() const { return set("cgroup.procs", "0"); }
+Result<void> ControlGroup::enter() const { return move_to_control_group(path(), "0"); }
 
 }  // namespace isolate

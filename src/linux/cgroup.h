@@ -5,16 +5,48 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "linux/lock.h"
 
 namespace isolate {
 
-// The directory of this process's own group. Errors: there is none that this process can see.
+// The directory of a process's group, by its number or "self". Errors: there is none that this process can see; the
+// process has ended.
+Result<std::string> control_group_of(const std::string& process);
+// Of this process's own.
 Result<std::string> own_control_group();
 // The same in the hierarchy of a controller of version 1, like "memory".
 Result<std::string> own_control_group_of(const std::string& controller);
+// The same where /sys/fs/cgroup is of version 2, the one with limits. Errors: it is not, with what to do.
+Result<std::string> own_limiting_group();
+
+// The lock of a group's directory.
+Result<FileLock> lock_control_group(const std::string& path);
+// Moves a process, by its number, or the calling one ("0"). Errors: those of cgroup.procs (cgroups(7)).
+Result<void> move_to_control_group(const std::string& path, const std::string& process);
+// Removes a group and all groups in it. Those in which processes are stay.
+void remove_control_group(const std::string& path);
+
+// Where a group is, and its lock. What is moved from is empty; what is assigned to changes places with it.
+class LockedGroup {
+ public:
+  LockedGroup() = default;
+  LockedGroup(std::string path, FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  LockedGroup(LockedGroup&& other) noexcept { *this = std::move(other); }
+  LockedGroup& operator=(LockedGroup&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(lock_, other.lock_);
+    return *this;
+  }
+  const std::string& path() const { return path_; }
+  void clear() { path_.clear(); }
+
+ private:
+  std::string path_;
+  FileLock lock_;
+};
 
 // A group below another one. It is locked: what of such groups has no lock is left over from a process that was killed,
 // for remove_leftovers() to take away.
@@ -25,8 +57,8 @@ class ControlGroup {
   static void remove_leftovers(const std::string& parent);
   // `name` is unused. Errors: those of mkdir(2).
   static Result<ControlGroup> make(const std::string& parent, const std::string& name);
-  ControlGroup(ControlGroup&&) noexcept;
-  ControlGroup& operator=(ControlGroup&&) noexcept;
+  ControlGroup(ControlGroup&&) noexcept = default;
+  ControlGroup& operator=(ControlGroup&&) noexcept = default;
   ~ControlGroup() { remove(); }
   // Removes it, and all groups in it. Those in which processes are stay.
   void remove() const;
@@ -37,13 +69,12 @@ class ControlGroup {
   Result<void> set(const std::string& file, const std::string& value) const;
   // Moves the calling process into it.
   Result<void> enter() const;
-  explicit operator bool() const { return !path_.empty(); }
-  const std::string& path() const { return path_; }
+  explicit operator bool() const { return !path().empty(); }
+  const std::string& path() const { return group_.path(); }
 
  private:
-  ControlGroup(std::string path, FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
-  std::string path_;
-  FileLock lock_;
+  ControlGroup(std::string path, FileLock lock) : group_(std::move(path), std::move(lock)) {}
+  LockedGroup group_;
 };
 
 }  // namespace isolate

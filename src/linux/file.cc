@@ -42,6 +42,14 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
   return text;
 }
 
+Result<std::string> path_of_descriptor(int fd) {
+  char path[PATH_MAX];
+  const auto link = "/proc/self/fd/" + std::to_string(fd);
+  const auto length = ::readlink(link.c_str(), path, sizeof path);
+  if (length < 0) return fail(errno, "readlink " + link);
+  return std::string(path, static_cast<std::size_t>(length));
+}
+
 Result<void> write_all(int fd, std::string_view data, std::string_view subject) {
   while (!data.empty()) {
     const ssize_t written = ::write(fd, data.data(), data.size());

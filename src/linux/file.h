@@ -19,6 +19,8 @@ Result<Fd> open_file(int directory, const std::string& path, int flags, mode_t m
 Result<struct stat> status_of(int directory, const std::string& path, int flags = 0);
 Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 20);
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
+// The path of an open file, as this process sees it now.
+Result<std::string> path_of_descriptor(int fd);
 Result<void> write_all(int fd, std::string_view data, std::string_view subject);
 
 Result<void> make_directory(int directory, const std::string& name, mode_t mode);

@@ -61,10 +61,10 @@ bool has_quota_controllers() {
 }
 
 Result<ContainerGroups> ContainerGroups::make(const RunPlan& plan, bool caller_is_root, int user_namespace,
-                                              const LxcQuotas& quotas) {
+                                              const LxcQuotas& quotas, const std::string& guest_group) {
   ContainerGroups made;
   const auto& name = plan.clone_id;
-  const auto parent = own_control_group();
+  const auto parent = guest_group.empty() ? own_control_group() : Result<std::string>(guest_group);
   if (caller_is_root) {
     if (can_make_groups(parent)) {
       made.groups_.push_back(TRY(make_group(*parent, name)));

@@ -13,12 +13,12 @@ namespace isolate {
 class ContainerGroups {
  public:
   ContainerGroups() = default;
-  // One that an init of the container's own may divide, below this process's own; none, where the caller can't make
+  // One that an init of the container's own may divide, below `guest_group`, or if that is empty this process's own; none, where the caller can't make
   // groups there. For root as well groups of version 1's controllers that hold the quotas, but for those that are 0.
   // What killed runs have left goes.
   // Errors: a group can't be made, or does not take a quota.
   static Result<ContainerGroups> make(const RunPlan& plan, bool caller_is_root, int user_namespace,
-                                      const LxcQuotas& quotas);
+                                      const LxcQuotas& quotas, const std::string& guest_group);
   ContainerGroups(ContainerGroups&&) = default;
   ContainerGroups& operator=(ContainerGroups&&) = default;
   // Removes them, once nothing runs there any more.

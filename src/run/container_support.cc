@@ -40,9 +40,10 @@ Result<ContainerSupport> ContainerSupport::prepare(const LxcSettings& settings, 
   return support;
 }
 
-Result<void> ContainerSupport::start(const RunPlan& plan, const Caller& caller, int user_namespace) {
+Result<void> ContainerSupport::start(const RunPlan& plan, const Caller& caller, int user_namespace,
+                                    const std::string& guest_group) {
   boot_setup_ = TRY(make_boot_setup(plan));
-  groups_ = TRY(ContainerGroups::make(plan, caller.is_root(), user_namespace, quotas_));
+  groups_ = TRY(ContainerGroups::make(plan, caller.is_root(), user_namespace, quotas_, guest_group));
   if (!plan.engine.bridge.empty()) bridge_ = TRY(BridgeConnector::start(plan.engine.bridge, caller));
   return {};
 }

@@ -19,7 +19,7 @@ class ContainerSupport {
   // Errors: no such bridge; a log that can't be written; a quota that was asked for and is not to be had.
   static Result<ContainerSupport> prepare(const LxcSettings& settings, const RunPlan& plan, const Caller& caller);
   // Makes it.
-  Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace);
+  Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace, const std::string& guest_group);
   void hand_to(LauncherFds* fds) const;
   // When the command runs: what it does not have, though nobody asked for that.
   void tell() const;

@@ -66,6 +66,7 @@ Result<wire::Client> DaemonLease::ask(const RunRequest& request, const Caller& c
     wanted.gid_base = request.gid_base ? request.gid_base : request.uid_base;
   }
   wanted.engine = engine_name(request.engine);
+  wanted.limits = request.group_limits;
   client->send("Lease", wire::to_json(wanted));
   return std::move(*client);
 }
@@ -82,7 +83,18 @@ Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& 
     return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors.size(),
                             static_cast<int>(wire::kLeaseDescriptors)));
   }
+  // One that does not know limits would leave them out.
+  if (request.group_limits.any() && reply.group.empty())
+    return fail("isolated is of a version without limits; restart it");
   return DaemonLease(std::move(reply), std::move(descriptors));
+}
+
+Result<void> DaemonLease::enter_group() const {
+  auto client = wire::Client::connect();
+  if (!client) return fail(client.error().message);
+  const auto entered = client->call("EnterGroup", {{"lease", reply_.lease}});
+  if (!entered) return fail(entered.error().message);
+  return {};
 }
 
 RootSource DaemonLease::root() const {

@@ -23,6 +23,8 @@ class DaemonLease {
   static Result<DaemonLease> receive(wire::Client client, const RunRequest& request, const Caller& caller);
 
   const wire::LeaseReply& reply() const { return reply_; }
+  // Has the daemon move this process to the control group of the lease. For who is to be the guest's, as the caller.
+  Result<void> enter_group() const;
   // Where the clone is in its mount namespace.
   RootSource root() const;
   int user_namespace() const { return descriptors_[wire::kUserNamespace].get(); }

@@ -51,6 +51,8 @@ class Launcher {
         builder_(plan, fds.user_namespace) {}
 
   Result<void> run() {
+    // First of all, as the caller in his own namespaces.
+    if (fds_.enter_group != nullptr) TRY_VOID(steps_.run("control-group", *fds_.enter_group));
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
     if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     if (fds_.groups != nullptr) TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));

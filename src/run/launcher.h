@@ -2,6 +2,7 @@
 // makes it a child of isolate's.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "linux/cgroup.h"
@@ -23,6 +24,7 @@ struct LauncherFds {
   int log = -1;                          // what it writes its log to
   int report = -1;                       // where an error goes, packed; closed by a successful start
   bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
+  const std::function<Result<void>()>* enter_group = nullptr;  // moves the launcher to the guest's control group
   const std::vector<ControlGroup>* groups = nullptr;  // which the guest is to be in
 };
 

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/text.h"
+#include "linux/limit_group.h"
 
 namespace isolate {
 namespace {
@@ -33,6 +35,20 @@ constexpr std::array<Resource, 13> kResources = {{{"as", RLIMIT_AS},
 constexpr std::uint64_t kDefaultProcesses = 4096;
 // Not 0: a core dump that a program of the host takes over (core_pattern begins with '|') is left out for 1 only.
 constexpr std::uint64_t kNoCore = 1;
+
+// "1.5" in units of so many thousand-millionths, rounded up; what is beyond the ninth digit does not count. Nothing
+// where it is no such number, or its whole part is above `most`.
+std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t most, std::uint64_t unit) {
+  constexpr std::size_t kDigits = 9;
+  constexpr std::uint64_t kOne = 1'000'000'000;
+  const auto at = text.find('.');
+  const auto whole = text::number(text.substr(0, at), "", 0, most);
+  auto fraction = std::string(at == std::string_view::npos ? "0" : text.substr(at + 1));
+  const bool is_fraction = !fraction.empty() && fraction.find_first_not_of("0123456789") == std::string::npos;
+  if (!whole || !is_fraction) return std::nullopt;
+  fraction.resize(kDigits, '0');
+  return *whole * (kOne / unit) + (std::stoull(fraction) + unit - 1) / unit;
+}
 
 }  // namespace
 
@@ -61,18 +77,20 @@ Result<ResourceLimit> parse_ulimit(std::string_view text) {
 
 Result<std::uint64_t> parse_seconds(std::string_view text, const char* what) {
   constexpr std::uint64_t kMost = 1'000'000'000;  // some thirty years
-  constexpr std::size_t kDigits = 9;              // nanoseconds
-  const auto at = text.find('.');
-  const auto whole = text::number(text.substr(0, at), what, 0, kMost);
-  auto fraction = std::string(at == std::string_view::npos ? "0" : text.substr(at + 1));
-  const bool is_fraction = !fraction.empty() && fraction.find_first_not_of("0123456789") == std::string::npos;
-  fraction.resize(kDigits, '0');
-  const std::uint64_t nanoseconds = is_fraction ? std::stoull(fraction) : 0;
-  if (!whole || !is_fraction || *whole + nanoseconds == 0) {
-    return fail(
-        fmt::format("{}: '{}' is not a number of seconds above 0, like 10 or 0.5", what, text::printable(text)));
-  }
-  return *whole * 1000 + (nanoseconds + 999'999) / 1'000'000;
+  constexpr std::uint64_t kNanoseconds = 1'000'000;
+  const auto milliseconds = decimal(text, kMost, kNanoseconds);
+  if (milliseconds && *milliseconds > 0) return *milliseconds;
+  return fail(fmt::format("{}: '{}' is not a number of seconds above 0, like 10 or 0.5", what, text::printable(text)));
+}
+
+Result<std::uint64_t> parse_cpus(std::string_view text, const char* what) {
+  constexpr std::uint64_t kMost = 10'000;
+  constexpr std::uint64_t kLeast = kCpuPeriod / 100;  // the kernel's own
+  constexpr std::uint64_t kNanos = 1'000'000'000 / kCpuPeriod;
+  const auto microseconds = decimal(text, kMost, kNanos);
+  if (microseconds && *microseconds >= kLeast && *microseconds <= kMost * kCpuPeriod) return *microseconds;
+  return fail(fmt::format("{}: '{}' is not a number of processors from 0.01 to 10000, like 2 or 1.5", what,
+                          text::printable(text)));
 }
 
 Result<std::uint64_t> parse_size(std::string_view text, const char* what) {

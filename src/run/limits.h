@@ -25,6 +25,8 @@ Result<ResourceLimit> parse_ulimit(std::string_view text);
 // "10", "0.5": milliseconds, rounded up; what is less than a nanosecond does not count. Errors: not a number of seconds
 // above 0.
 Result<std::uint64_t> parse_seconds(std::string_view text, const char* what);
+// "2", "1.5": microseconds in each kCpuPeriod, rounded up. Errors: not a number from 0.01 to 10000.
+Result<std::uint64_t> parse_cpus(std::string_view text, const char* what);
 // "512", "64K", "100M", "2G": bytes.
 Result<std::uint64_t> parse_size(std::string_view text, const char* what);
 

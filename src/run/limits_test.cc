@@ -62,6 +62,17 @@ TEST(SecondsTest, AreMillisecondsRoundedUp) {
   }
 }
 
+TEST(CpusTest, AreMicrosecondsOfEachPeriod) {
+  EXPECT_EQ(must(parse_cpus("1", "cpus")), 100000U);
+  EXPECT_EQ(must(parse_cpus("1.5", "cpus")), 150000U);
+  EXPECT_EQ(must(parse_cpus("0.01", "cpus")), 1000U);
+  EXPECT_EQ(must(parse_cpus("0.123456", "cpus")), 12346U) << "rounded up";
+  EXPECT_EQ(must(parse_cpus("10000", "cpus")), 1000000000U);
+  for (const char* text : {"", "0", "0.009", "-1", "1e3", "1.", ".5", "2x", "10000.1", "10001", "inf", "01"}) {
+    EXPECT_FALSE(parse_cpus(text, "cpus")) << text;
+  }
+}
+
 TEST(SizeTest, HasUnitsOf1024) {
   EXPECT_EQ(must(parse_size("512", "tmp-size")), 512U);
   EXPECT_EQ(must(parse_size("64K", "tmp-size")), 65536U);

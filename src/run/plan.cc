@@ -99,6 +99,7 @@ namespace {
 Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   TRY_VOID(check_reachable(request.limits));
   const bool isolates = request.engine != EngineKind::chroot;
+  plan->group_limits = request.group_limits;
   plan->limits = with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
   if (!isolates && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
     return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
@@ -198,6 +199,15 @@ std::string describe(const SeccompChoice& choice) {
   return "tty";
 }
 
+void describe(const GroupLimits& limits, std::vector<std::string>* lines) {
+  if (limits.memory) lines->push_back(fmt::format("limit: memory {} bytes, no swap", *limits.memory));
+  if (limits.cpu_time) {
+    lines->push_back(fmt::format("limit: processors {} of each {} microseconds", *limits.cpu_time, kCpuPeriod));
+  }
+  if (limits.processes) lines->push_back(fmt::format("limit: processes of the guest {}", *limits.processes));
+  if (limits.io_weight) lines->push_back(fmt::format("limit: weight {} for disks", *limits.io_weight));
+}
+
 std::string quoted(const std::vector<std::string>& words) {
   std::vector<std::string> parts;
   for (const auto& word : words) parts.push_back(text::shell_quoted(word));
@@ -231,6 +241,7 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
     lines.push_back(fmt::format("limit: {}={}", limit.name, value));
   }
   if (plan.memory_files != 0) lines.push_back(fmt::format("limit: files in memory {} bytes", plan.memory_files));
+  describe(plan.group_limits, &lines);
   lines.push_back("seccomp: " + describe(plan.seccomp));
   if (plan.own_terminal) lines.emplace_back("terminal: its own");
   for (const auto& variable : plan.environment) lines.push_back("environment: " + text::printable(variable));

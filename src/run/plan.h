@@ -46,6 +46,7 @@ struct RunPlan {
   SeccompChoice seccomp;
   std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
   std::vector<ResourceLimit> limits;
+  GroupLimits group_limits;
   bool own_group = false;     // the command leads a process group: there is no terminal whose foreground it shares
   bool own_terminal = false;  // and has a terminal of its own
   bool own_session = false;   // the engine makes a session: the caller's terminal is not the guest's controlling one

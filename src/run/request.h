@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "linux/capability.h"
+#include "linux/limit_group.h"
 #include "run/limits.h"
 #include "run/lxc_settings.h"
 
@@ -63,6 +64,7 @@ struct RunRequest {
   std::uint64_t memory_files =
       0;  // bytes for /tmp, /home and /dev/shm together; 0: the kernel's default, half of memory
   std::vector<ResourceLimit> limits;
+  GroupLimits group_limits;  // of the guest as a whole
   SeccompChoice seccomp;
   LxcSettings lxc;
   bool dry_run = false;

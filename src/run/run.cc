@@ -17,9 +17,11 @@
 #include "linux/file.h"
 #include "run/container_support.h"
 #include "run/daemon_lease.h"
+#include "run/guest_group.h"
 #include "run/hooks.h"
 #include "run/init_setup.h"
 #include "run/launcher.h"
+#include "run/own_program.h"
 #include "run/plan.h"
 #include "run/root_builder.h"
 #include "run/status_stream.h"
@@ -36,19 +38,6 @@ constexpr int kOwnFailure = 125;
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
 
-// One of isolate's programs, beside this one or where a package puts it.
-Result<Fd> open_own_program(const std::string& name) {
-  char path[4096];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
-  if (length <= 0) return fail(errno, "readlink /proc/self/exe");
-  const std::string own(path, static_cast<std::size_t>(length));
-  const std::string directory = own.substr(0, own.rfind('/'));
-  for (const auto& candidate : {directory + "/" + name, directory + "/../libexec/isolate/" + name}) {
-    if (auto fd = open_file(AT_FDCWD, candidate, O_RDONLY)) return fd;
-  }
-  return fail(name + " is missing beside " + own + "; install isolate again");
-}
-
 std::string start_error(int error, const std::string& command) {
   const auto shown = text::printable(command);
   if (error == ELIBACC) return shown + ": its interpreter is missing in the root";
@@ -61,7 +50,12 @@ class Run {
   // The modes of what this process makes are not the caller's business: his umask is kept for the command and the
   // hooks.
   Run(const RunRequest& request, OwnerNamespace* owner, Steps steps, StatusStream status)
-      : request_(request), owner_(*owner), steps_(std::move(steps)), status_(std::move(status)), umask_(::umask(022)) {}
+      : request_(request),
+        owner_(*owner),
+        steps_(std::move(steps)),
+        status_(std::move(status)),
+        group_(request.group_limits),
+        umask_(::umask(022)) {}
 
   int to_end(const Lease* given) {
     auto outcome = given != nullptr ? on_lease(*given) : on_new_root();
@@ -79,6 +73,7 @@ class Run {
   Result<int> on_new_root() {
     if (!request_.directory.empty()) return on_directory();
     if (TRY(DaemonLease::is_wanted(request_, &owner_))) return on_daemon_lease();
+    TRY_VOID(group_.find_place(owner_.caller(), request_.dry_run, &steps_));
     const auto path = TRY(store_path(request_.store, owner_.caller()));
     if (!request_.dry_run && request_.userns != UsernsMode::single) owner_.begin();
     auto place = TRY(steps_.run("store", [&] { return find_template(request_.template_name, path, &owner_); }));
@@ -125,6 +120,7 @@ class Run {
   }
 
   Result<int> on_directory() {
+    TRY_VOID(group_.find_place(owner_.caller(), request_.dry_run, &steps_));
     plan_.clone_id = directory_run_name();
     plan_.root = {{}, request_.directory};
     return execute();
@@ -166,6 +162,7 @@ class Run {
     TRY_VOID(steps_.run("plan", [this] { return make_plan(); }));
     if (request_.dry_run) {
       for (const auto& line : describe(plan_, request_.engine)) ::printf("%s\n", line.c_str());
+      if (const auto place = group_.describe(); !place.empty()) ::printf("control group: %s\n", place.c_str());
       if (::fflush(stdout) != 0) return fail(errno, "write to standard output");
       return 0;
     }
@@ -256,7 +253,8 @@ class Run {
     Fd engine;
     if (!plan_.engine.own_program.empty()) engine = TRY(open_own_program(plan_.engine.own_program));
     auto setup = TRY(make_init_setup(plan_));
-    if (container_) TRY_VOID(container_->start(plan_, owner_.caller(), user_namespace));
+    TRY_VOID(make_group());
+    if (container_) TRY_VOID(container_->start(plan_, owner_.caller(), user_namespace, group_.path()));
     const SupervisorOptions options{request_.ignore_interrupt, plan_.own_terminal,
                                     std::chrono::milliseconds(request_.timeout), plan_.own_session,
                                     plan_.engine.ends_in_order};
@@ -272,19 +270,30 @@ class Run {
       fds.report = supervisor.report_writer().get();
       fds.last_in_mount_namespace = request_.post_hook.empty();
       if (container_) container_->hand_to(&fds);
+      fds.enter_group = group_.enter();
       return launch(plan_, fds, &steps_, owner_.caller().is_root());
     }));
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
-    auto outcome = TRY(supervisor.wait(std::move(launcher), [this](pid_t pid) {
+    auto outcome = supervisor.wait(std::move(launcher), [this](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.started(pid, plan_.clone_id);
       if (container_) container_->tell();
       reap_abandoned();
-    }));
+    });
     steps_.record_since_last("run");
     end_reaper();
-    return conclude(outcome);
+    group_.end(&steps_);
+    if (outcome) return conclude(*outcome);
+    return fail(group_.explained(std::move(outcome).error()));
+  }
+
+  Result<void> make_group() {
+    if (!leased_) return group_.make(plan_, &steps_);
+    if (!leased_->reply().group.empty()) {
+      group_.use(leased_->reply().group, [this] { return leased_->enter_group(); });
+    }
+    return {};
   }
 
   int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }
@@ -324,7 +333,9 @@ class Run {
       return outcome.exec_error == ENOENT ? kNotFound : kNotExecutable;
     }
     if (!outcome.engine_error.empty()) log::warning(outcome.engine_error);
-    status_.ended(outcome.ended.value_or(ExitStatus{true, SIGKILL}), outcome.timed_out);
+    const auto ended = outcome.ended.value_or(ExitStatus{true, SIGKILL});
+    if (group_.is_out_of_memory()) log::warning(group_.notice_of_kill(ended));
+    status_.ended(ended, outcome.timed_out, group_.is_out_of_memory());
     return outcome.timed_out ? kTimedOut : outcome.ended->shell_code();
   }
 
@@ -353,6 +364,7 @@ class Run {
   std::optional<ContainerSupport> container_;  // with the engine lxc
   Pool* pool_ = nullptr;
   ChildProcess reaper_;
+  GuestGroup group_;
   RunPlan plan_;
   PendingUserNamespace lender_;
   Fd user_namespace_;

@@ -34,9 +34,10 @@ void StatusStream::started(int pid, const std::string& clone_id) const {
   write_line(fd_, {{"event", "started"}, {"pid", pid}, {"clone", clone_id}});
 }
 
-void StatusStream::ended(const ExitStatus& status, bool timed_out) const {
+void StatusStream::ended(const ExitStatus& status, bool timed_out, bool out_of_memory) const {
   nlohmann::json line = {{"event", "ended"}, {status.signalled ? "signal" : "code", status.value}};
   if (timed_out) line["timeout"] = true;
+  if (out_of_memory) line["outOfMemory"] = true;
   write_line(fd_, line);
 }
 

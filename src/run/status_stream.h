@@ -17,7 +17,8 @@ class StatusStream {
 
   // A reader that has gone away is not an error.
   void started(int pid, const std::string& clone_id) const;
-  void ended(const ExitStatus& status, bool timed_out) const;
+  // `out_of_memory`: the kernel has killed something of the guest, whose memory was over its limit.
+  void ended(const ExitStatus& status, bool timed_out, bool out_of_memory) const;
   void failed(const std::string& step, const std::string& reason) const;
 
  private:

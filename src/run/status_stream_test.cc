@@ -42,13 +42,15 @@ TEST_F(StatusStreamTest, EachEventIsAnObjectOnALine) {
   {
     const auto stream = must(StatusStream::open(writer_.get()));
     stream.started(4711, "debian-abc");
-    stream.ended({false, 3}, false);
-    stream.ended({true, SIGKILL}, true);
+    stream.ended({false, 3}, false, false);
+    stream.ended({true, SIGKILL}, true, false);
+    stream.ended({true, SIGKILL}, false, true);
     stream.failed("overlay", "mount: \"no\"\nspace");
   }
   const std::vector<json> expected = {{{"event", "started"}, {"pid", 4711}, {"clone", "debian-abc"}},
                                       {{"event", "ended"}, {"code", 3}},
                                       {{"event", "ended"}, {"signal", 9}, {"timeout", true}},
+                                      {{"event", "ended"}, {"signal", 9}, {"outOfMemory", true}},
                                       {{"event", "failed"}, {"step", "overlay"}, {"reason", "mount: \"no\"\nspace"}}};
   EXPECT_EQ(lines(), expected);
 }
@@ -59,7 +61,7 @@ TEST_F(StatusStreamTest, TextThatIsNotUtf8IsStillWritten) {
 }
 
 TEST_F(StatusStreamTest, WithoutADescriptorNothingIsWritten) {
-  must(StatusStream::open(-1)).ended({false, 0}, false);
+  must(StatusStream::open(-1)).ended({false, 0}, false, false);
   EXPECT_TRUE(lines().empty());
 }
 

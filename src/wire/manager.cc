@@ -1,6 +1,7 @@
 #include "wire/manager.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -50,6 +51,32 @@ Result<std::uint64_t> number_in(const Json& object, const char* name, std::uint6
   return found->get<std::uint64_t>();
 }
 
+// The limits by their names.
+template <typename Limits>
+auto members_of(Limits& limits) {
+  return std::array{std::pair{"memory", &limits.memory}, std::pair{"cpuTime", &limits.cpu_time},
+                    std::pair{"processes", &limits.processes}, std::pair{"ioWeight", &limits.io_weight}};
+}
+
+Json to_json(const GroupLimits& limits) {
+  Json json = Json::object();
+  for (const auto& [name, limit] : members_of(limits)) {
+    if (*limit) json[name] = **limit;
+  }
+  return json;
+}
+
+Result<GroupLimits> limits_in(const Json& object, const char* name) {
+  GroupLimits limits;
+  const auto found = object.find(name);
+  if (found == object.end()) return limits;
+  if (!found->is_object()) return fail(std::string(name) + ": an object is wanted");
+  for (const auto& [member, limit] : members_of(limits)) {
+    if (found->contains(member)) *limit = TRY(number_in(*found, member, INT64_MAX));
+  }
+  return limits;
+}
+
 Json to_json(const std::vector<IdMapEntry>& map) {
   Json list = Json::array();
   for (const auto& entry : map) list.push_back({entry.inside, entry.outside, entry.count});
@@ -81,14 +108,20 @@ type Template (name: string, store: string, generation: int, size: int, fresh: i
 type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
 type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
   bytes: int)
+# memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
+type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 
 # A clone of the template, for the caller alone. Four descriptors come with the reply: a user namespace, a mount
 # namespace that holds the clone below /run/isolate/stage, and the locks of the lease and of its range of ids. The
 # lease ends when the last copy of the third one is closed. The connection is closed after the reply.
+# With limits, the guest is to enter the control group that has them by EnterGroup, and group is that one's directory.
 # userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's). uidBase, gidBase: for a
 # template whose files belong on disk to the range of 65536 ids that begins there: ids inside are that range.
-method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int) -> (lease: string, template: string, store: string,
-  generation: int, layers: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int)
+method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits) ->
+  (lease: string, template: string, store: string, generation: int, layers: int, readOnly: bool, uidMap: [][]int,
+  gidMap: [][]int, group: ?string)
+# Moves the process that has connected to the control group of the caller's own lease, once.
+method EnterGroup(lease: string) -> ()
 
 # Templates whose pool was given a size by root.
 method ListTemplates() -> (templates: []Template)
@@ -152,6 +185,7 @@ Json to_json(const LeaseRequest& request) {
                {"engine", request.engine}};
   if (request.uid_base) json["uidBase"] = *request.uid_base;
   if (request.gid_base) json["gidBase"] = *request.gid_base;
+  if (request.limits.any()) json["limits"] = to_json(request.limits);
   return json;
 }
 
@@ -170,18 +204,21 @@ Result<LeaseRequest> lease_request_from(const Json& parameters) {
     request.uid_base = static_cast<std::uint32_t>(TRY(number_in(parameters, "uidBase", kHighestBase)));
     request.gid_base = static_cast<std::uint32_t>(TRY(number_in(parameters, "gidBase", kHighestBase)));
   }
+  request.limits = TRY(limits_in(parameters, "limits"));
   return request;
 }
 
 Json to_json(const LeaseReply& reply) {
-  return {{"lease", reply.lease},
-          {"template", reply.template_name},
-          {"store", reply.store},
-          {"generation", reply.generation},
-          {"layers", reply.layers},
-          {"readOnly", reply.read_only},
-          {"uidMap", to_json(reply.maps.uid)},
-          {"gidMap", to_json(reply.maps.gid)}};
+  Json json = {{"lease", reply.lease},
+               {"template", reply.template_name},
+               {"store", reply.store},
+               {"generation", reply.generation},
+               {"layers", reply.layers},
+               {"readOnly", reply.read_only},
+               {"uidMap", to_json(reply.maps.uid)},
+               {"gidMap", to_json(reply.maps.gid)}};
+  if (!reply.group.empty()) json["group"] = reply.group;
+  return json;
 }
 
 Result<LeaseReply> lease_reply_from(const Json& parameters) {
@@ -197,6 +234,7 @@ Result<LeaseReply> lease_reply_from(const Json& parameters) {
   reply.read_only = read_only->get<bool>();
   reply.maps.uid = TRY(map_in(parameters, "uidMap"));
   reply.maps.gid = TRY(map_in(parameters, "gidMap"));
+  reply.group = TRY(optional_string_in(parameters, "group"));
   return reply;
 }
 

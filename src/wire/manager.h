@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "linux/idmap.h"
+#include "linux/limit_group.h"
 
 namespace isolate::wire {
 
@@ -43,6 +44,7 @@ struct LeaseRequest {
   std::optional<std::uint32_t> uid_base;
   std::optional<std::uint32_t> gid_base;
   std::string engine;  // for isolatectl ps
+  GroupLimits limits{};
 };
 Json to_json(const LeaseRequest& request);
 // Errors: plain text: the parameter that is missing or of another type.
@@ -56,6 +58,7 @@ struct LeaseReply {
   std::uint64_t layers = 0;  // 0: the clone is a root by itself
   bool read_only = false;    // the clone's file system can't map ids
   IdMaps maps;
+  std::string group;  // the control group with the limits; empty: none were asked for
 };
 // The descriptors that come with it, in this order.
 enum LeaseDescriptor { kUserNamespace, kMountNamespace, kLeaseLock, kRangeLock, kLeaseDescriptors };

@@ -46,12 +46,24 @@ TEST(ManagerTest, ALeaseRequestSurvivesTheWay) {
   EXPECT_EQ(based.gid_base, 600000U);
 }
 
+TEST(ManagerTest, LimitsSurviveTheWay) {
+  LeaseRequest request{"t", false, std::nullopt, std::nullopt, "bwrap"};
+  EXPECT_FALSE(to_json(request).contains("limits"));
+  EXPECT_FALSE(must(lease_request_from(to_json(request))).limits.any());
+  request.limits = {67108864, 150000, 40, 200};
+  EXPECT_EQ(must(lease_request_from(to_json(request))).limits, request.limits);
+  request.limits.memory.reset();
+  EXPECT_EQ(must(lease_request_from(to_json(request))).limits, request.limits);
+}
+
 TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
   for (const Json& parameters :
        {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"userns", "single"}},
         Json{{"template", "t"}, {"userns", nullptr}}, Json{{"template", "t"}, {"engine", "a b"}},
         Json{{"template", "t"}, {"engine", std::string(17, 'e')}}, Json{{"template", "t"}, {"uidBase", 500000}},
-        Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}}) {
+        Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}, Json{{"template", "t"}, {"limits", 1}},
+        Json{{"template", "t"}, {"limits", {{"memory", "64M"}}}},
+        Json{{"template", "t"}, {"limits", {{"processes", -1}}}}}) {
     EXPECT_FALSE(lease_request_from(parameters)) << parameters;
   }
 }
@@ -78,6 +90,10 @@ TEST(ManagerTest, ALeaseReplySurvivesTheWay) {
   EXPECT_EQ(reply.layers, wanted.layers);
   EXPECT_TRUE(reply.read_only);
   EXPECT_EQ(reply.maps, wanted.maps);
+  EXPECT_EQ(reply.group, "");
+  auto limited = wanted;
+  limited.group = "/sys/fs/cgroup/a/lease-t";
+  EXPECT_EQ(must(lease_reply_from(to_json(limited))).group, limited.group);
 }
 
 TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
@@ -98,7 +114,8 @@ TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
 }
 
 TEST(ManagerTest, TheDescriptionNamesEachMethod) {
-  for (const char* method : {"Lease", "ListTemplates", "ListPools", "ListLeases", "GetStatus", "ResizePool"}) {
+  for (const char* method :
+       {"Lease", "EnterGroup", "ListTemplates", "ListPools", "ListLeases", "GetStatus", "ResizePool"}) {
     EXPECT_NE(manager_description().find(std::string("method ") + method + "("), std::string_view::npos) << method;
   }
 }

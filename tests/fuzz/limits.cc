@@ -1,5 +1,5 @@
-// The values of --ulimit, --tmp-size and --timeout. What is accepted is above 0 where it has to be, within its range,
-// and exactly what is written: a second computation, in whole numbers, has to agree.
+// The values of --ulimit, --tmp-size, --memory, --timeout and --cpus. What is accepted is above 0 where it has to be,
+// within its range, and exactly what is written: a second computation, in whole numbers, has to agree.
 #include "run/limits.h"
 
 #include <sys/resource.h>
@@ -49,23 +49,24 @@ void check_size(std::string_view text) {
   expect(again && *again == *size, "a size in bytes is read as itself again", text);
 }
 
-// Milliseconds, rounded up; 0 for what is not DIGITS or DIGITS.DIGITS, or is beyond what is allowed. Nothing below a
-// nanosecond counts.
-std::uint64_t expected_milliseconds(std::string_view text) {
+// In units with so many digits behind the point, rounded up; 0 for what is not DIGITS or DIGITS.DIGITS, or is beyond
+// what is allowed. Nothing behind the ninth digit counts.
+std::uint64_t expected_units(std::string_view text, std::size_t digits) {
   constexpr std::size_t kMostDigits = 9;
   const auto point = text.find('.');
   const auto whole = text.substr(0, point);
   const auto fraction = point == std::string_view::npos ? std::string_view("0") : text.substr(point + 1);
   if (!all_digits(whole) || !all_digits(fraction) || whole.size() > kMostDigits) return 0;
   if (whole.size() > 1 && whole.front() == '0') return 0;
-  std::string thousandths(fraction.substr(0, 3));
-  thousandths.resize(3, '0');
-  const bool has_rest = fraction.substr(0, kMostDigits).find_first_not_of('0', 3) != std::string_view::npos;
-  return std::stoull(std::string(whole)) * 1000 + std::stoull(thousandths) + (has_rest ? 1 : 0);
+  std::string units(whole);
+  units += fraction.substr(0, digits);
+  units.resize(whole.size() + digits, '0');
+  const bool has_rest = fraction.substr(0, kMostDigits).find_first_not_of('0', digits) != std::string_view::npos;
+  return std::stoull(units) + (has_rest ? 1 : 0);
 }
 
 void check_seconds(std::string_view text) {
-  const auto expected = expected_milliseconds(text);
+  const auto expected = expected_units(text, 3);
   const auto milliseconds = parse_seconds(text, "seconds");
   if (!milliseconds) {
     expect_printable(milliseconds.error());
@@ -77,6 +78,20 @@ void check_seconds(std::string_view text) {
   expect(*milliseconds == expected, "a time is what is written, in milliseconds, rounded up", text);
 }
 
+void check_cpus(std::string_view text) {
+  constexpr std::uint64_t kLeast = 1000;
+  constexpr std::uint64_t kMost = 1'000'000'000;
+  const auto expected = expected_units(text, 5);
+  const auto microseconds = parse_cpus(text, "cpus");
+  if (!microseconds) {
+    expect_printable(microseconds.error());
+    expect(expected < kLeast || expected > kMost, "a number from 0.01 to 10000 is accepted", text);
+    return;
+  }
+  expect(*microseconds >= kLeast && *microseconds <= kMost, "processors are from 0.01 to 10000", text);
+  expect(*microseconds == expected, "processors are what is written, of 100000 microseconds each, rounded up", text);
+}
+
 }  // namespace
 }  // namespace isolate::fuzz
 
@@ -85,5 +100,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   isolate::fuzz::check_ulimit(text);
   isolate::fuzz::check_size(text);
   isolate::fuzz::check_seconds(text);
+  isolate::fuzz::check_cpus(text);
   return 0;
 }

@@ -1,0 +1,79 @@
+// org.isolate.Manager.EnterGroup
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "isolated/calls.h"
+#include "linux/cgroup.h"
+#include "linux/file.h"
+#include "linux/limit_group.h"
+#include "pool/lease_group.h"
+
+namespace isolate {
+namespace {
+
+using wire::Json;
+
+// A field of /proc/PID/status, its blanks as they are.
+Result<std::string> status_field(const std::string& pid, const std::string& name) {
+  for (const auto& line : text::split(TRY(read_file("/proc/" + pid + "/status")), '\n')) {
+    if (line.starts_with(name + ":\t")) return line.substr(name.size() + 2);
+  }
+  return fail(ESRCH, "process " + pid);
+}
+
+bool has_ended(const Peer& peer) {
+  pollfd end{peer.pidfd.get(), POLLIN, 0};
+  return ::poll(&end, 1, 0) != 0;
+}
+
+// A process that is as new as to have got the pid of one that has just ended is where its parent was.
+void put_back(const std::string& group) {
+  const auto processes = read_file(guest_part(group) + "/cgroup.procs");
+  if (!processes) return;  // the group is gone, ignoring
+  for (const auto& pid : text::split(*processes, '\n')) {
+    if (pid.empty()) continue;
+    const auto parent = status_field(pid, "PPid");
+    const auto origin = parent ? control_group_of(*parent) : Result<std::string>(fail(parent.error()));
+    const auto moved = origin ? move_to_control_group(*origin, pid) : Result<void>(fail(origin.error()));
+    if (!moved) log::warning("put process " + pid + " back: " + moved.error().message());
+  }
+}
+
+Result<void> enter(const Peer& peer, const std::string& lease) {
+  const auto tree = group_tree();
+  if (!tree) return fail(no_group_tree());
+  const auto group = lease_group(*tree, lease);
+  const auto holder = lease_of_group(group);
+  // Of what is not the peer's he learns nothing.
+  if (!holder || holder->uid != peer.uid || !is_lease_held(*holder)) {
+    return fail("you have no lease '" + text::printable(lease) + "' with limits");
+  }
+  const auto alone = TRY(lock_control_group(group));
+  if (TRY(is_populated(group))) return fail("the control group of " + lease + " was entered already");
+  const auto pid = std::to_string(peer.pid);
+  // On kernels that tell no more than a pid (before 6.5), that may be another process's by now: one of the peer's then.
+  const auto ids = TRY(status_field(pid, "Uid"));
+  if (ids != fmt::format("{0}\t{0}\t{0}\t{0}", peer.uid) || has_ended(peer)) return fail(ESRCH, "the caller");
+  auto moved = move_to_control_group(guest_part(group), pid);
+  if (moved && !has_ended(peer)) return {};
+  put_back(group);
+  return moved ? fail(ESRCH, "the caller") : moved;
+}
+
+}  // namespace
+
+Answer call_enter_group(const CallContext& context, const Json& parameters) {
+  constexpr std::size_t kLongest = 255;
+  const auto lease = parameters.find("lease");
+  if (lease == parameters.end() || !lease->is_string() || !text::is_name(lease->get<std::string>(), kLongest)) {
+    return error_answer("InvalidParameter", "lease: the name of a lease is wanted");
+  }
+  const auto entered = enter(context.peer, lease->get<std::string>());
+  return entered ? Answer{} : error_answer("Failed", entered.error().message());
+}
+
+}  // namespace isolate

@@ -1,0 +1,67 @@
+#include "isolated/group_keeper.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdlib>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/trace.h"
+#include "pool/lease_group.h"
+
+namespace isolate {
+namespace {
+
+Result<void> tell_systemd() {
+  const char* name = std::getenv("NOTIFY_SOCKET");
+  if (name == nullptr) return {};
+  const std::string_view path(name);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "NOTIFY_SOCKET");
+  path.copy(address.sun_path, path.size());
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract one
+  const Fd socket(static_cast<int>(TRY(trace::check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", path))));
+  constexpr std::string_view kReady = "READY=1";
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  TRY(trace::check(::sendto(socket.get(), kReady.data(), kReady.size(), MSG_NOSIGNAL,
+                            reinterpret_cast<const sockaddr*>(&address), size),
+                   "sendto", path));
+  return {};
+}
+
+}  // namespace
+
+Result<void> keep_groups() {
+  if (::geteuid() != 0) return fail("isolated is for root");
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &ending, nullptr);
+  const auto tree = TRY(make_group_tree());
+  log::info("control groups of leases are in " + tree);
+  TRY_VOID(tell_systemd());
+  int signal = 0;
+  ::sigwait(&ending, &signal);
+  return {};
+}
+
+void keep_groups_without_systemd() {
+  if (group_tree() || ::access("/run/systemd/system", F_OK) == 0) return;
+  const auto tree = make_group_tree();
+  log::info(tree ? "control groups of leases are in " + *tree : "leases have no limits: " + tree.error().message());
+}
+
+void remove_groups_of_ended_leases() {
+  const auto tree = group_tree();
+  if (!tree) return;
+  const auto alone = lock_groups();
+  if (alone) remove_ended_groups(*tree, Ended::runs_and_leases);
+}
+
+}  // namespace isolate
