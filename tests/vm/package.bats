@@ -37,7 +37,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
     /usr/share/bash-completion/completions/{isolate,isolatectl,isolated} \
     /usr/share/zsh/vendor-completions/_{isolate,isolatectl,isolated} \
     /usr/share/fish/vendor_completions.d/{isolate,isolatectl,isolated}.fish \
-    /usr/lib/systemd/system/{isolated.service,isolated.socket,isolate_regenerate@.path,isolate_regenerate@.service}; do
+    /usr/lib/systemd/system/{isolated.service,isolated.socket,isolate-leases.service,isolate_regenerate@.path,isolate_regenerate@.service}; do
     [[ -f $file ]] || complain "no $file"
   done
   succeeds dpkg --verify isolate-clones

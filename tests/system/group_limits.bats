@@ -1,0 +1,48 @@
+# identities: root user
+# engines: bwrap lxc
+# --memory, --cpus, --pids and --io-weight where there are no control groups of version 2: nothing runs without the limit
+# that was asked for. tests/vm/limits.bats has them at work.
+
+load helpers
+
+# As on a machine without any.
+without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; }
+
+@test "each limit is refused with one line, by every engine, and nothing has run" {
+  local engine limit
+  for engine in "$ENGINE" chroot; do
+    for limit in --memory=64M --cpus=1.5 --pids=40 --io-weight=200; do
+      isolate_refuses 'limits' 'control groups of version 2' -- without_groups "$ISOLATE" --store "$STORE" -q -e "$engine" \
+        "$limit" -d "$SCRATCH:/mnt" -z debian touch /mnt/ran
+      isolate_refuses 'control groups of version 2' -- without_groups "$ISOLATE" -q -e "$engine" "$limit" \
+        -d "$SCRATCH:/mnt" -t "$TREE" touch /mnt/ran
+    done
+  done
+  [[ ! -e $SCRATCH/ran ]]
+  store_is_clean "$STORE"
+}
+
+@test "so are a plan and a limit of the configuration, which the command line takes back" {
+  isolate_refuses 'control groups of version 2' -- without_groups "$ISOLATE" --store "$STORE" --dry-run --pids 9 -z debian true
+  as_caller mkdir -p "$SCRATCH/config/isolate"
+  printf 'memory = "64M"\ncpus = 1\n' >"$SCRATCH/config/isolate/config.toml"
+  limited() { without_groups env "XDG_CONFIG_HOME=$SCRATCH/config" "$ISOLATE" --store "$STORE" -q "$@"; }
+  isolate_refuses 'control groups of version 2' -- limited -z debian true
+  succeeds limited --memory unlimited --cpus unlimited -z debian echo ran
+  expect_output ran
+}
+
+@test "a value that is none is refused, and told" {
+  isolate_refuses memory lots -- isolate --memory lots -z debian true
+  isolate_refuses memory "'0'" -- isolate --memory 0 -z debian true
+  isolate_refuses cpus 0.001 1.5 -- isolate --cpus 0.001 -z debian true
+  isolate_refuses cpus two -- isolate --cpus two -z debian true
+  isolate_refuses pids "'0'" 4194304 -- isolate --pids 0 -z debian true
+  isolate_refuses io-weight 10001 10000 -- isolate --io-weight 10001 -z debian true
+}
+
+@test "--status-fd tells which step failed" {
+  without_groups sh -c 'exec 9>"$0"; exec "$@"' "$SCRATCH/status" "$ISOLATE" --store "$STORE" -q --status-fd 9 --pids 9 \
+    -z debian true || true
+  jq -se '.[-1] | .event == "failed" and .step == "limits"' "$SCRATCH/status"
+}
