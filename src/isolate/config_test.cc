@@ -51,6 +51,8 @@ TEST(ConfigurationTest, LimitsOfTheGuestAreTakenBackByTheWordUnlimited) {
   EXPECT_EQ(error("pids = 0\n"), "config.toml:1: pids: '0' is not a whole number from 1 to 4194304");
   EXPECT_NE(error("io-weight = 10001\n"), "");
   EXPECT_NE(error("memory = \"lots\"\n"), "");
+  EXPECT_EQ(error("memory = \"6143K\"\n"),
+            "config.toml:1: memory: '6143K' is less than 6M, which no guest can begin with");
   EXPECT_NE(error("cpus = \"0\"\n"), "");
 }
 

@@ -141,9 +141,17 @@ Result<void> set_limit(const std::string& value, std::optional<std::uint64_t>* l
   return {};
 }
 
+// While the launcher works in isolate's own memory, a process of the guest's that is short of memory could take isolate
+// with it.
+Result<std::uint64_t> parse_memory(const std::string& text) {
+  constexpr std::uint64_t kLeast = 6 << 20;
+  const auto bytes = TRY(parse_size(text, "memory"));
+  if (bytes >= kLeast) return bytes;
+  return fail(fmt::format("memory: '{}' is less than 6M, which no guest can begin with", text::printable(text)));
+}
+
 Result<void> set_memory(const std::string& value, Options* options) {
-  return set_limit(value, &options->request.group_limits.memory,
-                   [](const std::string& text) { return parse_size(text, "memory"); });
+  return set_limit(value, &options->request.group_limits.memory, parse_memory);
 }
 
 Result<void> set_cpus(const std::string& value, Options* options) {

@@ -34,6 +34,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
 
 @test "a value that is none is refused, and told" {
   isolate_refuses memory lots -- isolate --memory lots -z debian true
+  isolate_refuses memory 5M 6M -- isolate --memory 5M -z debian true
   isolate_refuses memory "'0'" -- isolate --memory 0 -z debian true
   isolate_refuses cpus 0.001 1.5 -- isolate --cpus 0.001 -z debian true
   isolate_refuses cpus two -- isolate --cpus two -z debian true

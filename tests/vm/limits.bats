@@ -204,6 +204,14 @@ in_group_without_systemd() {
   expect_killed_for_memory -z small sh -c 'cat /dev/zero >/tmp/file'
 }
 
+@test "the least memory that may be asked for is enough to begin with, and what fails is told" {
+  succeeds as_caller "$ISOLATE" -q --memory 6M -z small echo on
+  expect_output on
+  run --separate-stderr as_caller "$ISOLATE" -q --memory 6M -z small sh -c 'cat /dev/zero >/tmp/file'
+  expect_status 137
+  expect_in_errors 'killed: --memory 6.0 MiB was not enough'
+}
+
 @test "--status-fd and --timings tell of it, --dry-run of the limits" {
   become_root
   as_caller sh -c 'exec 9>"$0"; shift; exec "$@"' "$SCRATCH/status" x "$ISOLATE" -q --timings --status-fd 9 --memory 64M \
