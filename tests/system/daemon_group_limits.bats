@@ -38,3 +38,9 @@ start_daemon_without_groups() {
   run in_words MEMBER call org.isolate.Manager.EnterGroup '{"lease":"deb-abc"}'
   expect_in_output 'control groups of version 2'
 }
+
+@test "the keeper of groups ends where there are none, and says so" {
+  fails_plainly 1 isolated 'control groups of version 2' -- here unshare --mount --propagation slave \
+    sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' sh "$ISOLATED" --keep-groups
+  here test ! -e /run/isolate/control-group
+}

@@ -145,9 +145,9 @@ expect_killed_for_memory() {
   expect_in_errors 'systemctl start isolate-leases.service'
 }
 
-# in_group_without_systemd COMMAND...: root's command in a control group of its own, where no systemd is to be seen.
+# in_group_without_systemd COMMAND...: becomes root's command in a control group of its own, where no systemd is to be seen.
 in_group_without_systemd() {
-  systemd-run --quiet --collect --scope --property=Delegate=yes --unit=without-systemd unshare --mount --propagation slave \
+  exec systemd-run --quiet --collect --scope --property=Delegate=yes --unit=without-systemd unshare --mount --propagation slave \
     sh -c 'mount -t tmpfs none /run/systemd && exec "$@"' sh "$@"
 }
 
@@ -160,8 +160,7 @@ in_group_without_systemd() {
   [[ $GROUP == "$GROUPS_ROOT"/system.slice/without-systemd.scope/lease-debisl_* ]] || complain "$GROUP"
   expect_in_group memory.max 67108864
   expect_in_group io.weight 'default 200'
-  pkill --full --exact --signal TERM "$ISOLATE -q ${LIMITS[*]} .*"
-  end_of_started
+  kill_started TERM
   [[ $STATUS == 143 ]]
   wait_until 10 no_groups || complain "left: $(groups_left)"
   run --separate-stderr in_group_without_systemd sh -c '"$@"; exit $?' sh "$ISOLATE" -q --pids 40 -z "$DATASET" true
@@ -172,18 +171,20 @@ in_group_without_systemd() {
 }
 
 @test "a daemon without systemd makes its own group the tree" {
+  local daemon
   without_tree
   in_group_without_systemd isolated -q >"$SCRATCH/daemon" 2>&1 3>&- &
-  STARTED+=("$!")
+  daemon=$!
+  STARTED+=("$daemon")
   wait_until 20 test -S /run/isolate/org.isolate.Manager || complain "$(cat "$SCRATCH/daemon")"
   start_run "${LIMITS[@]}" -z zfs:debisl -- true
   expect_limits
   [[ $GROUP == "$GROUPS_ROOT"/system.slice/without-systemd.scope/lease-debisl_* ]] || complain "$GROUP"
-  [[ -s $GROUPS_ROOT/system.slice/without-systemd.scope/keeper/cgroup.procs ]] || complain "where is the daemon?"
+  [[ $(group_of "$daemon") == "$GROUPS_ROOT/system.slice/without-systemd.scope/keeper" ]] || complain "$(group_of "$daemon")"
   kill_started TERM
   wait_until 20 no_groups || complain "left: $(groups_left)"
-  pkill --full --exact 'isolated -q'
-  wait "${STARTED[0]}" || complain "$(cat "$SCRATCH/daemon")"
+  kill -TERM "$daemon"
+  wait "$daemon" || complain "$(cat "$SCRATCH/daemon")"
 }
 
 @test "R3: a command that takes more memory is killed, and that is told" {
@@ -205,7 +206,7 @@ in_group_without_systemd() {
 }
 
 @test "the least memory that may be asked for is enough to begin with, and what fails is told" {
-  succeeds as_caller "$ISOLATE" -q --memory 6M -z small echo on
+  succeeds as_caller "$ISOLATE" -q --memory 6M -z small sh -c 'echo on'
   expect_output on
   run --separate-stderr as_caller "$ISOLATE" -q --memory 6M -z small sh -c 'cat /dev/zero >/tmp/file'
   expect_status 137
