@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,16 @@ class Context {
   OwnerNamespace owner_;
 };
 
+// A running lease in a store that the caller works on.
+struct LeasePlace {
+  std::unique_ptr<Store> store;
+  LeaseInfo info;
+};
+// Nothing where there is none.
+Result<std::optional<LeasePlace>> find_own_lease(Context& context, const std::string& clone_id);
+// What to say where nobody has one.
+Error no_lease(const std::string& clone_id);
+
 struct CreateOptions {
   std::string name;
   std::string from;
@@ -62,6 +73,8 @@ Result<void> collect_garbage(Context& context, bool kept_too);
 Result<void> list_pools(Context& context, const std::string& name);  // empty: all
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
 Result<void> list_leases(Context& context, bool kept);
+// Ends a run that holds a clone; returns when it is over.
+Result<void> kill_lease(Context& context, const std::string& clone_id);
 // Whether the daemon runs, and what it does.
 Result<int> show_status(Context& context);
 

@@ -20,6 +20,16 @@ Result<Json> ask_daemon(const Context& context, const std::string& method, const
   return Json(*list);
 }
 
+Result<bool> kill_by_daemon(const Context& context, const std::string& clone_id) {
+  if (!context.asks_daemon()) return false;
+  auto client = wire::Client::connect();
+  if (!client) return false;
+  const auto answer = client->call("Kill", {{"lease", clone_id}});
+  if (answer) return true;
+  if (answer.error().refusal == wire::Refusal::no_such_lease) return false;
+  return fail(answer.error().message);
+}
+
 Result<int> show_status(Context& context) {
   auto client = wire::Client::connect();
   if (!client) return fail(client.error().message);

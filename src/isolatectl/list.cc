@@ -9,7 +9,6 @@
 #include "isolatectl/daemon.h"
 #include "isolatectl/output.h"
 #include "isolatectl/table.h"
-#include "linux/idmap.h"
 
 namespace isolate {
 namespace {
@@ -27,51 +26,6 @@ Json to_json(const TemplateInfo& info) {
   if (!info.problem.empty()) return {{"name", info.name}, {"store", info.store}, {"problem", info.problem}};
   return {{"name", info.name},     {"store", info.store},     {"generation", info.generation},
           {"layers", info.layers}, {"created", info.created}, {"origin", info.origin}};
-}
-
-// The name of a user whose number is in a lease's file.
-std::string user_text(const std::string& uid) {
-  auto number = text::number(uid, "uid", 0, 0xffffffff);
-  if (!number) return uid;
-  auto name = user_name(static_cast<std::uint32_t>(*number));
-  return name.empty() ? uid : name;
-}
-
-struct LeaseRow {
-  LeaseInfo info;
-  std::uint64_t bytes = 0;
-  std::uint64_t age = 0;  // seconds
-};
-
-std::uint64_t age_of(const LeaseInfo& info) {
-  const auto now = ::time(nullptr);
-  return now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
-}
-
-Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
-  std::vector<LeaseRow> rows;
-  for (const auto& store : TRY(context.stores())) {
-    for (const auto& name : TRY(pool_names(*store))) {
-      const Pool pool(store.get(), name);
-      for (const auto& info : TRY(kept ? pool.kept() : pool.leases())) {
-        auto bytes = store->clone_bytes(info.clone_id);
-        if (!bytes) continue;  // ended since, ignoring
-        rows.push_back({info, *bytes, age_of(info)});
-      }
-    }
-  }
-  if (kept) return rows;
-  for (const auto& row : TRY(ask_daemon(context, "ListLeases", "leases"))) {
-    LeaseInfo info;
-    info.clone_id = row.value("lease", "?");
-    info.template_name = row.value("template", "?");
-    info.engine = row.value("engine", "?");
-    info.user = row.value("user", "?");
-    info.pid = row.value("pid", std::int64_t{0});
-    info.since = row.value("since", std::int64_t{0});
-    rows.push_back({info, row.value("bytes", std::uint64_t{0}), age_of(info)});
-  }
-  return rows;
 }
 
 }  // namespace
@@ -123,30 +77,6 @@ Result<void> show_template(Context& context, const std::string& asked) {
       "disk used:   {}\nleases:      {}\nkept clones: {}\n",
       info.name, info.store, info.generation, info.layers, time_text(info.created), text::printable(info.origin),
       text::human_size(bytes), leases.size(), kept.size()));
-}
-
-Result<void> list_leases(Context& context, bool kept) {
-  const auto leases = TRY(lease_rows(context, kept));
-  if (context.json()) {
-    Json list = Json::array();
-    for (const auto& [info, bytes, age] : leases) {
-      list.push_back({{"clone", info.clone_id},
-                      {"user", user_text(info.user)},
-                      {"template", info.template_name},
-                      {"generation", info.generation},
-                      {"engine", info.engine},
-                      {"pid", info.pid},
-                      {"age", age},
-                      {"bytes", bytes}});
-    }
-    return print(list);
-  }
-  std::vector<std::vector<std::string>> rows = {{"CLONE", "USER", "TEMPLATE", "ENGINE", "AGE", "DISK"}};
-  for (const auto& [info, bytes, age] : leases) {
-    rows.push_back({info.clone_id, user_text(info.user), info.template_name, info.engine, text::human_duration(age),
-                    text::human_size(bytes)});
-  }
-  return print(table(rows));
 }
 
 }  // namespace isolate

@@ -106,6 +106,16 @@ void add_pool_verbs(CLI::App* app, CommandLine* line) {
   for (auto* verb : pools->get_subcommands({})) verb->fallthrough();
 }
 
+void add_lease_verbs(CLI::App* app, CommandLine* line) {
+  auto* ps = app->add_subcommand("ps", "running leases: user, template, engine, age, disk, and what the guest uses")
+                 ->fallthrough();
+  ps->add_flag("--kept", line->kept, "the clones kept with isolate --keep instead");
+  ps->callback([line] { line->verb = plain([line](Context& context) { return list_leases(context, line->kept); }); });
+  auto* kill = app->add_subcommand("kill", "end a running lease")->fallthrough();
+  kill->add_option("LEASE", line->name, "its clone, as ps shows it")->required();
+  kill->callback([line] { line->verb = plain([line](Context& context) { return kill_lease(context, line->name); }); });
+}
+
 int run_verb(const CommandLine& line) {
   log::set_up("isolatectl", line.quiet);
   auto context = Context::open(line.stores, line.json, line.quiet);
@@ -129,9 +139,7 @@ int main_with_exceptions(int argc, char** argv) {
   add_template_verbs(&app, &line);
   add_pool_verbs(&app, &line);
   add_gc(&app, &line);
-  auto* ps = app.add_subcommand("ps", "running leases: user, template, engine, age, disk used")->fallthrough();
-  ps->add_flag("--kept", line.kept, "the clones kept with isolate --keep instead");
-  ps->callback([&line] { line.verb = plain([&line](Context& context) { return list_leases(context, line.kept); }); });
+  add_lease_verbs(&app, &line);
   app.add_subcommand("status", "whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "linux/caller.h"
+#include "pool/lease_processes.h"
 #include "pool/registered.h"
 
 namespace isolate {
@@ -54,7 +55,13 @@ Result<std::vector<Json>> pool_row(const Pool& pool) {
                             {"waiting", status.trash}}};
 }
 
-Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer) {
+void add_usage(const LeaseUsage& usage, Json* row) {
+  if (usage.cpu_usec) (*row)["cpuUsec"] = *usage.cpu_usec;
+  if (usage.memory_bytes) (*row)["memoryBytes"] = *usage.memory_bytes;
+  if (usage.tasks) (*row)["tasks"] = *usage.tasks;
+}
+
+Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const ProcessTable& processes) {
   std::vector<Json> rows;
   for (const auto& info : TRY(pool.leases())) {
     if (!peer.is_root() && info.user != std::to_string(peer.uid)) continue;
@@ -68,8 +75,15 @@ Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer) {
                     {"since", info.since},
                     {"engine", info.engine},
                     {"bytes", *bytes}});
+    add_usage(lease_usage(pool, info, processes), &rows.back());
   }
   return rows;
+}
+
+Answer call_list_leases(const CallContext& context) {
+  const auto processes = ProcessTable::read();
+  if (!processes) return failed(processes.error());
+  return listed(context, "leases", [&](const Pool& pool) { return lease_rows(pool, context.peer, *processes); });
 }
 
 Answer status_answer(const CallContext& context) {
@@ -113,9 +127,8 @@ std::optional<Answer> call_manager(const CallContext& context, const std::string
   if (method == "EnterGroup") return call_enter_group(context, parameters);
   if (method == "ListTemplates") return listed(context, "templates", template_row);
   if (method == "ListPools") return listed(context, "pools", pool_row);
-  if (method == "ListLeases") {
-    return listed(context, "leases", [&context](const Pool& pool) { return lease_rows(pool, context.peer); });
-  }
+  if (method == "ListLeases") return call_list_leases(context);
+  if (method == "Kill") return call_kill(context, parameters);
   if (method == "GetStatus") return status_answer(context);
   if (method == "ResizePool") return call_resize(context, parameters);
   return std::nullopt;

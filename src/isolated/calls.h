@@ -32,5 +32,7 @@ Answer call_lease(const CallContext& context, const wire::Json& parameters);
 
 // Moves the peer's process to the control group of its user's own lease.
 Answer call_enter_group(const CallContext& context, const wire::Json& parameters);
+// Ends a lease of the peer's, or for root anyone's.
+Answer call_kill(const CallContext& context, const wire::Json& parameters);
 
 }  // namespace isolate

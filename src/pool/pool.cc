@@ -61,7 +61,7 @@ Result<LeaseInfo> read_info(const std::string& path, const std::string& clone_id
 Result<std::vector<LeaseInfo>> Pool::leases() const {
   std::vector<LeaseInfo> held;
   for (const auto& id : TRY(names_in(state("leased")))) {
-    auto file = open_file(AT_FDCWD, state("leased", id), O_RDWR);
+    auto file = open_lease(id);
     if (!file) continue;  // ended since, ignoring
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::shared);
     if (lock || lock.error().code() != EWOULDBLOCK) continue;
@@ -69,6 +69,10 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
     if (info) held.push_back(std::move(*info));
   }
   return held;
+}
+
+Result<Fd> Pool::open_lease(const std::string& clone_id) const {
+  return open_file(AT_FDCWD, state("leased", clone_id), O_RDWR);
 }
 
 Result<std::vector<LeaseInfo>> Pool::infos_in(const char* directory) const {
@@ -156,7 +160,7 @@ Result<void> Pool::remove_state() {
 Result<bool> Pool::has_abandoned() const {
   if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
   for (const auto& id : TRY(names_in(state("leased")))) {
-    auto file = open_file(AT_FDCWD, state("leased", id), O_RDWR);
+    auto file = open_lease(id);
     if (file && FileLock::try_lock(std::move(*file), FileLock::Mode::shared)) return true;
   }
   return false;

@@ -51,6 +51,8 @@ class Pool {
   Result<std::vector<LeaseInfo>> leases() const;
   Result<std::vector<LeaseInfo>> kept() const;
   Result<std::vector<LeaseInfo>> fresh() const;
+  // The file of a leased clone, to ask for its lock or to compare it; closing it wakes nobody who watches (below).
+  Result<Fd> open_lease(const std::string& clone_id) const;
   Result<PoolStatus> status() const;
 
   // Removes the clones of leases that nobody holds any more, and what interrupted work has left. Gives back their ids.

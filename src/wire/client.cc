@@ -36,6 +36,7 @@ CallError unreachable(int error) {
 
 Refusal refusal_of(const std::string& error) {
   if (error == "org.isolate.Manager.NoSuchTemplate") return Refusal::no_such_template;
+  if (error == "org.isolate.Manager.NoSuchLease") return Refusal::no_such_lease;
   return Refusal::other;
 }
 

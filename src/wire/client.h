@@ -11,6 +11,7 @@ enum class Refusal {
   unreachable,       // no daemon
   not_a_member,      // of the group isolate
   no_such_template,  // none that is registered
+  no_such_lease,     // none that is running
   other,
 };
 

@@ -106,8 +106,9 @@ interface org.isolate.Manager
 
 type Template (name: string, store: string, generation: int, size: int, fresh: int)
 type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
+# cpuUsec, memoryBytes, tasks: what the guest uses, where that can be had.
 type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
-  bytes: int)
+  bytes: int, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
 # memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
 type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 
@@ -128,6 +129,8 @@ method ListTemplates() -> (templates: []Template)
 method ListPools() -> (pools: []Pool)
 # The caller's own; root sees all.
 method ListLeases() -> (leases: []Lease)
+# Ends a lease of the caller's, or for root anyone's: its guest is killed. The reply comes when it is over.
+method Kill(lease: string) -> ()
 method GetStatus() -> (version: string, pid: int, connections: int, waiting: int)
 # For root.
 method ResizePool(template: string, size: int) -> ()
@@ -135,6 +138,7 @@ method ResizePool(template: string, size: int) -> ()
 error PermissionDenied (message: string)
 error NoSuchTemplate (message: string, template: string)
 error TooManyLeases (message: string)
+error NoSuchLease (message: string)
 error Failed (message: string)
 )";
 }

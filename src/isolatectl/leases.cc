@@ -1,0 +1,157 @@
+// isolatectl ps and kill
+#include <fmt/format.h>
+#include <time.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "isolatectl/commands.h"
+#include "isolatectl/daemon.h"
+#include "isolatectl/output.h"
+#include "isolatectl/table.h"
+#include "linux/idmap.h"
+#include "pool/end_lease.h"
+#include "pool/lease_processes.h"
+
+namespace isolate {
+namespace {
+
+// The name of a user whose number is in a lease's file.
+std::string user_text(const std::string& uid) {
+  auto number = text::number(uid, "uid", 0, 0xffffffff);
+  if (!number) return uid;
+  auto name = user_name(static_cast<std::uint32_t>(*number));
+  return name.empty() ? uid : name;
+}
+
+struct LeaseRow {
+  LeaseInfo info;
+  std::uint64_t bytes = 0;
+  std::uint64_t age = 0;  // seconds
+  LeaseUsage usage;
+};
+
+std::uint64_t age_of(const LeaseInfo& info) {
+  const auto now = ::time(nullptr);
+  return now > info.since ? static_cast<std::uint64_t>(now - info.since) : 0;
+}
+
+std::optional<std::uint64_t> number_in(const Json& row, const char* key) {
+  const auto found = row.find(key);
+  if (found == row.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->get<std::uint64_t>();
+}
+
+LeaseRow row_of_daemon(const Json& row) {
+  LeaseInfo info;
+  info.clone_id = row.value("lease", "?");
+  info.template_name = row.value("template", "?");
+  info.engine = row.value("engine", "?");
+  info.user = row.value("user", "?");
+  info.pid = row.value("pid", std::int64_t{0});
+  info.since = row.value("since", std::int64_t{0});
+  return {info,
+          row.value("bytes", std::uint64_t{0}),
+          age_of(info),
+          {number_in(row, "cpuUsec"), number_in(row, "memoryBytes"), number_in(row, "tasks")}};
+}
+
+Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
+  std::vector<LeaseRow> rows;
+  const auto processes = kept ? ProcessTable() : TRY(ProcessTable::read());
+  for (const auto& store : TRY(context.stores())) {
+    for (const auto& name : TRY(pool_names(*store))) {
+      const Pool pool(store.get(), name);
+      for (const auto& info : TRY(kept ? pool.kept() : pool.leases())) {
+        auto bytes = store->clone_bytes(info.clone_id);
+        if (!bytes) continue;  // ended since, ignoring
+        rows.push_back({info, *bytes, age_of(info), kept ? LeaseUsage{} : lease_usage(pool, info, processes)});
+      }
+    }
+  }
+  if (kept) return rows;
+  for (const auto& row : TRY(ask_daemon(context, "ListLeases", "leases"))) rows.push_back(row_of_daemon(row));
+  return rows;
+}
+
+Json json_of(const std::optional<std::uint64_t>& number) { return number ? Json(*number) : Json(nullptr); }
+
+Json json_of(const LeaseRow& row, bool kept) {
+  Json json = {{"clone", row.info.clone_id},
+               {"user", user_text(row.info.user)},
+               {"template", row.info.template_name},
+               {"generation", row.info.generation},
+               {"engine", row.info.engine},
+               {"pid", row.info.pid},
+               {"age", row.age},
+               {"bytes", row.bytes}};
+  if (kept) return json;
+  json["cpu_usec"] = json_of(row.usage.cpu_usec);
+  json["memory_bytes"] = json_of(row.usage.memory_bytes);
+  json["tasks"] = json_of(row.usage.tasks);
+  return json;
+}
+
+std::string time_used(std::uint64_t microseconds) {
+  constexpr std::uint64_t kSecond = 1'000'000;
+  if (microseconds >= 60 * kSecond) return text::human_duration(microseconds / kSecond);
+  return fmt::format("{:.2f}s", static_cast<double>(microseconds) / kSecond);
+}
+
+std::string count(std::uint64_t number) { return std::to_string(number); }
+
+std::string cell(const std::optional<std::uint64_t>& number, std::string (*shown)(std::uint64_t)) {
+  return number ? shown(*number) : "-";
+}
+
+}  // namespace
+
+Result<void> list_leases(Context& context, bool kept) {
+  const auto leases = TRY(lease_rows(context, kept));
+  if (context.json()) {
+    Json list = Json::array();
+    for (const auto& lease : leases) list.push_back(json_of(lease, kept));
+    return print(list);
+  }
+  std::vector<std::vector<std::string>> rows = {{"CLONE", "USER", "TEMPLATE", "ENGINE", "AGE", "DISK"}};
+  if (!kept) rows[0].insert(rows[0].end(), {"CPU", "MEMORY", "TASKS"});
+  for (const auto& [info, bytes, age, usage] : leases) {
+    rows.push_back({info.clone_id, user_text(info.user), info.template_name, info.engine, text::human_duration(age),
+                    text::human_size(bytes)});
+    if (kept) continue;
+    rows.back().insert(rows.back().end(), {cell(usage.cpu_usec, time_used), cell(usage.memory_bytes, text::human_size),
+                                           cell(usage.tasks, count)});
+  }
+  return print(table(rows));
+}
+
+Result<std::optional<LeasePlace>> find_own_lease(Context& context, const std::string& clone_id) {
+  for (auto& store : TRY(context.stores())) {
+    for (const auto& name : TRY(pool_names(*store))) {
+      auto info = TRY(find_lease(Pool(store.get(), name), clone_id));
+      if (info) return std::optional(LeasePlace{std::move(store), std::move(*info)});
+    }
+  }
+  return std::optional<LeasePlace>();
+}
+
+Error no_lease(const std::string& clone_id) {
+  return Error("no lease '" + text::printable(clone_id) + "' of yours is running").advise("isolatectl ps lists them");
+}
+
+Result<void> kill_lease(Context& context, const std::string& clone_id) {
+  const auto place = TRY(find_own_lease(context, clone_id));
+  if (!place) {
+    if (TRY(kill_by_daemon(context, clone_id))) return {};
+    return fail(no_lease(clone_id));
+  }
+  Pool pool(place->store.get(), place->info.template_name);
+  auto ended = end_lease(pool, place->info);
+  if (!ended && ended.error().code() == ESRCH) return fail("lease " + clone_id + " has ended by itself");
+  TRY_VOID(std::move(ended));
+  // What an isolate that had to be killed has left.
+  TRY(pool.reap());
+  return {};
+}
+
+}  // namespace isolate

@@ -1,0 +1,66 @@
+#include "pool/end_lease.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "linux/file.h"
+#include "pool/lease_processes.h"
+
+namespace isolate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The lock is given back at once: it was only asked for.
+bool is_held(const Fd& file) {
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
+  ::flock(file.get(), LOCK_UN);
+  return false;
+}
+
+// A process that has ended meanwhile is what was wanted.
+Result<void> send(const HeldProcess& process, int number) {
+  auto sent = process.signal(number);
+  if (!sent && sent.error().code() != ESRCH) return sent;
+  return {};
+}
+
+// Kills the guest, if there is one already.
+Result<void> kill_guest(const LeaseSupervisor& supervisor) {
+  const auto engine = TRY(supervisor.engine(TRY(ProcessTable::read())));
+  if (engine) TRY_VOID(send(*engine, SIGKILL));
+  // An isolate that was stopped would not notice.
+  return send(supervisor.process(), SIGCONT);
+}
+
+}  // namespace
+
+Result<std::optional<LeaseInfo>> find_lease(const Pool& pool, const std::string& clone_id) {
+  for (auto& info : TRY(pool.leases())) {
+    if (info.clone_id == clone_id) return std::optional(std::move(info));
+  }
+  return std::optional<LeaseInfo>();
+}
+
+Result<void> end_lease(const Pool& pool, const LeaseInfo& info, const Patience& patience) {
+  constexpr unsigned kPause = 20'000;  // microseconds
+  const auto file = pool.open_lease(info.clone_id);
+  if (!file || !is_held(*file)) return fail(ESRCH, "lease " + info.clone_id);
+  const auto begin = Clock::now();
+  while (is_held(*file)) {
+    const auto passed = Clock::now() - begin;
+    if (passed > patience.limit) {
+      return fail(ETIMEDOUT, fmt::format("lease {}: a process that is not isolate still holds it", info.clone_id));
+    }
+    // While it starts, there may be no guest yet, or none that can be looked at.
+    const auto supervisor = LeaseSupervisor::find(info, *file);
+    if (supervisor && passed <= patience.grace) TRY_VOID(kill_guest(*supervisor));
+    if (supervisor && passed > patience.grace) TRY_VOID(send(supervisor->process(), SIGKILL));
+    ::usleep(kPause);
+  }
+  return {};
+}
+
+}  // namespace isolate

@@ -1,0 +1,120 @@
+#include "pool/lease_processes.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::uint64_t kMicroseconds = 1'000'000;
+
+// Whether the process holds the lock of `file`: has an open file of it that is locked (proc(5), fdinfo, "lock:").
+Result<bool> holds_lock(pid_t pid, const struct stat& file) {
+  const auto process = fmt::format("/proc/{}", pid);
+  const auto directory = TRY(open_file(AT_FDCWD, process + "/fd", O_PATH | O_DIRECTORY));
+  for (const auto& name : TRY(list_directory(directory.get(), "."))) {
+    const auto status = status_of(directory.get(), name);
+    if (!status || status->st_dev != file.st_dev || status->st_ino != file.st_ino) continue;
+    const auto info = read_file(fmt::format("{}/fdinfo/{}", process, name));
+    if (info && info->find("FLOCK  ADVISORY  WRITE") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// The number in a file of one line, or behind `key` in one of several.
+std::optional<std::uint64_t> number_in(const std::string& path, std::string_view key) {
+  const auto content = read_file(path);
+  if (!content) return std::nullopt;
+  for (const auto& line : text::split(*content, '\n')) {
+    if (!line.starts_with(key)) continue;
+    if (auto number = text::number(std::string_view(line).substr(key.size()), "", 0, UINT64_MAX)) return *number;
+  }
+  return std::nullopt;
+}
+
+// Which processes are asked for: a table lists too many for that to be looked at of all.
+std::uint64_t memory_of(const std::vector<pid_t>& processes) {
+  std::uint64_t bytes = 0;
+  for (const auto pid : processes) {
+    if (const auto status = process_status(pid)) bytes += status->memory_bytes;  // others have ended since, ignoring
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<LeaseSupervisor> LeaseSupervisor::find(const LeaseInfo& info, const Fd& lease_file) {
+  const auto file_status = TRY(status_of(lease_file.get(), "", AT_EMPTY_PATH));
+  auto process = TRY(HeldProcess::open(static_cast<pid_t>(info.pid)));
+  auto status = TRY(process_status(process.pid()));
+  const bool is_it = std::to_string(status.uid) == info.user && TRY(holds_lock(process.pid(), file_status));
+  // What was looked at is the process that is held.
+  if (!is_it || process.has_ended()) return fail(ESRCH, "isolate of lease " + info.clone_id);
+  return LeaseSupervisor(std::move(process), std::move(status));
+}
+
+Result<std::optional<HeldProcess>> LeaseSupervisor::engine(const ProcessTable& table) const {
+  for (const auto child : table.children_of(process_.pid())) {
+    auto held = HeldProcess::open(child);
+    if (!held) continue;  // ended since, ignoring
+    const auto stat = read_file(fmt::format("/proc/{}/stat", child));
+    const auto info = stat ? process_info_from(*stat) : fail(stat.error());
+    const auto status = process_status(child);
+    const bool is_it = info && info->parent == process_.pid() && status && status->is_first_below(status_);
+    if (is_it && !held->has_ended() && !process_.has_ended()) return std::optional(std::move(*held));
+  }
+  return std::optional<HeldProcess>();
+}
+
+std::string lease_group(std::string_view proc_cgroup, const std::string& clone_id) {
+  for (const auto& line : text::split(proc_cgroup, '\n')) {
+    if (!line.starts_with("0::/")) continue;
+    std::string path = "/sys/fs/cgroup";
+    for (const auto& part : text::split(std::string_view(line).substr(4), '/')) {
+      path += "/" + part;
+      if (part == clone_id || part.ends_with("-" + clone_id)) return path;
+    }
+  }
+  return {};
+}
+
+LeaseUsage group_usage(const std::string& group) {
+  return {number_in(group + "/cpu.stat", "usage_usec "), number_in(group + "/memory.current", ""),
+          number_in(group + "/pids.current", "")};
+}
+
+LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessTable& table) {
+  LeaseUsage usage;
+  const auto groups = read_file(fmt::format("/proc/{}/cgroup", engine));
+  const auto group = groups ? lease_group(*groups, clone_id) : std::string();
+  if (!group.empty()) usage = group_usage(group);
+  if (usage.cpu_usec && usage.memory_bytes && usage.tasks) return usage;
+
+  const auto guest = table.tree_of(engine);
+  if (guest.empty()) return usage;
+  std::uint64_t ticks = 0;
+  std::uint64_t threads = 0;
+  for (const auto pid : guest) {
+    ticks += table.all().at(pid).cpu_ticks;
+    threads += table.all().at(pid).threads;
+  }
+  if (!usage.cpu_usec) usage.cpu_usec = ticks * kMicroseconds / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  if (!usage.tasks) usage.tasks = threads;
+  if (!usage.memory_bytes) usage.memory_bytes = memory_of(guest);
+  return usage;
+}
+
+LeaseUsage lease_usage(const Pool& pool, const LeaseInfo& info, const ProcessTable& table) {
+  const auto file = pool.open_lease(info.clone_id);
+  if (!file) return {};
+  const auto supervisor = LeaseSupervisor::find(info, *file);
+  if (!supervisor) return {};
+  const auto engine = supervisor->engine(table);
+  if (!engine || !*engine) return {};
+  return guest_usage(info.clone_id, (*engine)->pid(), table);
+}
+
+}  // namespace isolate

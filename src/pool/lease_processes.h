@@ -1,0 +1,47 @@
+// The processes of a lease: isolate, which supervises the run, and the guest below it.
+#pragma once
+
+#include <optional>
+
+#include "linux/process_table.h"
+#include "pool/pool.h"
+
+namespace isolate {
+
+// The isolate that holds a lease. Its number is in the lease's file, and is another process's once it has ended: what
+// tells is that it belongs to the lease's user and holds the lock.
+class LeaseSupervisor {
+ public:
+  // `lease_file`: see Pool::open_lease. Errors: ESRCH it can't be found; EACCES it can't be looked at.
+  static Result<LeaseSupervisor> find(const LeaseInfo& info, const Fd& lease_file);
+
+  const HeldProcess& process() const { return process_; }
+  // The guest's engine, process 1 of a pid namespace: all that descends from it is the guest, as the kernel gives
+  // orphans of a pid namespace to its process 1, and kills all when that ends. Nothing while there is none.
+  Result<std::optional<HeldProcess>> engine(const ProcessTable& table) const;
+
+ private:
+  LeaseSupervisor(HeldProcess process, ProcessStatus status)
+      : process_(std::move(process)), status_(std::move(status)) {}
+  HeldProcess process_;
+  ProcessStatus status_;
+};
+
+// What the guest of a lease uses; nothing where that can't be had.
+struct LeaseUsage {
+  std::optional<std::uint64_t> cpu_usec;  // microseconds, all processors together
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> tasks;  // threads
+};
+LeaseUsage lease_usage(const Pool& pool, const LeaseInfo& info, const ProcessTable& table);
+
+// Of a guest, by its engine: told by the control group of the lease where it has one, otherwise summed up over its
+// processes, without those that have ended and that nobody has waited for.
+LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessTable& table);
+// What the files of a control group of version 2 say; what its controllers don't tell is missing.
+LeaseUsage group_usage(const std::string& group);
+// The group of the lease, below /sys/fs/cgroup, that a process with this /proc/PID/cgroup is in: one named after the
+// clone, CLONE or ending in -CLONE. Empty: there is none.
+std::string lease_group(std::string_view proc_cgroup, const std::string& clone_id);
+
+}  // namespace isolate
