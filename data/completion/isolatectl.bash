@@ -13,11 +13,12 @@ _isolatectl_templates() {
 # The verbs, and the options of one that is complete.
 _isolatectl_next() {
   case $1 in
-    '') echo template pool gc ps status --version ;;
+    '') echo template pool gc ps kill exec status --version ;;
     template) echo create edit list show snapshot remove gc ;;
     pool) echo list status resize drain ;;
     'template create') echo --from --mirror --variant --include ;;
     gc | 'template gc' | ps) echo --kept ;;
+    exec) echo --tty --directory --variable ;;
   esac
 }
 
@@ -27,13 +28,14 @@ _isolatectl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --) return ;;
-      --store | --from | --mirror | --variant | --include) i=$((i + 1)) ;;
+      --store | --from | --mirror | --variant | --include | --directory | -p | --variable | -v) i=$((i + 1)) ;;
       -*) ;;
       *)
         if [[ " $(_isolatectl_next "$verb") " == *" ${COMP_WORDS[i]} "* ]]; then
           verb+=${verb:+ }${COMP_WORDS[i]}
         else
           names=$((names + 1))
+          if [[ $verb == exec ]]; then return; fi # what follows is the command
         fi
         ;;
     esac
@@ -45,12 +47,14 @@ _isolatectl() {
       mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'debian:bookworm debian:trixie' -- "$word")
       ;;
     --variant) _isolatectl_words 'minbase apt essential buildd important standard' "$word" ;;
-    --mirror | --include) ;;
+    --mirror | --include | --directory | -p | --variable | -v) ;;
     *)
       if [[ $word == -* || -z $verb || $verb == template || $verb == pool ]]; then
         _isolatectl_words "$(_isolatectl_next "$verb") --store --json --quiet --help" "$word"
       elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain))$ ]]; then
         _isolatectl_templates "$word"
+      elif ((names == 0)) && [[ $verb == kill || $verb == exec ]]; then
+        _isolatectl_words "$(isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"
       fi
       ;;
   esac

@@ -4,6 +4,10 @@ function __isolatectl_templates
     isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
+function __isolatectl_leases
+    isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
 # __isolatectl_verb WORD...: whether these are all the verbs there yet; none: nothing but options.
 function __isolatectl_verb
     set -l words
@@ -11,7 +15,7 @@ function __isolatectl_verb
     for word in (commandline --tokenize --cut-at-cursor --current-process)[2..]
         if test $value = yes
             set value no
-        else if string match --quiet --regex -- '^--(store|from|mirror|variant|include)$' $word
+        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|directory|variable)|-p|-v)$' $word
             set value yes
         else if not string match --quiet -- '-*' $word
             set --append words $word
@@ -36,6 +40,8 @@ complete -c isolatectl -n __isolatectl_verb -a template -d 'Roots that clones ar
 complete -c isolatectl -n __isolatectl_verb -a pool -d 'Clones kept ready'
 complete -c isolatectl -n __isolatectl_verb -a gc -d 'Remove what nothing needs'
 complete -c isolatectl -n __isolatectl_verb -a ps -d 'Running leases'
+complete -c isolatectl -n __isolatectl_verb -a kill -d 'End a running lease'
+complete -c isolatectl -n __isolatectl_verb -a exec -d 'Run a command in a running lease'
 complete -c isolatectl -n __isolatectl_verb -a status -d 'Whether the daemon runs'
 complete -c isolatectl -n '__isolatectl_verb template' -a 'create edit list show snapshot remove gc'
 complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain'
@@ -45,6 +51,12 @@ end
 for verb in status resize drain
     complete -c isolatectl -n "__isolatectl_verb pool $verb" -a '(__isolatectl_templates)'
 end
+for verb in kill exec
+    complete -c isolatectl -n "__isolatectl_verb $verb" -a '(__isolatectl_leases)'
+end
+complete -c isolatectl -n '__isolatectl_verb exec' -s t -l tty -d 'With a terminal of its own'
+complete -c isolatectl -n '__isolatectl_verb exec' -s p -l directory -x -d 'Working directory in the guest'
+complete -c isolatectl -n '__isolatectl_verb exec' -s v -l variable -x -d 'A variable to be added'
 complete -c isolatectl -n '__isolatectl_below template create' -l from -r -F -a 'debian:bookworm debian:trixie' -d 'What it is made of'
 complete -c isolatectl -n '__isolatectl_below template create' -l mirror -x -d 'Where packages come from'
 complete -c isolatectl -n '__isolatectl_below template create' -l variant -x -a 'minbase apt essential buildd important standard' -d 'Variant of mmdebstrap'

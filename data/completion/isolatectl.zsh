@@ -15,6 +15,12 @@ _isolatectl_templates() {
   compadd -a names
 }
 
+_isolatectl_leases() {
+  local -a names
+  names=(${(f)"$(isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+  compadd -a names
+}
+
 _isolatectl_sources() {
   _alternative 'releases:release:(debian\:bookworm debian\:trixie)' 'files:directory or tarball:_files'
 }
@@ -53,12 +59,18 @@ _isolatectl_pool() {
 
 local curcontext=$curcontext state line
 _arguments -C $common '(- *)--version[print the version]' \
-  '1:verb:(template pool gc ps status)' \
+  '1:verb:(template pool gc ps kill exec status)' \
   '*::argument:->arguments'
 [[ $state == arguments ]] || return
 case $line[1] in
   template) _isolatectl_template ;;
   pool) _isolatectl_pool ;;
   gc | ps) _arguments $common $kept ;;
+  kill) _arguments $common '1:lease:_isolatectl_leases' ;;
+  exec)
+    _arguments $common '(-t --tty)'{-t,--tty}'[with a terminal of its own]' \
+      '(-p --directory)'{-p,--directory}'[working directory in the guest]:directory:' \
+      '*'{-v,--variable}'[a variable to be added]:variable:' '1:lease:_isolatectl_leases' '*::command:_normal'
+    ;;
   *) _arguments $common ;;
 esac

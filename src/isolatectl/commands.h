@@ -75,6 +75,15 @@ Result<void> resize_pool(Context& context, const std::string& name, unsigned siz
 Result<void> list_leases(Context& context, bool kept);
 // Ends a run that holds a clone; returns when it is over.
 Result<void> kill_lease(Context& context, const std::string& clone_id);
+struct ExecOptions {
+  std::string lease;
+  std::vector<std::string> command;
+  std::vector<std::string> variables;
+  std::string directory;
+  bool own_terminal = false;
+};
+// Runs a command in a running lease: its exit status, or 125, told as an error, when it could not be run.
+int exec_in_lease(Context& context, const ExecOptions& options);
 // Whether the daemon runs, and what it does.
 Result<int> show_status(Context& context);
 

@@ -1,10 +1,13 @@
 // isolatectl: templates, clones and leases of the caller's own store.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <iostream>
 
 #include "base/log.h"
 #include "isolatectl/commands.h"
+#include "run/outcome.h"
 
 namespace isolate {
 
@@ -19,6 +22,8 @@ struct CommandLine {
   unsigned size = 0;
   CreateOptions create;
   std::vector<std::string> command;
+  bool is_exec = false;
+  ExecOptions exec;
   std::function<Result<int>(Context&)> verb;
 };
 
@@ -116,6 +121,47 @@ void add_lease_verbs(CLI::App* app, CommandLine* line) {
   kill->callback([line] { line->verb = plain([line](Context& context) { return kill_lease(context, line->name); }); });
 }
 
+void add_exec(CLI::App* app, CommandLine* line) {
+  auto& options = line->exec;
+  auto* exec = app->add_subcommand("exec", "run a command in a running lease")->fallthrough();
+  exec->add_flag("-t,--tty", options.own_terminal,
+                 "with a terminal of its own, also where standard input and output are none");
+  exec->add_option("-p,--directory", options.directory, "working directory in the guest (default: that of the run)");
+  exec->add_option("-v,--variable", options.variables, "NAME:VALUE or NAME=VALUE, added to the run's; repeatable")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  exec->add_option("LEASE", options.lease, "its clone, as ps shows it")->required();
+  exec->footer("What stands behind LEASE is COMMAND [ARG...], with options of its own.");
+  exec->callback([line] {
+    if (line->exec.command.empty()) throw CLI::RequiredError("COMMAND");
+    line->verb = [line](Context& context) -> Result<int> { return exec_in_lease(context, line->exec); };
+  });
+}
+
+// The arguments of isolatectl, without what stands behind the lease of `exec`: that is the command's, options too.
+std::vector<std::string> own_words(int argc, char** argv, CommandLine* line) {
+  static constexpr std::array kWithValue = {"--store", "-p", "--directory", "-v", "--variable"};
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
+    if (std::find(kWithValue.begin(), kWithValue.end(), *word) != kWithValue.end()) {
+      if (++word == words.end()) break;
+    } else if (word->starts_with("-")) {
+      continue;
+    } else if (!line->is_exec) {
+      line->is_exec = *word == "exec";
+      if (!line->is_exec) break;
+    } else {
+      auto command = word + 1;
+      if (command != words.end() && *command == "--") command = words.erase(command);
+      line->exec.command.assign(command, words.end());
+      words.erase(command, words.end());
+      break;
+    }
+  }
+  return words;
+}
+
 int run_verb(const CommandLine& line) {
   log::set_up("isolatectl", line.quiet);
   auto context = Context::open(line.stores, line.json, line.quiet);
@@ -133,6 +179,7 @@ int main_with_exceptions(int argc, char** argv) {
   app.set_version_flag("--version", "isolatectl " ISOLATE_VERSION);
   app.add_option("--store", line.stores, "where templates and clones are: /DIR, btrfs:/DIR or zfs:POOL/PATH")
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--json", line.json, "print lists as JSON");
   app.add_flag("-q,--quiet", line.quiet, "print only warnings and errors");
@@ -140,16 +187,19 @@ int main_with_exceptions(int argc, char** argv) {
   add_pool_verbs(&app, &line);
   add_gc(&app, &line);
   add_lease_verbs(&app, &line);
+  add_exec(&app, &line);
   app.add_subcommand("status", "whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });
   try {
-    app.parse(argc, argv);
+    auto words = own_words(argc, argv, &line);
+    std::reverse(words.begin(), words.end());  // as it takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
     log::set_up("isolatectl", false);
     log::error(std::string(error.what()) + "; see isolatectl --help");
-    return 1;
+    return line.is_exec ? kOwnFailure : 1;
   }
   return run_verb(line);
 }

@@ -23,17 +23,6 @@ namespace {
 
 constexpr std::string_view kDebianPrefix = "debian:";
 
-struct Pipe {
-  Fd read;
-  Fd write;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "template"));
-  return Pipe{Fd(ends[0]), Fd(ends[1])};
-}
-
 // The last lines that a tool has written, and what they say about progress.
 class ToolOutput {
  public:
@@ -134,7 +123,7 @@ Result<void> run_tool(const std::string& name, const std::vector<std::string>& c
   if (!is_installed(name)) {
     return fail(name + " is not installed; install it (Debian: apt-get install " + name + ")");
   }
-  auto errors = TRY(make_pipe());
+  auto errors = TRY(make_pipe("template"));
   // The tool ends when this process is killed; mmdebstrap undoes its work when it is told to end.
   auto child = TRY(spawn_tied(command, {in, out, errors.write.get()}, name == "mmdebstrap" ? SIGTERM : SIGKILL));
   errors.write.reset();
@@ -175,7 +164,7 @@ struct Producer {
 // Both ends of a pipe at work: the producer writes an archive, tar takes it apart as the owner of the store's files.
 Result<void> pipe_into_layer(const Producer& producer, const std::string& layer, OwnerNamespace* owner,
                              Progress* progress) {
-  auto archive = TRY(make_pipe());
+  auto archive = TRY(make_pipe("template"));
   const int user_namespace = TRY(owner->descriptor());
   const bool keep_owners = owner->caller().is_root() || owner->ids().has_range();
   auto consumer = TRY(start_as_owner(user_namespace, [&] {

@@ -50,6 +50,12 @@ Result<std::string> path_of_descriptor(int fd) {
   return std::string(path, static_cast<std::size_t>(length));
 }
 
+Result<Pipe> make_pipe(const char* subject) {
+  int ends[2];
+  TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", subject));
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
 Result<void> write_all(int fd, std::string_view data, std::string_view subject) {
   while (!data.empty()) {
     const ssize_t written = ::write(fd, data.data(), data.size());

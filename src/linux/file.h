@@ -21,6 +21,12 @@ Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 2
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
 // The path of an open file, as this process sees it now.
 Result<std::string> path_of_descriptor(int fd);
+struct Pipe {
+  Fd read;
+  Fd write;
+};
+// Both ends are close-on-exec. `subject`: what it is for.
+Result<Pipe> make_pipe(const char* subject);
 Result<void> write_all(int fd, std::string_view data, std::string_view subject);
 
 Result<void> make_directory(int directory, const std::string& name, mode_t mode);

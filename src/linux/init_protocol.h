@@ -48,6 +48,24 @@ struct Setup {
   uint32_t variables;  // of the environment, each ended by a zero byte: engines are given none
 };
 
+// A further command in a running guest (Kind::exec). What it is comes in a file in memory that nobody can change any
+// more: ExecSetup, then the directory (empty: that of the first command), the arguments and the variables to be added
+// to the environment, each ended by a zero byte. isolate has checked all that.
+struct ExecSetup {
+  uint32_t own_terminal;  // 1: the command gets a new terminal as 0 and 1, whose other side is sent with Kind::terminal
+  uint32_t own_error;     // 1: as 2 too
+  uint32_t arguments;     // at least 1
+  uint32_t variables;
+};
+constexpr unsigned kMostExecBytes = 1 << 17;  // of ExecSetup and all that follows
+constexpr unsigned kMostExecCommands = 64;    // that run in a guest at a time
+constexpr int kExecEndGrace = 5000;           // milliseconds from SIGHUP to SIGKILL when nobody waits any more
+
+// The descriptors beside Kind::exec, in this order. Over the socket, the command's start, stops and end are told as
+// those of the first one are over the control socket, and signals for it come from there; when its other end is closed,
+// the command is to end.
+enum ExecDescriptor { kExecSetup, kExecInput, kExecOutput, kExecError, kExecSocket, kExecDescriptors };
+
 enum class Kind : uint32_t {
   pid = 1,           // from the command's process just before execve; the kernel adds its pid (SCM_CREDENTIALS)
   started = 2,       // execve worked
@@ -59,6 +77,7 @@ enum class Kind : uint32_t {
   terminal = 8,      // with a descriptor: the isolate side of the command's terminal
   no_setup = 9,      // a limit, a filter or the terminal could not be set up; value: errno
   continued = 10,    // after `stopped`: the command goes on
+  exec = 11,         // to init: start a further command; with ExecDescriptors
 };
 
 struct Message {

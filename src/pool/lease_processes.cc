@@ -69,7 +69,7 @@ Result<std::optional<HeldProcess>> LeaseSupervisor::engine(const ProcessTable& t
   return std::optional<HeldProcess>();
 }
 
-std::string lease_group(std::string_view proc_cgroup, const std::string& clone_id) {
+std::string group_of_clone(std::string_view proc_cgroup, const std::string& clone_id) {
   for (const auto& line : text::split(proc_cgroup, '\n')) {
     if (!line.starts_with("0::/")) continue;
     std::string path = "/sys/fs/cgroup";
@@ -89,7 +89,7 @@ LeaseUsage group_usage(const std::string& group) {
 LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessTable& table) {
   LeaseUsage usage;
   const auto groups = read_file(fmt::format("/proc/{}/cgroup", engine));
-  const auto group = groups ? lease_group(*groups, clone_id) : std::string();
+  const auto group = groups ? group_of_clone(*groups, clone_id) : std::string();
   if (!group.empty()) usage = group_usage(group);
   if (usage.cpu_usec && usage.memory_bytes && usage.tasks) return usage;
 

@@ -16,12 +16,12 @@ namespace {
 using test::must;
 
 TEST(LeaseProcessesTest, TheGroupOfALeaseIsCalledAfterItsClone) {
-  EXPECT_EQ(lease_group("1:name=systemd:/x/t-1\n0::/a.slice/lease-t-1/leaf\n", "t-1"),
+  EXPECT_EQ(group_of_clone("1:name=systemd:/x/t-1\n0::/a.slice/lease-t-1/leaf\n", "t-1"),
             "/sys/fs/cgroup/a.slice/lease-t-1");
-  EXPECT_EQ(lease_group("0::/t-1\n", "t-1"), "/sys/fs/cgroup/t-1");
-  EXPECT_EQ(lease_group("0::/a.slice/lease-t-12\n", "t-1"), "");
-  EXPECT_EQ(lease_group("0::/\n", "t-1"), "");
-  EXPECT_EQ(lease_group("", "t-1"), "");
+  EXPECT_EQ(group_of_clone("0::/t-1\n", "t-1"), "/sys/fs/cgroup/t-1");
+  EXPECT_EQ(group_of_clone("0::/a.slice/lease-t-12\n", "t-1"), "");
+  EXPECT_EQ(group_of_clone("0::/\n", "t-1"), "");
+  EXPECT_EQ(group_of_clone("", "t-1"), "");
 }
 
 TEST(LeaseProcessesTest, WhatControllersDoNotTellIsMissing) {

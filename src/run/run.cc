@@ -33,18 +33,6 @@
 namespace isolate {
 namespace {
 
-constexpr int kTimedOut = 124;
-constexpr int kOwnFailure = 125;
-constexpr int kNotExecutable = 126;
-constexpr int kNotFound = 127;
-
-std::string start_error(int error, const std::string& command) {
-  const auto shown = text::printable(command);
-  if (error == ELIBACC) return shown + ": its interpreter is missing in the root";
-  if (error == ENOENT) return shown + ": not found in the root";
-  return Error(error, shown).message();
-}
-
 class Run {
  public:
   // The modes of what this process makes are not the caller's business: his umask is kept for the command and the
@@ -275,10 +263,18 @@ class Run {
     }));
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
-    auto outcome = supervisor.wait(std::move(launcher), [this](pid_t pid) {
+    std::optional<ExecListener> listener;
+    // While the engine starts. A run that has no place for it goes on without; isolatectl exec tells of that.
+    TRY_VOID(steps_.run("exec-socket", [&]() -> Result<void> {
+      if (auto opened = listen_for_commands()) listener.emplace(std::move(*opened));
+      return {};
+    }));
+    if (listener) supervisor.take_commands(&*listener);
+    auto outcome = supervisor.wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.started(pid, plan_.clone_id);
       if (container_) container_->tell();
+      if (listener) listener->sweep();
       reap_abandoned();
     });
     steps_.record_since_last("run");
@@ -294,6 +290,12 @@ class Run {
       group_.use(leased_->reply().group, [this] { return leased_->enter_group(); });
     }
     return {};
+  }
+
+  Result<ExecListener> listen_for_commands() const {
+    if (plan_.template_name.empty()) return fail("no lease");
+    const auto store = TRY(store_path(request_.store, owner_.caller()));
+    return ExecListener::open(TRY(open_runs_directory(owner_.caller(), store)), plan_.clone_id);
   }
 
   int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }
@@ -320,23 +322,18 @@ class Run {
   }
 
   Result<int> conclude(const RunOutcome& outcome) {
-    if (outcome.directory_error != 0) {
-      return fail(outcome.directory_error, "working directory " + text::printable(request_.working_directory));
-    }
-    if (outcome.setup_error != 0) {
-      return fail(outcome.setup_error, "limits, terminal or seccomp filter of the command");
-    }
+    TRY_VOID(outcome.check_setup(request_.working_directory));
     if (outcome.exec_error != 0) {
-      const auto reason = start_error(outcome.exec_error, request_.command[0]);
+      const auto reason = outcome.start_error(request_.command[0]);
       log::error(reason);
       status_.failed("command", reason);
-      return outcome.exec_error == ENOENT ? kNotFound : kNotExecutable;
+      return outcome.exit_status();
     }
     if (!outcome.engine_error.empty()) log::warning(outcome.engine_error);
     const auto ended = outcome.ended.value_or(ExitStatus{true, SIGKILL});
     if (group_.is_out_of_memory()) log::warning(group_.notice_of_kill(ended));
     status_.ended(ended, outcome.timed_out, group_.is_out_of_memory());
-    return outcome.timed_out ? kTimedOut : outcome.ended->shell_code();
+    return outcome.exit_status();
   }
 
   Result<void> end_lease(const Store& store, Lease* lease) {

@@ -140,6 +140,7 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       break;
     case protocol::Kind::continued:  // has done its work by its arrival, see stop_too
     case protocol::Kind::signal:     // ours to send, not to get
+    case protocol::Kind::exec:
       break;
   }
 }
@@ -233,7 +234,8 @@ bool Supervisor::belongs_to_terminal(int signal) {
 }
 
 bool Supervisor::may_run(int signal) {
-  while (!has_started_ && control_ && read_control()) {
+  constexpr int kMost = 64;  // a guest could go on talking to no end
+  for (int i = 0; i < kMost && !has_started_ && control_ && read_control(); ++i) {
   }
   if (has_started_) return true;
   // Its process is there and executes by now; init, which waits for that, passes on afterwards what it is sent. Whoever
@@ -265,6 +267,13 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   }
   ending_signal_ = number;
   launcher.signal(SIGKILL);
+  if (is_further_) let_go();
+}
+
+// Of a further command: isolate-init sees that nobody waits for it any more.
+void Supervisor::let_go() {
+  control_.reset();
+  report_reader_.reset();
 }
 
 int Supervisor::milliseconds_left() const {
@@ -300,7 +309,7 @@ void Supervisor::read_report() {
   char buffer[4096];
   const ssize_t got = ::read(report_reader_.get(), buffer, sizeof buffer);
   if (got > 0) report_.append(buffer, static_cast<std::size_t>(got));
-  if (got == 0) report_reader_.reset();
+  if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) report_reader_.reset();
 }
 
 Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<void(pid_t)>& started) {
@@ -308,24 +317,29 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
   guest_control_.reset();
   report_writer_.reset();
   if (options_.timeout.count() > 0) deadline_ = Clock::now() + options_.timeout;
-  bool engine_runs = true;
+  bool engine_runs = launcher.running();
   while (control_ || report_reader_ || engine_runs) {
     auto copies = relay_ ? relay_->sources() : TerminalRelay(nullptr).sources();
-    pollfd sources[] = {{control_.get(), POLLIN, 0},
-                        {report_reader_.get(), POLLIN, 0},
-                        {signals_.get(), POLLIN, 0},
-                        {engine_runs ? launcher.pidfd() : -1, POLLIN, 0},
-                        copies[0],
-                        copies[1],
-                        copies[2]};
-    if (::poll(sources, std::size(sources), milliseconds_left()) < 0) {
+    const bool takes_commands = listener_ != nullptr && has_started_ && control_;
+    auto requests = takes_commands ? listener_->sources() : ExecListener::no_sources();
+    constexpr std::size_t kOwn = 4;
+    std::array<pollfd, kOwn + TerminalRelay::kSources + ExecListener::kSources> sources{
+        {{control_.get(), POLLIN, 0},
+         {report_reader_.get(), POLLIN, 0},
+         {signals_.get(), POLLIN, 0},
+         {engine_runs ? launcher.pidfd() : -1, POLLIN, 0}}};
+    std::copy(requests.begin(), requests.end(), std::copy(copies.begin(), copies.end(), sources.begin() + kOwn));
+    if (::poll(sources.data(), sources.size(), milliseconds_left()) < 0) {
       if (errno == EINTR) continue;
       return fail(errno, "poll");
     }
-    std::copy_n(sources + 4, copies.size(), copies.begin());
+    std::copy_n(sources.begin() + kOwn, copies.size(), copies.begin());
+    std::copy_n(sources.end() - requests.size(), requests.size(), requests.begin());
     if (relay_) relay_->copy(copies);
     if (sources[0].revents != 0) read_control();
+    if (takes_commands && control_) listener_->serve(requests, control_.get());
     if (engine_runs && outcome_.ended) end_engine(launcher);
+    if (is_further_ && outcome_.ended) let_go();
     if (sources[1].revents != 0) read_report();
     if (sources[2].revents != 0) pass_signal_on(launcher);
     end_what_took_too_long(launcher);
@@ -336,10 +350,16 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     }
     control_.reset();
   }
-  const auto engine = TRY(launcher.wait());
+  const auto engine = launcher.running() ? TRY(launcher.wait()) : ExitStatus{};
   auto outcome = conclude(engine);
   hand_terminal_back();
   return outcome;
+}
+
+Result<RunOutcome> Supervisor::wait_for_further(Fd connection) {
+  is_further_ = true;
+  report_reader_ = std::move(connection);
+  return wait(ChildProcess(), [](pid_t) {});
 }
 
 // A command that has ended by itself may have changed the modes on purpose (stty).
@@ -362,6 +382,7 @@ Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
     outcome.ended = ExitStatus{true, ending_signal_ != 0 ? ending_signal_ : SIGKILL};
     return outcome;
   }
+  if (is_further_) return fail("the run has ended");
   return fail("the engine ended with " + engine.describe() + " before the command started");
 }
 

@@ -10,6 +10,8 @@
 #include "base/result.h"
 #include "linux/process.h"
 #include "linux/terminal.h"
+#include "run/exec_listener.h"
+#include "run/outcome.h"
 #include "run/terminal_relay.h"
 
 namespace isolate {
@@ -17,15 +19,6 @@ namespace isolate {
 namespace protocol {
 struct Message;
 }
-
-struct RunOutcome {
-  std::optional<ExitStatus> ended;  // the command's own end
-  int exec_error = 0;               // errno: the command could not be started
-  int directory_error = 0;          // errno: its working directory could not be entered
-  int setup_error = 0;              // errno: a limit, a filter or the terminal could not be set up
-  bool timed_out = false;           // it was ended because its time was over
-  std::string engine_error;         // what the engine had to say when it ended before the command; empty: nothing
-};
 
 struct SupervisorOptions {
   bool ignore_interrupt = false;
@@ -56,9 +49,15 @@ class Supervisor {
   Fd& guest_control() { return guest_control_; }
   Fd& report_writer() { return report_writer_; }
 
+  // From the command's start on, further commands for the guest are taken there. It outlives wait().
+  void take_commands(ExecListener* listener) { listener_ = listener; }
+
   // Waits until the command and the engine have ended. `started` is called with the command's pid, as the host sees it.
   // Errors: the launcher's report; the engine's end before the command started.
   Result<RunOutcome> wait(ChildProcess launcher, const std::function<void(pid_t)>& started);
+  // The same for a further command in the guest of another isolate, which has the guest's end of the control socket and
+  // the other end of `connection`: there it tells why it does not pass it on. Errors: that; the end of the run.
+  Result<RunOutcome> wait_for_further(Fd connection);
 
  private:
   Supervisor() = default;
@@ -79,6 +78,7 @@ class Supervisor {
   // Whether a stopped command has gone on or ended since, or its time is over.
   bool goes_on() const;
   int milliseconds_left() const;
+  void let_go();
   void end_what_took_too_long(const ChildProcess& launcher);
   void end_engine(const ChildProcess& launcher);
   void hand_terminal_back();
@@ -101,6 +101,8 @@ class Supervisor {
   int early_signal_ = 0;  // passed on before it was known whether the command has started
   int ending_signal_ = 0;
   RunOutcome outcome_;
+  ExecListener* listener_ = nullptr;
+  bool is_further_ = false;  // there is no engine of this process's
 };
 
 }  // namespace isolate

@@ -91,7 +91,9 @@ void TerminalRelay::give_host_back() const {
 }
 
 void TerminalRelay::finish() {
-  while (running() && (!to_host_.empty() || read_guest())) {
+  // More than a terminal holds back: others in the guest may write on, to no end.
+  std::size_t portions = (1 << 18) / kPortion;
+  while (running() && (!to_host_.empty() || (portions-- > 0 && read_guest()))) {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};
     if (!to_host_.empty() && ::poll(&output, 1, -1) < 0 && errno != EINTR) break;
     write_pending();

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/trace.h"
+#include "linux/socket.h"
 
 namespace isolate::wire {
 namespace {
@@ -92,23 +93,14 @@ Result<void> Channel::send(std::string_view text, const std::vector<int>& descri
   const auto deadline = Clock::now() + until_sent;
   std::string bytes(text);
   bytes.push_back('\0');
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostDescriptors)] = {};
+  DescriptorSpace space;
   std::size_t sent = 0;
   while (sent < bytes.size()) {
     iovec data{bytes.data() + sent, bytes.size() - sent};
     msghdr header{};
     header.msg_iov = &data;
     header.msg_iovlen = 1;
-    if (sent == 0 && !descriptors.empty()) {
-      const auto size = descriptors.size() * sizeof(int);
-      header.msg_control = control;
-      header.msg_controllen = CMSG_SPACE(size);
-      auto* part = CMSG_FIRSTHDR(&header);
-      part->cmsg_level = SOL_SOCKET;
-      part->cmsg_type = SCM_RIGHTS;
-      part->cmsg_len = CMSG_LEN(size);
-      std::memcpy(CMSG_DATA(part), descriptors.data(), size);
-    }
+    if (sent == 0) attach_descriptors(descriptors, &space, &header);
     const ssize_t put = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
       sent += static_cast<std::size_t>(put);

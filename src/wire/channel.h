@@ -9,13 +9,14 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "linux/socket.h"
 
 struct msghdr;
 
 namespace isolate::wire {
 
-constexpr std::size_t kLongestMessage = 65536;  // bytes, with the NUL
-constexpr std::size_t kMostDescriptors = 8;     // that come with one message
+constexpr std::size_t kLongestMessage = 65536;         // bytes, with the NUL
+constexpr std::size_t kMostDescriptors = kMostPassed;  // that come with one message
 
 enum class Descriptors {
   refuse,  // what the other side sends along is closed by the kernel

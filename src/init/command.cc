@@ -1,0 +1,192 @@
+#include "init/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "linux/signal_reset.h"
+
+namespace isolate::init {
+
+using namespace protocol;
+
+int enter_directory(const char* path) {
+  open_how how = {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const int root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const auto directory = static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how));
+  if (directory < 0 || ::fchdir(directory) != 0) return errno;
+  ::close(directory);
+  ::close(root);
+  char where[4096];
+  // "(unreachable)" stands before the path of a directory outside.
+  const long length = ::syscall(SYS_getcwd, where, sizeof where);
+  return length > 0 && where[0] == '/' ? 0 : EXDEV;
+}
+
+namespace {
+
+// True if `command` names an existing file, directly or in a directory of PATH.
+bool exists(const char* command) {
+  if (strchr(command, '/') != nullptr) return ::access(command, F_OK) == 0;
+  const char* path = getenv("PATH");
+  for (const char* start = path; start != nullptr && *start != 0;) {
+    const char* end = strchrnul(start, ':');
+    char full[4096];
+    const auto length = static_cast<size_t>(end - start);
+    if (length + strlen(command) + 2 <= sizeof full) {
+      memcpy(full, start, length);
+      full[length] = '/';
+      memcpy(full + length + 1, command, strlen(command) + 1);
+      if (::access(full, F_OK) == 0) return true;
+    }
+    start = *end == 0 ? end : end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+int open_terminal(int socket, bool as_error) {
+  const int control_side = ::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (control_side < 0) return errno;
+  const int unlocked = 0;
+  if (::ioctl(control_side, TIOCSPTLCK, &unlocked) != 0) return errno;
+  // By the open file, not by a name.
+  const int terminal = ::ioctl(control_side, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+  if (terminal < 0) return errno;
+  if (const int error = report_with(socket, Kind::terminal, control_side); error != 0) return error;
+  ::close(control_side);
+  ::setsid();
+  if (::ioctl(terminal, TIOCSCTTY, 0) != 0) return errno;
+  for (int number = STDIN_FILENO; number <= (as_error ? STDERR_FILENO : STDOUT_FILENO); ++number) {
+    if (::dup2(terminal, number) < 0) return errno;
+  }
+  if (terminal > STDERR_FILENO) ::close(terminal);
+  return 0;
+}
+
+int apply(const Command& command) {
+  const Setup& setup = *command.setup;
+  for (unsigned i = 0; i < setup.limits; ++i) {
+    const rlimit limit = {setup.limit[i].value, setup.limit[i].value};
+    if (::setrlimit(setup.limit[i].resource, &limit) != 0) return errno;
+  }
+  if (command.own_group) ::setpgid(0, 0);
+  // From behind the foreground this would stop the process, were the signal not blocked here.
+  if (command.own_terminal && ::tcsetpgrp(STDIN_FILENO, ::getpid()) != 0) return errno;
+  const auto* instructions = reinterpret_cast<const sock_filter*>(&setup + 1);
+  for (unsigned i = 0; i < setup.filters; ++i) {
+    sock_fprog program = {};
+    program.len = static_cast<unsigned short>(setup.filter_length[i]);
+    program.filter = const_cast<sock_filter*>(instructions);
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return errno;
+    instructions += setup.filter_length[i];
+  }
+  return 0;
+}
+
+namespace {
+
+struct StartErrors {
+  int setup = 0;
+  int exec = 0;
+};
+
+// Starts the command in a child that shares memory until execve: the child's errors are seen here.
+StartErrors start_process(Command* command) {
+  volatile int setup_error = 0;
+  volatile int exec_error = 0;
+  // Shared memory is what is wanted here, and the child does nothing but system calls until execve.
+  // NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
+  const pid_t child = ::vfork();
+  if (child < 0) return {0, errno};
+  if (child == 0) {
+    report(command->socket, Kind::pid, 0);
+    setup_error = apply(*command);
+    if (setup_error == 0) {
+      reset_signals();
+      ::execvp(command->arguments[0], command->arguments);
+      exec_error = errno;
+    }
+    ::_exit(127);
+  }
+  // NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
+  command->pid = child;
+  // The file is there and yet "not found": its interpreter is what is missing.
+  if (exec_error == ENOENT && exists(command->arguments[0])) exec_error = ELIBACC;
+  return {setup_error, exec_error};
+}
+
+}  // namespace
+
+bool start(Command* command) {
+  const StartErrors errors = start_process(command);
+  if (errors.setup != 0) {
+    report(command->socket, Kind::no_setup, errors.setup);
+  } else if (errors.exec != 0) {
+    report(command->socket, Kind::failed, errors.exec);
+  } else {
+    report(command->socket, Kind::started, 0);
+    return true;
+  }
+  return false;
+}
+
+bool reap(const Command& command, int* status, void (*other_ended)(pid_t)) {
+  bool ended = false;
+  int one_status = 0;
+  pid_t pid = 0;
+  while ((pid = ::waitpid(-1, &one_status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+    const bool goes_on = WIFSTOPPED(one_status) || WIFCONTINUED(one_status);
+    if (pid != command.pid) {
+      if (!goes_on && other_ended != nullptr) other_ended(pid);
+      continue;
+    }
+    if (goes_on) {
+      report(command.socket, WIFSTOPPED(one_status) ? Kind::stopped : Kind::continued, 0);
+      continue;
+    }
+    *status = one_status;
+    ended = true;
+  }
+  return ended;
+}
+
+void obey(const Command& command, const Message& message) {
+  if (message.kind != Kind::signal) return;
+  // A group of the command's own was stopped as a whole, and lost the terminal's foreground.
+  const bool continues_group = message.value == SIGCONT && command.own_group;
+  if (continues_group && command.own_terminal) ::tcsetpgrp(STDIN_FILENO, command.pid);
+  ::kill(continues_group ? -command.pid : command.pid, message.value);
+}
+
+int hold_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  ::signal(SIGCHLD, SIG_DFL);
+  sigset_t child_signals;
+  sigemptyset(&child_signals);
+  sigaddset(&child_signals, SIGCHLD);
+  return ::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void drain(int signals) {
+  signalfd_siginfo ignored[8];
+  [[maybe_unused]] auto drained = ::read(signals, ignored, sizeof ignored);
+}
+
+}  // namespace isolate::init

@@ -1,0 +1,165 @@
+#include "init/exec.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init/command.h"
+
+namespace isolate::init {
+
+using namespace protocol;
+
+namespace {
+
+pid_t keepers[kMostExecCommands] = {};  // 0: none
+
+struct Request {
+  ExecSetup setup;
+  const char* directory;
+  char** arguments;
+};
+
+// Takes on the variables, too. False when it can not be read.
+bool read_request(int file, Request* request) {
+  struct stat status = {};
+  if (::fstat(file, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(ExecSetup)) return false;
+  // Private and writable, as arguments and variables may be.
+  void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+  if (memory == MAP_FAILED) return false;
+  memcpy(&request->setup, memory, sizeof request->setup);
+  char* text = static_cast<char*>(memory) + sizeof(ExecSetup);
+  request->directory = text;
+  request->arguments = static_cast<char**>(calloc(request->setup.arguments + 1, sizeof(char*)));
+  if (request->arguments == nullptr) return false;
+  for (unsigned i = 0; i < request->setup.arguments; ++i) {
+    text += strlen(text) + 1;
+    request->arguments[i] = text;
+  }
+  for (unsigned i = 0; i < request->setup.variables; ++i) {
+    text += strlen(text) + 1;
+    if (::putenv(text) != 0) return false;
+  }
+  return true;
+}
+
+long long milliseconds_now() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
+}
+
+// When nobody waits for the command any more it is hung up, and killed when it does not end.
+class HangUp {
+ public:
+  bool has_begun() const { return end_ != 0; }
+  void begin(pid_t group) {
+    end_ = milliseconds_now() + kExecEndGrace;
+    ::kill(-group, SIGHUP);
+    ::kill(-group, SIGCONT);
+  }
+  void go_on(pid_t group) const {
+    if (has_begun() && milliseconds_now() >= end_) ::kill(-group, SIGKILL);
+  }
+  int timeout() const {
+    if (!has_begun()) return -1;
+    const long long left = end_ - milliseconds_now();
+    // Killed again and again: a process that is just made can miss what goes to a group.
+    return left > 0 ? static_cast<int>(left) : 100;
+  }
+
+ private:
+  long long end_ = 0;
+};
+
+// Passes a signal on. False when nobody waits for the command any more.
+bool read_socket(const Command& command) {
+  Received received;
+  const ssize_t got = receive(command.socket, &received);
+  close_descriptors(received);
+  if (got < 0) return errno == EINTR || errno == EAGAIN;
+  if (got == static_cast<ssize_t>(sizeof received.message)) obey(command, received.message);
+  return got > 0;
+}
+
+int wait_for(const Command& command, int signals) {
+  int status = 0;
+  HangUp hang_up;
+  pollfd sources[] = {{command.socket, POLLIN, 0}, {signals, POLLIN, 0}};
+  while (true) {
+    ::poll(sources, 2, hang_up.timeout());
+    if (sources[1].revents != 0) {
+      drain(signals);
+      if (reap(command, &status, nullptr)) return status;
+    }
+    if (sources[0].revents != 0 && !read_socket(command)) {
+      sources[0].fd = -1;
+      sources[0].revents = 0;
+      hang_up.begin(command.pid);
+    }
+    hang_up.go_on(command.pid);
+  }
+}
+
+// What the process does for its command, to its end.
+void keep(const Setup& setup, const int* descriptors, int signals) {
+  const int socket = descriptors[kExecSocket];
+  ::close(kControlFd);
+  ::prctl(PR_SET_NAME, "isolate-exec");
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The terminal of the first command, if it has one, is not that of this one.
+  ::setsid();
+  Request request = {};
+  if (!read_request(descriptors[kExecSetup], &request)) return report(socket, Kind::no_setup, EBADF);
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    if (::dup2(descriptors[kExecInput + number], number) < 0) return report(socket, Kind::no_setup, errno);
+  }
+  ::close(descriptors[kExecSetup]);
+  for (int i = kExecInput; i <= kExecError; ++i) ::close(descriptors[i]);
+  if (*request.directory != 0) {
+    if (const int error = enter_directory(request.directory); error != 0) {
+      return report(socket, Kind::no_directory, error);
+    }
+  }
+  Command command = {&setup, request.arguments, socket, true, request.setup.own_terminal != 0, -1};
+  if (command.own_terminal) {
+    if (const int error = open_terminal(socket, request.setup.own_error != 0); error != 0) {
+      return report(socket, Kind::no_setup, error);
+    }
+  }
+  if (start(&command)) report(socket, Kind::ended, wait_for(command, signals));
+}
+
+}  // namespace
+
+void start_exec(const Setup& setup, const Received& received, int signals) {
+  if (received.count != kExecDescriptors) return;
+  const int socket = received.descriptors[kExecSocket];
+  for (pid_t& keeper : keepers) {
+    if (keeper != 0) continue;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      keep(setup, received.descriptors, signals);
+      ::_exit(0);
+    }
+    if (child < 0) return report(socket, Kind::failed, errno);
+    keeper = child;
+    return;
+  }
+  report(socket, Kind::failed, EUSERS);
+}
+
+void exec_ended(pid_t pid) {
+  for (pid_t& keeper : keepers) {
+    if (keeper == pid) keeper = 0;
+  }
+}
+
+}  // namespace isolate::init

@@ -1,0 +1,133 @@
+#include "linux/socket.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "base/trace.h"
+#include "linux/process_table.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77  // Linux 6.5
+#endif
+
+namespace isolate {
+namespace {
+
+Result<sockaddr_un> address_in(const Fd& directory, const std::string& name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto path = fmt::format("/proc/self/fd/{}/{}", directory.get(), name);
+  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "socket " + name);
+  path.copy(address.sun_path, path.size());
+  return address;
+}
+
+Result<Fd> make_socket() {
+  return Fd(static_cast<int>(
+      TRY(trace::check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "seqpacket"))));
+}
+
+void take_descriptors(const msghdr& header, std::vector<Fd>* taken) {
+  for (auto* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(const_cast<msghdr*>(&header), control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
+      taken->emplace_back(number);
+    }
+  }
+}
+
+// A descriptor of the peer, so that another one that gets its number is not taken for it.
+Fd pidfd_of(int socket, pid_t pid) {
+  int number = -1;
+  socklen_t size = sizeof number;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &number, &size) == 0) return Fd(number);
+  if (errno != ENOPROTOOPT) return {};
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+}  // namespace
+
+Result<Fd> listen_in(const Fd& directory, const std::string& name) {
+  const auto address = TRY(address_in(directory, name));
+  auto socket = TRY(make_socket());
+  TRY(trace::check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", name));
+  TRY(trace::check(::listen(socket.get(), 16), "listen", name));
+  return socket;
+}
+
+Result<Fd> connect_in(const Fd& directory, const std::string& name) {
+  const auto address = TRY(address_in(directory, name));
+  auto socket = TRY(make_socket());
+  TRY(trace::check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect",
+                   name));
+  return socket;
+}
+
+void attach_descriptors(const std::vector<int>& descriptors, DescriptorSpace* space, msghdr* header) {
+  if (descriptors.empty()) return;
+  const auto size = sizeof(int) * descriptors.size();
+  header->msg_control = space->bytes;
+  header->msg_controllen = CMSG_SPACE(size);
+  auto* control = CMSG_FIRSTHDR(header);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(size);
+  std::memcpy(CMSG_DATA(control), descriptors.data(), size);
+}
+
+Result<void> send_message(int socket, std::string_view message, const std::vector<int>& descriptors) {
+  if (descriptors.size() > kMostPassed) return fail(EINVAL, "descriptors");
+  iovec data{const_cast<char*>(message.data()), message.size()};
+  DescriptorSpace space;
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  attach_descriptors(descriptors, &space, &header);
+  TRY(trace::check(::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT), "sendmsg", "message"));
+  return {};
+}
+
+Result<ReceivedMessage> receive_message(int socket, std::size_t most) {
+  ReceivedMessage received;
+  received.bytes.resize(most);
+  iovec data{received.bytes.data(), most};
+  DescriptorSpace space;
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = space.bytes;
+  header.msg_controllen = sizeof space.bytes;
+  const auto got = TRY(trace::check(::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT), "recvmsg", "message"));
+  take_descriptors(header, &received.descriptors);
+  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(EMSGSIZE, "recvmsg");
+  received.bytes.resize(static_cast<std::size_t>(got));
+  return received;
+}
+
+Result<SocketPeer> socket_peer(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  TRY(trace::check(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size), "getsockopt", "SO_PEERCRED"));
+  return SocketPeer{credentials.uid, credentials.pid};
+}
+
+bool shares_pid_namespace(int socket, const SocketPeer& peer) {
+  if (peer.pid <= 0) return false;
+  const Fd pidfd = pidfd_of(socket, peer.pid);
+  const auto own = process_status(::getpid());
+  const auto theirs = process_status(peer.pid);
+  if (!pidfd || !own || !theirs) return false;
+  pollfd end{pidfd.get(), POLLIN, 0};
+  const bool lives = ::poll(&end, 1, 0) == 0;
+  return lives && theirs->numbers.size() == own->numbers.size();
+}
+
+}  // namespace isolate

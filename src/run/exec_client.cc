@@ -1,0 +1,96 @@
+#include "run/exec_client.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "linux/file.h"
+#include "linux/init_protocol.h"
+#include "linux/process_table.h"
+#include "linux/socket.h"
+#include "run/exec_listener.h"
+#include "run/stream_copies.h"
+#include "run/supervisor.h"
+
+namespace isolate {
+namespace {
+
+// A socket of the run in a directory that its isolate has open: where that is depends on the environment it was started
+// in. Errors: ENOENT it has none; ECONNREFUSED.
+Result<Fd> connect_through(pid_t pid, const std::string& clone_id) {
+  const auto path = fmt::format("/proc/{}/fd", pid);
+  const auto descriptors = TRY(open_file(AT_FDCWD, path, O_PATH | O_DIRECTORY));
+  for (const auto& number : TRY(list_directory(descriptors.get(), "."))) {
+    const auto directory = open_file(descriptors.get(), number, O_RDONLY | O_DIRECTORY);
+    if (!directory) continue;
+    const auto names = list_directory(directory->get(), ".");
+    if (!names) continue;
+    for (const auto& name : *names) {
+      if (is_socket_of(name, clone_id)) return connect_in(*directory, name);
+    }
+  }
+  return fail(ENOENT, "socket of " + clone_id);
+}
+
+// Who listens must be the lease's own isolate: a guest or another user could have put something else there.
+Result<void> check_listener(const Fd& connection, const LeaseInfo& info) {
+  const auto peer = TRY(socket_peer(connection.get()));
+  if (std::to_string(peer.uid) == info.user && peer.pid == info.pid) return {};
+  return fail(
+      fmt::format("lease {}: another process (pid {}) listens in place of its isolate", info.clone_id, peer.pid));
+}
+
+}  // namespace
+
+Result<Fd> connect_to_run(const LeaseInfo& info) {
+  using Clock = std::chrono::steady_clock;
+  constexpr unsigned kPause = 20'000;  // microseconds
+  const auto deadline = Clock::now() + std::chrono::seconds(2);
+  while (true) {
+    auto connection = connect_through(static_cast<pid_t>(info.pid), info.clone_id);
+    if (connection) {
+      TRY_VOID(check_listener(*connection, info));
+      return connection;
+    }
+    const int reason = connection.error().code();
+    if (reason == ECONNREFUSED || !process_status(static_cast<pid_t>(info.pid))) {
+      return fail("lease " + info.clone_id + " has ended");
+    }
+    if (Clock::now() > deadline && reason != ENOENT) return connection;
+    if (Clock::now() > deadline) {
+      return fail(Error("lease " + info.clone_id + " takes no commands: its isolate had no directory for that")
+                      .advise("$XDG_RUNTIME_DIR or the user's store must be the user's alone (chmod 700)"));
+    }
+    ::usleep(kPause);
+  }
+}
+
+Result<int> run_in_guest(Fd connection, ExecRequest request) {
+  request.own_error = request.own_terminal && ::isatty(STDERR_FILENO) == 1;
+  const auto message = TRY(to_message(request));
+  Supervisor::hold_signals();
+  const bool terminal = request.own_terminal;
+  auto streams = TRY(StreamCopies::start({!terminal, !terminal, !request.own_error}));
+  SupervisorOptions options;
+  options.own_terminal = terminal;
+  options.own_session = true;
+  auto supervisor = TRY(Supervisor::make(options));
+  TRY_VOID(send_message(connection.get(), message,
+                        {streams.descriptor(STDIN_FILENO), streams.descriptor(STDOUT_FILENO),
+                         streams.descriptor(STDERR_FILENO), supervisor.guest_control().get()}));
+  streams.let_go();
+  const auto outcome = supervisor.wait_for_further(std::move(connection));
+  streams.finish();
+  if (!outcome) return fail(outcome.error());
+  TRY_VOID(outcome->check_setup(request.directory));
+  if (outcome->exec_error == EUSERS) {
+    return fail(fmt::format("{} commands run in the guest already, which is the most", protocol::kMostExecCommands));
+  }
+  if (outcome->exec_error != 0) log::error(outcome->start_error(request.command[0]));
+  return outcome->exit_status();
+}
+
+}  // namespace isolate

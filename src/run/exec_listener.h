@@ -1,0 +1,55 @@
+// Where a run takes further commands for its guest (isolatectl exec): a socket in a directory that nobody but its user
+// and root can reach. isolate checks who asks and what, and passes it on to isolate-init; what the guest answers goes
+// past it, to who has asked.
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <deque>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "linux/caller.h"
+
+namespace isolate {
+
+// The directory of such sockets: for root /run/isolate/runs; for others $XDG_RUNTIME_DIR/isolate, or where there is
+// none that is theirs alone, `runs` in the store, or beside one that does not exist. It is made if need be.
+Result<Fd> open_runs_directory(const Caller& caller, const std::string& store);
+
+// The names of sockets: CLONE.PID, of isolate. True if it is one of the clone's.
+bool is_socket_of(std::string_view name, const std::string& clone_id);
+
+class ExecListener {
+ public:
+  static Result<ExecListener> open(Fd directory, const std::string& clone_id);
+  ExecListener(ExecListener&&) noexcept = default;
+  ExecListener& operator=(ExecListener&&) = delete;
+  ~ExecListener();
+
+  // Removes the sockets of runs that were killed.
+  void sweep() const;
+
+  // What to wait for, and what to do once poll(2) has answered: `control` is the socket to isolate-init. Nothing here
+  // waits for anybody.
+  static constexpr std::size_t kMostWaiting = 7;  // connections of which no request has come yet
+  static constexpr std::size_t kSources = 1 + kMostWaiting;
+  using Sources = std::array<pollfd, kSources>;
+  static Sources no_sources();
+  Sources sources() const;
+  void serve(const Sources& answered, int control);
+
+ private:
+  ExecListener(Fd directory, Fd socket, std::string name)
+      : directory_(std::move(directory)), socket_(std::move(socket)), name_(std::move(name)) {}
+  void accept_one();
+
+  Fd directory_;
+  Fd socket_;
+  std::string name_;
+  std::deque<Fd> waiting_;
+};
+
+}  // namespace isolate

@@ -1,0 +1,72 @@
+#include "run/exec_request.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "linux/file.h"
+#include "linux/init_protocol.h"
+
+namespace isolate {
+namespace {
+
+// Takes a text that is ended by a zero byte from the front.
+Result<std::string_view> take_text(std::string_view* rest) {
+  const auto end = rest->find('\0');
+  if (end == std::string_view::npos) return fail("a text has no end");
+  const auto text = rest->substr(0, end);
+  rest->remove_prefix(end + 1);
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> to_message(const ExecRequest& request) {
+  const protocol::ExecSetup setup{request.own_terminal ? 1U : 0U, request.own_error ? 1U : 0U,
+                                  static_cast<std::uint32_t>(request.command.size()),
+                                  static_cast<std::uint32_t>(request.variables.size())};
+  std::string message(reinterpret_cast<const char*>(&setup), sizeof setup);
+  const auto add = [&message](const std::string& text) { message.append(text.c_str(), text.size() + 1); };
+  add(request.directory);
+  std::for_each(request.command.begin(), request.command.end(), add);
+  std::for_each(request.variables.begin(), request.variables.end(), add);
+  if (message.size() > protocol::kMostExecBytes) {
+    return fail(fmt::format("the command and its variables are too long: {} bytes, {} are the most", message.size(),
+                            protocol::kMostExecBytes));
+  }
+  return message;
+}
+
+Result<void> check_message(std::string_view message) {
+  protocol::ExecSetup setup{};
+  if (message.size() < sizeof setup || message.size() > protocol::kMostExecBytes) return fail("its length");
+  std::memcpy(&setup, message.data(), sizeof setup);
+  if (setup.own_terminal > 1 || setup.own_error > 1) return fail("a flag");
+  auto rest = message.substr(sizeof setup);
+  const auto directory = TRY(take_text(&rest));
+  if (!directory.empty() && directory.front() != '/') return fail("the directory");
+  if (setup.arguments == 0) return fail("no command");
+  for (std::uint32_t i = 0; i < setup.arguments; ++i) TRY(take_text(&rest));
+  for (std::uint32_t i = 0; i < setup.variables; ++i) {
+    const auto equals = TRY(take_text(&rest)).find('=');
+    if (equals == std::string_view::npos || equals == 0) return fail("a variable");
+  }
+  if (!rest.empty()) return fail("something behind it");
+  return {};
+}
+
+Result<Fd> sealed_message(std::string_view message) {
+  Fd file(static_cast<int>(
+      TRY(trace::check(::memfd_create("isolate-exec", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", "exec"))));
+  TRY_VOID(write_all(file.get(), message, "exec"));
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  TRY(trace::check(::fcntl(file.get(), F_ADD_SEALS, kSeals), "fcntl", "seals"));
+  return file;
+}
+
+}  // namespace isolate

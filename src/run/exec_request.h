@@ -1,0 +1,31 @@
+// A further command for a running guest, as isolatectl exec sends it to the isolate of the run, and that to
+// isolate-init: one message, see linux/init_protocol.h (ExecSetup).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace isolate {
+
+struct ExecRequest {
+  std::vector<std::string> command;
+  std::vector<std::string> variables;  // NAME=VALUE, to be added to the environment of the run
+  std::string directory;               // in the guest, absolute; empty: that of the run
+  bool own_terminal = false;           // 0 and 1 are a new terminal of the guest's
+  bool own_error = false;              // and 2 too
+};
+
+// Errors: plain text: it is too long.
+Result<std::string> to_message(const ExecRequest& request);
+
+// Whether it is a whole message of that kind and nothing else. Errors: plain text: what is wrong.
+Result<void> check_message(std::string_view message);
+
+// The message in a file in memory that nobody can change.
+Result<Fd> sealed_message(std::string_view message);
+
+}  // namespace isolate

@@ -1,0 +1,28 @@
+#include "run/outcome.h"
+
+#include <signal.h>
+
+#include "base/text.h"
+
+namespace isolate {
+
+Result<void> RunOutcome::check_setup(const std::string& directory) const {
+  if (directory_error != 0) return fail(directory_error, "working directory " + text::printable(directory));
+  if (setup_error != 0) return fail(setup_error, "limits, terminal or seccomp filter of the command");
+  return {};
+}
+
+std::string RunOutcome::start_error(const std::string& command) const {
+  const auto shown = text::printable(command);
+  if (exec_error == ELIBACC) return shown + ": its interpreter is missing in the root";
+  if (exec_error == ENOENT) return shown + ": not found in the root";
+  return Error(exec_error, shown).message();
+}
+
+int RunOutcome::exit_status() const {
+  if (exec_error != 0) return exec_error == ENOENT ? kNotFound : kNotExecutable;
+  if (timed_out) return kTimedOut;
+  return ended.value_or(ExitStatus{true, SIGKILL}).shell_code();
+}
+
+}  // namespace isolate
