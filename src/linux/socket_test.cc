@@ -71,7 +71,7 @@ TEST(SocketTest, OnlyWhoIsInTheSamePidNamespaceSharesIt) {
   const test::TempDirectory directory;
   const auto opened = must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY));
   const auto listener = must(listen_in(opened, "name"));
-  for (const std::uint64_t namespaces : {0, CLONE_NEWPID}) {
+  for (const std::uint64_t namespaces : {std::uint64_t{0}, std::uint64_t{CLONE_NEWPID}}) {
     auto child = must(fork_child(namespaces, [&] {
       const auto connection = connect_in(opened, "name");
       return connection ? ::pause() : 1;

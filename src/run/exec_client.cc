@@ -77,7 +77,8 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
   SupervisorOptions options;
   options.own_terminal = terminal;
   options.own_session = true;
-  auto supervisor = TRY(Supervisor::make(options));
+  // A terminal that the guest does not get is nothing to be set back afterwards.
+  auto supervisor = TRY(Supervisor::make(options, terminal ? ControllingTerminal::open() : std::nullopt));
   TRY_VOID(send_message(connection.get(), message,
                         {streams.descriptor(STDIN_FILENO), streams.descriptor(STDOUT_FILENO),
                          streams.descriptor(STDERR_FILENO), supervisor.guest_control().get()}));

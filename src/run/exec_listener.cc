@@ -60,9 +60,12 @@ Result<void> pass_on(ReceivedMessage received, int control) {
 
 Result<Fd> open_runs_directory(const Caller& caller, const std::string& store) {
   if (caller.is_root()) {
-    TRY_VOID(make_directories("/run/isolate", 0755));
-    TRY_VOID(make_directories("/run/isolate/runs", 0700));
-    return open_file(AT_FDCWD, "/run/isolate/runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    constexpr const char* kPlace = "/run/isolate/runs";
+    if (::access(kPlace, F_OK) != 0) {
+      TRY_VOID(make_directories("/run/isolate", 0755));
+      TRY_VOID(make_directories(kPlace, 0700));
+    }
+    return open_file(AT_FDCWD, kPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   }
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') {

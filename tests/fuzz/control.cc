@@ -4,7 +4,6 @@
 // Whatever is said, in whatever order and form: the outcome is the one that the first whole messages tell.
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "fuzz.h"
 #include "linux/init_protocol.h"
+#include "linux/socket.h"
 #include "run/supervisor.h"
 
 namespace {
@@ -97,24 +97,9 @@ Expected expected_of(const Script& script) {
 }
 
 void send_packet(int socket, const Packet& packet) {
-  iovec data{const_cast<char*>(packet.bytes.data()), packet.bytes.size()};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  if (packet.with_descriptor) {
-    static const Fd kNothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    const int descriptor = kNothing.get();
-    header.msg_control = space;
-    header.msg_controllen = sizeof space;
-    cmsghdr* control = CMSG_FIRSTHDR(&header);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof descriptor);
-    std::memcpy(CMSG_DATA(control), &descriptor, sizeof descriptor);
-  }
-  expect(::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(packet.bytes.size()),
-         "a packet can be sent");
+  static const Fd kNothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const auto descriptors = packet.with_descriptor ? std::vector<int>{kNothing.get()} : std::vector<int>();
+  expect(send_message(socket, packet.bytes, descriptors).has_value(), "a packet can be sent");
 }
 
 // A child that has ended, but was not waited for.

@@ -174,6 +174,23 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   isolatectl kill "$CLONE"
 }
 
+@test "a guest that ends or garbles what tells of its command harms nobody" {
+  start_guest --cap-add SYS_PTRACE
+  # The command's parent is isolate-init's process for it; the client learns that it is gone, and the run goes on.
+  run --separate-stderr in_guest "$CLONE" sh -c "exec >/dev/null 2>&1; kill -KILL \$PPID; sleep 1$MARK"
+  [[ $status == 137 ]] || complain "the client's status"
+  a_process_with "^sleep 1$MARK" || complain "what the command left has not stayed in the guest"
+  # One that is stopped says nothing any more; the client can be killed, and others are served.
+  start_exec sh -c "kill -STOP \$PPID; echo up; exec sleep 2$MARK"
+  wait_until 10 grep -qx up "$SCRATCH/out"
+  succeeds in_guest "$CLONE" echo others
+  kill_started KILL
+  succeeds in_guest "$CLONE" sh -c 'echo served'
+  expect_output served
+  isolatectl kill "$CLONE"
+  wait_until 2 no_process_with "^sleep .$MARK"
+}
+
 @test "what can't be run says why in one line" {
   start_guest
   refuses 'no lease' -- in_guest no-such-lease true
@@ -203,10 +220,14 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
 }
 
 @test "in XDG_RUNTIME_DIR where that is the user's alone; whoever has another one finds it" {
-  [[ $IDENTITY == user ]] || return 0
   install -d -m 0700 -o "$CALLER_UID" "$SCRATCH/runtime"
   CALLER=(env -i "XDG_RUNTIME_DIR=$SCRATCH/runtime" "${CALLER[@]:2}")
   start_guest
+  if [[ $IDENTITY == root ]]; then
+    [[ -S /run/isolate/runs/$CLONE.$STARTED_PID && ! -e $SCRATCH/runtime/isolate ]] || complain "root's is elsewhere"
+    end_guest
+    return
+  fi
   [[ -S $SCRATCH/runtime/isolate/$CLONE.$STARTED_PID ]]
   set_identity
   succeeds in_guest "$CLONE" echo found

@@ -136,7 +136,6 @@ is_over() {
 
 @test "another user's lease is not to be killed" {
   local other
-  [[ $IDENTITY == user ]] || return 0
   start_sleeper
   words_of_caller "$USER_B_UID" "$USER_B_GID" "$WORK/home-$USER_B"
   other=("${CALLER[@]}")

@@ -1,0 +1,40 @@
+// A request for a further command in a guest, as the isolate of a run gets it. isolate-init walks through what was
+// accepted without looking again: the texts are as many as the numbers say, end where the message ends, and are what
+// to_message makes of them.
+#include <cstring>
+
+#include "fuzz.h"
+#include "linux/init_protocol.h"
+#include "run/exec_request.h"
+
+using namespace isolate;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto message = fuzz::as_text(data, size);
+  const auto checked = check_message(message);
+  if (!checked) {
+    fuzz::expect_printable(checked.error());
+    return 0;
+  }
+  protocol::ExecSetup setup{};
+  std::memcpy(&setup, message.data(), sizeof setup);
+  // In a copy that ends right behind it, so that a step too far is seen.
+  const std::string copy(message.substr(sizeof setup));
+  const char* text = copy.data();
+  const auto take = [&text] {
+    const std::string taken = text;
+    text += taken.size() + 1;
+    return taken;
+  };
+  ExecRequest request;
+  request.own_terminal = setup.own_terminal != 0;
+  request.own_error = setup.own_error != 0;
+  request.directory = take();
+  for (std::uint32_t i = 0; i < setup.arguments; ++i) request.command.push_back(take());
+  for (std::uint32_t i = 0; i < setup.variables; ++i) request.variables.push_back(take());
+  fuzz::expect(text == copy.data() + copy.size(), "the texts are the message");
+  fuzz::expect(!request.command.empty(), "there is a command");
+  const auto again = to_message(request);
+  fuzz::expect(again && *again == message, "what was read makes the same message");
+  return 0;
+}

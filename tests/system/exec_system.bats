@@ -1,0 +1,52 @@
+# identities: root
+# isolatectl exec where the root has an init of its own, which the lxc engine boots, and isolate-init is beside it.
+
+load helpers
+
+setup() {
+  common_setup
+  copy_of_tree "$SCRATCH/tree"
+  printf '#!/bin/sh\ntrap exit TERM PWR\nwhile :; do sleep 0.2; done\n' >"$SCRATCH/init"
+  install -m 0755 --remove-destination "$SCRATCH/init" "$SCRATCH/tree/sbin/init"
+  isolatectl -q template create system --from "$SCRATCH/tree"
+}
+teardown() {
+  isolatectl template remove system || true
+  common_teardown
+}
+
+# start_system SCRIPT: a run that does it first; its clone is in CLONE.
+start_system() {
+  start_isolate -q -e lxc -z system sh -c "($1); echo up; exec sleep $MARK"
+  wait_until 30 grep -qx up "$SCRATCH/out"
+  CLONE=$(isolatectl --json ps | jq -r '.[0].clone')
+}
+
+RIGHTS='cat /proc/1/comm; grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status; for n in cgroup ipc mnt net pid user uts; do
+  readlink /proc/self/ns/$n; done; ls /proc/$$/fd'
+
+@test "a command beside an init has the rights of the first one, and ends with it" {
+  start_system "$RIGHTS"
+  succeeds isolatectl exec "$CLONE" sh -c "$RIGHTS"
+  [[ ${lines[0]} == init && $output == "$(sed '/^up$/d' "$SCRATCH/out")" ]] ||
+    complain "$(diff <(echo "$output") "$SCRATCH/out")"
+  run isolatectl exec "$CLONE" sh -c 'kill -HUP $$'
+  expect_status 129
+  [[ $(echo 'tty; exit' | isolatectl exec -t "$CLONE" sh) == *"/dev/pts/"* ]]
+  [[ $(isolatectl --json ps | jq '.[0].tasks') -ge 4 ]] || complain "the system is not counted"
+  succeeds isolatectl kill "$CLONE"
+  end_of_started 2>/dev/null
+  [[ $STATUS == 137 ]]
+}
+
+@test "its orphans stay until the system ends, and what is hung up ends" {
+  start_system true
+  succeeds isolatectl exec "$CLONE" sh -c "setsid sleep 1$MARK >/dev/null 2>&1 </dev/null & exit 0"
+  a_process_with "^sleep 1$MARK"
+  start "$ISOLATECTL" --store "$STORE" exec "$CLONE" sleep "2$MARK"
+  wait_until 10 a_process_with "^sleep 2$MARK"
+  kill_started KILL
+  wait_until 3 no_process_with "^sleep 2$MARK"
+  isolatectl kill "$CLONE"
+  wait_until 3 no_process_with "^sleep 1$MARK"
+}
