@@ -52,9 +52,11 @@ struct Setup {
 // more: ExecSetup, then the directory (empty: that of the first command), the arguments and the variables to be added
 // to the environment, each ended by a zero byte. isolate has checked all that.
 struct ExecSetup {
-  uint32_t own_terminal;  // 1: the command gets a new terminal as 0 and 1, whose other side is sent with Kind::terminal
-  uint32_t own_error;     // 1: as 2 too
-  uint32_t arguments;     // at least 1
+  // 1: the command gets a new terminal as 0 and 1, whose other side is sent with Kind::terminal. It starts when that
+  // was answered with the same kind.
+  uint32_t own_terminal;
+  uint32_t own_error;  // 1: as 2 too
+  uint32_t arguments;  // at least 1
   uint32_t variables;
 };
 constexpr unsigned kMostExecBytes = 1 << 17;  // of ExecSetup and all that follows

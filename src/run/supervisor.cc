@@ -137,6 +137,7 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       if (!options_.own_terminal || relay_ || !attached.descriptor) break;
       relay_.emplace(terminal_ ? &*terminal_ : nullptr);
       relay_->start(std::move(attached.descriptor));
+      if (is_further_) send({protocol::Kind::terminal, 0});
       break;
     case protocol::Kind::continued:  // has done its work by its arrival, see stop_too
     case protocol::Kind::signal:     // ours to send, not to get
@@ -220,8 +221,9 @@ void Supervisor::stop_too() const {
   ::fcntl(control_.get(), F_SETFL, flags);
 }
 
-void Supervisor::send_signal(int number) const {
-  const protocol::Message message{protocol::Kind::signal, number};
+void Supervisor::send_signal(int number) const { send({protocol::Kind::signal, number}); }
+
+void Supervisor::send(const protocol::Message& message) const {
   // When init is gone the end is about to be noticed, ignoring.
   if (control_) ::send(control_.get(), &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -382,7 +384,7 @@ Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
     outcome.ended = ExitStatus{true, ending_signal_ != 0 ? ending_signal_ : SIGKILL};
     return outcome;
   }
-  if (is_further_) return fail("the run has ended");
+  if (is_further_) return fail("the guest has ended, or does not tell what became of the command");
   return fail("the engine ended with " + engine.describe() + " before the command started");
 }
 

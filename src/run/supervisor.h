@@ -73,6 +73,7 @@ class Supervisor {
   bool may_run(int signal);
   void pass_signal_on(const ChildProcess& launcher);
   void send_signal(int number) const;
+  void send(const protocol::Message& message) const;
   // Stops this process as its command was stopped; returns when it is continued, or when its time is over.
   void stop_too() const;
   // Whether a stopped command has gone on or ended since, or its time is over.

@@ -177,7 +177,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
 @test "a guest that ends or garbles what tells of its command harms nobody" {
   start_guest --cap-add SYS_PTRACE
   # The command's parent is isolate-init's process for it; the client learns that it is gone, and the run goes on.
-  run --separate-stderr in_guest "$CLONE" sh -c "exec >/dev/null 2>&1; kill -KILL \$PPID; sleep 1$MARK"
+  run --separate-stderr in_guest "$CLONE" sh -c "exec >/dev/null 2>&1; sleep 0.3; kill -KILL \$PPID; sleep 1$MARK"
   [[ $status == 137 ]] || complain "the client's status"
   a_process_with "^sleep 1$MARK" || complain "what the command left has not stayed in the guest"
   # One that is stopped says nothing any more; the client can be killed, and others are served.

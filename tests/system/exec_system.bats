@@ -7,7 +7,8 @@ setup() {
   common_setup
   copy_of_tree "$SCRATCH/tree"
   printf '#!/bin/sh\ntrap exit TERM PWR\nwhile :; do sleep 0.2; done\n' >"$SCRATCH/init"
-  install -m 0755 --remove-destination "$SCRATCH/init" "$SCRATCH/tree/sbin/init"
+  rm -f "$SCRATCH/tree/sbin/init"
+  install -m 0755 "$SCRATCH/init" "$SCRATCH/tree/sbin/init"
   isolatectl -q template create system --from "$SCRATCH/tree"
 }
 teardown() {

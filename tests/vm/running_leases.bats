@@ -4,7 +4,10 @@
 
 load daemon
 
-setup_file() { set_up_service 2; }
+setup_file() {
+  set_up_service 2
+  install -d -o stranger -m 0700 /home/stranger
+}
 teardown_file() { take_down_service; }
 teardown() { end_with_full_pool 2; }
 
@@ -45,6 +48,6 @@ start_lease() {
   succeeds isolatectl exec "$CLONE" sh -c 'id -u; touch /by-root; stat -c %u /by-root'
   expect_output $'0\n0'
   run -6 ctl_of_member exec "$CLONE" sh -c 'exit 6'
-  run -125 runuser -u stranger -- isolatectl exec "$CLONE" true
+  fails_plainly 125 isolatectl 'no lease' -- runuser -u stranger -- isolatectl exec "$CLONE" true
   kill_started TERM
 }
