@@ -34,6 +34,7 @@ Result<ProcessInfo> process_info_from(std::string_view stat) {
   const auto fields = text::split(stat.substr(name_end == std::string_view::npos ? stat.size() : name_end + 2), ' ');
   enum : std::size_t { kParent = 1, kUserTime = 11, kChildrensSystemTime = 14, kThreads = 17 };
   ProcessInfo info;
+  if (!fields[0].empty()) info.state = fields[0][0];
   if (fields.size() <= kThreads || !read_number(fields[kParent], &info.parent) ||
       !read_number(fields[kThreads], &info.threads)) {
     return fail("not the stat file of a process");

@@ -15,6 +15,7 @@
 namespace isolate {
 
 struct ProcessInfo {
+  char state = '?';  // as proc(5) has it; T: stopped
   pid_t parent = 0;
   std::uint64_t cpu_ticks = 0;  // used so far, in 1/sysconf(_SC_CLK_TCK) seconds, with those of waited-for children
   std::uint64_t threads = 0;

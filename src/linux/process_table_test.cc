@@ -16,6 +16,7 @@ TEST(ProcessTableTest, AStatFileIsReadBehindTheName) {
   const std::string numbers = "S 7 1 1 0 -1 4194560 1 2 3 4 100 20 3 1 20 0 5 0 777 1000 2 18446744073709551615 0 0\n";
   for (const char* name : {"sh", "a b", ") R 1 1 1", "))", ""}) {
     const auto info = must(process_info_from("12 (" + std::string(name) + ") " + numbers));
+    EXPECT_EQ(info.state, 'S') << name;
     EXPECT_EQ(info.parent, 7) << name;
     EXPECT_EQ(info.cpu_ticks, 124U) << name;
     EXPECT_EQ(info.threads, 5U) << name;

@@ -29,9 +29,12 @@ Result<void> send(const HeldProcess& process, int number) {
 
 // Kills the guest, if there is one already.
 Result<void> kill_guest(const LeaseSupervisor& supervisor) {
-  const auto engine = TRY(supervisor.engine(TRY(ProcessTable::read())));
+  const auto table = TRY(ProcessTable::read());
+  const auto engine = TRY(supervisor.engine(table));
   if (engine) TRY_VOID(send(*engine, SIGKILL));
-  // An isolate that was stopped would not notice.
+  // An isolate that is stopped would not notice.
+  const auto self = table.all().find(supervisor.process().pid());
+  if (self == table.all().end() || self->second.state != 'T') return {};
   return send(supervisor.process(), SIGCONT);
 }
 

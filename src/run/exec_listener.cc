@@ -18,14 +18,15 @@ namespace {
 
 constexpr std::uint64_t kHighestPid = 1 << 22;
 
-// Below `parent`, made if need be; both must belong to the caller and be closed to others.
-Result<Fd> open_own(const Caller& caller, const std::string& parent, const char* name) {
+// Below `parent`, made if need be; both must belong to the caller, and the directory, or both, be closed to others.
+Result<Fd> open_own(const Caller& caller, const std::string& parent, const char* name, bool parent_too = true) {
   const auto above = TRY(open_file(AT_FDCWD, parent, O_PATH | O_DIRECTORY));
   if (::mkdirat(above.get(), name, 0700) != 0 && errno != EEXIST) return fail(errno, "make " + parent + "/" + name);
   auto directory = TRY(open_file(above.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   for (const int opened : {above.get(), directory.get()}) {
     const auto status = TRY(status_of(opened, "", AT_EMPTY_PATH));
-    if (status.st_uid != caller.uid || (status.st_mode & 077) != 0) {
+    const bool may_be_open = opened == above.get() && !parent_too;
+    if (status.st_uid != caller.uid || (!may_be_open && (status.st_mode & 077) != 0)) {
       return fail(EPERM, parent + "/" + name + " and what it is in must be the user's alone");
     }
   }
@@ -58,48 +59,52 @@ Result<void> pass_on(ReceivedMessage received, int control) {
 
 }  // namespace
 
-Result<Fd> open_runs_directory(const Caller& caller, const std::string& store) {
+Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store) {
   if (caller.is_root()) {
     constexpr const char* kPlace = "/run/isolate/runs";
     if (::access(kPlace, F_OK) != 0) {
       TRY_VOID(make_directories("/run/isolate", 0755));
       TRY_VOID(make_directories(kPlace, 0700));
     }
-    return open_file(AT_FDCWD, kPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    return RunsDirectory{TRY(open_file(AT_FDCWD, kPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), ""};
   }
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') {
-    if (auto directory = open_own(caller, runtime, "isolate")) return directory;
+    if (auto directory = open_own(caller, runtime, "isolate")) return RunsDirectory{std::move(*directory), ""};
   }
-  if (::access(store.c_str(), F_OK) == 0) return open_own(caller, store, "runs");
-  // A store without anything in it would be taken for one.
-  TRY_VOID(make_directories(store + "-runs", 0700));
-  return open_own(caller, store + "-runs", "runs");
+  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_own(caller, store, "runs")), ""};
+  const auto home = caller.home();
+  if (home.empty()) return fail("no home");
+  constexpr const char* kName = ".isolate-runs";
+  return RunsDirectory{TRY(open_own(caller, home, kName, false)), home + "/" + kName};
 }
 
 bool is_socket_of(std::string_view name, const std::string& clone_id) {
   return pid_in(name) != 0 && name.substr(0, name.rfind('.')) == clone_id;
 }
 
-Result<ExecListener> ExecListener::open(Fd directory, const std::string& clone_id) {
+Result<ExecListener> ExecListener::open(RunsDirectory place, const std::string& clone_id) {
   auto name = fmt::format("{}.{}", clone_id, ::getpid());
-  auto socket = TRY(listen_in(directory, name));
-  return ExecListener(std::move(directory), std::move(socket), std::move(name));
+  auto socket = TRY(listen_in(place.directory, name));
+  return ExecListener(std::move(place), std::move(socket), std::move(name));
 }
 
 ExecListener::~ExecListener() {
-  if (directory_) ::unlinkat(directory_.get(), name_.c_str(), 0);
+  if (!place_.directory) return;
+  ::unlinkat(place_.directory.get(), name_.c_str(), 0);
+  // One with sockets of other runs stays, ignoring.
+  if (!place_.to_be_removed.empty()) ::rmdir(place_.to_be_removed.c_str());
 }
 
 void ExecListener::sweep() const {
-  const auto names = list_directory(directory_.get(), ".");
+  const auto names = list_directory(place_.directory.get(), ".");
   if (!names) return;
   for (const auto& name : *names) {
     const auto pid = pid_in(name);
     // Most are of runs that go on: to look for those costs next to nothing. The rest may be in another pid namespace.
     if (pid == 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
-    const auto connection = connect_in(directory_, name);
-    if (!connection && connection.error().code() == ECONNREFUSED) ::unlinkat(directory_.get(), name.c_str(), 0);
+    const auto connection = connect_in(place_.directory, name);
+    if (!connection && connection.error().code() == ECONNREFUSED) ::unlinkat(place_.directory.get(), name.c_str(), 0);
   }
 }
 

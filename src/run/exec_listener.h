@@ -15,16 +15,22 @@
 
 namespace isolate {
 
+struct RunsDirectory {
+  Fd directory;
+  std::string to_be_removed;  // its path, where it is not to stay without sockets; empty: it may
+};
 // The directory of such sockets: for root /run/isolate/runs; for others $XDG_RUNTIME_DIR/isolate, or where there is
-// none that is theirs alone, `runs` in the store, or beside one that does not exist. It is made if need be.
-Result<Fd> open_runs_directory(const Caller& caller, const std::string& store);
+// none that is theirs alone, `runs` in the store, or .isolate-runs in the home of who has no store. It is made if need
+// be.
+Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store);
 
 // The names of sockets: CLONE.PID, of isolate. True if it is one of the clone's.
 bool is_socket_of(std::string_view name, const std::string& clone_id);
 
 class ExecListener {
  public:
-  static Result<ExecListener> open(Fd directory, const std::string& clone_id);
+  // Errors: ENOENT the directory was removed meanwhile.
+  static Result<ExecListener> open(RunsDirectory place, const std::string& clone_id);
   ExecListener(ExecListener&&) noexcept = default;
   ExecListener& operator=(ExecListener&&) = delete;
   ~ExecListener();
@@ -42,11 +48,11 @@ class ExecListener {
   void serve(const Sources& answered, int control);
 
  private:
-  ExecListener(Fd directory, Fd socket, std::string name)
-      : directory_(std::move(directory)), socket_(std::move(socket)), name_(std::move(name)) {}
+  ExecListener(RunsDirectory place, Fd socket, std::string name)
+      : place_(std::move(place)), socket_(std::move(socket)), name_(std::move(name)) {}
   void accept_one();
 
-  Fd directory_;
+  RunsDirectory place_;
   Fd socket_;
   std::string name_;
   std::deque<Fd> waiting_;

@@ -24,7 +24,7 @@ struct Listening {
     guest = Fd(ends[1]);
     opened = must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY));
     listener.emplace(
-        must(ExecListener::open(must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY)), "t-1")));
+        must(ExecListener::open({must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY)), ""}, "t-1")));
   }
   // What poll(2) answers at once, done.
   void serve() {
@@ -143,6 +143,25 @@ TEST(ExecListenerTest, TheSocketGoesWithItAndOthersThatNobodyHasAreSwept) {
   EXPECT_FALSE(test::exists(run.directory / run.name));
 }
 
+TEST(ExecListenerTest, WhoHasNoStoreHasTheDirectoryInHisHomeWhileItIsInUse) {
+  const test::TempDirectory home;
+  const Caller user{12345, 0};
+  const test::ScopedVariable no_runtime("XDG_RUNTIME_DIR", nullptr);
+  const test::ScopedVariable variable("HOME", home.path().c_str());
+  const auto path = home / ".isolate-runs";
+  ASSERT_EQ(::mkdir(path.c_str(), 0700), 0);
+  for (const auto& each : {home.path(), path}) ASSERT_EQ(::chown(each.c_str(), user.uid, 0), 0);
+  ASSERT_EQ(::chmod(home.path().c_str(), 0755), 0);
+  const auto open = [&](const char* clone) {
+    return must(ExecListener::open(must(open_runs_directory(user, home / "no-store")), clone));
+  };
+  std::optional<ExecListener> first(open("t-1"));
+  { const auto second = open("t-2"); }
+  EXPECT_TRUE(test::exists(path)) << "the first one is there";
+  first.reset();
+  EXPECT_FALSE(test::exists(path));
+}
+
 TEST(ExecListenerTest, ASocketIsCalledAfterItsCloneAndAProcess) {
   EXPECT_TRUE(is_socket_of("t-1.77", "t-1"));
   EXPECT_TRUE(is_socket_of("a.b-1.77", "a.b-1"));
@@ -170,7 +189,7 @@ TEST(ExecListenerTest, ADirectoryIsTakenOnlyWhereItIsTheUsersAlone) {
     const auto opened = open_runs_directory(caller, store);
     if (!opened) return "";
     char path[4096];
-    const auto length = ::readlink(fmt::format("/proc/self/fd/{}", opened->get()).c_str(), path, sizeof path);
+    const auto length = ::readlink(fmt::format("/proc/self/fd/{}", opened->directory.get()).c_str(), path, sizeof path);
     return {path, static_cast<std::size_t>(length)};
   };
   const test::ScopedVariable variable("XDG_RUNTIME_DIR", runtime.c_str());

@@ -295,7 +295,12 @@ class Run {
   Result<ExecListener> listen_for_commands() const {
     if (plan_.template_name.empty()) return fail("no lease");
     const auto store = TRY(store_path(request_.store, owner_.caller()));
-    return ExecListener::open(TRY(open_runs_directory(owner_.caller(), store)), plan_.clone_id);
+    const auto open = [&]() -> Result<ExecListener> {
+      return ExecListener::open(TRY(open_runs_directory(owner_.caller(), store)), plan_.clone_id);
+    };
+    auto listener = open();
+    // Another run has just ended, and removed the directory.
+    return !listener && listener.error().code() == ENOENT ? open() : std::move(listener);
   }
 
   int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }

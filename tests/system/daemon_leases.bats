@@ -136,4 +136,5 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
   expect_output closed
   as_member kill "$CLONE"
   is_over
+  [[ ! -e $MEMBER_HOME/.isolate-runs ]] || complain "left in the home"
 }
