@@ -114,6 +114,7 @@ Result<std::vector<Measured>> measure(const std::vector<Case>& cases, int repeti
   for (const Case& one : cases) register_case(one, repetitions, &error);
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();
+  benchmark::ClearRegisteredBenchmarks();  // for the next one
   if (error.any()) return fail(error.take());
 
   std::vector<Measured> in_order;

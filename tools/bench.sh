@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# bench [--daemon] [ARGUMENT...]: builds the release preset and measures it; --daemon: isolated and its pools.
+# bench [--daemon | --lxc] [ARGUMENT...]: builds the release preset and measures it; --daemon: isolated and its pools;
+# --lxc: the lxc engine beside LXC's own programs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
 source tools/packages.sh
+source tools/tarballs.sh
 
 need_root bench
 install_packages build run test
 tools/build.sh release
 say "measuring"
-trap hand_back_build_files EXIT
-if [[ ${1:-} == --daemon ]]; then
-  bench/daemon build/bin "${@:2}"
-else
-  bench/run build/bin "$@"
-fi
+scratch=$(mktemp -d /var/tmp/isolate-bench.XXXXXX)
+trap 'rm -rf --one-file-system "$scratch"; hand_back_build_files' EXIT
+make_tarballs "$scratch"
+case ${1:-} in
+  --daemon | --lxc) "bench/${1#--}" build/bin "${@:2}" ;;
+  *) bench/run build/bin "$@" ;;
+esac
