@@ -10,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
 source tools/packages.sh
+source tools/tarballs.sh
 
 kept=/var/tmp/isolate-vm
 programs=(isolate isolatectl isolated isolate-init isolate-lxc seccomp_wrapper)
@@ -33,22 +34,11 @@ contained() {
   return "$status"
 }
 
-# The Debian root that the system tests have, too.
-make_tarball() {
-  (
-    # shellcheck source=tests/system/fixture.bash
-    source tests/system/fixture.bash
-    export WORK=$work
-    make_tarball
-  )
-  tarball=${ISOLATE_TEST_TARBALL:-/var/tmp/isolate-test-cache/debian-bookworm-minbase.tar}
-}
-
 # What a guest is made of. Newer packages in the mirror do not make a new one: remove the folder for that.
 image_key() {
   {
     echo "$suite"
-    cat tests/vm/image/* tests/vm/machine "$tarball"
+    cat tests/vm/image/* tests/vm/machine "$tarball" "$system_tarball"
     qemu-system-x86_64 --version
   } | sha256sum | cut -c 1-16
 }
@@ -66,7 +56,7 @@ make_image() {
     draft=$kept/draft
     rm -rf --one-file-system "$draft" "$image"
     mkdir "$draft"
-    contained tests/vm/image/build "$suite" "$tarball" "$kept/cache" "$draft" || fail "the guest could not be built"
+    contained tests/vm/image/build "$suite" "$tarball" "$system_tarball" "$kept/cache" "$draft" || fail "the guest could not be built"
     mv "$draft" "$image"
   fi
   touch "$image"
@@ -185,7 +175,7 @@ main() {
   tools/package.sh
   if wants_faults "${files[@]}"; then tools/build.sh faults "${programs[@]}"; fi
   work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
-  make_tarball
+  make_tarballs "$work"
   make_image
   for file in "${files[@]}"; do
     say "$file ($suite)"

@@ -1,9 +1,9 @@
 # The guest's root: packages, users, and a systemd that does at boot only what tests need.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # here, root, suite, tarball come from build
+# shellcheck disable=SC2154 # here, root, suite, tarball, system_tarball come from build
 
 packages_guest=(systemd-sysv dbus dbus-user-session libpam-systemd udev kmod procps iproute2 zfsutils-linux busybox-static
-  bubblewrap liblxc-common uidmap libstdc++6 bats jq python3-minimal debootstrap mmdebstrap)
+  bubblewrap lxc nftables uidmap libstdc++6 bats jq python3-minimal debootstrap mmdebstrap)
 
 make_guest_root() {
   local packages
@@ -24,12 +24,15 @@ configure_guest() {
   chroot "$root" useradd --create-home --uid 1000 --shell /bin/bash tester
   printf 'root:100000:65536\ntester:200000:65536\n' | tee "$root/etc/subuid" >"$root/etc/subgid"
   install -m 0644 "$tarball" "$root/opt/debian.tar"
+  install -m 0644 "$system_tarball" "$root/opt/system.tar"
   # Packages that tests install come whole, with their man pages.
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
   install -m 0755 "$here/agent" "$here/prepare" "$root/usr/local/sbin/"
   install -m 0644 "$here/agent.service" "$root/etc/systemd/system/"
   shorten_boot
   chroot "$root" systemctl --quiet enable agent.service
+  # The bridge is there when a test starts it.
+  chroot "$root" systemctl --quiet disable lxc.service lxc-net.service
   chroot "$root" systemctl set-default multi-user.target
 }
 

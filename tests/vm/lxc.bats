@@ -1,0 +1,245 @@
+# suites: trixie bookworm
+# The lxc engine where systemd runs the host and control groups are of version 2: roots with an init and without one, what
+# limits them, and the bridge of LXC's own service.
+
+load daemon
+
+GROUPS_ROOT=/sys/fs/cgroup
+SYSTEM=rpool/isolate/system
+BRIDGE=lxcbr0
+ALLOCATE='$x = "a" x (200 << 20); print length $x'
+MEMORY=$(($(awk '/MemTotal/ { print $2 }' /proc/meminfo) * 1024))
+
+setup_file() {
+  set_up_service 2
+  zfs create "$SYSTEM"
+  tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' --file "$SYSTEM_TARBALL" --directory /isolate/system
+  snapshot_now "$SYSTEM"
+  isolate -q -r "$SYSTEM" 2
+  loginctl enable-linger tester
+  wait_until 30 test -S /run/user/1000/systemd/private
+  become user
+  as_caller isolatectl -q template create debian --from "$TARBALL"
+  as_caller isolatectl -q template create system --from "$SYSTEM_TARBALL"
+}
+teardown_file() {
+  become user
+  as_caller isolatectl -q template remove debian
+  as_caller isolatectl -q template remove system
+  loginctl disable-linger tester
+  isolate -q -f -r "$SYSTEM" 0
+  take_down_service
+}
+setup() {
+  common_setup
+  systemctl start isolated.socket isolated.service
+  become member
+}
+teardown() {
+  local status=0
+  end_with_full_pool 2 || status=1
+  wait_until 20 no_groups || complain "groups are left: $(groups_left)" || status=1
+  systemctl stop lxc-net.service
+  return "$status"
+}
+groups_left() {
+  find "$GROUPS_ROOT" -type d \( -name 'lease-*' -o -name 'supervisor-*' -o -name 'isolate-*.scope' -o -name 'lxc.*' -o -name 'isolate-debisl*' \)
+}
+no_groups() { [[ -z $(groups_left) ]]; }
+
+# become root, member or user: who CALLER is. DEBIAN and BOOTED are his templates without an init and with one.
+become() {
+  case $1 in
+    root)
+      words_of_caller 0 0 /root
+      DEBIAN=$DATASET BOOTED=$SYSTEM
+      return
+      ;;
+    member) DEBIAN=zfs:debisl BOOTED=zfs:system ;;
+    user) DEBIAN=debian BOOTED=system ;;
+  esac
+  words_of_caller 1000 1000 /home/tester
+  CALLER=(env -i XDG_RUNTIME_DIR=/run/user/1000 "${CALLER[@]:2}")
+}
+lxc() { as_caller "$ISOLATE" -q -e lxc "$@"; }
+
+# The one with the limits, of the run that waits: all of the container is below it.
+limit_group() {
+  local guest
+  guest=$GROUPS_ROOT$(sed -n 's/^0:://p' "/proc/$(pid_of_run)/cgroup")
+  [[ $guest == */lease-*/guest* ]] || complain "the guest is in $guest"
+  echo "${guest%%/guest*}"
+}
+expect_in_group() { [[ $(<"$GROUP/$1") == "$2" ]] || complain "$1 of $GROUP is $(<"$GROUP/$1") instead of $2"; }
+expect_usual_limits() {
+  local bytes
+  GROUP=$(limit_group)
+  bytes=$(<"$GROUP/memory.max")
+  ((bytes > MEMORY / 20 - 8192 && bytes <= MEMORY / 20 + 4096)) || complain "memory.max is $bytes of $MEMORY"
+  expect_in_group cpu.max '100000 100000'
+  expect_in_group pids.max max
+}
+
+@test "a root with systemd is booted, of root, a member and a user, within the usual limits" {
+  local who
+  for who in root member user; do
+    become "$who"
+    start_run -e lxc -z "$BOOTED" -- 'cat /proc/1/comm; systemctl is-system-running; systemctl --failed --no-legend --plain
+      cat /sys/fs/cgroup/cgroup.controllers; systemctl show --property ControlGroup --value systemd-journald.service
+      mkdir /sys/fs/cgroup/mine && echo divided && rmdir /sys/fs/cgroup/mine; true'
+    expect_usual_limits
+    [[ $(<"$SCRATCH/out") == $'systemd\nrunning\n'*memory*$'\n/system.slice/systemd-journald.service\ndivided\nready' ]] ||
+      complain "$who: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+    [[ ! -s $SCRATCH/err ]] || complain "$who: $(cat "$SCRATCH/err")"
+    kill_started TERM
+    [[ $STATUS == 143 ]] || complain "$who: status $STATUS"
+    wait_until 20 no_groups || complain "$who: $(groups_left)"
+  done
+}
+
+@test "a root without an init runs the command alone, within the usual limits" {
+  local who
+  for who in root member user; do
+    become "$who"
+    start_run -e lxc -z "$DEBIAN" -- 'cat /proc/1/comm; true'
+    expect_usual_limits
+    [[ $(<"$SCRATCH/out") == $'isolate-init\nready' && ! -s $SCRATCH/err ]] || complain "$who: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+    kill_started TERM
+    [[ $STATUS == 143 ]] || complain "$who: status $STATUS"
+  done
+}
+
+@test "--memory, --cpus, --pids and --io-weight hold, and count more than variables" {
+  local who template
+  for who in root member; do
+    become "$who"
+    for template in "$DEBIAN" "$BOOTED"; do
+      CALLER=("${CALLER[@]}" env LXC_MEM_MB_QUOTA=500 LXC_CPU_QUOTA=100)
+      start_run -e lxc --memory 64M --cpus 0.5 --pids 90 --io-weight 200 -z "$template" -- true
+      GROUP=$(limit_group)
+      expect_in_group memory.max 67108864
+      expect_in_group memory.swap.max 0
+      expect_in_group cpu.max '50000 100000'
+      expect_in_group pids.max 90
+      expect_in_group io.weight 'default 200'
+      kill_started TERM
+    done
+  done
+}
+
+@test "LXC_MEM_MB_QUOTA and LXC_CPU_QUOTA hold, and that memory was not enough is told" {
+  local who
+  for who in root member user; do
+    become "$who"
+    CALLER=("${CALLER[@]}" env LXC_MEM_MB_QUOTA=64 LXC_CPU_QUOTA=100)
+    start_run -e lxc -z "$DEBIAN" -- true
+    GROUP=$(limit_group)
+    expect_in_group memory.max 67108864
+    expect_in_group cpu.max "$((100000 * $(nproc))) 100000"
+    kill_started TERM
+    run -137 --separate-stderr lxc -z "$DEBIAN" perl -e "$ALLOCATE"
+    expect_output ''
+    [[ ${stderr_lines[-1]} == 'isolate: warning: killed: LXC_MEM_MB_QUOTA 64.0 MiB was not enough' ]] || complain "$who"
+  done
+}
+
+@test "where groups are not to be had, usual limits are left out and told of, and others refused" {
+  become user
+  run --separate-stderr as_caller env -u XDG_RUNTIME_DIR "$ISOLATE" -e lxc -z debian echo ran
+  expect_status 0
+  expect_output ran
+  expect_in_errors 'the container has no quotas of memory and processors'
+  expect_in_errors XDG_RUNTIME_DIR
+  fails_plainly 125 isolate LXC_CPU_QUOTA XDG_RUNTIME_DIR -- as_caller env -u XDG_RUNTIME_DIR LXC_CPU_QUOTA=50 "$ISOLATE" -q -e lxc \
+    -z debian true
+  become member
+  systemctl stop isolate-leases.service
+  run --separate-stderr as_caller "$ISOLATE" -e lxc -z zfs:debisl echo ran
+  expect_status 0
+  expect_output ran
+  expect_in_errors 'systemctl start isolate-leases.service'
+  fails_plainly 125 isolate LXC_MEM_MB_QUOTA 'systemctl start isolate-leases.service' -- as_caller env LXC_MEM_MB_QUOTA=64 \
+    "$ISOLATE" -q -e lxc -z zfs:debisl true
+}
+
+@test "a guest's root can't change what limits it" {
+  local who
+  for who in root member user; do
+    become "$who"
+    start_run -e lxc --memory 64M --cap-add SYS_ADMIN --seccomp tty -z "$DEBIAN" -- 'cat /proc/self/cgroup; mount -t cgroup2 none /mnt
+      ls /mnt/cgroup.procs; for file in memory.max cpu.max; do echo max >/mnt/$file && echo "wrote $file"; done; true'
+    GROUP=$(limit_group)
+    grep -qx '0::/' "$SCRATCH/out" || complain "$who: $(cat "$SCRATCH/out")"
+    grep -qx /mnt/cgroup.procs "$SCRATCH/out" || complain "$who: it could not mount: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+    expect_in_group memory.max 67108864
+    expect_in_group cpu.max '100000 100000'
+    [[ -z $(find "$GROUP" -maxdepth 1 -user 1000 -name '*.max') || $who == user ]] || complain "$who: files are his"
+    kill_started TERM
+  done
+}
+
+@test "isolatectl: a system is seen, joined, and ended whole" {
+  local clone row
+  start_run -e lxc -z "$BOOTED" -- 'systemd-run --quiet sleep 1000; true'
+  row=$(as_caller isolatectl --json ps | jq -c '.[0]')
+  clone=$(jq -r .clone <<<"$row")
+  [[ $(jq '.memory_bytes > 1000000 and .tasks >= 5 and .engine == "lxc"' <<<"$row") == true ]] || complain "$row"
+  succeeds as_caller isolatectl exec "$clone" sh -c 'cat /proc/1/comm; systemctl is-system-running'
+  expect_output $'systemd\nrunning'
+  succeeds as_caller isolatectl kill "$clone"
+  end_of_started 2>/dev/null
+  [[ $STATUS == 137 ]] || complain "status $STATUS"
+  wait_until 20 no_groups || complain "$(groups_left)"
+}
+
+# In the guest: eth0 gets an address of the bridge's network, and the name server of lxc-net answers across it.
+ANSWER='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 20; socket(my $s, PF_INET, SOCK_STREAM, 0);
+  connect($s, sockaddr_in(53, inet_aton("10.0.3.1"))) or die "no connection: $!"; print "connected\n"'
+CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev eth0 && exec perl -e "$1"'
+
+@test "-n is a connection with the bridge of lxc-net, across which its address is reached" {
+  systemctl start lxc-net.service
+  echo "tester veth $BRIDGE 10" >/etc/lxc/lxc-usernet
+  become root
+  succeeds as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n --cap-add NET_ADMIN -z "$BOOTED" sh -c "$CONNECT" 10.0.3.50 "$ANSWER"
+  expect_output $'lo\neth0\nconnected'
+  become member
+  succeeds as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n --cap-add NET_ADMIN -z "$BOOTED" sh -c "$CONNECT" 10.0.3.51 "$ANSWER"
+  expect_output $'lo\neth0\nconnected'
+  become user
+  succeeds as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n --cap-add NET_ADMIN -z "$BOOTED" sh -c "$CONNECT" 10.0.3.52 "$ANSWER"
+  expect_output $'lo\neth0\nconnected'
+  [[ -z $(ls "/sys/class/net/$BRIDGE/brif") ]] || complain "left on the bridge: $(ls "/sys/class/net/$BRIDGE/brif")"
+  : >/etc/lxc/lxc-usernet
+  fails_plainly 125 isolate "no connection with bridge $BRIDGE" -- as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n -z "$DEBIAN" true
+}
+
+@test "twenty containers at a time" {
+  local number
+  become root
+  for number in {1..20}; do
+    "${CALLER[@]}" "$ISOLATE" -q -e lxc -z "$DEBIAN" sh -c 'echo "begun $0"; sleep 1; exit $0' "$number" \
+      </dev/null >"$SCRATCH/out-$number" 2>&1 3>&- &
+    STARTED+=("$!")
+  done
+  for number in {1..20}; do
+    STATUS=0
+    wait "${STARTED[number - 1]}" || STATUS=$?
+    [[ $STATUS == "$number" && $(<"$SCRATCH/out-$number") == "begun $number" ]] || complain "$number: $STATUS, $(cat "$SCRATCH/out-$number")"
+  done
+}
+
+@test "killed at eight moments, of root, a member and a user, nothing is left that the next run does not remove" {
+  local who delay
+  for who in root member user; do
+    become "$who"
+    for delay in 0.1 0.4 0.8 1.2 1.6 2.4 3.2 4; do
+      start "$ISOLATE" -q -e lxc -z "$BOOTED" sleep "$MARK"
+      sleep "$delay"
+      kill_started KILL
+      wait_until 20 no_process_with "$MARK|isolate-lxc" || complain "$who, $delay: $(pgrep --full --list-full 'isolate-lxc')"
+    done
+    succeeds lxc -z "$DEBIAN" true
+    wait_until 20 no_groups || complain "$who: $(groups_left)"
+  done
+}
