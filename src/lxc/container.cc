@@ -1,5 +1,6 @@
 #include "lxc/container.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <lxc/lxccontainer.h>
 #include <sched.h>
@@ -16,6 +17,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/mount.h"
 #include "lxc/log.h"
 #include "lxc/network.h"
 
@@ -35,6 +37,12 @@ Result<void> make_scratch() {
     TRY(trace::check(::mkdir(scratch(name).c_str(), 0700), "mkdir", scratch(name)));
   }
   return {};
+}
+
+// Not by LXC's lxc.rootfs.options, with which it changes times of access as well: in a user namespace nobody may.
+Result<void> forbid_setuid(const std::string& root) {
+  const auto top = TRY(open_file(AT_FDCWD, root, O_PATH | O_DIRECTORY));
+  return mount::set_attributes(top, {MOUNT_ATTR_NOSUID, -1, false, true}, root);
 }
 
 // LXC drops groups wherever it has the capability to, and fails in a namespace of one id, where nobody may.
@@ -88,7 +96,6 @@ Result<void> configure(const ContainerRequest& request, Configuration* configura
       {"lxc.log.level", request.keeps_log ? "TRACE" : "ERROR"},
       {"lxc.rootfs.mount", scratch("root")},
       {"lxc.rootfs.path", "dir:" + request.root},
-      {"lxc.rootfs.options", "nosuid"},
       {"lxc.uts.name", request.name},
       // /dev and all that is mounted below the root is there already.
       {"lxc.autodev", "0"},
@@ -123,6 +130,7 @@ Result<void> prepare(ContainerRequest* request) {
     const auto file = "/proc/self/fd/" + std::to_string(protocol::kLogFd);
     TRY(trace::check(::symlink(file.c_str(), scratch("log").c_str()), "symlink", "log"));
   }
+  TRY_VOID(forbid_setuid(request->root));
   TRY_VOID(give_up_groups_where_denied());
   // Locks go there instead of into a home.
   const auto state = scratch("state");

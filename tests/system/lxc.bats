@@ -34,7 +34,8 @@ no_traces_of() { [[ -z $(traces_of "$1") ]]; }
 }
 the_next_run_tidies_up() { in_lxc true && no_traces_of "$1"; }
 
-listens_in_the_hosts_network() { grep -q 'lxc/rootfs/state' /proc/net/unix; }
+# Of this test's clone: other tests may run at the same time.
+listens_in_the_hosts_network() { grep -q "lxc/rootfs/state/$(ls "$STORE/pools/debian/leased")/" /proc/net/unix; }
 
 @test "LXC's socket is in nobody's reach; with -n it is in the host's network" {
   start_lxc
@@ -58,4 +59,13 @@ listens_in_the_hosts_network() { grep -q 'lxc/rootfs/state' /proc/net/unix; }
   folder=$(pkg-config --variable=libdir lxc)/lxc
   fails_plainly 125 isolate liblxc-common -- in_private_mounts "mount -t tmpfs none $folder" "$ISOLATE" \
     --store "$STORE" -e lxc -z debian true
+}
+
+@test "whatever times of access the mount of the root keeps" {
+  local times
+  for times in noatime strictatime relatime; do
+    succeeds in_private_mounts "mount --bind '$TREE' '$TREE' && mount -o 'remount,bind,$times' '$TREE'" \
+      "$ISOLATE" -q -e lxc -t "$TREE" sh -c 'sed -n "s/^[^ ]* \/ .* \(rw\|ro\)/\1/p" /proc/self/mounts'
+    [[ $times == strictatime || ${lines[0]} == *",$times"* ]] || complain "$times"
+  done
 }
