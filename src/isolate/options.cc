@@ -133,11 +133,13 @@ Result<void> add_ulimit(const std::string& value, Options* options) {
   return {};
 }
 
+constexpr const char* kUnlimitedWord = "unlimited";
+
 // A limit that a configuration has set is taken back by "unlimited".
 template <typename Parse>
 Result<void> set_limit(const std::string& value, std::optional<std::uint64_t>* limit, Parse parse) {
   limit->reset();
-  if (value != "unlimited") *limit = TRY(parse(value));
+  if (value != kUnlimitedWord) *limit = TRY(parse(value));
   return {};
 }
 
@@ -151,10 +153,12 @@ Result<std::uint64_t> parse_memory(const std::string& text) {
 }
 
 Result<void> set_memory(const std::string& value, Options* options) {
+  options->request.unlimited_memory = value == kUnlimitedWord;
   return set_limit(value, &options->request.group_limits.memory, parse_memory);
 }
 
 Result<void> set_cpus(const std::string& value, Options* options) {
+  options->request.unlimited_cpus = value == kUnlimitedWord;
   return set_limit(value, &options->request.group_limits.cpu_time,
                    [](const std::string& text) { return parse_cpus(text, "cpus"); });
 }

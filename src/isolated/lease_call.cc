@@ -10,6 +10,7 @@
 #include "isolated/calls.h"
 #include "isolated/handover.h"
 #include "linux/caller.h"
+#include "linux/cgroup.h"
 #include "linux/file.h"
 #include "linux/limit_group.h"
 #include "pool/lease.h"
@@ -47,13 +48,17 @@ Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& r
 }
 
 // Before this process is in other namespaces. Whatever becomes of it, the group is over with the lease.
-Result<std::string> make_group(const Lease& lease, const GroupLimits& limits, uid_t uid) {
+Result<std::string> make_group(const Lease& lease, const wire::LeaseRequest& request, uid_t uid, const IdMaps& maps) {
   const auto tree = group_tree();
   if (!tree) return fail("limits are not to be had with a clone of the daemon's: " + no_group_tree());
   const auto alone = TRY(lock_groups());
-  auto group = TRY(LimitGroup::make(*tree, lease_group_name(lease.id()), limits));
+  auto group = TRY(LimitGroup::make(*tree, lease_group_name(lease.id()), request.limits));
   TRY_VOID(set_lease_of_group(group.path(), {uid, TRY(path_of_descriptor(lease.lock_descriptor()))}));
   const auto path = group.path();
+  // An init in it makes groups, as root of its own.
+  if (request.engine == "lxc") {
+    TRY_VOID(give_control_group(guest_part(path), maps.uid.front().outside, maps.gid.front().outside));
+  }
   group.leave();
   return path;
 }
@@ -69,11 +74,11 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   info.since = ::time(nullptr);
   const auto lease = TRY(Lease::take(&pool, std::move(info)));
   TRY_VOID(fault_point("lease-taken"));
-  std::string group;
-  if (request.limits.any()) group = TRY(make_group(lease, request.limits, peer.uid));
   const bool is_based = request.uid_base.has_value();
   const auto maps =
       is_based ? TRY(based_maps(request, lease.root())) : member_maps(peer, range.base, request.private_ids);
+  std::string group;
+  if (request.limits.any()) group = TRY(make_group(lease, request, peer.uid, maps));
   auto handover = TRY(prepare_handover(peer, maps, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
   TRY_VOID(fault_point("lease-prepared"));
 

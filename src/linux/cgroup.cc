@@ -60,26 +60,28 @@ bool is_at(const FileLock& lock, const std::string& path) {
   return locked && there && locked->st_ino == there->st_ino && locked->st_dev == there->st_dev;
 }
 
-// The group in the hierarchy that has `name` among its controllers, or of version 2, where that is empty; lines are
-// "0::/PATH", "1:name=systemd:/PATH", "4:cpu,cpuacct:/PATH".
-Result<std::string> group_in(const std::string& process, const std::string& hierarchy, const std::string& name) {
-  constexpr std::size_t kParts = 3;
-  for (const auto& line : text::split(TRY(read_file("/proc/" + process + "/cgroup")), '\n')) {
-    const auto parts = text::split(line, ':');
-    if (parts.size() < kParts) continue;
-    const auto controllers = text::split(parts[1], ',');
-    if (name.empty() ? !parts[1].empty() : std::find(controllers.begin(), controllers.end(), name) == controllers.end())
-      continue;
-    // A path may hold colons itself.
-    const auto path = line.substr(parts[0].size() + parts[1].size() + 2);
-    auto directory = hierarchy + (path == "/" ? "" : path);
-    TRY(status_of(AT_FDCWD, directory));
-    return directory;
-  }
-  return fail(ENOENT, "control group in " + hierarchy);
+Result<std::string> group_in(const std::string& process, const std::string& hierarchy, const std::string& controller) {
+  const auto path = listed_group(TRY(read_file("/proc/" + process + "/cgroup")), controller);
+  if (!path) return fail(ENOENT, "control group in " + hierarchy);
+  auto directory = hierarchy + (*path == "/" ? "" : *path);
+  TRY(status_of(AT_FDCWD, directory));
+  return directory;
 }
 
 }  // namespace
+
+std::optional<std::string> listed_group(const std::string& listing, const std::string& controller) {
+  constexpr std::size_t kParts = 3;
+  for (const auto& line : text::split(listing, '\n')) {
+    const auto parts = text::split(line, ':');
+    if (parts.size() < kParts) continue;
+    const auto names = text::split(parts[1], ',');
+    if (std::find(names.begin(), names.end(), controller) == names.end()) continue;
+    // A path may hold colons itself.
+    return line.substr(parts[0].size() + parts[1].size() + 2);
+  }
+  return std::nullopt;
+}
 
 Result<std::string> control_group_of(const std::string& process) {
   const std::string root = kRoot;
@@ -145,10 +147,10 @@ Result<ControlGroup> ControlGroup::make(const std::string& parent, const std::st
   return fail("control group " + path + ": something else removes it again and again");
 }
 
-Result<void> ControlGroup::give_to(uid_t uid, gid_t gid) const {
+Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid) {
   // What its owner has to write; not all of them are there in both versions.
   for (const char* file : {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control", "/tasks"}) {
-    const auto target = path() + file;
+    const auto target = path + file;
     if (::lchown(target.c_str(), uid, gid) != 0 && errno != ENOENT) return fail(errno, "chown " + target);
   }
   return {};

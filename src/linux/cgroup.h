@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,10 @@
 #include "linux/lock.h"
 
 namespace isolate {
+
+// A process's group as its /proc/PID/cgroup lists it, in the hierarchy that has the controller: "4:cpu,cpuacct:/PATH",
+// "1:name=systemd:/PATH", or with none, which is version 2, "0::/PATH".
+std::optional<std::string> listed_group(const std::string& listing, const std::string& controller);
 
 // The directory of a process's group, by its number or "self". Errors: there is none that this process can see; the
 // process has ended.
@@ -28,6 +33,9 @@ Result<FileLock> lock_control_group(const std::string& path);
 Result<void> move_to_control_group(const std::string& path, const std::string& process);
 // Removes a group and all groups in it. Those in which processes are stay.
 void remove_control_group(const std::string& path);
+
+// Makes it somebody else's, who may make groups in it.
+Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid);
 
 // Where a group is, and its lock. What is moved from is empty; what is assigned to changes places with it.
 class LockedGroup {
@@ -63,8 +71,7 @@ class ControlGroup {
   // Removes it, and all groups in it. Those in which processes are stay.
   void remove() const;
 
-  // Makes it somebody else's, who may make groups in it.
-  Result<void> give_to(uid_t uid, gid_t gid) const;
+  Result<void> give_to(uid_t uid, gid_t gid) const { return give_control_group(path(), uid, gid); }
   // Writes to one of its files, like "memory.limit_in_bytes".
   Result<void> set(const std::string& file, const std::string& value) const;
   // Moves the calling process into it.

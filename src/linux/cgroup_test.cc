@@ -90,6 +90,18 @@ TEST(ControlGroupTest, AFileThatIsNotThereIsNamed) {
   EXPECT_NE(outcome.error().message().find("no.such_file"), std::string::npos);
 }
 
+TEST(ListedGroupTest, IsFoundByAControllerAmongOthers) {
+  const std::string listing = "12:cpuset:/\n4:cpu,cpuacct:/a/b\n1:name=systemd:/with:a:colon\n0::/two\n";
+  EXPECT_EQ(listed_group(listing, "cpu"), "/a/b");
+  EXPECT_EQ(listed_group(listing, "cpuacct"), "/a/b");
+  EXPECT_EQ(listed_group(listing, "cpuset"), "/");
+  EXPECT_EQ(listed_group(listing, "name=systemd"), "/with:a:colon");
+  EXPECT_EQ(listed_group(listing, ""), "/two");
+  EXPECT_EQ(listed_group(listing, "cpus"), std::nullopt);
+  EXPECT_EQ(listed_group("4:cpu:/a\n", ""), std::nullopt) << "no version 2";
+  EXPECT_EQ(listed_group("\n::\n0:x\n", "x"), std::nullopt);
+}
+
 TEST(ControlGroupTest, AControllerThatIsNoneHasNoGroup) { EXPECT_FALSE(own_control_group_of("nothing")); }
 
 TEST(ControlGroupTest, NobodyElseCanLockIt) {

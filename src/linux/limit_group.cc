@@ -22,16 +22,6 @@ Result<void> write_value(const std::string& path, std::string_view value) {
   return write_all(TRY(std::move(file)).get(), value, "'" + std::string(value) + "' to " + path);
 }
 
-// The number behind a word at the beginning of a line.
-std::uint64_t number_behind(const std::string& text, const std::string& word) {
-  for (const auto& line : text::split(text, '\n')) {
-    if (!line.starts_with(word + " ")) continue;
-    const auto number = text::number(line.substr(word.size() + 1), word, 0, UINT64_MAX);
-    return number ? *number : 0;
-  }
-  return 0;
-}
-
 bool is_among(const std::string& controllers, const std::string& name) {
   for (const auto& line : text::split(controllers, '\n')) {
     const auto names = text::split(line, ' ');
@@ -69,6 +59,17 @@ Result<std::vector<std::string>> available_controllers(const std::string& path,
   return found;
 }
 
+Result<GroupLimits> available_limits(const std::string& path, const GroupLimits& limits) {
+  GroupLimits available;
+  for (const auto& name : TRY(available_controllers(path, controllers_of(limits)))) {
+    if (name == "memory") available.memory = limits.memory;
+    if (name == "cpu") available.cpu_time = limits.cpu_time;
+    if (name == "pids") available.processes = limits.processes;
+    if (name == "io") available.io_weight = limits.io_weight;
+  }
+  return available;
+}
+
 Result<void> enable_controllers(const std::string& path, const std::vector<std::string>& controllers) {
   const auto available = TRY(available_controllers(path, controllers));
   const auto enabled = TRY(read_file(path + "/cgroup.subtree_control"));
@@ -100,6 +101,15 @@ Result<void> write_limits(const std::string& path, const GroupLimits& limits) {
   if (limits.processes) TRY_VOID(write_value(path + "/pids.max", std::to_string(*limits.processes)));
   if (limits.io_weight) TRY_VOID(write_value(path + "/io.weight", std::to_string(*limits.io_weight)));
   return {};
+}
+
+std::uint64_t number_behind(const std::string& text, const std::string& word) {
+  for (const auto& line : text::split(text, '\n')) {
+    if (!line.starts_with(word + " ")) continue;
+    const auto number = text::number(line.substr(word.size() + 1), word, 0, UINT64_MAX);
+    return number ? *number : 0;
+  }
+  return 0;
 }
 
 Result<bool> is_populated(const std::string& path) {

@@ -36,6 +36,9 @@ Result<void> disable_controllers(const std::string& path);
 Result<std::vector<std::string>> available_controllers(const std::string& path,
                                                        const std::vector<std::string>& controllers);
 
+// Of the limits, those that `path` has a controller for.
+Result<GroupLimits> available_limits(const std::string& path, const GroupLimits& limits);
+
 // Writes the limits of a group that is there. Errors: a file that is not there, or a value that the kernel refuses.
 Result<void> write_limits(const std::string& path, const GroupLimits& limits);
 
@@ -47,6 +50,8 @@ Result<bool> is_populated(const std::string& path);
 // Processes that the kernel has killed in it and below since it was made, since their memory was over the limit; 0
 // where that can't be read.
 std::uint64_t killed_for_memory(const std::string& path);
+// The number behind a word at the beginning of a line, as files of groups have it; 0: there is none.
+std::uint64_t number_behind(const std::string& text, const std::string& word);
 
 // A group with limits. What it limits is in a group below: that one is the root of a control group namespace which is
 // made there, and the files with the limits are outside of it, whoever they belong to. Its directory is locked, and

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "linux/cgroup.h"
 #include "linux/file.h"
 
 namespace isolate {
@@ -69,14 +70,13 @@ Result<std::optional<HeldProcess>> LeaseSupervisor::engine(const ProcessTable& t
   return std::optional<HeldProcess>();
 }
 
-std::string group_of_clone(std::string_view proc_cgroup, const std::string& clone_id) {
-  for (const auto& line : text::split(proc_cgroup, '\n')) {
-    if (!line.starts_with("0::/")) continue;
-    std::string path = "/sys/fs/cgroup";
-    for (const auto& part : text::split(std::string_view(line).substr(4), '/')) {
-      path += "/" + part;
-      if (part == clone_id || part.ends_with("-" + clone_id)) return path;
-    }
+std::string group_of_clone(const std::string& proc_cgroup, const std::string& clone_id) {
+  const auto group = listed_group(proc_cgroup, "");
+  if (!group || group->empty()) return {};
+  std::string path = "/sys/fs/cgroup";
+  for (const auto& part : text::split(std::string_view(*group).substr(1), '/')) {
+    path += "/" + part;
+    if (part == clone_id || part.ends_with("-" + clone_id)) return path;
   }
   return {};
 }

@@ -42,6 +42,6 @@ LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessT
 LeaseUsage group_usage(const std::string& group);
 // The group of the lease, below /sys/fs/cgroup, that a process with this /proc/PID/cgroup is in: one named after the
 // clone, CLONE or ending in -CLONE. Empty: there is none.
-std::string group_of_clone(std::string_view proc_cgroup, const std::string& clone_id);
+std::string group_of_clone(const std::string& proc_cgroup, const std::string& clone_id);
 
 }  // namespace isolate

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 
+#include "linux/file.h"
 #include "linux/process.h"
 #include "linux/user_namespace.h"
 
@@ -22,23 +24,25 @@ Result<ControlGroup> make_group(const std::string& parent, const std::string& na
   return ControlGroup::make(parent, name);
 }
 
-Result<ControlGroup> memory_group(const std::string& name, std::uint64_t bytes) {
-  auto group = TRY(make_group(TRY(own_control_group_of(kMemory)), name));
+Result<void> limit_memory(const ControlGroup& group, std::uint64_t bytes) {
   const auto limit = std::to_string(bytes);
   TRY_VOID(group.set("memory.limit_in_bytes", limit));
   // With swap; a kernel may not count that.
-  if (auto swap = group.set("memory.memsw.limit_in_bytes", limit); !swap && swap.error().code() != ENOENT) {
-    return fail(std::move(swap).error());
-  }
-  return group;
+  auto swap = group.set("memory.memsw.limit_in_bytes", limit);
+  return swap || swap.error().code() == ENOENT ? Result<void>() : std::move(swap);
 }
 
-Result<ControlGroup> cpu_group(const std::string& name, std::uint64_t milli_cpus) {
-  constexpr std::uint64_t kPeriod = 100'000;  // microseconds
-  constexpr std::uint64_t kMicrosOfMilli = kPeriod / 1000;
-  auto group = TRY(make_group(TRY(own_control_group_of(kCpu)), name));
-  TRY_VOID(group.set("cpu.cfs_period_us", std::to_string(kPeriod)));
-  TRY_VOID(group.set("cpu.cfs_quota_us", std::to_string(milli_cpus * kMicrosOfMilli)));
+Result<ControlGroup> make_group_of_version_1(const std::string& name, const std::string& controller,
+                                             const GroupLimits& limits) {
+  auto group = TRY(make_group(TRY(own_control_group_of(controller)), name));
+  if (controller == kMemory) {
+    TRY_VOID(limit_memory(group, *limits.memory));
+  } else if (controller == kCpu) {
+    TRY_VOID(group.set("cpu.cfs_period_us", std::to_string(kCpuPeriod)));
+    TRY_VOID(group.set("cpu.cfs_quota_us", std::to_string(*limits.cpu_time)));
+  } else {
+    TRY_VOID(group.set("pids.max", std::to_string(*limits.processes)));
+  }
   return group;
 }
 
@@ -56,22 +60,27 @@ void do_as_root_inside(int user_namespace, const std::function<void()>& work) {
 
 }  // namespace
 
-bool has_quota_controllers() {
-  return can_make_groups(own_control_group_of(kMemory)) && can_make_groups(own_control_group_of(kCpu));
+bool can_limit_by_version_1(const GroupLimits& limits) {
+  // Weights of disks are those of one scheduler there, which hardly a machine uses.
+  if (limits.io_weight) return false;
+  const auto controllers = controllers_of(limits);
+  return std::all_of(controllers.begin(), controllers.end(),
+                     [](const std::string& name) { return can_make_groups(own_control_group_of(name)); });
 }
 
 Result<ContainerGroups> ContainerGroups::make(const RunPlan& plan, bool caller_is_root, int user_namespace,
-                                              const LxcQuotas& quotas, const std::string& guest_group) {
+                                              const std::string& parent_or_own, const GroupLimits& of_version_1) {
   ContainerGroups made;
   const auto& name = plan.clone_id;
-  const auto parent = guest_group.empty() ? own_control_group() : Result<std::string>(guest_group);
+  const auto parent = parent_or_own.empty() ? own_control_group() : Result<std::string>(parent_or_own);
   if (caller_is_root) {
     if (can_make_groups(parent)) {
       made.groups_.push_back(TRY(make_group(*parent, name)));
       TRY_VOID(made.groups_.back().give_to(plan.ids.maps.uid.front().outside, plan.ids.maps.gid.front().outside));
     }
-    if (quotas.memory != 0) made.groups_.push_back(TRY(memory_group(name, quotas.memory)));
-    if (quotas.milli_cpus != 0) made.groups_.push_back(TRY(cpu_group(name, quotas.milli_cpus)));
+    for (const auto& controller : controllers_of(of_version_1)) {
+      made.groups_.push_back(TRY(make_group_of_version_1(name, controller, of_version_1)));
+    }
     return made;
   }
   if (!can_make_groups(parent)) return made;
@@ -82,6 +91,13 @@ Result<ContainerGroups> ContainerGroups::make(const RunPlan& plan, bool caller_i
   // Root of the namespace below, who is not the caller.
   do_as_root_inside(user_namespace, [&] { [[maybe_unused]] const auto given = made.groups_.back().give_to(1, 1); });
   return made;
+}
+
+bool ContainerGroups::is_out_of_memory() const {
+  return std::any_of(groups_.begin(), groups_.end(), [](const ControlGroup& group) {
+    const auto events = read_file(group.path() + "/memory.oom_control");
+    return events && number_behind(*events, "oom_kill") > 0;
+  });
 }
 
 void ContainerGroups::remove() const {

@@ -1,4 +1,5 @@
-// What a run with the engine lxc has on the host beside the container: quotas, a connection with a bridge, a log.
+// What a run with the engine lxc has on the host beside the container: control groups, a connection with a bridge, a
+// log.
 #pragma once
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include "linux/caller.h"
 #include "run/bridge.h"
 #include "run/container_groups.h"
+#include "run/guest_group.h"
 #include "run/launcher.h"
 #include "run/lxc_log.h"
 
@@ -16,23 +18,22 @@ namespace isolate {
 class ContainerSupport {
  public:
   // Looks at what the host has, before anything is made or started.
-  // Errors: no such bridge; a log that can't be written; a quota that was asked for and is not to be had.
+  // Errors: no such bridge; a log that can't be written.
   static Result<ContainerSupport> prepare(const LxcSettings& settings, const RunPlan& plan, const Caller& caller);
-  // Makes it.
-  Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace, const std::string& guest_group);
+  // Makes it, and all groups below the one of the guest. Errors: those of groups and bridges.
+  Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace, const GuestGroup& guest);
   void hand_to(LauncherFds* fds) const;
-  // When the command runs: what it does not have, though nobody asked for that.
-  void tell() const;
-  // When the container has ended.
-  void end() const;
+  // When the container has ended; again is nothing.
+  void end();
+  // After that: whether the kernel has killed something in it for its memory.
+  bool is_out_of_memory() const { return is_out_of_memory_; }
 
  private:
   std::optional<LxcLog> log_;
   std::optional<BridgeConnector> bridge_;
-  LxcQuotas quotas_;
-  std::string notice_;
   Fd boot_setup_;
   ContainerGroups groups_;
+  bool is_out_of_memory_ = false;
 };
 
 }  // namespace isolate

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "run/run.h"
+#include "run/store_path.h"
 #include "store/open.h"
 
 namespace isolate {
@@ -54,7 +54,7 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   return true;
 }
 
-Result<wire::Client> DaemonLease::ask(const RunRequest& request, const Caller& caller) {
+Result<wire::Client> DaemonLease::ask(const RunRequest& request, const GroupLimits& limits, const Caller& caller) {
   auto client = wire::Client::connect();
   if (!client) return fail(advice_on_own_store(request, caller) + client.error().message);
   TRY_VOID(check_request(request));
@@ -66,12 +66,13 @@ Result<wire::Client> DaemonLease::ask(const RunRequest& request, const Caller& c
     wanted.gid_base = request.gid_base ? request.gid_base : request.uid_base;
   }
   wanted.engine = engine_name(request.engine);
-  wanted.limits = request.group_limits;
+  wanted.limits = limits;
   client->send("Lease", wire::to_json(wanted));
   return std::move(*client);
 }
 
-Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& request, const Caller& caller) {
+Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& request, const GroupLimits& limits,
+                                         const Caller& caller) {
   const auto parameters = client.receive();
   if (!parameters) {
     const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
@@ -84,8 +85,7 @@ Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& 
                             static_cast<int>(wire::kLeaseDescriptors)));
   }
   // One that does not know limits would leave them out.
-  if (request.group_limits.any() && reply.group.empty())
-    return fail("isolated is of a version without limits; restart it");
+  if (limits.any() && reply.group.empty()) return fail("isolated is of a version without limits; restart it");
   return DaemonLease(std::move(reply), std::move(descriptors));
 }
 

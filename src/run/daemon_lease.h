@@ -19,8 +19,9 @@ class DaemonLease {
   // Asks for one: the daemon is at work until it is received.
   // Errors of both: no daemon, not a member, no such template, too many leases, each with what to do; what can't be
   // asked of a leased clone. Nothing is left after an error.
-  static Result<wire::Client> ask(const RunRequest& request, const Caller& caller);
-  static Result<DaemonLease> receive(wire::Client client, const RunRequest& request, const Caller& caller);
+  static Result<wire::Client> ask(const RunRequest& request, const GroupLimits& limits, const Caller& caller);
+  static Result<DaemonLease> receive(wire::Client client, const RunRequest& request, const GroupLimits& limits,
+                                     const Caller& caller);
 
   const wire::LeaseReply& reply() const { return reply_; }
   // Has the daemon move this process to the control group of the lease. For who is to be the guest's, as the caller.

@@ -83,6 +83,16 @@ bool is_socket_of(std::string_view name, const std::string& clone_id) {
   return pid_in(name) != 0 && name.substr(0, name.rfind('.')) == clone_id;
 }
 
+Result<ExecListener> ExecListener::open_for(const Caller& caller, const std::string& store,
+                                            const std::string& clone_id) {
+  const auto open_once = [&]() -> Result<ExecListener> {
+    return open(TRY(open_runs_directory(caller, store)), clone_id);
+  };
+  auto listener = open_once();
+  // Another run has just ended, and removed the directory.
+  return !listener && listener.error().code() == ENOENT ? open_once() : std::move(listener);
+}
+
 Result<ExecListener> ExecListener::open(RunsDirectory place, const std::string& clone_id) {
   auto name = fmt::format("{}.{}", clone_id, ::getpid());
   auto socket = TRY(listen_in(place.directory, name));

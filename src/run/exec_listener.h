@@ -29,6 +29,8 @@ bool is_socket_of(std::string_view name, const std::string& clone_id);
 
 class ExecListener {
  public:
+  // In the directory of the caller's. Errors: those of files.
+  static Result<ExecListener> open_for(const Caller& caller, const std::string& store, const std::string& clone_id);
   // Errors: ENOENT the directory was removed meanwhile.
   static Result<ExecListener> open(RunsDirectory place, const std::string& clone_id);
   ExecListener(ExecListener&&) noexcept = default;

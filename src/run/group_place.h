@@ -25,7 +25,9 @@ class GroupPlace {
   std::string describe() const;
   // Moves this process to where it leaves room for the guest's group. Errors: those of systemd and cgroups(7).
   Result<void> prepare();
-  // After that. Removes groups that killed runs have left.
+  // After that. Those of the limits that there are controllers for; a group with limits, with which groups go that
+  // killed runs have left.
+  Result<GroupLimits> available(const GroupLimits& limits) const { return available_limits(parent_, limits); }
   Result<LimitGroup> make_group(const std::string& lease, const GroupLimits& limits) const;
 
  private:

@@ -1,13 +1,14 @@
-// The control group of one guest: the one with its limits.
+// The limits of one guest as a whole, and the control group that has them: one of version 2, or for root's containers
+// several of version 1.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <string>
 
-#include "linux/cgroup.h"
 #include "linux/process.h"
 #include "run/group_place.h"
+#include "run/limit_wishes.h"
 #include "run/plan.h"
 #include "run/steps.h"
 
@@ -15,13 +16,19 @@ namespace isolate {
 
 class GuestGroup {
  public:
-  explicit GuestGroup(const GroupLimits& limits) : limits_(limits) {}
+  explicit GuestGroup(const RunRequest& request);
 
   // Before anything is made for a run that is not to be: the place where the limits can be. Not for a lease of the
-  // daemon's. A plan alone changes nothing.
+  // daemon's. A plan alone changes nothing. Errors: what was asked for is not to be had.
   Result<void> find_place(const Caller& caller, bool plans_alone, Steps* steps);
+  // Instead: what the daemon is to be asked for. Errors: as above, where that is known already.
+  Result<GroupLimits> for_daemon();
+
+  const GroupLimits& limits() const { return limits_; }
+  // Whether groups of version 1 are to have them, which are not made here.
+  bool is_of_version_1() const { return is_of_version_1_; }
   // Where the group is to be, for people; empty: there are no limits.
-  std::string describe() const { return limits_.any() ? place_.describe() : ""; }
+  std::string describe() const;
 
   // Makes the group that the limits take. Errors: they can't be had.
   Result<void> make(const RunPlan& plan, Steps* steps);
@@ -32,10 +39,16 @@ class GuestGroup {
   const std::function<Result<void>()>* enter() const { return enter_ ? &enter_ : nullptr; }
 
   // Where the guest is to be, below which more groups may be made; empty: no group was made.
-  std::string path() const { return limit_group_ ? guest_part(path_) : ""; }
+  std::string path() const { return path_.empty() ? "" : guest_part(path_); }
+  // Whether that belongs to the guest's root: the daemon gives it to a container.
+  bool is_given_to_guest() const { return !path_.empty() && !limit_group_; }
 
-  // When all of the guest has ended: removes the groups that were made here.
-  void end(Steps* steps);
+  // When the command runs: what its guest does not have, though nobody asked for that.
+  void tell() const;
+
+  // When all of the guest has ended: removes the groups that were made here. `out_of_memory`: a group of version 1 has
+  // seen that.
+  void end(bool out_of_memory, Steps* steps);
   // After that: whether the kernel has killed something for its memory.
   bool is_out_of_memory() const { return is_out_of_memory_; }
   // What is told of that when the command has ended so.
@@ -44,7 +57,16 @@ class GuestGroup {
   Error explained(Error error) const;
 
  private:
+  Result<void> choose(const Caller& caller, bool plans_alone);
+  Result<void> make_limits(const RunPlan& plan);
+  Result<void> do_without(Error reason);
+  std::string shortage() const;
+
+  LimitWishes wishes_;
+  bool is_container_;
   GroupLimits limits_;
+  bool is_of_version_1_ = false;
+  std::string notice_;
   GroupPlace place_;  // what is made there goes before it
   LimitGroup limit_group_;
   std::string path_;

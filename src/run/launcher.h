@@ -25,7 +25,7 @@ struct LauncherFds {
   int report = -1;                       // where an error goes, packed; closed by a successful start
   bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
   const std::function<Result<void>()>* enter_group = nullptr;  // moves the launcher to the guest's control group
-  const std::vector<ControlGroup>* groups = nullptr;  // which the guest is to be in
+  const std::vector<ControlGroup>* groups = nullptr;           // which the guest is to be in
 };
 
 // Makes a launcher, and gives back the engine, the first process of a pid namespace, or else the launcher that has

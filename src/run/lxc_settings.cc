@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "linux/limit_group.h"
 
 namespace isolate {
 namespace {
@@ -46,7 +47,7 @@ Result<LxcSettings> lxc_settings_from_environment() {
     settings.cpu_percent = static_cast<unsigned>(TRY(text::number(percent, "LXC_CPU_QUOTA (percent)", 1, 100)));
   }
   if (const auto memory = variable("LXC_MEM_MB_QUOTA"); !memory.empty()) {
-    settings.memory_mb = TRY(text::number(memory, "LXC_MEM_MB_QUOTA (MB)", 4, UINT64_MAX / kMiB));
+    settings.memory_mb = TRY(text::number(memory, "LXC_MEM_MB_QUOTA (MB)", 6, UINT64_MAX / kMiB));
   }
   return settings;
 }
@@ -54,11 +55,9 @@ Result<LxcSettings> lxc_settings_from_environment() {
 LxcQuotas lxc_quotas(const LxcSettings& settings, std::uint64_t memory, unsigned processors) {
   constexpr std::uint64_t kTwentieth = 20;
   constexpr unsigned kUsualPercent = 20;
-  constexpr std::uint64_t kOneProcessor = 1000;
   LxcQuotas quotas;
   quotas.memory = settings.memory_mb ? *settings.memory_mb * kMiB : memory / kTwentieth;
-  quotas.milli_cpus =
-      std::max(kOneProcessor, processors * kOneProcessor * settings.cpu_percent.value_or(kUsualPercent) / 100);
+  quotas.cpu_time = std::max(kCpuPeriod, processors * kCpuPeriod * settings.cpu_percent.value_or(kUsualPercent) / 100);
   return quotas;
 }
 

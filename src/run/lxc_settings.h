@@ -24,8 +24,8 @@ Result<LxcSettings> lxc_settings_from_environment();
 
 // What a container may use where nothing else is asked for.
 struct LxcQuotas {
-  std::uint64_t memory = 0;      // bytes
-  std::uint64_t milli_cpus = 0;  // thousandths of a processor
+  std::uint64_t memory = 0;    // bytes
+  std::uint64_t cpu_time = 0;  // microseconds of all processors together in each kCpuPeriod
 };
 // `memory` of the machine in bytes: a twentieth of it, and 20 percent of its processors but at least one.
 LxcQuotas lxc_quotas(const LxcSettings& settings, std::uint64_t memory, unsigned processors);

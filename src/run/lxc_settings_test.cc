@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/testing.h"
+#include "linux/limit_group.h"
 
 namespace isolate {
 namespace {
@@ -67,16 +68,16 @@ TEST_F(LxcSettingsTest, WhatIsNoneIsNamed) {
 TEST(LxcQuotasTest, AreATwentiethOfMemoryAndAFifthOfTheProcessors) {
   const auto quotas = lxc_quotas({}, 20000 * kMiB, 40);
   EXPECT_EQ(quotas.memory, 1000 * kMiB);
-  EXPECT_EQ(quotas.milli_cpus, 8000U);
+  EXPECT_EQ(quotas.cpu_time, 8 * kCpuPeriod);
 }
 
 TEST(LxcQuotasTest, AreNeverUnderOneProcessor) {
-  EXPECT_EQ(lxc_quotas({}, kMiB, 2).milli_cpus, 1000U);
+  EXPECT_EQ(lxc_quotas({}, kMiB, 2).cpu_time, kCpuPeriod);
   LxcSettings settings;
   settings.cpu_percent = 1;
-  EXPECT_EQ(lxc_quotas(settings, kMiB, 64).milli_cpus, 1000U);
+  EXPECT_EQ(lxc_quotas(settings, kMiB, 64).cpu_time, kCpuPeriod);
   settings.cpu_percent = 75;
-  EXPECT_EQ(lxc_quotas(settings, kMiB, 2).milli_cpus, 1500U);
+  EXPECT_EQ(lxc_quotas(settings, kMiB, 2).cpu_time, kCpuPeriod * 3 / 2);
 }
 
 TEST(LxcQuotasTest, MemoryIsInMiB) {

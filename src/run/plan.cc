@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "linux/init_protocol.h"
 #include "run/filters.h"
-#include "run/run.h"
+#include "run/store_path.h"
 
 namespace isolate {
 namespace {
@@ -99,7 +99,6 @@ namespace {
 Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   TRY_VOID(check_reachable(request.limits));
   const bool isolates = request.engine != EngineKind::chroot;
-  plan->group_limits = request.group_limits;
   plan->limits = with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
   if (!isolates && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
     return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "linux/idmap.h"
 #include "pool/pool.h"
-#include "run/run.h"
+#include "run/store_path.h"
 #include "store/open.h"
 
 namespace isolate {

@@ -64,7 +64,9 @@ struct RunRequest {
   std::uint64_t memory_files =
       0;  // bytes for /tmp, /home and /dev/shm together; 0: the kernel's default, half of memory
   std::vector<ResourceLimit> limits;
-  GroupLimits group_limits;  // of the guest as a whole
+  GroupLimits group_limits;       // of the guest as a whole
+  bool unlimited_memory = false;  // nor what a container has where nobody asks
+  bool unlimited_cpus = false;
   SeccompChoice seccomp;
   LxcSettings lxc;
   bool dry_run = false;

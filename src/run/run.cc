@@ -26,6 +26,7 @@
 #include "run/root_builder.h"
 #include "run/status_stream.h"
 #include "run/steps.h"
+#include "run/store_path.h"
 #include "run/supervisor.h"
 #include "store/open.h"
 #include "store/overlay_store.h"
@@ -42,7 +43,7 @@ class Run {
         owner_(*owner),
         steps_(std::move(steps)),
         status_(std::move(status)),
-        group_(request.group_limits),
+        group_(request),
         umask_(::umask(022)) {}
 
   int to_end(const Lease* given) {
@@ -94,10 +95,11 @@ class Run {
   }
 
   Result<int> on_daemon_lease() {
-    auto asked = TRY(steps_.run("lease", [this] { return DaemonLease::ask(request_, owner_.caller()); }));
+    const auto limits = TRY(group_.for_daemon());
+    auto asked = TRY(steps_.run("lease", [&] { return DaemonLease::ask(request_, limits, owner_.caller()); }));
     TRY_VOID(steps_.run("plan", [this] { return begin_plan(); }));
-    leased_ =
-        TRY(steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, owner_.caller()); }));
+    leased_ = TRY(
+        steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, limits, owner_.caller()); }));
     plan_.clone_id = leased_->reply().lease;
     plan_.template_name = leased_->reply().template_name;
     plan_.root = leased_->root();
@@ -202,6 +204,7 @@ class Run {
       plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
     }
     TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
+    plan_.group_limits = group_.limits();
     if (leased_ && leased_->reply().read_only) make_root_read_only();
     return {};
   }
@@ -242,7 +245,7 @@ class Run {
     if (!plan_.engine.own_program.empty()) engine = TRY(open_own_program(plan_.engine.own_program));
     auto setup = TRY(make_init_setup(plan_));
     TRY_VOID(make_group());
-    if (container_) TRY_VOID(container_->start(plan_, owner_.caller(), user_namespace, group_.path()));
+    if (container_) TRY_VOID(container_->start(plan_, owner_.caller(), user_namespace, group_));
     const SupervisorOptions options{request_.ignore_interrupt, plan_.own_terminal,
                                     std::chrono::milliseconds(request_.timeout), plan_.own_session,
                                     plan_.engine.ends_in_order};
@@ -273,13 +276,15 @@ class Run {
     auto outcome = supervisor.wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.started(pid, plan_.clone_id);
-      if (container_) container_->tell();
+      group_.tell();
       if (listener) listener->sweep();
       reap_abandoned();
     });
     steps_.record_since_last("run");
     end_reaper();
-    group_.end(&steps_);
+    // Its groups are below that of the guest.
+    if (container_) container_->end();
+    group_.end(container_ && container_->is_out_of_memory(), &steps_);
     if (outcome) return conclude(*outcome);
     return fail(group_.explained(std::move(outcome).error()));
   }
@@ -294,13 +299,7 @@ class Run {
 
   Result<ExecListener> listen_for_commands() const {
     if (plan_.template_name.empty()) return fail("no lease");
-    const auto store = TRY(store_path(request_.store, owner_.caller()));
-    const auto open = [&]() -> Result<ExecListener> {
-      return ExecListener::open(TRY(open_runs_directory(owner_.caller(), store)), plan_.clone_id);
-    };
-    auto listener = open();
-    // Another run has just ended, and removed the directory.
-    return !listener && listener.error().code() == ENOENT ? open() : std::move(listener);
+    return ExecListener::open_for(owner_.caller(), TRY(store_path(request_.store, owner_.caller())), plan_.clone_id);
   }
 
   int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }
@@ -394,16 +393,6 @@ int run(const RunRequest& request) {
 
 int run_on_lease(const RunRequest& request, const Lease& lease, OwnerNamespace* owner) {
   return run_with(request, owner, &lease);
-}
-
-Result<std::string> store_path(const std::string& asked, const Caller& caller) {
-  if (!asked.empty()) return asked;
-  if (caller.is_root()) return std::string("/var/lib/isolate");
-  const char* data_home = std::getenv("XDG_DATA_HOME");
-  if (data_home != nullptr && *data_home == '/') return std::string(data_home) + "/isolate";
-  const auto home = caller.home();
-  if (home.empty()) return fail("no store: HOME is not set; set it, or name a directory with --store");
-  return home + "/.local/share/isolate";
 }
 
 }  // namespace isolate

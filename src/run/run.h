@@ -15,8 +15,4 @@ int run(const RunRequest& request);
 // The result is the exit status as above.
 int run_on_lease(const RunRequest& request, const Lease& lease, OwnerNamespace* owner);
 
-// Where the caller's own store is: what was asked for, or else /var/lib/isolate for root and
-// $XDG_DATA_HOME/isolate (or ~/.local/share/isolate) for others. Errors: no home directory.
-Result<std::string> store_path(const std::string& asked, const Caller& caller);
-
 }  // namespace isolate

@@ -1,20 +1,8 @@
 # identities: root
+# templates: system
 # isolatectl exec where the root has an init of its own, which the lxc engine boots, and isolate-init is beside it.
 
 load helpers
-
-setup() {
-  common_setup
-  copy_of_tree "$SCRATCH/tree"
-  printf '#!/bin/sh\ntrap exit TERM PWR\nwhile :; do sleep 0.2; done\n' >"$SCRATCH/init"
-  rm -f "$SCRATCH/tree/sbin/init"
-  install -m 0755 "$SCRATCH/init" "$SCRATCH/tree/sbin/init"
-  isolatectl -q template create system --from "$SCRATCH/tree"
-}
-teardown() {
-  isolatectl template remove system || true
-  common_teardown
-}
 
 # start_system SCRIPT: a run that does it first; its clone is in CLONE.
 start_system() {
@@ -29,7 +17,7 @@ RIGHTS='cat /proc/1/comm; grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status;
 @test "a command beside an init has the rights of the first one, and ends with it" {
   start_system "$RIGHTS"
   succeeds isolatectl exec "$CLONE" sh -c "$RIGHTS"
-  [[ ${lines[0]} == init && $output == "$(sed '/^up$/d' "$SCRATCH/out")" ]] ||
+  [[ ${lines[0]} == systemd && $output == "$(sed '/^up$/d' "$SCRATCH/out")" ]] ||
     complain "$(diff <(echo "$output") "$SCRATCH/out")"
   run isolatectl exec "$CLONE" sh -c 'kill -HUP $$'
   expect_status 129

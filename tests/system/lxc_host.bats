@@ -106,8 +106,8 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
   local half=$((($(nproc) * 100000 + 1) / 2))
   [[ $half -ge 100000 ]] || half=100000
   if [[ $IDENTITY == user ]]; then
-    fails_plainly 125 isolate LXC_MEM_MB_QUOTA 'ordinary user' -- lxc_with LXC_MEM_MB_QUOTA=64 -- -z debian true
-    fails_plainly 125 isolate LXC_CPU_QUOTA 'ordinary user' -- lxc_with LXC_CPU_QUOTA=50 -- -z debian true
+    fails_plainly 125 isolate LXC_MEM_MB_QUOTA 'control groups of version 2' -- lxc_with LXC_MEM_MB_QUOTA=64 -- -z debian true
+    fails_plainly 125 isolate LXC_CPU_QUOTA 'control groups of version 2' -- lxc_with LXC_CPU_QUOTA=50 -- -z debian true
     run -0 --separate-stderr isolate -e lxc -z debian true
     expect_in_errors 'no quotas of memory and processors'
     return
@@ -121,8 +121,26 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
   local twentieth=$(($(awk '/MemTotal/ { print $2 }' /proc/meminfo) * 1024 / 20))
   [[ ${lines[0]} -gt $((twentieth * 98 / 100)) && ${lines[0]} -lt $((twentieth * 102 / 100)) ]] || complain "not $twentieth"
   [[ ${lines[1]} -ge 100000 && ${lines[1]} -le $(($(nproc) * 100000)) ]] || complain "processors"
-  run -137 lxc_with LXC_MEM_MB_QUOTA=64 -- -z debian perl -e '$x = "a" x (256 << 20); print "alive"'
+  run -137 --separate-stderr lxc_with LXC_MEM_MB_QUOTA=64 -- -z debian perl -e "$ALLOCATE"
   expect_output ''
+  expect_in_errors 'killed: LXC_MEM_MB_QUOTA 64.0 MiB was not enough'
+}
+
+ALLOCATE='$x = "a" x (256 << 20); print "alive"'
+
+@test "root's containers take limits from control groups of version 1, too, options before variables" {
+  [[ $IDENTITY == root ]] || return 0
+  local read_back='for c in cpu memory pids; do mkdir "/mnt/$c"; mount -t cgroup -o "$c" none "/mnt/$c"; done
+    cat /mnt/memory/memory.limit_in_bytes /mnt/cpu/cpu.cfs_quota_us /mnt/pids/pids.max'
+  succeeds lxc_with LXC_MEM_MB_QUOTA=64 LXC_CPU_QUOTA=50 -- --memory 96M --cpus 1.5 --pids 40 -z debian \
+    --cap-add SYS_ADMIN --seccomp none sh -c "$read_back"
+  expect_output "$((96 << 20))"$'\n150000\n40'
+  run -137 --separate-stderr in_lxc --memory 96M perl -e "$ALLOCATE"
+  expect_output ''
+  expect_in_errors 'killed: --memory 96.0 MiB was not enough'
+  isolate_refuses 'control groups of version 2' -- in_lxc --io-weight 200 true
+  succeeds in_lxc --pids 20 perl -e 'while ($n < 99) { $pid = fork; last unless defined $pid; $pid || sleep 60; $n++ } print $n'
+  [[ $output -gt 5 && $output -lt 20 ]] || complain "not held at 20"
 }
 
 @test "a guest can't change its groups" {

@@ -1,4 +1,4 @@
-#include "run/run.h"
+#include "run/store_path.h"
 
 #include <gtest/gtest.h>
 
