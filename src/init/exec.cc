@@ -161,11 +161,11 @@ void start_exec(const Setup& setup, const Received& received, int signals) {
       keep(setup, received.descriptors, signals);
       ::_exit(0);
     }
-    if (child < 0) return report(socket, Kind::failed, errno);
+    if (child < 0) return report_at_once(socket, Kind::failed, errno);
     keeper = child;
     return;
   }
-  report(socket, Kind::failed, EUSERS);
+  report_at_once(socket, Kind::failed, EUSERS);
 }
 
 void exec_ended(pid_t pid) {

@@ -9,10 +9,18 @@ namespace isolate::init {
 
 using namespace protocol;
 
-void report(int socket, Kind kind, int value) {
+namespace {
+
+void send_report(int socket, Kind kind, int value, int flags) {
   const Message message{kind, value};
-  [[maybe_unused]] auto sent = ::send(socket, &message, sizeof message, MSG_NOSIGNAL);
+  [[maybe_unused]] auto sent = ::send(socket, &message, sizeof message, flags);
 }
+
+}  // namespace
+
+void report(int socket, Kind kind, int value) { send_report(socket, kind, value, MSG_NOSIGNAL); }
+
+void report_at_once(int socket, Kind kind, int value) { send_report(socket, kind, value, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
 int report_with(int socket, Kind kind, int descriptor) {
   Message message{kind, 0};
@@ -43,8 +51,17 @@ ssize_t receive(int socket, Received* received) {
   const ssize_t got = ::recvmsg(socket, &header, MSG_TRUNC | MSG_CMSG_CLOEXEC);
   const cmsghdr* control = got < 0 ? nullptr : CMSG_FIRSTHDR(&header);
   if (control != nullptr && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS) {
-    received->count = static_cast<unsigned>((control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(received->descriptors, CMSG_DATA(control), received->count * sizeof(int));
+    // The room is one of whole words, and may hold one more than is wanted.
+    const auto came = static_cast<unsigned>((control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (unsigned i = 0; i < came; ++i) {
+      int descriptor = -1;
+      memcpy(&descriptor, CMSG_DATA(control) + i * sizeof descriptor, sizeof descriptor);
+      if (received->count < kExecDescriptors) {
+        received->descriptors[received->count++] = descriptor;
+      } else {
+        ::close(descriptor);
+      }
+    }
   }
   return got;
 }

@@ -9,6 +9,8 @@ namespace isolate::init {
 
 // Nobody is left to tell when the socket is gone, ignoring: then this process ends too.
 void report(int socket, protocol::Kind kind, int value);
+// The same for process 1, on a socket of somebody who may not read: it does not wait.
+void report_at_once(int socket, protocol::Kind kind, int value);
 // Sends a descriptor along. 0 or errno.
 int report_with(int socket, protocol::Kind kind, int descriptor);
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -30,17 +31,18 @@ bool has_ended(const Peer& peer) {
   return ::poll(&end, 1, 0) != 0;
 }
 
-// A process that is as new as to have got the pid of one that has just ended is where its parent was.
-void put_back(const std::string& group) {
+// A process that is as new as to have got the pid of one that has just ended is where its parent was. What else is in
+// the group was forked there, by who asked for it, and ends with the lease; and nobody gets to where process 1 is.
+void put_back(const std::string& group, const std::string& pid) {
   const auto processes = read_file(guest_part(group) + "/cgroup.procs");
   if (!processes) return;  // the group is gone, ignoring
-  for (const auto& pid : text::split(*processes, '\n')) {
-    if (pid.empty()) continue;
-    const auto parent = status_field(pid, "PPid");
-    const auto origin = parent ? control_group_of(*parent) : Result<std::string>(fail(parent.error()));
-    const auto moved = origin ? move_to_control_group(*origin, pid) : Result<void>(fail(origin.error()));
-    if (!moved) log::warning("put process " + pid + " back: " + moved.error().message());
-  }
+  const auto pids = text::split(*processes, '\n');
+  if (std::find(pids.begin(), pids.end(), pid) == pids.end()) return;
+  const auto parent = status_field(pid, "PPid");
+  if (!parent || *parent == "1") return;
+  const auto origin = control_group_of(*parent);
+  const auto moved = origin ? move_to_control_group(*origin, pid) : Result<void>(fail(origin.error()));
+  if (!moved) log::warning("put process " + pid + " back: " + moved.error().message());
 }
 
 Result<void> enter(const Peer& peer, const std::string& lease) {
@@ -60,7 +62,7 @@ Result<void> enter(const Peer& peer, const std::string& lease) {
   if (ids != fmt::format("{0}\t{0}\t{0}\t{0}", peer.uid) || has_ended(peer)) return fail(ESRCH, "the caller");
   auto moved = move_to_control_group(guest_part(group), pid);
   if (moved && !has_ended(peer)) return {};
-  put_back(group);
+  put_back(group, pid);
   return moved ? fail(ESRCH, "the caller") : moved;
 }
 

@@ -34,7 +34,11 @@ Result<void> move_to_control_group(const std::string& path, const std::string& p
 // Removes a group and all groups in it. Those in which processes are stay.
 void remove_control_group(const std::string& path);
 
-// Makes it somebody else's, who may make groups in it.
+// Lets no more than so many groups be made below it, which lies with its owner and not with who makes them. Version 1
+// has no such limit.
+void limit_groups_below(const std::string& path, unsigned most);
+constexpr unsigned kMostGroupsOfGuest = 1000;
+// Makes it somebody else's, who may make that many groups in it.
 Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid);
 
 // Where a group is, and its lock. What is moved from is empty; what is assigned to changes places with it.

@@ -121,15 +121,22 @@ std::uint64_t killed_for_memory(const std::string& path) {
   return events ? number_behind(*events, "oom_kill") : 0;
 }
 
-void kill_and_remove_group(const std::string& path, std::chrono::milliseconds patience) {
-  // One that is gone, or that can't be killed, ignoring: it stays as it is.
-  auto ignored = write_value(path + "/cgroup.kill", "1");
-  const auto end = std::chrono::steady_clock::now() + patience;
-  for (auto populated = is_populated(path); populated && *populated; populated = is_populated(path)) {
-    if (std::chrono::steady_clock::now() > end) break;
-    ::usleep(1000);
+void kill_and_remove_groups(const std::vector<std::string>& paths, std::chrono::milliseconds patience) {
+  for (const auto& path : paths) {
+    // One that is gone, or that can't be killed, ignoring: it stays as it is.
+    auto ignored = write_value(path + "/cgroup.kill", "1");
+    // Whoever the groups below belong to makes no more of them.
+    limit_groups_below(path, 0);
   }
-  remove_control_group(path);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (const auto& path : paths) {
+    auto populated = is_populated(path);
+    while (populated && *populated && std::chrono::steady_clock::now() < end) {
+      ::usleep(1000);
+      populated = is_populated(path);
+    }
+    if (populated && !*populated) remove_control_group(path);
+  }
 }
 
 std::string guest_part(const std::string& group) { return group + "/guest"; }
@@ -146,7 +153,7 @@ Result<LimitGroup> LimitGroup::make(const std::string& parent, const std::string
 }
 
 LimitGroup::~LimitGroup() {
-  if (*this) kill_and_remove_group(path(), std::chrono::seconds(5));
+  if (*this) kill_and_remove_groups({path()}, std::chrono::seconds(5));
 }
 
 }  // namespace isolate

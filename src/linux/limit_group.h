@@ -42,9 +42,9 @@ Result<GroupLimits> available_limits(const std::string& path, const GroupLimits&
 // Writes the limits of a group that is there. Errors: a file that is not there, or a value that the kernel refuses.
 Result<void> write_limits(const std::string& path, const GroupLimits& limits);
 
-// Kills all that is in the group, waits until it has ended, and removes it (cgroup.kill, Linux 5.14). What has not
-// ended in that time keeps it.
-void kill_and_remove_group(const std::string& path, std::chrono::milliseconds patience);
+// Kills all that is in the groups, waits until it has ended, and removes them (cgroup.kill, Linux 5.14). What has not
+// ended in that time keeps its group, while the others go.
+void kill_and_remove_groups(const std::vector<std::string>& paths, std::chrono::milliseconds patience);
 // Whether a process is in the group or below. Errors: there is no such group.
 Result<bool> is_populated(const std::string& path);
 // Processes that the kernel has killed in it and below since it was made, since their memory was over the limit; 0

@@ -135,8 +135,32 @@ TEST_F(LimitGroupTest, ThatIsLeftIsSomebodyElsesToRemove) {
     group.leave();
   }
   ASSERT_TRUE(test::exists(parent_ + "/" + name_));
-  kill_and_remove_group(parent_ + "/" + name_, std::chrono::milliseconds(100));
+  kill_and_remove_groups({parent_ + "/" + name_ + "-none", parent_ + "/" + name_}, std::chrono::milliseconds(100));
   EXPECT_FALSE(test::exists(parent_ + "/" + name_));
+}
+
+// How many groups an ordinary user could make below one, at most 2 * kMostGroupsOfGuest.
+unsigned groups_made_below(const std::string& path) {
+  constexpr uid_t kUser = 65534;
+  test::Pipe made;
+  auto child = must(fork_child(0, [&] {
+    if (::setresuid(kUser, kUser, kUser) != 0) return 1;
+    unsigned count = 0;
+    while (count < 2 * kMostGroupsOfGuest && ::mkdir((path + "/" + std::to_string(count)).c_str(), 0755) == 0) ++count;
+    return write_all(made.write.get(), {reinterpret_cast<const char*>(&count), sizeof count}, "pipe") ? 0 : 1;
+  }));
+  EXPECT_TRUE(must(child.wait()).success());
+  unsigned count = 0;
+  EXPECT_EQ(::read(made.read.get(), &count, sizeof count), ssize_t{sizeof count});
+  return count;
+}
+
+TEST_F(LimitGroupTest, WhoIsGivenAPartOfItMakesOnlySoManyGroupsThere) {
+  constexpr uid_t kUser = 65534;
+  const auto group = must(LimitGroup::make(parent_, name_, {}));
+  EXPECT_EQ(groups_made_below(guest_part(group.path())), 0U);
+  must(give_control_group(guest_part(group.path()), kUser, kUser));
+  EXPECT_EQ(groups_made_below(guest_part(group.path())), kMostGroupsOfGuest);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "linux/file.h"
 #include "pool/lease_processes.h"
 
@@ -48,7 +50,8 @@ Result<std::optional<LeaseInfo>> find_lease(const Pool& pool, const std::string&
 }
 
 Result<void> end_lease(const Pool& pool, const LeaseInfo& info, const Patience& patience) {
-  constexpr unsigned kPause = 20'000;  // microseconds
+  constexpr unsigned kLongestPause = 500'000;
+  unsigned pause = 10'000;  // microseconds
   const auto file = pool.open_lease(info.clone_id);
   if (!file || !is_held(*file)) return fail(ESRCH, "lease " + info.clone_id);
   const auto begin = Clock::now();
@@ -61,7 +64,8 @@ Result<void> end_lease(const Pool& pool, const LeaseInfo& info, const Patience& 
     const auto supervisor = LeaseSupervisor::find(info, *file);
     if (supervisor && passed <= patience.grace) TRY_VOID(kill_guest(*supervisor));
     if (supervisor && passed > patience.grace) TRY_VOID(send(supervisor->process(), SIGKILL));
-    ::usleep(kPause);
+    ::usleep(pause);
+    pause = std::min(pause * 2, kLongestPause);
   }
   return {};
 }

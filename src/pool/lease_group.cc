@@ -106,10 +106,12 @@ void remove_ended_groups(const std::string& parent, Ended which) {
   constexpr std::chrono::milliseconds kPatience{500};
   const auto names = list_directory(AT_FDCWD, parent);
   if (!names) return;  // there is nothing to remove then, ignoring
+  std::vector<std::string> ended;
   for (const auto& name : *names) {
-    const auto group = parent + "/" + name;
-    if (name.starts_with(kPrefix) && is_over(group, which)) kill_and_remove_group(group, kPatience);
+    auto group = parent + "/" + name;
+    if (name.starts_with(kPrefix) && is_over(group, which)) ended.push_back(std::move(group));
   }
+  kill_and_remove_groups(ended, kPatience);
 }
 
 }  // namespace isolate

@@ -20,7 +20,7 @@ class LeaseGroupTest : public ::testing::Test {
     must(make_directory(AT_FDCWD, parent_, 0755));
   }
   void TearDown() override {
-    if (!parent_.empty()) kill_and_remove_group(parent_, std::chrono::seconds(1));
+    if (!parent_.empty()) kill_and_remove_groups({parent_}, std::chrono::seconds(1));
   }
   LimitGroup make(const std::string& lease) const {
     return must(LimitGroup::make(parent_, lease_group_name(lease), {}));

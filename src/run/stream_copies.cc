@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include "linux/file.h"
+#include "linux/signal_reset.h"
 
 namespace isolate {
 namespace {
 
-// Until the end of `from`; once `goes_on` is closed at its other end, what is there.
+// Until the end of `from`. Once `goes_on` is closed at its other end, what is there by then, which is no more than a
+// pipe holds: what a guest goes on to write is not waited for, and a terminal that takes nothing is left at any signal.
 int copy_all(int from, int to, int goes_on) {
+  ssize_t left = 64 << 10;
   bool has_ended = false;
   while (true) {
     pollfd sources[] = {{from, POLLIN, 0}, {has_ended ? -1 : goes_on, POLLIN, 0}};
@@ -19,10 +22,13 @@ int copy_all(int from, int to, int goes_on) {
       char buffer[4096];
       const ssize_t got = ::read(from, buffer, sizeof buffer);
       if (got <= 0 || !write_all(to, {buffer, static_cast<std::size_t>(got)}, "copy")) return 0;
+      if (has_ended && (left -= got) <= 0) return 0;
     } else if (has_ended) {
       return 0;
     }
-    if (sources[1].revents != 0) has_ended = true;
+    if (sources[1].revents == 0) continue;
+    has_ended = true;
+    reset_signals();
   }
 }
 

@@ -310,7 +310,9 @@ void Supervisor::end_engine(const ChildProcess& launcher) {
 void Supervisor::read_report() {
   char buffer[4096];
   const ssize_t got = ::read(report_reader_.get(), buffer, sizeof buffer);
-  if (got > 0) report_.append(buffer, static_cast<std::size_t>(got));
+  // Of who has no end the beginning will do.
+  constexpr std::size_t kMost = 64 << 10;
+  if (got > 0 && report_.size() < kMost) report_.append(buffer, static_cast<std::size_t>(got));
   if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) report_reader_.reset();
 }
 

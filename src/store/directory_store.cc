@@ -55,6 +55,11 @@ Result<Fd> DirectoryStore::open_directory(const std::string& path, const OwnerNa
   const auto status = TRY(status_of(directory->get(), "", AT_EMPTY_PATH));
   // Others who could write here could swap the root of a run; those who can look in could execute what a guest made
   // setuid.
+  if (owner.caller().is_root() && status.st_uid != 0) {
+    const auto user = Caller{status.st_uid, status.st_gid}.name();
+    return fail(Error("store " + path + " belongs to " + user)
+                    .advise("as that user: runuser -u " + user + " -- isolatectl ..."));
+  }
   if (status.st_uid != owner.caller().uid || (status.st_mode & 077) != 0) {
     return fail("store " + path + " must belong to you and be closed to all others (chmod 700)");
   }

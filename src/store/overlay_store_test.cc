@@ -57,7 +57,8 @@ TEST_F(OverlayStoreTest, AStoreThatOthersCanLookIntoIsRefused) {
 
 TEST_F(OverlayStoreTest, AStoreOfSomebodyElseIsRefused) {
   ASSERT_EQ(::chown(path().c_str(), 1, 0), 0);
-  EXPECT_FALSE(OverlayStore::open(path(), &owner_));
+  EXPECT_EQ(message_of(OverlayStore::open(path(), &owner_)),
+            "store " + path() + " belongs to daemon; as that user: runuser -u daemon -- isolatectl ...");
 }
 
 TEST_F(OverlayStoreTest, AFileIsNoStore) {

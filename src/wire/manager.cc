@@ -71,9 +71,14 @@ Result<GroupLimits> limits_in(const Json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end()) return limits;
   if (!found->is_object()) return fail(std::string(name) + ": an object is wanted");
+  std::size_t known = 0;
   for (const auto& [member, limit] : members_of(limits)) {
-    if (found->contains(member)) *limit = TRY(number_in(*found, member, INT64_MAX));
+    if (!found->contains(member)) continue;
+    *limit = TRY(number_in(*found, member, INT64_MAX));
+    ++known;
   }
+  // Nothing runs without a limit that was asked for.
+  if (known != found->size()) return fail(std::string(name) + ": a limit that this version does not know");
   return limits;
 }
 
@@ -121,7 +126,7 @@ type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits) ->
   (lease: string, template: string, store: string, generation: int, layers: int, readOnly: bool, uidMap: [][]int,
   gidMap: [][]int, group: ?string)
-# Moves the process that has connected to the control group of the caller's own lease, once.
+# Moves the process that has connected to the control group of the caller's own lease, in which none may be yet.
 method EnterGroup(lease: string) -> ()
 
 # Templates whose pool was given a size by root.

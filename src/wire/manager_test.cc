@@ -63,7 +63,8 @@ TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
         Json{{"template", "t"}, {"engine", std::string(17, 'e')}}, Json{{"template", "t"}, {"uidBase", 500000}},
         Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}, Json{{"template", "t"}, {"limits", 1}},
         Json{{"template", "t"}, {"limits", {{"memory", "64M"}}}},
-        Json{{"template", "t"}, {"limits", {{"processes", -1}}}}}) {
+        Json{{"template", "t"}, {"limits", {{"processes", -1}}}},
+        Json{{"template", "t"}, {"limits", {{"processes", 1}, {"disk", 1}}}}}) {
     EXPECT_FALSE(lease_request_from(parameters)) << parameters;
   }
 }

@@ -305,3 +305,10 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   expect_output 'not a tty'
   end_guest
 }
+
+@test "what goes on to write when the command has ended is not waited for, nor a terminal that takes nothing" {
+  start_guest
+  on_terminal -- bash -c 'timeout --foreground 20 "$@" </dev/null' bash "${EXEC[@]}" sh -c 'yes & exit 4'
+  expect_in_errors 'ended: status 4'
+  end_guest
+}

@@ -10,12 +10,32 @@ BRIDGE=lxcbr0
 ALLOCATE='$x = "a" x (200 << 20); print length $x'
 MEMORY=$(($(awk '/MemTotal/ { print $2 }' /proc/meminfo) * 1024))
 
+# Of a ZFS that maps no ids a system would find its root read-only; there the templates are overlays.
+make_templates() {
+  if [[ $SUITE == bookworm ]]; then
+    isolatectl -q template create debian --from "$TARBALL"
+    isolatectl -q template create system --from "$SYSTEM_TARBALL"
+    isolate -q -r overlay:debian 2
+    isolate -q -r overlay:system 2
+  else
+    zfs create "$SYSTEM"
+    tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' --file "$SYSTEM_TARBALL" --directory /isolate/system
+    snapshot_now "$SYSTEM"
+    isolate -q -r "$SYSTEM" 2
+  fi
+}
+remove_templates() {
+  if [[ $SUITE == bookworm ]]; then
+    isolate -q -f -r overlay:debian 0
+    isolate -q -f -r overlay:system 0
+  else
+    isolate -q -f -r "$SYSTEM" 0
+  fi
+}
+
 setup_file() {
   set_up_service 2
-  zfs create "$SYSTEM"
-  tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' --file "$SYSTEM_TARBALL" --directory /isolate/system
-  snapshot_now "$SYSTEM"
-  isolate -q -r "$SYSTEM" 2
+  make_templates
   loginctl enable-linger tester
   wait_until 30 test -S /run/user/1000/systemd/private
   become user
@@ -27,7 +47,7 @@ teardown_file() {
   as_caller isolatectl -q template remove debian
   as_caller isolatectl -q template remove system
   loginctl disable-linger tester
-  isolate -q -f -r "$SYSTEM" 0
+  remove_templates
   take_down_service
 }
 setup() {
@@ -53,11 +73,12 @@ become() {
     root)
       words_of_caller 0 0 /root
       DEBIAN=$DATASET BOOTED=$SYSTEM
-      return
       ;;
     member) DEBIAN=zfs:debisl BOOTED=zfs:system ;;
     user) DEBIAN=debian BOOTED=system ;;
   esac
+  [[ $1 == user || $SUITE != bookworm ]] || DEBIAN=overlay:debian BOOTED=overlay:system
+  [[ $1 != root ]] || return 0
   words_of_caller 1000 1000 /home/tester
   CALLER=(env -i XDG_RUNTIME_DIR=/run/user/1000 "${CALLER[@]:2}")
 }
@@ -77,20 +98,21 @@ expect_usual_limits() {
   bytes=$(<"$GROUP/memory.max")
   ((bytes > MEMORY / 20 - 8192 && bytes <= MEMORY / 20 + 4096)) || complain "memory.max is $bytes of $MEMORY"
   expect_in_group cpu.max '100000 100000'
-  expect_in_group pids.max max
 }
+# Of a machine this slow isolate says that it waits for the init.
+silent() { [[ -z $(grep -vx "isolate: the root's init boots; the command waits for that" "$SCRATCH/err") ]]; }
 
 @test "a root with systemd is booted, of root, a member and a user, within the usual limits" {
   local who
   for who in root member user; do
     become "$who"
     start_run -e lxc -z "$BOOTED" -- 'cat /proc/1/comm; systemctl is-system-running; systemctl --failed --no-legend --plain
-      cat /sys/fs/cgroup/cgroup.controllers; systemctl show --property ControlGroup --value systemd-journald.service
+      systemctl show --property ControlGroup --value systemd-journald.service
       mkdir /sys/fs/cgroup/mine && echo divided && rmdir /sys/fs/cgroup/mine; true'
     expect_usual_limits
-    [[ $(<"$SCRATCH/out") == $'systemd\nrunning\n'*memory*$'\n/system.slice/systemd-journald.service\ndivided\nready' ]] ||
+    [[ $(<"$SCRATCH/out") == $'systemd\nrunning\n/system.slice/systemd-journald.service\ndivided\nready' ]] ||
       complain "$who: $(cat "$SCRATCH/out" "$SCRATCH/err")"
-    [[ ! -s $SCRATCH/err ]] || complain "$who: $(cat "$SCRATCH/err")"
+    silent || complain "$who: $(cat "$SCRATCH/err")"
     kill_started TERM
     [[ $STATUS == 143 ]] || complain "$who: status $STATUS"
     wait_until 20 no_groups || complain "$who: $(groups_left)"
@@ -154,12 +176,12 @@ expect_usual_limits() {
     -z debian true
   become member
   systemctl stop isolate-leases.service
-  run --separate-stderr as_caller "$ISOLATE" -e lxc -z zfs:debisl echo ran
+  run --separate-stderr as_caller "$ISOLATE" -e lxc -z "$DEBIAN" echo ran
   expect_status 0
   expect_output ran
   expect_in_errors 'systemctl start isolate-leases.service'
   fails_plainly 125 isolate LXC_MEM_MB_QUOTA 'systemctl start isolate-leases.service' -- as_caller env LXC_MEM_MB_QUOTA=64 \
-    "$ISOLATE" -q -e lxc -z zfs:debisl true
+    "$ISOLATE" -q -e lxc -z "$DEBIAN" true
 }
 
 @test "a guest's root can't change what limits it" {
@@ -227,6 +249,24 @@ CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev et
     wait "${STARTED[number - 1]}" || STATUS=$?
     [[ $STATUS == "$number" && $(<"$SCRATCH/out-$number") == "begun $number" ]] || complain "$number: $STATUS, $(cat "$SCRATCH/out-$number")"
   done
+}
+
+@test "a member who makes groups without end keeps nobody waiting" {
+  local maker
+  start_run -e lxc -z "$DEBIAN" -- true
+  GROUP=$(limit_group)
+  [[ $(<"$GROUP/guest/cgroup.max.descendants") == 1000 ]] || complain "$(<"$GROUP/guest/cgroup.max.descendants")"
+  # From outside of the guest, where the end of the lease does not reach.
+  as_caller perl -e 'for (;;) { for $a ("a" .. "z") { $path = "$ARGV[0]/guest"; for (1 .. 20) { $path .= "/$a"; mkdir $path } } }' \
+    "$GROUP" 3>&- &
+  maker=$!
+  STARTED+=("$maker")
+  wait_until 20 test -d "$GROUP/guest/z" || complain "it makes none: $(find "$GROUP" -type d | wc -l)"
+  kill_started TERM
+  wait_until 30 no_groups || complain "left while they are made: $(groups_left | wc -l)"
+  kill -0 "$maker" || complain "the test shows nothing"
+  succeeds lxc --memory 64M -z "$DEBIAN" true
+  kill "$maker"
 }
 
 @test "killed at eight moments, of root, a member and a user, nothing is left that the next run does not remove" {
