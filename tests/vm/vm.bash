@@ -54,8 +54,11 @@ start_run() {
     shift
   done
   start "$ISOLATE" -q "${options[@]}" sh -c "$2; echo ready; exec sleep $MARK"
-  wait_until 30 run_is_ready || complain "it did not start: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+  # A system that is booted takes long on a loaded machine.
+  wait_until 120 run_is_ready_or_over
+  run_is_ready || complain "it did not start: $(cat "$SCRATCH/out" "$SCRATCH/err")"
 }
+run_is_ready_or_over() { run_is_ready || ! kill -0 "$STARTED_PID" 2>/dev/null; }
 run_is_ready() { grep -q '^ready$' "$SCRATCH/out"; }
 # The pid on the host of the command of such a run.
 pid_of_run() { pgrep --full --newest -- "^sleep $MARK"; }
