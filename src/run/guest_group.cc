@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -36,13 +37,23 @@ Result<void> GuestGroup::choose(const Caller& caller, bool plans_alone) {
 Result<GroupLimits> GuestGroup::for_daemon() {
   const auto tree = group_tree();
   if (tree) {
-    limits_ = wishes_.all_of(TRY(available_limits(*tree, wishes_.usual)));
+    take(TRY(available_limits(*tree, wishes_.usual)));
   } else if (wishes_.asked.any() && wishes_.variables.empty()) {
     limits_ = wishes_.asked;  // the daemon tells why it has none
   } else if (wishes_.any()) {
     TRY_VOID(do_without(Error(no_group_tree())));
   }
   return limits_;
+}
+
+// What was asked for and is not available fails later, by its name.
+void GuestGroup::take(const GroupLimits& available) {
+  limits_ = wishes_.all_of(available);
+  const auto had = controllers_of(limits_);
+  auto missing = controllers_of(wishes_.all());
+  std::erase_if(missing,
+                [&had](const std::string& name) { return std::find(had.begin(), had.end(), name) != had.end(); });
+  if (!missing.empty()) notice_ = "the container has no quota of " + text::join(missing, ", ") + ": no such controller";
 }
 
 // What nobody has asked for is not worth to fail for.
@@ -69,7 +80,7 @@ Result<void> GuestGroup::make(const RunPlan& plan, Steps* steps) {
 }
 
 Result<void> GuestGroup::make_limits(const RunPlan& plan) {
-  limits_ = wishes_.all_of(TRY(place_.available(wishes_.usual)));
+  take(TRY(place_.available(wishes_.usual)));
   if (!limits_.any()) return fail("none of their controllers is available");
   limit_group_ = TRY(place_.make_group(plan.clone_id, limits_));
   use(limit_group_.path(), [this] { return move_to_control_group(guest_part(path_), "0"); });

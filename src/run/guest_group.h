@@ -59,6 +59,7 @@ class GuestGroup {
  private:
   Result<void> choose(const Caller& caller, bool plans_alone);
   Result<void> make_limits(const RunPlan& plan);
+  void take(const GroupLimits& available);
   Result<void> do_without(Error reason);
   std::string shortage() const;
 
