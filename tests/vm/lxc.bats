@@ -10,13 +10,14 @@ BRIDGE=lxcbr0
 ALLOCATE='$x = "a" x (200 << 20); print length $x'
 MEMORY=$(($(awk '/MemTotal/ { print $2 }' /proc/meminfo) * 1024))
 
-# Of a ZFS that maps no ids a system would find its root read-only; there the templates are overlays.
+# Of a ZFS that maps no ids a system would find its root read-only; there the templates are overlays, which have other
+# names than the user's, and no fresh clones that would be taken for left behind.
 make_templates() {
   if [[ $SUITE == bookworm ]]; then
-    isolatectl -q template create debian --from "$TARBALL"
-    isolatectl -q template create system --from "$SYSTEM_TARBALL"
-    isolate -q -r overlay:debian 2
-    isolate -q -r overlay:system 2
+    isolatectl -q template create plain --from "$TARBALL"
+    isolatectl -q template create booted --from "$SYSTEM_TARBALL"
+    isolate -q -r overlay:plain 0
+    isolate -q -r overlay:booted 0
   else
     zfs create "$SYSTEM"
     tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' --file "$SYSTEM_TARBALL" --directory /isolate/system
@@ -26,8 +27,8 @@ make_templates() {
 }
 remove_templates() {
   if [[ $SUITE == bookworm ]]; then
-    isolate -q -f -r overlay:debian 0
-    isolate -q -f -r overlay:system 0
+    isolatectl -q template remove plain
+    isolatectl -q template remove booted
   else
     isolate -q -f -r "$SYSTEM" 0
   fi
@@ -57,6 +58,8 @@ setup() {
 }
 teardown() {
   local status=0
+  # The daemon may need longer than a system test waits.
+  wait_until 30 store_is_clean "$STORE" || complain "$(state_in "$STORE")" || status=1
   end_with_full_pool 2 || status=1
   wait_until 20 no_groups || complain "groups are left: $(groups_left)" || status=1
   systemctl stop lxc-net.service
@@ -77,7 +80,7 @@ become() {
     member) DEBIAN=zfs:debisl BOOTED=zfs:system ;;
     user) DEBIAN=debian BOOTED=system ;;
   esac
-  [[ $1 == user || $SUITE != bookworm ]] || DEBIAN=overlay:debian BOOTED=overlay:system
+  [[ $1 == user || $SUITE != bookworm ]] || DEBIAN=plain BOOTED=booted
   [[ $1 != root ]] || return 0
   words_of_caller 1000 1000 /home/tester
   CALLER=(env -i XDG_RUNTIME_DIR=/run/user/1000 "${CALLER[@]:2}")
@@ -279,7 +282,8 @@ CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev et
       kill_started KILL
       wait_until 20 no_process_with "$MARK|isolate-lxc" || complain "$who, $delay: $(pgrep --full --list-full 'isolate-lxc')"
     done
-    succeeds lxc -z "$DEBIAN" true
+    wait_until 60 the_next_run_tidies_up || complain "$who: $(state_in "$STORE")"
     wait_until 20 no_groups || complain "$who: $(groups_left)"
   done
 }
+the_next_run_tidies_up() { lxc -z "$BOOTED" true && store_is_clean "$STORE"; }
