@@ -94,6 +94,9 @@ Result<void> attach(const ContainerRequest& request, const std::optional<BootNot
   int status = 0;
   while (attached && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  // An init that has ended meanwhile is told of by who has started it.
+  constexpr int kMoment = 1;  // seconds
+  if (!attached && container->wait(container.get(), "STOPPED", kMoment)) return {};
   // With the command ends the system; without it, too.
   end(container, attached && request.shuts_down);
   if (!attached) return fail(lxc_error("LXC could not attach to the container"));
