@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "linux/own_code.h"
 #include "run/container_support.h"
 #include "run/daemon_lease.h"
 #include "run/guest_group.h"
@@ -279,6 +280,7 @@ class Run {
       group_.tell();
       if (listener) listener->sweep();
       reap_abandoned();
+      let_go_of_own_code();
     });
     steps_.record_since_last("run");
     end_reaper();
