@@ -11,6 +11,7 @@
 #include "linux/cgroup.h"
 #include "linux/file.h"
 #include "linux/limit_group.h"
+#include "linux/process_table.h"
 #include "pool/lease_group.h"
 
 namespace isolate {
@@ -18,12 +19,8 @@ namespace {
 
 using wire::Json;
 
-// A field of /proc/PID/status, its blanks as they are.
-Result<std::string> status_field(const std::string& pid, const std::string& name) {
-  for (const auto& line : text::split(TRY(read_file("/proc/" + pid + "/status")), '\n')) {
-    if (line.starts_with(name + ":\t")) return line.substr(name.size() + 2);
-  }
-  return fail(ESRCH, "process " + pid);
+Result<std::string> status_field(const std::string& pid, const char* name) {
+  return std::string(isolate::status_field(TRY(read_file("/proc/" + pid + "/status")), name));
 }
 
 bool has_ended(const Peer& peer) {

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -11,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "linux/socket.h"
 #include "pool/lease_group.h"
 
 namespace isolate {
@@ -19,11 +19,8 @@ namespace {
 Result<void> tell_systemd() {
   const char* name = std::getenv("NOTIFY_SOCKET");
   if (name == nullptr) return {};
-  const std::string_view path(name);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "NOTIFY_SOCKET");
-  path.copy(address.sun_path, path.size());
+  const std::string path(name);
+  auto address = TRY(unix_address(path));
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract one
   const Fd socket(static_cast<int>(TRY(trace::check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", path))));
   constexpr std::string_view kReady = "READY=1";

@@ -147,16 +147,15 @@ Result<ControlGroup> ControlGroup::make(const std::string& parent, const std::st
   return fail("control group " + path + ": something else removes it again and again");
 }
 
-void limit_groups_below(const std::string& path, unsigned most) {
+Result<void> limit_groups_below(const std::string& path, unsigned most) {
   const auto file = path + "/cgroup.max.descendants";
-  const auto limit = open_file(AT_FDCWD, file, O_WRONLY);
-  // Where there is none, ignoring.
-  if (limit) [[maybe_unused]]
-    const auto written = write_all(limit->get(), std::to_string(most), file);
+  auto limit = open_file(AT_FDCWD, file, O_WRONLY);
+  if (!limit && limit.error().code() == ENOENT) return {};
+  return write_all(TRY(std::move(limit)).get(), std::to_string(most), file);
 }
 
 Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid) {
-  limit_groups_below(path, kMostGroupsOfGuest);
+  TRY_VOID(limit_groups_below(path, kMostGroupsOfGuest));
   // What its owner has to write; not all of them are there in both versions.
   for (const char* file : {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control", "/tasks"}) {
     const auto target = path + file;

@@ -35,8 +35,8 @@ Result<void> move_to_control_group(const std::string& path, const std::string& p
 void remove_control_group(const std::string& path);
 
 // Lets no more than so many groups be made below it, which lies with its owner and not with who makes them. Version 1
-// has no such limit.
-void limit_groups_below(const std::string& path, unsigned most);
+// has no such limit, and all can be made. Errors: those of writing.
+Result<void> limit_groups_below(const std::string& path, unsigned most);
 constexpr unsigned kMostGroupsOfGuest = 1000;
 // Makes it somebody else's, who may make that many groups in it.
 Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid);

@@ -103,30 +103,32 @@ Result<void> write_limits(const std::string& path, const GroupLimits& limits) {
   return {};
 }
 
-std::uint64_t number_behind(const std::string& text, const std::string& word) {
-  for (const auto& line : text::split(text, '\n')) {
-    if (!line.starts_with(word + " ")) continue;
-    const auto number = text::number(line.substr(word.size() + 1), word, 0, UINT64_MAX);
-    return number ? *number : 0;
+std::optional<std::uint64_t> number_in(const std::string& path, const std::string& word) {
+  const auto content = read_file(path);
+  const auto begin = word.empty() ? word : word + " ";
+  for (const auto& line : text::split(content ? *content : "", '\n')) {
+    if (!line.starts_with(begin)) continue;
+    if (const auto number = text::number(line.substr(begin.size()), word, 0, UINT64_MAX)) return *number;
   }
-  return 0;
+  return std::nullopt;
 }
 
 Result<bool> is_populated(const std::string& path) {
-  return number_behind(TRY(read_file(path + "/cgroup.events")), "populated") != 0;
+  const auto events = path + "/cgroup.events";
+  TRY(status_of(AT_FDCWD, events));
+  return number_in(events, "populated").value_or(0) != 0;
 }
 
 std::uint64_t killed_for_memory(const std::string& path) {
-  const auto events = read_file(path + "/memory.events");
-  return events ? number_behind(*events, "oom_kill") : 0;
+  return number_in(path + "/memory.events", "oom_kill").value_or(0);
 }
 
 void kill_and_remove_groups(const std::vector<std::string>& paths, std::chrono::milliseconds patience) {
   for (const auto& path : paths) {
     // One that is gone, or that can't be killed, ignoring: it stays as it is.
     auto ignored = write_value(path + "/cgroup.kill", "1");
-    // Whoever the groups below belong to makes no more of them.
-    limit_groups_below(path, 0);
+    // Whoever the groups below belong to makes no more of them. Only those of guests are made without end, ignoring.
+    ignored = limit_groups_below(path, 0);
   }
   const auto end = std::chrono::steady_clock::now() + patience;
   for (const auto& path : paths) {

@@ -17,16 +17,15 @@ bool read_number(std::string_view text, Number* number) {
   return std::from_chars(text.data(), text.data() + text.size(), *number).ec == std::errc();
 }
 
-// What stands behind "NAME:" in a line of its own, without blanks in front.
-std::string_view line_of(std::string_view status, std::string_view name) {
+}  // namespace
+
+std::string_view status_field(std::string_view status, std::string_view name) {
   const auto at = status.find("\n" + std::string(name) + ":");
   if (at == std::string_view::npos) return {};
   const auto rest = status.substr(at + name.size() + 2);
   const auto line = rest.substr(0, rest.find('\n'));
   return line.substr(std::min(line.size(), line.find_first_not_of("\t ")));
 }
-
-}  // namespace
 
 Result<ProcessInfo> process_info_from(std::string_view stat) {
   // The name in front may hold blanks and brackets.
@@ -49,17 +48,17 @@ Result<ProcessInfo> process_info_from(std::string_view stat) {
 
 Result<ProcessStatus> process_status_from(std::string_view status) {
   ProcessStatus found;
-  for (const auto& number : text::split(line_of(status, "NSpid"), '\t')) {
+  for (const auto& number : text::split(status_field(status, "NSpid"), '\t')) {
     pid_t pid = 0;
     if (read_number(number, &pid)) found.numbers.push_back(pid);
   }
-  if (found.numbers.empty() || !read_number(line_of(status, "Uid"), &found.uid)) {
+  if (found.numbers.empty() || !read_number(status_field(status, "Uid"), &found.uid)) {
     return fail("not the status file of a process");
   }
   for (const char* kind : {"RssAnon", "RssShmem"}) {
     std::uint64_t kibibytes = 0;
     // A process that is ending has no memory any more, ignoring.
-    if (read_number(line_of(status, kind), &kibibytes)) found.memory_bytes += kibibytes * 1024;
+    if (read_number(status_field(status, kind), &kibibytes)) found.memory_bytes += kibibytes * 1024;
   }
   return found;
 }

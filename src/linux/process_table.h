@@ -32,7 +32,10 @@ struct ProcessStatus {
     return numbers.size() == above.numbers.size() + 1 && numbers.back() == 1;
   }
 };
-// Of the text of /proc/PID/status. Errors: plain text.
+// Of the text of /proc/PID/status: what stands behind "NAME:" in a line of its own, without blanks in front; empty:
+// none.
+std::string_view status_field(std::string_view status, std::string_view name);
+// Errors: plain text.
 Result<ProcessStatus> process_status_from(std::string_view status);
 // Errors: ENOENT, ESRCH it has ended.
 Result<ProcessStatus> process_status(pid_t pid);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <cstring>
 
@@ -18,12 +17,7 @@ namespace isolate {
 namespace {
 
 Result<sockaddr_un> address_in(const Fd& directory, const std::string& name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const auto path = fmt::format("/proc/self/fd/{}/{}", directory.get(), name);
-  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "socket " + name);
-  path.copy(address.sun_path, path.size());
-  return address;
+  return unix_address(fmt::format("/proc/self/fd/{}/{}", directory.get(), name));
 }
 
 Result<Fd> make_socket() {
@@ -54,6 +48,14 @@ Fd pidfd_of(int socket, pid_t pid) {
 }
 
 }  // namespace
+
+Result<sockaddr_un> unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "socket " + path);
+  path.copy(address.sun_path, path.size());
+  return address;
+}
 
 Result<Fd> listen_in(const Fd& directory, const std::string& name) {
   const auto address = TRY(address_in(directory, name));

@@ -1,9 +1,10 @@
-// Unix sockets that keep message boundaries (SOCK_SEQPACKET), with descriptors beside the messages; and who is at their
-// other end.
+// Unix sockets: their addresses; those that keep message boundaries (SOCK_SEQPACKET), with descriptors beside the
+// messages; and who is at their other end.
 #pragma once
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <array>
 #include <optional>
@@ -15,6 +16,9 @@
 #include "base/result.h"
 
 namespace isolate {
+
+// Errors: ENAMETOOLONG.
+Result<sockaddr_un> unix_address(const std::string& path);
 
 // In an open directory, so that a path may be of any length. Errors: ENAMETOOLONG the name; EADDRINUSE it exists.
 Result<Fd> listen_in(const Fd& directory, const std::string& name);

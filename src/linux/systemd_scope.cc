@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -14,6 +13,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/cgroup.h"
+#include "linux/socket.h"
 
 namespace isolate {
 namespace {
@@ -121,15 +121,13 @@ Result<void> send_all(int socket, std::string_view data) {
 }
 
 Result<Fd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, path);
-  path.copy(address.sun_path, path.size());
+  const auto address = TRY(unix_address(path));
   Fd socket(static_cast<int>(TRY(trace::check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket", path))));
   const timeval patience{kPatience, 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  TRY(trace::check(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "connect", path));
+  TRY(trace::check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect",
+                   path));
   return socket;
 }
 

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
+#include "linux/socket.h"
 
 namespace isolate::lxc {
 namespace {
@@ -53,12 +53,9 @@ std::optional<SystemInit> find_init(const std::string& root) {
 }
 
 Result<BootNotice> BootNotice::listen(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, path);
-  path.copy(address.sun_path, path.size());
+  const auto address = TRY(unix_address(path));
   Fd socket(static_cast<int>(TRY(trace::check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", path))));
-  TRY(trace::check(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind", path));
+  TRY(trace::check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", path));
   return BootNotice(std::move(socket));
 }
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "linux/cgroup.h"
 #include "linux/file.h"
+#include "linux/limit_group.h"
 
 namespace isolate {
 namespace {
@@ -26,17 +27,6 @@ Result<bool> holds_lock(pid_t pid, const struct stat& file) {
     if (info && info->find("FLOCK  ADVISORY  WRITE") != std::string::npos) return true;
   }
   return false;
-}
-
-// The number in a file of one line, or behind `key` in one of several.
-std::optional<std::uint64_t> number_in(const std::string& path, std::string_view key) {
-  const auto content = read_file(path);
-  if (!content) return std::nullopt;
-  for (const auto& line : text::split(*content, '\n')) {
-    if (!line.starts_with(key)) continue;
-    if (auto number = text::number(std::string_view(line).substr(key.size()), "", 0, UINT64_MAX)) return *number;
-  }
-  return std::nullopt;
 }
 
 // Which processes are asked for: a table lists too many for that to be looked at of all.
@@ -85,8 +75,8 @@ std::string group_of_clone(const std::string& proc_cgroup, const std::string& cl
 }
 
 LeaseUsage group_usage(const std::string& group) {
-  return {number_in(group + "/cpu.stat", "usage_usec "), number_in(group + "/memory.current", ""),
-          number_in(group + "/pids.current", "")};
+  return {number_in(group + "/cpu.stat", "usage_usec"), number_in(group + "/memory.current"),
+          number_in(group + "/pids.current")};
 }
 
 LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessTable& table) {

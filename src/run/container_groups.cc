@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "linux/file.h"
 #include "linux/process.h"
 #include "linux/user_namespace.h"
 
@@ -88,15 +87,15 @@ Result<ContainerGroups> ContainerGroups::make(const RunPlan& plan, bool caller_i
   do_as_root_inside(user_namespace, [&] { ControlGroup::remove_leftovers(*parent); });
   made.groups_.push_back(TRY(ControlGroup::make(*parent, name)));
   if (!plan.ids.nested_private) return made;
-  // Root of the namespace below, who is not the caller.
+  // Root of the namespace below, who is not the caller. Without it a root with an init is not booted, which is told,
+  // ignoring.
   do_as_root_inside(user_namespace, [&] { [[maybe_unused]] const auto given = made.groups_.back().give_to(1, 1); });
   return made;
 }
 
 bool ContainerGroups::is_out_of_memory() const {
   return std::any_of(groups_.begin(), groups_.end(), [](const ControlGroup& group) {
-    const auto events = read_file(group.path() + "/memory.oom_control");
-    return events && number_behind(*events, "oom_kill") > 0;
+    return number_in(group.path() + "/memory.oom_control", "oom_kill").value_or(0) > 0;
   });
 }
 

@@ -48,15 +48,13 @@ CallError lost(const Error& error) {
 }  // namespace
 
 CallResult<Client> Client::connect(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return tl::unexpected<CallError>(unreachable(ENAMETOOLONG));
-  std::memcpy(address.sun_path, path.c_str(), path.size());
+  const auto address = unix_address(path);
+  if (!address) return tl::unexpected<CallError>(unreachable(address.error().code()));
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return tl::unexpected<CallError>(unreachable(errno));
   int connected = 0;
   do {
-    connected = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    connected = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   } while (connected != 0 && errno == EINTR);
   if (connected != 0) return tl::unexpected<CallError>(unreachable(errno));
   return Client(std::move(socket));
