@@ -57,6 +57,17 @@ bool exists(const char* command) {
   return false;
 }
 
+// Until isolate has given the terminal its size and modes, which the command is to find. 0 or errno.
+int wait_for_answer(int socket) {
+  Received received;
+  ssize_t got = 0;
+  do {
+    got = receive(socket, &received);
+    close_descriptors(received);
+  } while (got > 0 && received.message.kind != Kind::terminal);
+  return got > 0 ? received.message.value : EPIPE;
+}
+
 }  // namespace
 
 int open_terminal(int socket, bool as_error) {
@@ -75,7 +86,7 @@ int open_terminal(int socket, bool as_error) {
     if (::dup2(terminal, number) < 0) return errno;
   }
   if (terminal > STDERR_FILENO) ::close(terminal);
-  return 0;
+  return wait_for_answer(socket);
 }
 
 int apply(const Command& command) {

@@ -22,7 +22,7 @@ struct Command {
 int enter_directory(const char* path);
 
 // Makes this process the leader of a session with a new terminal of the guest's own, as 0 and 1, and 2 where it is to
-// be; the other side goes to isolate. 0 or errno.
+// be; the other side goes to isolate, whose answer is waited for. 0 or errno.
 int open_terminal(int socket, bool as_error);
 
 // In the command's process, just before it executes: nothing of the template has run in it. 0 or errno.

@@ -108,17 +108,6 @@ int wait_for(const Command& command, int signals) {
   }
 }
 
-// Until who has asked has given the terminal its size and modes, which the command is to find. False when he is gone.
-bool wait_for_terminal(int socket) {
-  Received received;
-  ssize_t got = 0;
-  do {
-    got = receive(socket, &received);
-    close_descriptors(received);
-  } while (got > 0 && received.message.kind != Kind::terminal);
-  return got > 0;
-}
-
 // What the process does for its command, to its end.
 void keep(const Setup& setup, const int* descriptors, int signals) {
   const int socket = descriptors[kExecSocket];
@@ -144,7 +133,6 @@ void keep(const Setup& setup, const int* descriptors, int signals) {
     if (const int error = open_terminal(socket, request.setup.own_error != 0); error != 0) {
       return report(socket, Kind::no_setup, error);
     }
-    if (!wait_for_terminal(socket)) return;
   }
   if (start(&command)) report(socket, Kind::ended, wait_for(command, signals));
 }

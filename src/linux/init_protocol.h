@@ -39,7 +39,7 @@ enum class Role : uint32_t {
 struct Setup {
   uint64_t capabilities;                 // a mask; all others are given up
   uint32_t own_group;                    // 1: the command leads a process group
-  uint32_t own_terminal;                 // 1: it also gets a new terminal, whose other side is sent with Kind::terminal
+  uint32_t own_terminal;                 // 1: it also gets a new terminal, see Kind::terminal
   uint32_t limits;                       // how many of `limit` are set
   uint32_t filters;                      // how many programs for seccomp(2) follow, put on in this order
   uint32_t filter_length[kMostFilters];  // in instructions (sock_filter, 8 bytes each)
@@ -52,11 +52,9 @@ struct Setup {
 // more: ExecSetup, then the directory (empty: that of the first command), the arguments and the variables to be added
 // to the environment, each ended by a zero byte. isolate has checked all that.
 struct ExecSetup {
-  // 1: the command gets a new terminal as 0 and 1, whose other side is sent with Kind::terminal. It starts when that
-  // was answered with the same kind.
-  uint32_t own_terminal;
-  uint32_t own_error;  // 1: as 2 too
-  uint32_t arguments;  // at least 1
+  uint32_t own_terminal;  // 1: the command gets a new terminal as 0 and 1, see Kind::terminal
+  uint32_t own_error;     // 1: as 2 too
+  uint32_t arguments;     // at least 1
   uint32_t variables;
 };
 constexpr unsigned kMostExecBytes = 1 << 17;  // of ExecSetup and all that follows
@@ -76,7 +74,8 @@ enum class Kind : uint32_t {
   signal = 5,        // to init: send signal `value` to the command
   no_directory = 6,  // the working directory could not be entered; value: errno
   stopped = 7,       // the command was stopped
-  terminal = 8,      // with a descriptor: the isolate side of the command's terminal
+  terminal = 8,      // with a descriptor: the isolate side of the command's terminal. Back: it has its size and modes;
+                     // the command starts then; value: errno
   no_setup = 9,      // a limit, a filter or the terminal could not be set up; value: errno
   continued = 10,    // after `stopped`: the command goes on
   exec = 11,         // to init: start a further command; with ExecDescriptors

@@ -134,10 +134,13 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       if (has_started_) stop_too();
       break;
     case protocol::Kind::terminal:
-      if (!options_.own_terminal || relay_ || !attached.descriptor) break;
-      relay_.emplace(terminal_ ? &*terminal_ : nullptr);
-      relay_->start(std::move(attached.descriptor));
-      if (is_further_) send({protocol::Kind::terminal, 0});
+      if (!options_.own_terminal || relay_) break;
+      if (attached.descriptor) {
+        relay_.emplace(terminal_ ? &*terminal_ : nullptr);
+        relay_->start(std::move(attached.descriptor));
+      }
+      // With no room for the descriptor here, the kernel has dropped it.
+      send({protocol::Kind::terminal, relay_ ? 0 : EMFILE});
       break;
     case protocol::Kind::continued:  // has done its work by its arrival, see stop_too
     case protocol::Kind::signal:     // ours to send, not to get

@@ -30,12 +30,14 @@ struct Guest {
     say(Kind::pid);
     say(Kind::started);
   }
-  // The signal that the supervisor passes on.
-  int next_signal() const {
+  // The value of the next message from the supervisor, -1 if it is of another kind.
+  int next(Kind kind) const {
     Message message{};
     if (::recv(control, &message, sizeof message, 0) != ssize_t{sizeof message}) return -1;
-    return message.kind == Kind::signal ? message.value : -1;
+    return message.kind == kind ? message.value : -1;
   }
+  // The signal that the supervisor passes on.
+  int next_signal() const { return next(Kind::signal); }
 };
 
 struct Seen {
