@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kMostKib = 2e6 / 1024;
 constexpr int kStartTimeoutMilliseconds = 20000;
+constexpr useconds_t kRestMicroseconds = 50'000;
 constexpr const char* kCommand = "cat";
 
 // A run whose command is cat: what is written to it comes back, which tells that it runs. It ends with its input, so
@@ -51,6 +52,8 @@ Result<void> wait_until_it_answers(const RunningCat& run) {
 Result<std::vector<ProcessInfo>> tree_of_one_run(const std::vector<std::string>& argv) {
   RunningCat run = TRY(start_cat(argv));
   TRY_VOID(wait_until_it_answers(run));
+  // The command may be faster than what isolate does when it has started.
+  ::usleep(kRestMicroseconds);
   auto tree = TRY(process_tree(run.process.pid()));
   run.to_cat.reset();
   const ExitStatus status = TRY(run.process.wait());

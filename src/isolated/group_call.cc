@@ -19,8 +19,11 @@ namespace {
 
 using wire::Json;
 
-Result<std::string> status_field(const std::string& pid, const char* name) {
-  return std::string(isolate::status_field(TRY(read_file("/proc/" + pid + "/status")), name));
+Result<std::string> field_of_process(const std::string& pid, const char* name) {
+  const auto status = TRY(read_file("/proc/" + pid + "/status"));
+  const auto field = status_field(status, name);
+  if (field.empty()) return fail(ESRCH, "process " + pid);
+  return std::string(field);
 }
 
 bool has_ended(const Peer& peer) {
@@ -35,7 +38,7 @@ void put_back(const std::string& group, const std::string& pid) {
   if (!processes) return;  // the group is gone, ignoring
   const auto pids = text::split(*processes, '\n');
   if (std::find(pids.begin(), pids.end(), pid) == pids.end()) return;
-  const auto parent = status_field(pid, "PPid");
+  const auto parent = field_of_process(pid, "PPid");
   if (!parent || *parent == "1") return;
   const auto origin = control_group_of(*parent);
   const auto moved = origin ? move_to_control_group(*origin, pid) : Result<void>(fail(origin.error()));
@@ -55,7 +58,7 @@ Result<void> enter(const Peer& peer, const std::string& lease) {
   if (TRY(is_populated(group))) return fail("the control group of " + lease + " was entered already");
   const auto pid = std::to_string(peer.pid);
   // On kernels that tell no more than a pid (before 6.5), that may be another process's by now: one of the peer's then.
-  const auto ids = TRY(status_field(pid, "Uid"));
+  const auto ids = TRY(field_of_process(pid, "Uid"));
   if (ids != fmt::format("{0}\t{0}\t{0}\t{0}", peer.uid) || has_ended(peer)) return fail(ESRCH, "the caller");
   auto moved = move_to_control_group(guest_part(group), pid);
   if (moved && !has_ended(peer)) return {};

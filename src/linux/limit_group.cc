@@ -103,21 +103,15 @@ Result<void> write_limits(const std::string& path, const GroupLimits& limits) {
   return {};
 }
 
-std::optional<std::uint64_t> number_in(const std::string& path, const std::string& word) {
-  const auto content = read_file(path);
+Result<std::uint64_t> number_in(const std::string& path, const std::string& word) {
   const auto begin = word.empty() ? word : word + " ";
-  for (const auto& line : text::split(content ? *content : "", '\n')) {
-    if (!line.starts_with(begin)) continue;
-    if (const auto number = text::number(line.substr(begin.size()), word, 0, UINT64_MAX)) return *number;
+  for (const auto& line : text::split(TRY(read_file(path)), '\n')) {
+    if (line.starts_with(begin)) return text::number(line.substr(begin.size()), path, 0, UINT64_MAX);
   }
-  return std::nullopt;
+  return fail(path + " has no line '" + word + "'");
 }
 
-Result<bool> is_populated(const std::string& path) {
-  const auto events = path + "/cgroup.events";
-  TRY(status_of(AT_FDCWD, events));
-  return number_in(events, "populated").value_or(0) != 0;
-}
+Result<bool> is_populated(const std::string& path) { return TRY(number_in(path + "/cgroup.events", "populated")) != 0; }
 
 std::uint64_t killed_for_memory(const std::string& path) {
   return number_in(path + "/memory.events", "oom_kill").value_or(0);

@@ -50,8 +50,9 @@ Result<bool> is_populated(const std::string& path);
 // Processes that the kernel has killed in it and below since it was made, since their memory was over the limit; 0
 // where that can't be read.
 std::uint64_t killed_for_memory(const std::string& path);
-// The number in a file of a group's that is one line, or behind a word at the beginning of one of several.
-std::optional<std::uint64_t> number_in(const std::string& path, const std::string& word = "");
+// The number in a file of a group's that is one line (`word` is empty), or behind a word at the beginning of one of
+// several. Errors: those of reading; plain text.
+Result<std::uint64_t> number_in(const std::string& path, const std::string& word);
 
 // A group with limits. What it limits is in a group below: that one is the root of a control group namespace which is
 // made there, and the files with the limits are outside of it, whoever they belong to. Its directory is locked, and

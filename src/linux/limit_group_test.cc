@@ -90,6 +90,19 @@ TEST(MemoryEventsTest, TellHowManyWereKilled) {
   EXPECT_EQ(killed_for_memory(group.path()), 2U);
 }
 
+TEST(PopulatedTest, WhatCanNotBeReadIsNotTakenForEmpty) {
+  const PretendedGroup group;
+  EXPECT_FALSE(is_populated(group.path())) << "without the file";
+  for (const char* events : {"", "frozen 0\n", "populated\n", "populated x\n"}) {
+    group.write("cgroup.events", events);
+    EXPECT_FALSE(is_populated(group.path())) << events;
+  }
+  group.write("cgroup.events", "populated 0\nfrozen 0\n");
+  EXPECT_FALSE(must(is_populated(group.path())));
+  group.write("cgroup.events", "populated 1\nfrozen 0\n");
+  EXPECT_TRUE(must(is_populated(group.path())));
+}
+
 // Groups without limits can be made wherever there is a version 2.
 class LimitGroupTest : public ::testing::Test {
  protected:

@@ -75,8 +75,11 @@ std::string group_of_clone(const std::string& proc_cgroup, const std::string& cl
 }
 
 LeaseUsage group_usage(const std::string& group) {
-  return {number_in(group + "/cpu.stat", "usage_usec"), number_in(group + "/memory.current"),
-          number_in(group + "/pids.current")};
+  const auto usage = [&group](const char* file, const char* word) -> std::optional<std::uint64_t> {
+    const auto number = number_in(group + file, word);
+    return number ? std::optional(*number) : std::nullopt;  // without the controller it is unknown, ignoring
+  };
+  return {usage("/cpu.stat", "usage_usec"), usage("/memory.current", ""), usage("/pids.current", "")};
 }
 
 LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessTable& table) {
