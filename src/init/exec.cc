@@ -30,7 +30,8 @@ struct Request {
 // Takes on the variables, too. False when it can not be read.
 bool read_request(int file, Request* request) {
   struct stat status = {};
-  if (::fstat(file, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(ExecSetup)) return false;
+  if (!is_sealed(file) || ::fstat(file, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(ExecSetup))
+    return false;
   // Private and writable, as arguments and variables may be.
   void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
   if (memory == MAP_FAILED) return false;

@@ -32,6 +32,7 @@ using isolate::reset_signals;
 // The setup as isolate wrote it; null when it can not be read.
 const Setup* read_setup() {
   struct stat status = {};
+  if (!is_sealed(kSetupFd)) return nullptr;
   if (::fstat(kSetupFd, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(Setup)) return nullptr;
   void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, kSetupFd, 0);
   ::close(kSetupFd);

@@ -1,6 +1,7 @@
 #include "init/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -65,6 +66,8 @@ ssize_t receive(int socket, Received* received) {
   }
   return got;
 }
+
+bool is_sealed(int file) { return ::fcntl(file, F_GET_SEALS) == kSetupSeals; }
 
 void close_descriptors(const Received& received) {
   for (unsigned i = 0; i < received.count; ++i) ::close(received.descriptors[i]);

@@ -3,6 +3,7 @@
 // trusted: whatever it says is only about its own command.
 #pragma once
 
+#include <fcntl.h>
 #include <stdint.h>  // isolate-init has no C++ library
 
 namespace isolate::protocol {
@@ -20,6 +21,9 @@ constexpr int kBootSetupFd = 7;  // the setup of isolate-init where it becomes t
 constexpr int kBridgeFd = 8;     // where to ask for a connection with a bridge of the host
 constexpr int kLogFd = 9;        // a file in memory
 constexpr int kLastFd = kLogFd;
+
+// What isolate-init reads is in files in memory with these seals: nobody can change them, and it reads no others.
+constexpr int kSetupSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 constexpr unsigned kMostLimits = 16;  // as many resources as Linux has
 constexpr unsigned kMostFilters = 2;
@@ -44,7 +48,7 @@ struct Setup {
   uint32_t filters;                      // how many programs for seccomp(2) follow, put on in this order
   uint32_t filter_length[kMostFilters];  // in instructions (sock_filter, 8 bytes each)
   Limit limit[kMostLimits];
-  Role role;           // an engine may write another one here
+  Role role;           // an engine may make a copy of the file with another one
   uint32_t variables;  // of the environment, each ended by a zero byte: engines are given none
 };
 

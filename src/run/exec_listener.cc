@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/sealed_file.h"
 #include "linux/socket.h"
 #include "run/exec_request.h"
 
@@ -48,7 +49,7 @@ Result<void> pass_on(ReceivedMessage received, int control) {
   }
   constexpr std::size_t kFromClient = protocol::kExecDescriptors - 1;
   if (received.descriptors.size() != kFromClient) return fail("isolate got no descriptors with the request");
-  const auto setup = TRY(sealed_message(received.bytes));
+  const auto setup = TRY(sealed_file("isolate-exec", received.bytes));
   std::vector<int> descriptors = {setup.get()};
   for (const auto& descriptor : received.descriptors) descriptors.push_back(descriptor.get());
   const protocol::Message message{protocol::Kind::exec, 0};

@@ -1,8 +1,6 @@
 #include "run/exec_request.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -58,15 +56,6 @@ Result<void> check_message(std::string_view message) {
   }
   if (!rest.empty()) return fail("something behind it");
   return {};
-}
-
-Result<Fd> sealed_message(std::string_view message) {
-  Fd file(static_cast<int>(
-      TRY(trace::check(::memfd_create("isolate-exec", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", "exec"))));
-  TRY_VOID(write_all(file.get(), message, "exec"));
-  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  TRY(trace::check(::fcntl(file.get(), F_ADD_SEALS, kSeals), "fcntl", "seals"));
-  return file;
 }
 
 }  // namespace isolate

@@ -25,7 +25,4 @@ Result<std::string> to_message(const ExecRequest& request);
 // Whether it is a whole message of that kind and nothing else. Errors: plain text: what is wrong.
 Result<void> check_message(std::string_view message);
 
-// The message in a file in memory that nobody can change.
-Result<Fd> sealed_message(std::string_view message);
-
 }  // namespace isolate

@@ -1,13 +1,11 @@
 #include "run/init_setup.h"
 
 #include <linux/filter.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 
-#include "base/trace.h"
-#include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/sealed_file.h"
 
 namespace isolate {
 namespace {
@@ -27,9 +25,7 @@ Result<Fd> write_setup(protocol::Setup setup, const RunPlan& plan, const std::ve
   setup.variables = static_cast<std::uint32_t>(environment.size());
   for (const auto& variable : environment) content.append(variable.c_str(), variable.size() + 1);
   content.insert(0, reinterpret_cast<const char*>(&setup), sizeof setup);
-  Fd file(static_cast<int>(TRY(trace::check(::memfd_create("isolate-setup", MFD_CLOEXEC), "memfd_create", "setup"))));
-  TRY_VOID(write_all(file.get(), content, "setup"));
-  return file;
+  return sealed_file("isolate-setup", content);
 }
 
 }  // namespace

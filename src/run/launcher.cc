@@ -91,25 +91,34 @@ class Launcher {
   }
 
   Result<void> open_sources() {
-    if (!caller_is_root_) TRY_VOID(guard_init_program());
+    TRY_VOID(guard_programs());
+    // Root's launcher is in the pid namespace of the engine already, which belongs to the user namespace outside.
+    if (becomes_engine() && needs_own_proc()) own_proc_ = TRY(make_proc());
     return builder_.open_sources();
   }
 
-  // To an ordinary user's guest isolate-init may be a file of root's, and with CAP_SYS_PTRACE it is reached by /proc:
-  // it is executed from a mount where nobody can change it.
-  Result<void> guard_init_program() {
+  // Processes of these programs are seen in the guest: isolate-init, and for a moment isolate-lxc. To an ordinary
+  // user's guest they may be files of root's, and with CAP_SYS_PTRACE they are reached by /proc.
+  Result<void> guard_programs() {
+    if (!caller_is_root_) guarded_init_ = TRY(guarded("isolate-init", &fds_.init_program));
+    if (fds_.engine_program >= 0) guarded_engine_ = TRY(guarded(plan_.engine.own_program, &fds_.engine_program));
+    return {};
+  }
+
+  // Has the program executed from a mount where nobody can change it.
+  static Result<Fd> guarded(const std::string& name, int* program) {
     char path[PATH_MAX];
-    const auto length = ::readlink(fmt::format("/proc/self/fd/{}", fds_.init_program).c_str(), path, sizeof path);
-    if (length <= 0) return fail(errno, "readlink isolate-init");
-    guarded_init_ = TRY(mount::copy_tree(AT_FDCWD, {path, static_cast<std::size_t>(length)}, false));
-    const auto here = TRY(status_of(guarded_init_.get(), "", AT_EMPTY_PATH));
-    const auto opened = TRY(status_of(fds_.init_program, "", AT_EMPTY_PATH));
+    const auto length = ::readlink(fmt::format("/proc/self/fd/{}", *program).c_str(), path, sizeof path);
+    if (length <= 0) return fail(errno, "readlink " + name);
+    auto mounted = TRY(mount::copy_tree(AT_FDCWD, {path, static_cast<std::size_t>(length)}, false));
+    const auto here = TRY(status_of(mounted.get(), "", AT_EMPTY_PATH));
+    const auto opened = TRY(status_of(*program, "", AT_EMPTY_PATH));
     if (here.st_dev != opened.st_dev || here.st_ino != opened.st_ino) {
-      return fail("isolate-init was replaced in this moment; try again");
+      return fail(name + " was replaced in this moment; try again");
     }
-    fds_.init_program = guarded_init_.get();
-    return mount::set_attributes(guarded_init_, {MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, -1, true, false},
-                                 "isolate-init");
+    TRY_VOID(mount::set_attributes(mounted, {MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, -1, true, false}, name));
+    *program = mounted.get();
+    return mounted;
   }
 
   Result<void> enter_groups() const {
@@ -158,6 +167,8 @@ class Launcher {
     TRY_VOID(join(nested.get()));
     return builder_.reopen();
   }
+
+  bool becomes_engine() const { return adoption_ == nullptr; }
 
   // A program that a launcher starts in a child, which can as well begin in the namespace below; it makes a mount
   // namespace of its own there.
@@ -230,7 +241,7 @@ class Launcher {
     // The last line of the trace: from here on standard error is that of the engine.
     trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors());
-    if (adoption_ == nullptr) return execute(plan_.engine.program);
+    if (becomes_engine()) return execute(plan_.engine.program);
     return made(make_engine());
   }
 
@@ -263,13 +274,23 @@ class Launcher {
 
   // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two. On a whole
   // machine some process has that number; in a container none may.
-  Result<void> show_own_processes() const {
+  bool needs_own_proc() const {
     constexpr const char* kFirstChild = "/proc/2/ns";
-    if (!plan_.engine.looks_into_proc && ::access(kFirstChild, F_OK) == 0) return {};
+    return plan_.engine.looks_into_proc || ::access(kFirstChild, F_OK) != 0;
+  }
+
+  // Of the pid namespace that this process is in. It can be made by who has rights over that namespace only.
+  static Result<Fd> make_proc() {
+    return mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  }
+
+  Result<void> show_own_processes() const {
+    if (!needs_own_proc()) return {};
     TRY_VOID(mount::new_namespace());
-    auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    Fd made;
+    if (!own_proc_) made = TRY(make_proc());
     const auto place = TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
-    return mount::attach(proc, place.get(), "/proc");
+    return mount::attach(own_proc_ ? own_proc_ : made, place.get(), "/proc");
   }
 
   Result<void> execute(const std::vector<std::string>& argv) const {
@@ -285,7 +306,7 @@ class Launcher {
   }
 
   Result<void> become_first_process() const {
-    auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    auto proc = TRY(make_proc());
     auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
     TRY_VOID(mount::attach(proc, place.get(), "/proc"));
     TRY_VOID(mount::enter_root(builder_.root()));
@@ -309,6 +330,8 @@ class Launcher {
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
   Fd guarded_init_;
+  Fd guarded_engine_;
+  Fd own_proc_;
   mutable int report_ = -1;
   mutable int engine_program_ = -1;
 };
