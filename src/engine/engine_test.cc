@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 
 #include <algorithm>
 
@@ -83,6 +84,14 @@ TEST(BwrapTest, TheCommandIsBehindTheOnlyDoubleDashOfOurs) {
 }
 
 TEST(BwrapTest, TheDefaultIsDockers) { EXPECT_EQ(bwrap_capabilities(), CapabilitySet::docker_default()); }
+
+TEST(LxcTest, ASystemsInitCanNotTraceWhatIsAttachedToIt) {
+  const auto init = lxc_system_capabilities();
+  EXPECT_FALSE(init.has(CAP_SYS_PTRACE));
+  auto beyond_a_command = init;
+  beyond_a_command.drop(lxc_capabilities());
+  EXPECT_EQ(beyond_a_command.names(), (Words{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}));
+}
 
 TEST(ChrootTest, TheLauncherItselfEntersTheRootWithAllCapabilities) {
   const auto plan = plan_chroot(request());

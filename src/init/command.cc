@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -156,14 +157,14 @@ bool start(Command* command) {
   return false;
 }
 
-bool reap(const Command& command, int* status, void (*other_ended)(pid_t)) {
+bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int)) {
   bool ended = false;
   int one_status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &one_status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
     const bool goes_on = WIFSTOPPED(one_status) || WIFCONTINUED(one_status);
     if (pid != command.pid) {
-      if (!goes_on && other_ended != nullptr) other_ended(pid);
+      if (other_changed != nullptr) other_changed(pid, one_status);
       continue;
     }
     if (goes_on) {
@@ -182,6 +183,7 @@ void obey(const Command& command, const Message& message) {
   const bool continues_group = message.value == SIGCONT && command.own_group;
   if (continues_group && command.own_terminal) ::tcsetpgrp(STDIN_FILENO, command.pid);
   ::kill(continues_group ? -command.pid : command.pid, message.value);
+  if (asks_for_end(message.value)) report_at_once(command.socket, Kind::answer, message.value);
 }
 
 int hold_signals() {
@@ -193,6 +195,19 @@ int hold_signals() {
   sigemptyset(&child_signals);
   sigaddset(&child_signals, SIGCHLD);
   return ::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int watch(int socket, int signals) {
+  const int sources = ::epoll_create1(EPOLL_CLOEXEC);
+  if (sources < 0) return -1;
+  const int both[] = {socket, signals};
+  for (const int source : both) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.fd = source;
+    if (::epoll_ctl(sources, EPOLL_CTL_ADD, source, &event) != 0) return -1;
+  }
+  return sources;
 }
 
 void drain(int signals) {

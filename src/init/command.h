@@ -32,8 +32,8 @@ int apply(const Command& command);
 bool start(Command* command);
 
 // Reaps every child that has ended, and tells when the command has stopped or goes on. True when the command has ended.
-// `other_ended` is called for all others; null: nobody minds.
-bool reap(const Command& command, int* status, void (*other_ended)(pid_t));
+// `other_changed` is called with the wait status of all others; null: nobody minds.
+bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int));
 
 // Passes on what isolate asks for.
 void obey(const Command& command, const protocol::Message& message);
@@ -41,5 +41,9 @@ void obey(const Command& command, const protocol::Message& message);
 // A descriptor to read the ends of children from, with all signals blocked; they are not those of the command.
 int hold_signals();
 void drain(int signals);
+
+// A descriptor for epoll_wait(2) on the two. Unlike poll(2) that works whatever limits the guest sets for this process.
+// -1: errno tells why.
+int watch(int socket, int signals);
 
 }  // namespace isolate::init

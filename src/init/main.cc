@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -98,16 +98,16 @@ bool read_control(const Command& command, int signals) {
 }
 
 // Until the command has ended: its status, as wait(2) gives it. -1 when isolate is gone.
-int wait_for(const Command& command, int signals) {
+int wait_for(const Command& command, int sources, int signals) {
   int status = 0;
-  pollfd sources[] = {{kControlFd, POLLIN, 0}, {signals, POLLIN, 0}};
   while (true) {
-    ::poll(sources, 2, -1);
-    if (sources[1].revents != 0) {
+    epoll_event event = {};
+    if (::epoll_wait(sources, &event, 1, -1) < 0 && errno != EINTR) return -1;
+    if (event.data.fd == signals) {
       drain(signals);
-      if (reap(command, &status, exec_ended)) return status;
+      if (reap(command, &status, exec_changed)) return status;
     }
-    if (sources[0].revents != 0 && !read_control(command, signals)) return -1;
+    if (event.data.fd == kControlFd && !read_control(command, signals)) return -1;
   }
 }
 
@@ -141,8 +141,10 @@ int main(int argc, char** argv) {
   if (command.own_terminal) {
     if (const int error = open_terminal(kControlFd, true); error != 0) return fail(Kind::no_setup, error);
   }
+  const int sources = watch(kControlFd, signals);
+  if (sources < 0) return fail(Kind::no_setup, errno);
   if (!start(&command)) return 125;
-  const int status = wait_for(command, signals);
+  const int status = wait_for(command, sources, signals);
   if (status < 0) return 125;
   report(kControlFd, Kind::ended, status);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>  // isolate-init has no C++ library
 
 namespace isolate::protocol {
@@ -83,7 +84,14 @@ enum class Kind : uint32_t {
   no_setup = 9,      // a limit, a filter or the terminal could not be set up; value: errno
   continued = 10,    // after `stopped`: the command goes on
   exec = 11,         // to init: start a further command; with ExecDescriptors
+  answer = 12,       // a signal that asks for an end was passed on
 };
+
+// Signals that are to end a command. To each of them isolate-init answers, whatever the command does then: isolate
+// waits for a command as long as it likes, but not for an isolate-init that does not work any more.
+constexpr bool asks_for_end(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
+}
 
 struct Message {
   Kind kind;

@@ -90,6 +90,7 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
   if (outcome->exec_error == EUSERS) {
     return fail(fmt::format("{} commands run in the guest already, which is the most", protocol::kMostExecCommands));
   }
+  if (!outcome->engine_error.empty()) log::warning(outcome->engine_error);
   if (outcome->exec_error != 0) log::error(outcome->start_error(request.command[0]));
   return outcome->exit_status();
 }

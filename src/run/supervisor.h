@@ -11,6 +11,7 @@
 #include "linux/process.h"
 #include "linux/terminal.h"
 #include "run/exec_listener.h"
+#include "run/init_watch.h"
 #include "run/outcome.h"
 #include "run/terminal_relay.h"
 
@@ -72,7 +73,7 @@ class Supervisor {
   // told.
   bool may_run(int signal);
   void pass_signal_on(const ChildProcess& launcher);
-  void send_signal(int number) const;
+  void send_signal(int number);
   void send(const protocol::Message& message) const;
   // Stops this process as its command was stopped; returns when it is continued, or when its time is over.
   void stop_too() const;
@@ -81,6 +82,7 @@ class Supervisor {
   int milliseconds_left() const;
   void let_go();
   void end_what_took_too_long(const ChildProcess& launcher);
+  void end_what_is_silent(const ChildProcess& launcher);
   void end_engine(const ChildProcess& launcher);
   void hand_terminal_back();
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
@@ -101,6 +103,9 @@ class Supervisor {
   bool has_started_ = false;
   int early_signal_ = 0;  // passed on before it was known whether the command has started
   int ending_signal_ = 0;
+  int unanswered_signal_ = 0;
+  bool stops_later_ = false;  // as the command has, once isolate-init has answered
+  InitWatch watch_;
   RunOutcome outcome_;
   ExecListener* listener_ = nullptr;
   bool is_further_ = false;  // there is no engine of this process's
