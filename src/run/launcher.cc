@@ -42,13 +42,15 @@ std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::ui
 
 class Launcher {
  public:
-  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root, const Adoption* adoption)
+  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root, const Adoption* adoption,
+           bool on_whole_machine)
       : plan_(plan),
         fds_(fds),
         steps_(*steps),
         caller_is_root_(caller_is_root),
         adoption_(adoption),
-        builder_(plan, fds.user_namespace) {}
+        builder_(plan, fds.user_namespace),
+        on_whole_machine_(on_whole_machine) {}
 
   Result<void> run() {
     // First of all, as the caller in his own namespaces.
@@ -272,11 +274,11 @@ class Launcher {
     return 125;
   }
 
-  // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two. On a whole
-  // machine some process has that number; in a container none may.
+  // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two, which is 2 or 3.
+  // On a whole machine these are threads of the kernel; in a container there may be no such processes, or they may end.
   bool needs_own_proc() const {
     constexpr const char* kFirstChild = "/proc/2/ns";
-    return plan_.engine.looks_into_proc || ::access(kFirstChild, F_OK) != 0;
+    return plan_.engine.looks_into_proc || !on_whole_machine_ || ::access(kFirstChild, F_OK) != 0;
   }
 
   // Of the pid namespace that this process is in. It can be made by who has rights over that namespace only.
@@ -332,9 +334,18 @@ class Launcher {
   Fd guarded_init_;
   Fd guarded_engine_;
   Fd own_proc_;
+  bool on_whole_machine_;
   mutable int report_ = -1;
   mutable int engine_program_ = -1;
 };
+
+// Whether this process sees all of the machine's, by the number that the kernel gives the first pid namespace
+// (PROC_PID_INIT_INO).
+bool is_in_first_pid_namespace() {
+  constexpr ino_t kFirst = 0xEFFFFFFC;
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kFirst;
+}
 
 }  // namespace
 
@@ -345,8 +356,9 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
   // And only one that is made there has a /proc to be mounted in the run's namespaces.
   const bool becomes_engine = caller_is_root && !plan.engine.program.empty() && !plan.engine.looks_into_proc;
   if (!becomes_engine) adoption = TRY(Adoption::prepare());
+  const bool on_whole_machine = is_in_first_pid_namespace();
   auto body = [&] {
-    Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr);
+    Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr, on_whole_machine);
     auto outcome = launcher.run();
     if (!outcome) launcher.report_error(outcome.error());
     return outcome ? 0 : 125;

@@ -18,7 +18,15 @@ as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
   done
 }
 
-@test "there isolatectl edits a template, and runs further commands" {
+@test "there a guest with all capabilities starts, whose namespaces are two" {
+  local place
+  for place in in_pid_namespace as_first_process; do
+    succeeds "$place" "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian --cap-add ALL cat /proc/1/comm
+    expect_output isolate-init
+  done
+}
+
+@test "there isolatectl runs further commands" {
   succeeds in_pid_namespace "${CALLER[@]}" bash -c '
     "$1" --store "$3" -q -z debian sh -c "echo up; exec sleep 60" >"$4" &
     until [[ -s $4 ]]; do sleep 0.05; done
