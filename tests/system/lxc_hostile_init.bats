@@ -64,14 +64,13 @@ init_is_at_work() { grep -qx 'init: waits' "$TREE_WITH_INIT/init.log" 2>/dev/nul
 }
 
 @test "further commands beside a hostile init have nothing to be taken either" {
-  local round
   make_hostile take
   as_caller "$ISOLATECTL" --store "$STORE" template create hostile --from "$TREE_WITH_INIT"
   start_isolate -q -e lxc -z hostile sh -c "echo up; exec sleep $MARK"
   wait_until 15 grep -qx up "$SCRATCH/out"
   local clone
   clone=$(isolatectl --json ps | jq -r '.[0].clone')
-  for round in 1 2 3; do
+  for _ in 1 2 3; do
     run -3 isolatectl exec "$clone" sh -c 'sleep 0.3; exit 3'
   done
   succeeds isolatectl exec "$clone" cat /init.log
