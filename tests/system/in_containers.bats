@@ -29,7 +29,7 @@ as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
 @test "there isolatectl runs further commands" {
   succeeds in_pid_namespace "${CALLER[@]}" bash -c '
     "$1" --store "$3" -q -z debian sh -c "echo up; exec sleep 60" >"$4" &
-    until [[ -s $4 ]]; do sleep 0.05; done
+    for ((i = 0; i < 200; i++)); do [[ -s $4 ]] && break || sleep 0.05; done
     clone=$("$2" --store "$3" --json ps | jq -r ".[0].clone")
     "$2" --store "$3" exec "$clone" cat /proc/1/comm
     kill -TERM $! && wait $! || exit $(($? - 143))' bash "$ISOLATE" "$ISOLATECTL" "$STORE" "$SCRATCH/ready"
