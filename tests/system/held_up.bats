@@ -34,7 +34,9 @@ STOP_KEEPERS='for comm in /proc/[0-9]*/comm; do
     expect_status 7
   done
   run timeout 20 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian sh -c '
-    prlimit --pid 1 --nofile=0:0 --as=0:0 --data=0:0 --nproc=0:0 --sigpending=0:0 && sleep 0.2; exit 7'
+    prlimit --pid 1 --nofile=0:0 --as=0:0 --data=0:0 --nproc=0:0 --sigpending=0:0
+    # An orphan that ends wakes process 1 before the command does.
+    (sleep 0.1 &) && sleep 0.4; exit 7'
   expect_status 7
 }
 
