@@ -18,8 +18,7 @@ struct EngineRequest {
   bool lasting = false;    // what is written stays: a system is shut down in order
   bool keeps_log = false;  // the engine tells in a file of its own what it does
   CapabilitySet capabilities;
-  std::vector<std::string>
-      init;  // the command line of isolate-init, up to and with the command; it enters the working directory
+  std::vector<std::string> init;  // the command line of isolate-init, which finds the command in its setup
 };
 
 struct EnginePlan {

@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "linux/signal_reset.h"
-
 namespace isolate::init {
 
 using namespace protocol;
@@ -128,7 +126,7 @@ StartErrors start_process(Command* command) {
     report(command->socket, Kind::pid, 0);
     setup_error = apply(*command);
     if (setup_error == 0) {
-      reset_signals();
+      reset_signals(command->signals);
       ::execvp(command->arguments[0], command->arguments);
       exec_error = errno;
     }

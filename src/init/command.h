@@ -5,15 +5,17 @@
 #include <sys/types.h>
 
 #include "init/report.h"
+#include "linux/signal_reset.h"
 
 namespace isolate::init {
 
 struct Command {
   const protocol::Setup* setup;  // its limits and filters
   char** arguments;
-  int socket;         // where it is reported on, and signals for it come from
-  bool own_group;     // it leads a process group
-  bool own_terminal;  // which is in the foreground of this process's terminal
+  SignalState signals;  // what it inherits of whoever asked for it
+  int socket;           // where it is reported on, and signals for it come from
+  bool own_group;       // it leads a process group
+  bool own_terminal;    // which is in the foreground of this process's terminal
   pid_t pid;
 };
 

@@ -128,7 +128,8 @@ void keep(const Setup& setup, const int* descriptors, int signals) {
       return report(socket, Kind::no_directory, error);
     }
   }
-  Command command = {&setup, request.arguments, socket, true, request.setup.own_terminal != 0, -1};
+  const SignalState callers = {request.setup.ignored_signals, request.setup.blocked_signals};
+  Command command = {&setup, request.arguments, callers, socket, true, request.setup.own_terminal != 0, -1};
   if (command.own_terminal) {
     if (const int error = open_terminal(socket, request.setup.own_error != 0); error != 0) {
       return report(socket, Kind::no_setup, error);

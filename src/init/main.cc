@@ -1,7 +1,7 @@
 // isolate-init: the first process of a guest. Starts the command with its limits, terminal and seccomp filters, reaps
 // what is left to it, passes signals on, and reports stops and the exact end to `isolate`. When it ends, the kernel
 // kills all that is left in its pid namespace.
-// Arguments: isolate-init DIRECTORY COMMAND [ARG...]; all else comes in a file in memory, see linux/init_protocol.h.
+// Arguments: isolate-init DIRECTORY; all else comes in a file in memory, see linux/init_protocol.h.
 // It is started for every run: no C++ library, and musl, since glibc's start asks the processor what it can do (cpuid),
 // which takes a millisecond in a virtual machine.
 #include <errno.h>
@@ -33,23 +33,29 @@ using isolate::reset_signals;
 const Setup* read_setup() {
   struct stat status = {};
   if (::fstat(kSetupFd, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(Setup)) return nullptr;
-  void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, kSetupFd, 0);
+  // Private and writable, as the words and variables of a command may be.
+  void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, kSetupFd, 0);
   ::close(kSetupFd);
   return memory == MAP_FAILED ? nullptr : static_cast<const Setup*>(memory);
 }
 
-// The environment of the command, which this process takes on. False without memory.
-bool take_environment(const Setup& setup) {
+// Pointers to so many texts, each ended by a zero byte, from `*text` on, which is moved behind them. Null without
+// memory.
+char** take_texts(const char** text, unsigned count) {
+  auto** texts = static_cast<char**>(calloc(count + 1, sizeof(char*)));
+  for (unsigned i = 0; texts != nullptr && i < count; ++i) {
+    texts[i] = const_cast<char*>(*text);
+    *text += strlen(*text) + 1;
+  }
+  return texts;
+}
+
+// The environment of the command, which this process takes on, and the command's words. Null without memory.
+char** take_command(const Setup& setup) {
   const auto* text = reinterpret_cast<const char*>(&setup + 1);
   for (unsigned i = 0; i < setup.filters; ++i) text += setup.filter_length[i] * sizeof(sock_filter);
-  auto** variables = static_cast<char**>(calloc(setup.variables + 1, sizeof(char*)));
-  if (variables == nullptr) return false;
-  for (unsigned i = 0; i < setup.variables; ++i) {
-    variables[i] = const_cast<char*>(text);
-    text += strlen(text) + 1;
-  }
-  environ = variables;
-  return true;
+  environ = take_texts(&text, setup.variables);
+  return environ == nullptr ? nullptr : take_texts(&text, setup.arguments);
 }
 
 // Leaves the capabilities in `mask` and nothing else, in the bounding set too. Inheritable and ambient ones would
@@ -118,7 +124,7 @@ int fail(Kind kind, int error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) return 125;
+  if (argc < 2) return 125;
   ::prctl(PR_SET_NAME, "isolate-init");
   // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -129,10 +135,12 @@ int main(int argc, char** argv) {
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   const Setup* setup = read_setup();
   if (setup == nullptr) return fail(Kind::no_setup, EBADF);
-  if (!take_environment(*setup)) return fail(Kind::no_setup, ENOMEM);
+  char** const arguments = take_command(*setup);
+  if (arguments == nullptr) return fail(Kind::no_setup, ENOMEM);
   if (!limit_capabilities(setup->capabilities)) return fail(Kind::no_setup, EPERM);
   if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error);
-  Command command = {setup, argv + 2, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
+  const isolate::SignalState callers = {setup->ignored_signals, setup->blocked_signals};
+  Command command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
   if (setup->role == Role::becomes) return become(command);
   if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 

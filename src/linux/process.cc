@@ -159,6 +159,10 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   sigemptyset(&signals);
   ::posix_spawnattr_setsigmask(&attributes, &signals);
   sigfillset(&signals);
+  // A program for which a hang-up is ignored (nohup) has its helpers ignore it as well.
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
+    if (has_signal(signals_of_caller().ignored, number)) sigdelset(&signals, number);
+  }
   ::posix_spawnattr_setsigdefault(&attributes, &signals);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 

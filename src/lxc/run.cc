@@ -119,8 +119,7 @@ Result<void> run_system(const ContainerRequest& request, const SystemInit& syste
   }
   const auto container = TRY(make_container(request));
   char directory[] = "/";
-  std::string path = kSystemInit;
-  char* arguments[] = {init[0], directory, path.data(), nullptr};
+  char* arguments[] = {init[0], directory, nullptr};
   TRY_VOID(start(container, arguments));
   // Where the command has ended before, nobody asks any more.
   return fail("the root's init has ended");

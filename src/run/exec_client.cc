@@ -70,7 +70,8 @@ Result<Fd> connect_to_run(const LeaseInfo& info) {
 
 Result<int> run_in_guest(Fd connection, ExecRequest request) {
   request.own_error = request.own_terminal && ::isatty(STDERR_FILENO) == 1;
-  const auto message = TRY(to_message(request));
+  request.signals = signals_of_caller();
+  const auto message = TRY(sealed_message(TRY(to_message(request))));
   Supervisor::hold_signals();
   const bool terminal = request.own_terminal;
   auto streams = TRY(StreamCopies::start({!terminal, !terminal, !request.own_error}));
@@ -79,8 +80,8 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
   options.own_session = true;
   // A terminal that the guest does not get is nothing to be set back afterwards.
   auto supervisor = TRY(Supervisor::make(options, terminal ? ControllingTerminal::open() : std::nullopt));
-  TRY_VOID(send_message(connection.get(), message,
-                        {streams.descriptor(STDIN_FILENO), streams.descriptor(STDOUT_FILENO),
+  TRY_VOID(send_message(connection.get(), protocol::kExecMark,
+                        {message.get(), streams.descriptor(STDIN_FILENO), streams.descriptor(STDOUT_FILENO),
                          streams.descriptor(STDERR_FILENO), supervisor.guest_control().get()}));
   streams.let_go();
   const auto outcome = supervisor.wait_for_further(std::move(connection));

@@ -70,7 +70,7 @@ Result<void> become_shell(const std::string& command, const std::string& root) {
   auto arguments = pointer_array(argv);
   auto variables = pointer_array(environment);
   ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
-  reset_signals();
+  reset_signals(signals_of_caller());
   ::execve(arguments[0], arguments.data(), variables.data());
   return fail(errno, "start /bin/sh");
 }

@@ -137,8 +137,8 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   plan->memory_files = request.memory_files;
   plan->environment = plan_environment(request);
   plan->command = request.command;
+  plan->signals = signals_of_caller();
   plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
-  plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
   return {};
 }
 

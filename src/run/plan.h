@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "linux/signal_reset.h"
 #include "run/ids.h"
 #include "run/request.h"
 #include "seccomp/profile.h"
@@ -60,6 +61,7 @@ struct RunPlan {
   } system;
   std::vector<std::string> environment;
   std::vector<std::string> command;
+  SignalState signals{};          // of the caller, which the command inherits
   std::vector<std::string> init;  // the command line of isolate-init
 };
 

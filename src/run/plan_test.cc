@@ -109,9 +109,10 @@ TEST_F(RunPlanTest, CapabilitiesAreDroppedBeforeOthersAreAdded) {
   EXPECT_FALSE(planned_capabilities(request_).has(CAP_MKNOD));
 }
 
-TEST_F(RunPlanTest, InitIsToldDirectoryAndCommand) {
+TEST_F(RunPlanTest, TheCommandsWordsAreOnNoCommandLine) {
   request_.working_directory = "/srv";
-  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "/srv", "ls", "-l", "a b"}));
+  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "/srv"}));
+  EXPECT_EQ(plan().command, request_.command);
 }
 
 TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
@@ -121,7 +122,7 @@ TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
   EXPECT_EQ(after("--hostname"), "t-abc");
   EXPECT_EQ(after("--chdir"), "/");
   EXPECT_EQ(after("--dev-bind"), "/run/isolate/stage/root");
-  EXPECT_EQ(Lines(program.end() - 3, program.end()), request_.command);
+  EXPECT_EQ(Lines(program.end() - 3, program.end()), (Lines{"--", "/proc/self/fd/3", "/"}));
   request_.engine = EngineKind::chroot;
   EXPECT_TRUE(plan().engine.program.empty());
 }

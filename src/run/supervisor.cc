@@ -20,15 +20,6 @@
 namespace isolate {
 namespace {
 
-sigset_t passed_on() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGWINCH}) {
-    sigaddset(&set, number);
-  }
-  return set;
-}
-
 // Of several descriptors the first is kept, and all others are closed.
 Supervisor::Attached attached_to(const msghdr& header) {
   Supervisor::Attached attached;
@@ -53,19 +44,6 @@ Supervisor::Attached attached_to(const msghdr& header) {
 }
 
 }  // namespace
-
-void Supervisor::hold_signals() {
-  const auto set = passed_on();
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  // A caller that ignores the ends of its children must not keep us from learning of ours.
-  ::signal(SIGCHLD, SIG_DFL);
-  ::signal(SIGPIPE, SIG_IGN);
-}
-
-Result<Fd> Supervisor::held_signals() {
-  const auto set = passed_on();
-  return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd", ""))));
-}
 
 Result<Supervisor> Supervisor::make(const SupervisorOptions& options, std::optional<ControllingTerminal> terminal) {
   Supervisor supervisor;
@@ -116,7 +94,9 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       if (command_pid_ < 0) command_pid_ = attached.sender;
       break;
     case protocol::Kind::started:
-      if (!std::exchange(has_started_, true)) on_start_(command_pid_);
+      if (std::exchange(has_started_, true)) break;
+      on_start_(command_pid_);
+      send_kept_signals();
       break;
     case protocol::Kind::failed:
       outcome_.exec_error = message.value;
@@ -265,7 +245,7 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
     if (!has_it_already && !is_size) send_signal(number);
     return;
   }
-  if (number == SIGWINCH || number == SIGCONT) return;
+  if (number == SIGWINCH || number == SIGCONT || keeps_for_command(number)) return;
   if (number == SIGTSTP) {
     ::raise(SIGSTOP);
     return;
