@@ -11,14 +11,16 @@ _arguments -s -S \
   '(-e --engine)'{-e+,--engine=}'[what confines]:engine:(bwrap lxc chroot)' \
   '(-t --template-dir -z --template)'{-t+,--template-dir=}'[run on the directory itself: changes persist]:directory:_files -/' \
   '(-z --template -t --template-dir)'{-z+,--template=}'[run in a fresh clone of the template]:template:_isolate_templates' \
-  '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST\:TARGET]:host:_files' \
-  '*'{-v+,--env=}'[set a variable inside, NAME=VALUE]:variable:' \
+  '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST or HOST\:TARGET]:host:_files' \
+  '--here[show the current directory inside and start there]' \
+  '*'{-v+,--env=}'[set a variable inside, NAME=VALUE or NAME]:variable:_parameters -g "*export*"' \
   '(-p --chdir)'{-p+,--chdir=}'[start in this directory of the root]:directory:' \
   '(-u --uid-base)'{-u+,--uid-base=}'[first of 65536 users]:number:' \
   '(-g --gid-base)'{-g+,--gid-base=}'[first of 65536 groups]:number:' \
   '(-n --share-net)'{-n,--share-net}"[share the host's network]" \
   '(-i --ignore-sigint)'{-i,--ignore-sigint}'[ignore SIGINT, keep running]' \
   '--userns=[which ids to map]:ids:(auto private single)' \
+  '--groups=[your supplementary groups inside]:groups:(auto keep drop)' \
   '*--cap-add=[give capabilities]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   '*--cap-drop=[take capabilities away]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   "--read-only[the root can't be written to]" \

@@ -17,6 +17,7 @@ _isolatectl_next() {
     template) echo create edit list show snapshot remove gc ;;
     pool) echo list status resize drain ;;
     'template create') echo --from --mirror --variant --include ;;
+    'template edit') echo --env ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;
   esac
@@ -28,7 +29,7 @@ _isolatectl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --) return ;;
-      --store | --from | --mirror | --variant | --include | --directory | -p | --variable | -v) i=$((i + 1)) ;;
+      --store | --from | --mirror | --variant | --include | --directory | -p | --variable | --env | -v) i=$((i + 1)) ;;
       -*) ;;
       *)
         if [[ " $(_isolatectl_next "$verb") " == *" ${COMP_WORDS[i]} "* ]]; then
@@ -47,7 +48,7 @@ _isolatectl() {
       mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'debian:bookworm debian:trixie' -- "$word")
       ;;
     --variant) _isolatectl_words 'minbase apt essential buildd important standard' "$word" ;;
-    --mirror | --include | --directory | -p | --variable | -v) ;;
+    --mirror | --include | --directory | -p | --variable | --env | -v) ;;
     *)
       if [[ $word == -* || -z $verb || $verb == template || $verb == pool ]]; then
         _isolatectl_words "$(_isolatectl_next "$verb") --store --json --quiet --help" "$word"

@@ -15,7 +15,7 @@ function __isolatectl_verb
     for word in (commandline --tokenize --cut-at-cursor --current-process)[2..]
         if test $value = yes
             set value no
-        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|directory|variable)|-p|-v)$' $word
+        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|directory|variable|env)|-p|-v)$' $word
             set value yes
         else if not string match --quiet -- '-*' $word
             set --append words $word
@@ -61,6 +61,7 @@ complete -c isolatectl -n '__isolatectl_below template create' -l from -r -F -a 
 complete -c isolatectl -n '__isolatectl_below template create' -l mirror -x -d 'Where packages come from'
 complete -c isolatectl -n '__isolatectl_below template create' -l variant -x -a 'minbase apt essential buildd important standard' -d 'Variant of mmdebstrap'
 complete -c isolatectl -n '__isolatectl_below template create' -l include -x -d 'More packages'
+complete -c isolatectl -n '__isolatectl_below template edit' -s v -l env -x -d 'A variable of the command'
 for verb in gc 'template gc' ps
     complete -c isolatectl -n "__isolatectl_below $verb" -l kept -d 'Clones kept with isolate --keep'
 end

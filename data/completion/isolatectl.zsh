@@ -37,7 +37,7 @@ _isolatectl_template() {
         '*--mirror=[where packages come from]:address:' '--include=[more packages]:packages:' \
         "--variant=[mmdebstrap's variant]:variant:(minbase apt essential buildd important standard)"
       ;;
-    edit) _arguments $common '1:template:_isolatectl_templates' '*::command:_normal' ;;
+    edit) _arguments $common '*'{-v+,--env=}'[set a variable, NAME=VALUE or NAME]:variable:' '1:template:_isolatectl_templates' '*::command:_normal' ;;
     show | snapshot | remove) _arguments $common '1:template:_isolatectl_templates' ;;
     gc) _arguments $common $kept ;;
     *) _arguments $common ;;

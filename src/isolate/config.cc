@@ -17,6 +17,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "linux/caller.h"
 #include "linux/file.h"
 
 namespace isolate {
@@ -70,9 +71,9 @@ Result<void> read_configuration(Options* options) {
   if (config_home != nullptr && *config_home == '/') {
     return read_file_if_there(std::string(config_home) + "/isolate/config.toml", options);
   }
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home != '/') return {};
-  return read_file_if_there(std::string(home) + "/.config/isolate/config.toml", options);
+  const auto home = Caller::current().home();
+  if (home.empty()) return {};
+  return read_file_if_there(home + "/.config/isolate/config.toml", options);
 }
 
 }  // namespace isolate

@@ -64,7 +64,9 @@ struct CreateOptions {
 
 Result<void> create_template(Context& context, const CreateOptions& options);
 // The exit status of the command; changes are published only when it is 0.
-Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command);
+// `variables`: NAME=VALUE or NAME, for the command's environment.
+Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command,
+                          const std::vector<std::string>& variables);
 Result<void> snapshot_template(Context& context, const std::string& name);
 Result<void> remove_template(Context& context, const std::string& name);
 Result<void> list_templates(Context& context);

@@ -27,8 +27,11 @@ void tell_generation(const Context& context, const std::string& name, std::uint6
   if (!context.quiet()) log::info(fmt::format("template {} is now at generation {}", name, number));
 }
 
-RunRequest edit_request(const Context& context) {
+Result<RunRequest> edit_request(const Context& context, const std::vector<std::string>& variables) {
   RunRequest request;
+  for (const auto& text : variables) {
+    if (auto variable = TRY(parse_variable_of(text))) request.environment.push_back(std::move(*variable));
+  }
   request.engine = EngineKind::chroot;
   request.store = context.main_store();
   request.share_network = true;
@@ -42,7 +45,8 @@ Result<std::uint64_t> publish(const TemplatePlace& place, const Pool& pool, cons
 }
 
 // On a clone, which then becomes the next generation.
-Result<int> edit_clone(Context& context, const TemplatePlace& place, const std::vector<std::string>& command) {
+Result<int> edit_clone(Context& context, RunRequest request, const TemplatePlace& place,
+                       const std::vector<std::string>& command) {
   Pool pool(place.store.get(), place.name);
   LeaseInfo info;
   info.engine = "chroot";
@@ -51,7 +55,6 @@ Result<int> edit_clone(Context& context, const TemplatePlace& place, const std::
   info.since = ::time(nullptr);
   auto lease = TRY(Lease::take(&pool, std::move(info)));
 
-  auto request = edit_request(context);
   request.template_name = place.name;
   const auto& layers = lease.root().lower;
   auto shell = command.empty()
@@ -76,8 +79,8 @@ Result<int> edit_clone(Context& context, const TemplatePlace& place, const std::
 }
 
 // In its place: what was there before comes back when the command fails.
-Result<int> edit_in_place(Context& context, const TemplatePlace& place, const std::vector<std::string>& command) {
-  auto request = edit_request(context);
+Result<int> edit_in_place(Context& context, RunRequest request, const TemplatePlace& place,
+                          const std::vector<std::string>& command) {
   request.directory = TRY(place.store->begin_changes(place.name));
   auto shell = command.empty() ? shell_of(place.name, {request.directory}) : command;
   int status = 1;
@@ -96,12 +99,14 @@ Result<int> edit_in_place(Context& context, const TemplatePlace& place, const st
 
 }  // namespace
 
-Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command) {
+Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command,
+                          const std::vector<std::string>& variables) {
+  auto request = TRY(edit_request(context, variables));
   const auto place = TRY(context.find(name));
   TRY(place.store->newest_generation(place.name));
   auto editing = TRY(Pool(place.store.get(), place.name).lock_for_edit());
-  const auto status = TRY(place.store->has_working_tree() ? edit_in_place(context, place, command)
-                                                          : edit_clone(context, place, command));
+  const auto status = TRY(place.store->has_working_tree() ? edit_in_place(context, std::move(request), place, command)
+                                                          : edit_clone(context, std::move(request), place, command));
   if (status != 0)
     log::warning(fmt::format("template {} is unchanged: the command ended with status {}", name, status));
   return status;

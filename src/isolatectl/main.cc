@@ -54,8 +54,15 @@ void add_edit(CLI::App* parent, CommandLine* line) {
                                       "generation when it ends with 0");
   verb->add_option("NAME", line->name)->required();
   verb->add_option("COMMAND", line->command, "command and arguments, behind --");
-  verb->callback(
-      [line] { line->verb = [line](Context& context) { return edit_template(context, line->name, line->command); }; });
+  verb->add_option("-v,--env", line->exec.variables, "NAME=VALUE, or NAME for its value outside; repeatable")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  verb->callback([line] {
+    line->verb = [line](Context& context) {
+      return edit_template(context, line->name, line->command, line->exec.variables);
+    };
+  });
 }
 
 void add_gc(CLI::App* parent, CommandLine* line) {
@@ -127,7 +134,8 @@ void add_exec(CLI::App* app, CommandLine* line) {
   exec->add_flag("-t,--tty", options.own_terminal,
                  "with a terminal of its own, also where standard input and output are none");
   exec->add_option("-p,--directory", options.directory, "working directory in the guest (default: that of the run)");
-  exec->add_option("-v,--variable", options.variables, "NAME:VALUE or NAME=VALUE, added to the run's; repeatable")
+  exec->add_option("-v,--variable", options.variables,
+                   "NAME=VALUE, or NAME for its value outside, added to the run's; repeatable")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -214,7 +214,7 @@ Result<void> fill_layer(const TemplateSource& source, const std::string& layer, 
   const bool is_root = owner->caller().is_root();
   switch (source.kind) {
     case TemplateSource::Kind::debian: {
-      if (!is_root && !owner->ids().has_range()) return fail(advice_on_subids(owner->caller()));
+      if (!is_root && !owner->ids().has_range()) return fail(advice_on_subids(owner->caller(), false));
       const auto command = TRY(mmdebstrap_command(source.debian, is_root));
       auto made = pipe_into_layer({"mmdebstrap", command, false}, layer, owner, progress);
       if (!made) return fail(std::move(made).error().within(source.description));

@@ -45,10 +45,11 @@ Result<void> forbid_setuid(const std::string& root) {
   return mount::set_attributes(top, {MOUNT_ATTR_NOSUID, -1, false, true}, root);
 }
 
-// LXC drops groups wherever it has the capability to, and fails in a namespace of one id, where nobody may.
-Result<void> give_up_groups_where_denied() {
+// LXC drops groups wherever it has the capability to, and fails in a namespace of one id, where nobody may. Where this
+// process still has groups, the launcher has left them to the guest.
+Result<void> keep_groups() {
   const auto setgroups = TRY(read_file("/proc/self/setgroups"));
-  if (!setgroups.starts_with("deny")) return {};
+  if (!setgroups.starts_with("deny") && ::getgroups(0, nullptr) <= 0) return {};
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   TRY(trace::check(::syscall(SYS_capget, &header, data), "capget", ""));
@@ -131,7 +132,7 @@ Result<void> prepare(ContainerRequest* request) {
     TRY(trace::check(::symlink(file.c_str(), scratch("log").c_str()), "symlink", "log"));
   }
   TRY_VOID(forbid_setuid(request->root));
-  TRY_VOID(give_up_groups_where_denied());
+  TRY_VOID(keep_groups());
   // Locks go there instead of into a home.
   const auto state = scratch("state");
   ::setenv("HOME", state.c_str(), 1);

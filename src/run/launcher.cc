@@ -24,6 +24,7 @@
 #include "linux/process.h"
 #include "linux/root_path.h"
 #include "linux/signal_reset.h"
+#include "linux/supplementary_groups.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 
@@ -117,15 +118,42 @@ class Launcher {
     return {};
   }
 
+  // What a bind of the caller's depends on stays; otherwise groups are none of the guest's business. Here, since they
+  // can be given up only in the user namespace, and the paths are those that the caller sees.
+  Result<void> enter_user_namespace() {
+    if (caller_is_root_) return become_root_in(fds_.user_namespace);
+    TRY_VOID(become_root_in(fds_.user_namespace, Groups::keep));
+    if (plan_.groups == GroupsMode::keep || TRY(a_bind_keeps_groups())) {
+      groups_ = Groups::keep;
+      return {};
+    }
+    return drop_groups();
+  }
+
+  Result<bool> a_bind_keeps_groups() const {
+    std::vector<std::string> sources;
+    for (const auto& mount : plan_.mounts) {
+      if (mount.kind == MountKind::bind) sources.push_back(mount.source);
+    }
+    if (sources.empty() || !has_supplementary_groups()) return false;
+    const auto found = TRY(first_that_needs_groups(sources));
+    if (found && plan_.groups == GroupsMode::drop) {
+      log::warning(fmt::format("bind {}: only a supplementary group gives you access, and --groups=drop gives it up",
+                               text::printable(sources[*found])));
+    }
+    return found && plan_.groups == GroupsMode::automatic;
+  }
+
   Result<void> enter_namespaces() {
     if (caller_is_root_) TRY_VOID(let_go_of_other_clones());
     if (fds_.mount_namespace >= 0) {
-      TRY_VOID(become_root_in(fds_.user_namespace));
+      TRY_VOID(enter_user_namespace());
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
       if (fds_.last_in_mount_namespace) return {};
       return mount::new_namespace();
     }
-    if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
+    // Only root with the chroot engine has none: the ids are the host's then, but not its groups.
+    TRY_VOID(fds_.user_namespace >= 0 ? enter_user_namespace() : drop_groups());
     return mount::new_namespace();
   }
 
@@ -136,11 +164,6 @@ class Launcher {
     TRY_VOID(mount::new_namespace());
     let_go_of_mounted_clones();
     return {};
-  }
-
-  static Result<void> join(int user_namespace) {
-    TRY_VOID(become_root_in(user_namespace));
-    return mount::new_namespace();
   }
 
   Result<void> mount_root() {
@@ -155,7 +178,8 @@ class Launcher {
   Result<void> join_nested() {
     prepare_to_map();
     auto nested = TRY(make_user_namespace(nested_maps(), MapWriter::direct, process_limit()));
-    TRY_VOID(join(nested.get()));
+    TRY_VOID(become_root_in(nested.get(), groups_));
+    TRY_VOID(mount::new_namespace());
     return builder_.reopen();
   }
 
@@ -243,7 +267,7 @@ class Launcher {
     if (!plan_.ids.nested) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
-      auto outcome = become_root();
+      auto outcome = become_root(groups_);
       // isolate may have died while the change of ids had untied this from it; getppid() tells nothing in here.
       tie_to_parent(adoption_->pidfd());
       return outcome ? engine() : failed(outcome);
@@ -308,6 +332,7 @@ class Launcher {
   bool caller_is_root_;
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
+  Groups groups_ = Groups::drop;
   Fd guarded_init_;
   mutable int report_ = -1;
   mutable int engine_program_ = -1;

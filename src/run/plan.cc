@@ -125,7 +125,8 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   TRY_VOID(plan_limits(request, caller, plan));
   plan->seccomp = seccomp_choice(request);
   // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
-  const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
+  // Without a home, filters that are not built in are compiled each time.
+  const auto cache = caller.is_root() ? "/run/isolate" : store_path(request.store, caller).value_or("/nonexistent");
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   if (request.engine == EngineKind::lxc) {
     plan->system.capabilities = lxc_system_capabilities();
@@ -138,6 +139,7 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   plan->environment = plan_environment(request);
   plan->command = request.command;
   plan->signals = signals_of_caller();
+  plan->groups = request.groups;
   plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
   return {};
 }
@@ -148,7 +150,8 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   const bool guards_mounts = may_mount && request.engine != EngineKind::chroot;
   // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
-  const bool counts_processes = plan->ids.process_limit != kUnlimited && !caller.is_root();
+  const bool counts_processes =
+      plan->ids.process_limit != kUnlimited && (!caller.is_root() || plan->ids.shares_own_ids);
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
   EngineRequest engine;
   engine.root = plan->stage + "/root";
@@ -215,6 +218,23 @@ std::string quoted(const std::vector<std::string>& words) {
 
 }  // namespace
 
+std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request) {
+  std::vector<std::string> warnings;
+  if (plan.seccomp.kind == SeccompChoice::Kind::none && request.seccomp.kind == SeccompChoice::Kind::automatic) {
+    warnings.emplace_back(
+        "DISABLE_SECCOMP_WRAPPER is set: no seccomp filter keeps the command from typing into your terminal");
+  }
+  if (plan.ids.shares_own_ids) {
+    warnings.emplace_back("root has no range of ids for this run here: root inside is you, as for an ordinary user");
+  }
+  if (request.engine == EngineKind::chroot) {
+    warnings.emplace_back(
+        "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
+        "templates");
+  }
+  return warnings;
+}
+
 std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("engine: {}", engine_name(engine)));
@@ -227,12 +247,15 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
     lines.push_back("user ids: " + describe(plan.ids.maps.uid));
     lines.push_back("group ids: " + describe(plan.ids.maps.gid));
     if (plan.ids.idmap_root) lines.emplace_back("root: id-mapped, on disk as inside");
+    if (plan.ids.shares_own_ids) lines.emplace_back("user ids: the caller's own; root inside is the caller");
     if (plan.ids.nested) {
       lines.push_back(fmt::format("user ids: a namespace below, whose 0 is {} above", plan.ids.nested_private ? 1 : 0));
     }
   } else {
     lines.emplace_back("user ids: the host's own");
   }
+  if (plan.groups == GroupsMode::keep) lines.emplace_back("groups of the caller: kept");
+  if (plan.groups == GroupsMode::drop) lines.emplace_back("groups of the caller: dropped");
   for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
   for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
   for (const auto& limit : plan.limits) {

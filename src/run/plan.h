@@ -40,7 +40,8 @@ struct RunPlan {
   bool read_only_root = false;
   bool may_create_targets = true;  // false: a read-only run on a directory that changes nothing in it
   IdPlan ids;
-  std::string stage;  // where the launcher puts the root together, in its own mount namespace
+  GroupsMode groups = GroupsMode::automatic;  // for an ordinary user's run
+  std::string stage;                          // where the launcher puts the root together, in its own mount namespace
   std::vector<RootMount> mounts;
   std::string working_directory;
   CapabilitySet capabilities;
@@ -72,6 +73,9 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
 
 // Capabilities the command gets: the engine's, less those dropped, with those added.
 CapabilitySet planned_capabilities(const RunRequest& request);
+
+// What is weaker than a caller may think.
+std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);
 
 // The plan in lines for people.
 std::vector<std::string> describe(const RunPlan& plan, EngineKind engine);

@@ -170,17 +170,28 @@ Result<Fd> RootBuilder::target_directory(const std::string& target) {
   if (!directory && directory.error().code() == ENOENT) {
     return fail(fmt::format("{} is not there in the root, and --read-only keeps it from being made", target));
   }
-  return directory;
+  return explained(std::move(directory), target);
+}
+
+Result<Fd> RootBuilder::explained(Result<Fd> place, const std::string& target) const {
+  if (place || place.error().code() != ENOTDIR) return place;
+  const auto file = root_path::first_non_directory(root_.get(), target);
+  return fail(fmt::format("bind on {}: {} is a file in the root, and would have to be a directory",
+                          text::printable(target), text::printable(file.empty() ? target : file)));
 }
 
 Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target, bool is_directory) {
   if (is_directory) {
-    auto directory = TRY(target_directory(target));
-    return mount::attach(tree, directory.get(), target);
+    auto directory = target_directory(target);
+    // In a clone, a link that leads nowhere gives way; in a directory that stays the caller's, it is theirs.
+    if (!directory && !plan_.root.lower.empty() && may_create_targets()) {
+      if (auto made = root_path::directory_in_place_of_link(root_.get(), target)) directory = std::move(made);
+    }
+    return mount::attach(tree, TRY(std::move(directory)).get(), target);
   }
-  auto file = TRY(root_path::file(root_.get(), target, may_create_targets()));
+  auto file = TRY(explained(root_path::file(root_.get(), target, may_create_targets()), target));
   if (S_ISDIR(TRY(status_of(file.get(), "", AT_EMPTY_PATH)).st_mode)) {
-    return fail(target + " is a directory in the root, and what is to be bound there is none");
+    return fail(text::printable(target) + " is a directory in the root, and what is bound there is a file");
   }
   return mount::attach(tree, file.get(), target);
 }

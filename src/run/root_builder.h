@@ -56,6 +56,8 @@ class RootBuilder {
   Result<void> mount_resolv_conf(const RootMount& mount);
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
+  // Names the file of the root that is where a directory would have to be.
+  Result<Fd> explained(Result<Fd> place, const std::string& target) const;
   bool may_create_targets() const { return plan_.may_create_targets && !is_read_only_; }
 
   const RunPlan& plan_;

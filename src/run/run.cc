@@ -87,7 +87,7 @@ class Run {
   bool keeps_own_id_out() const { return !owner_.caller().is_root() && request_.userns == UsernsMode::private_range; }
 
   Result<void> use_shifted_layers(OverlayStore* store, const Lease& lease) {
-    if (!owner_.ids().has_range()) return fail(advice_on_subids(owner_.caller()));
+    if (!owner_.ids().has_range()) return fail(advice_on_subids(owner_.caller(), false));
     if (!store->has_shifted_layers(lease.generation())) {
       log::info("making a copy of template " + request_.template_name + " for private user namespaces, once");
     }
@@ -157,15 +157,7 @@ class Run {
       if (::fflush(stdout) != 0) return fail(errno, "write to standard output");
       return 0;
     }
-    if (plan_.seccomp.kind == SeccompChoice::Kind::none && request_.seccomp.kind == SeccompChoice::Kind::automatic) {
-      log::warning(
-          "DISABLE_SECCOMP_WRAPPER is set: no seccomp filter keeps the command from typing into your terminal");
-    }
-    if (request_.engine == EngineKind::chroot) {
-      log::warning(
-          "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
-          "templates");
-    }
+    for (const auto& warning : warnings_of(plan_, request_)) log::warning(warning);
     if (request_.engine == EngineKind::lxc) {
       container_ = TRY(ContainerSupport::prepare(request_.lxc, plan_, owner_.caller()));
     }
@@ -223,7 +215,7 @@ class Run {
     if (!owner_.caller().is_root() && plan_.ids.maps == owner_.ids().maps) return owner_.descriptor();
     ProcessLimit processes;
     // Root's own processes are not to be counted: the namespace is made by an id that only this run has.
-    if (owner_.caller().is_root() && plan_.ids.process_limit != kUnlimited)
+    if (owner_.caller().is_root() && plan_.ids.process_limit != kUnlimited && !plan_.ids.shares_own_ids)
       processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
     lender_ = TRY(PendingUserNamespace::start(plan_.ids.maps, plan_.ids.writer, processes));
     user_namespace_ = TRY(lender_.finish());
@@ -263,7 +255,7 @@ class Run {
       fds.last_in_mount_namespace = request_.post_hook.empty();
       if (container_) container_->hand_to(&fds);
       fds.enter_group = group_.enter();
-      return launch(plan_, fds, &steps_, owner_.caller().is_root());
+      return launch(plan_, fds, &steps_, owner_.caller().is_root() && !plan_.ids.shares_own_ids);
     }));
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();

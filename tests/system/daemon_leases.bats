@@ -138,3 +138,21 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
   is_over
   [[ ! -e $MEMBER_HOME/.isolate-runs ]] || complain "left in the home"
 }
+
+@test "a lease has the member's groups where a bind depends on one, and otherwise none" {
+  local options
+  mkdir "$SCRATCH/shared"
+  echo content >"$SCRATCH/shared/f"
+  chown -R "root:$GROUP_GID" "$SCRATCH/shared"
+  chmod 2770 "$SCRATCH/shared"
+  chmod 0640 "$SCRATCH/shared/f"
+  for options in '' '--userns=private'; do
+    # shellcheck disable=SC2086
+    succeeds run_in overlay $options -d "$SCRATCH/shared:/x" cat /x/f
+    expect_output content
+    # shellcheck disable=SC2086
+    succeeds run_in overlay $options -d /etc/hostname:/x grep ^Groups: /proc/self/status
+    expect_output $'Groups:\t '
+  done
+  settles overlay "$SIZE"
+}
