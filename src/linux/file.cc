@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +49,17 @@ Result<std::string> path_of_descriptor(int fd) {
   const auto length = ::readlink(link.c_str(), path, sizeof path);
   if (length < 0) return fail(errno, "readlink " + link);
   return std::string(path, static_cast<std::size_t>(length));
+}
+
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned first = 0;
+  for (const int number : kept) {
+    if (number < 0) continue;
+    if (first < static_cast<unsigned>(number)) ::syscall(SYS_close_range, first, static_cast<unsigned>(number) - 1, 0);
+    first = static_cast<unsigned>(number) + 1;
+  }
+  ::syscall(SYS_close_range, first, ~0U, 0);
 }
 
 Result<Pipe> make_pipe(const char* subject) {

@@ -21,6 +21,8 @@ Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 2
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
 // The path of an open file, as this process sees it now.
 Result<std::string> path_of_descriptor(int fd);
+// Closes every descriptor of this process that is not among `kept`.
+void close_all_but(std::vector<int> kept);
 struct Pipe {
   Fd read;
   Fd write;

@@ -24,6 +24,7 @@
 #include "linux/process.h"
 #include "linux/root_path.h"
 #include "linux/signal_reset.h"
+#include "linux/terminal_mount.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 
@@ -92,7 +93,21 @@ class Launcher {
 
   Result<void> open_sources() {
     if (!caller_is_root_) TRY_VOID(guard_init_program());
+    reopen_terminals();
     return builder_.open_sources();
+  }
+
+  // What has no name here, or is used exclusively, the guest gets as it is; isolate puts that back at the end.
+  void reopen_terminals() {
+    for (std::size_t i = 0; i < terminals_.size(); ++i) {
+      if (!fds_.streams.shared_terminals[i]) continue;
+      auto mount = read_only_terminal(fds_.streams.numbers[i]);
+      if (!mount) continue;
+      auto terminal = reopen_terminal(fds_.streams.numbers[i], *mount);
+      if (!terminal) continue;
+      terminals_[i] = std::move(*terminal);
+      fds_.streams.numbers[i] = terminals_[i].get();
+    }
   }
 
   // To an ordinary user's guest isolate-init may be a file of root's, and with CAP_SYS_PTRACE it is reached by /proc:
@@ -174,7 +189,7 @@ class Launcher {
   static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 
   // A successful execve leaves 0 and 1, init's program, the control socket, the setup, and standard error twice: that
-  // of the engine is isolate's report, and isolate-init gives the command the caller's own.
+  // of the engine is isolate's report, and isolate-init gives the command its own.
   Result<void> arrange_descriptors() const {
     // By way of high numbers, so that none overwrites another.
     constexpr int kHigh = protocol::kLastFd + 1;
@@ -182,14 +197,16 @@ class Launcher {
       int descriptor;  // -1: none
       int number;
     };
-    std::array<Place, 8> places = {{{fds_.init_program, protocol::kProgramFd},
-                                    {fds_.control, protocol::kControlFd},
-                                    {STDERR_FILENO, protocol::kErrorFd},
-                                    {fds_.setup, protocol::kSetupFd},
-                                    {fds_.boot_setup, protocol::kBootSetupFd},
-                                    {fds_.bridge, protocol::kBridgeFd},
-                                    {fds_.log, protocol::kLogFd},
-                                    {fds_.report, STDERR_FILENO}}};
+    std::array<Place, 10> places = {{{fds_.init_program, protocol::kProgramFd},
+                                     {fds_.control, protocol::kControlFd},
+                                     {fds_.streams.numbers[STDIN_FILENO], STDIN_FILENO},
+                                     {fds_.streams.numbers[STDOUT_FILENO], STDOUT_FILENO},
+                                     {fds_.streams.numbers[STDERR_FILENO], protocol::kErrorFd},
+                                     {fds_.setup, protocol::kSetupFd},
+                                     {fds_.boot_setup, protocol::kBootSetupFd},
+                                     {fds_.bridge, protocol::kBridgeFd},
+                                     {fds_.log, protocol::kLogFd},
+                                     {fds_.report, STDERR_FILENO}}};
     for (auto& place : places) {
       if (place.descriptor < 0) continue;
       place.descriptor =
@@ -309,6 +326,7 @@ class Launcher {
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
   Fd guarded_init_;
+  std::array<Fd, 3> terminals_;
   mutable int report_ = -1;
   mutable int engine_program_ = -1;
 };

@@ -15,6 +15,7 @@
 #include "linux/file.h"
 #include "linux/mount.h"
 #include "linux/root_path.h"
+#include "linux/terminal_mount.h"
 
 namespace isolate {
 namespace {
@@ -217,19 +218,14 @@ Result<void> bind_device(int directory, const char* name, unsigned major_number,
 
 // The terminal that is 0, 1 or 2, if any, as "console": programs that ask for its name look for it in /dev.
 Result<void> bind_terminal(int directory) {
-  char path[PATH_MAX];
   int terminal = STDIN_FILENO;
-  while (terminal <= STDERR_FILENO && ::ttyname_r(terminal, path, sizeof path) != 0) ++terminal;
+  while (terminal <= STDERR_FILENO && ::isatty(terminal) != 1) ++terminal;
   if (terminal > STDERR_FILENO) return {};
-  auto tree = mount::copy_tree(AT_FDCWD, path, false);
-  if (!tree) return {};  // a terminal of another mount namespace, ignoring: it stays without a name
-  const auto named = TRY(status_of(tree->get(), "", AT_EMPTY_PATH));
-  const auto open = TRY(status_of(terminal, "", AT_EMPTY_PATH));
-  if (named.st_dev != open.st_dev || named.st_ino != open.st_ino || !S_ISCHR(named.st_mode)) return {};
-  TRY_VOID(mount::set_attributes(*tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, true, false}, path));
+  auto tree = read_only_terminal(terminal);
+  if (!tree) return {};  // A terminal of another mount namespace stays without a name.
   TRY(open_file(directory, "console", O_CREAT | O_EXCL | O_WRONLY, 0600));
   auto target = TRY(open_file(directory, "console", O_PATH | O_NOFOLLOW));
-  return mount::attach(*tree, target.get(), path);
+  return mount::attach(*tree, target.get(), "/dev/console");
 }
 
 Result<void> attach_below(int directory, const char* name, const Fd& tree) {

@@ -253,6 +253,7 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   // A stop of this process takes away a SIGCONT that was there when poll was asked.
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
+  outcome_.was_told_to_end |= number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
   if (number == SIGINT && options_.ignore_interrupt) return;
   // Of our own making, to end a stop: by the timer or as if, or by a message.
   if (number == SIGCONT && (info.ssi_code == SI_TIMER || (info.ssi_code > 0 && info.ssi_code != SI_KERNEL))) return;

@@ -1,6 +1,8 @@
 // The profiles that isolate brings with it.
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/kd.h>
+#include <linux/vt.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -66,6 +68,12 @@ constexpr std::array kAlsoAllowed = {
     AlsoAllowed{{CAP_SYS_ADMIN, CAP_SYSLOG}, "syslog"},
 };
 
+// What types into a terminal, or stays on it when the guest has ended and no program needs. Locked modes, a new line
+// discipline and exclusive use keep others from working with it; the console's messages can be led away from it, and a
+// keyboard or a screen of the machine can be switched off.
+constexpr std::array<std::uint64_t, 10> kTerminalRequests = {
+    TIOCSTI, TIOCLINUX, TIOCEXCL, TIOCSETD, TIOCCONS, TIOCSLCKTRMIOS, TIOCSSERIAL, KDSETMODE, KDSKBMODE, VT_SETMODE};
+
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
@@ -79,7 +87,7 @@ Profile terminal_profile(bool and_vsock) {
   constexpr std::uint64_t kInt = 0xffffffff;  // the kernel takes no more of these arguments
   constexpr std::uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   Profile profile;
-  for (const std::uint64_t request : {std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
+  for (const std::uint64_t request : kTerminalRequests) {
     profile.rules.push_back({{"ioctl"}, kRefuse, {masked(1, kInt, request)}});
   }
   if (and_vsock) profile.rules.push_back({{"socket"}, kRefuse, {masked(0, kInt, AF_VSOCK)}});

@@ -42,7 +42,7 @@ constexpr unsigned long kNoFd = 4000;
 constexpr unsigned long kHigh = 1UL << 40;
 
 TEST(TerminalProfileTest, RefusesWhatFeedsATerminal) {
-  for (const unsigned long request : {0UL + TIOCSTI, 0UL + TIOCLINUX}) {
+  for (const unsigned long request : {0UL + TIOCSTI, 0UL + TIOCLINUX, 0UL + TIOCEXCL, 0UL + TIOCSETD, 0UL + TIOCCONS}) {
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request}), EPERM);
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request | kHigh}), EPERM)
         << "the kernel does not look at the upper half";
