@@ -55,12 +55,17 @@ Result<GuestStreams> GuestStreams::prepare(const StreamOptions& options) {
 }
 
 Result<void> GuestStreams::prepare_stream(int number) {
-  if (!options_.is_needed[at(number)]) return {};
+  if (!options_.is_needed[at(number)]) {
+    // It is raw while the guest's own terminal is shown there.
+    if (::isatty(number) == 1) watch_terminal(number);
+    return {};
+  }
   const auto kind = TRY(kind_of_stream(number));
   const bool is_input = number == STDIN_FILENO;
   if (kind == StreamKind::terminal) {
     if (options_.copies_terminals) return make_stream_pipe(number);
-    share_terminal(number);
+    shared_[at(number)] = options_.is_boundary;
+    watch_terminal(number);
     return {};
   }
   const bool is_own_way = is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
@@ -77,8 +82,7 @@ Result<void> GuestStreams::prepare_stream(int number) {
   return has_direction(number) ? make_stream_pipe(number) : make_dead_end(number);
 }
 
-void GuestStreams::share_terminal(int number) {
-  shared_[at(number)] = options_.is_boundary;
+void GuestStreams::watch_terminal(int number) {
   remember_flags(number);
   auto state = TerminalState::of(number);
   for (const auto& known : terminals_) {
@@ -86,7 +90,7 @@ void GuestStreams::share_terminal(int number) {
   }
   if (!state) return;
   // A guest whose terminal can't be given to it can't open it by name.
-  if (options_.terminal_owner) [[maybe_unused]]
+  if (options_.terminal_owner && shared_[at(number)]) [[maybe_unused]]
     auto lent = state->lend_to(*options_.terminal_owner, kFirstRange);
   terminals_.push_back(std::move(*state));
 }

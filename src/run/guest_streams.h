@@ -58,7 +58,7 @@ class GuestStreams {
   Result<void> make_stream_pipe(int number);
   Result<void> make_dead_end(int number);
   Result<void> start_copier(int number);
-  void share_terminal(int number);
+  void watch_terminal(int number);
   void remember_flags(int number);
   Result<void> start_keeper();
   Result<int> wait_for_copiers();

@@ -130,8 +130,10 @@ static enum verdict terminal_state(char** arguments) {
   ioctl(fd, TIOCGEXCL, &exclusive);
   ioctl(fd, TIOCGETD, &discipline);
   tcflow(fd, TCOON);  // what was suspended is not to keep this from being seen
-  return succeeded("mode %o owner %u exclusive %d discipline %d nonblock %d", status.st_mode & 07777, status.st_uid,
-                   exclusive, discipline, (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+  struct termios modes = {0};
+  tcgetattr(fd, &modes);
+  return succeeded("mode %o owner %u exclusive %d discipline %d nonblock %d local modes %o", status.st_mode & 07777,
+                   status.st_uid, exclusive, discipline, (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0, modes.c_lflag);
 }
 
 const struct probe stream_probes[] = {{"stream-rewrite", "FD", rewrite, 0},

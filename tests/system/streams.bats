@@ -2,9 +2,11 @@
 # engines: bwrap lxc
 # Standard streams work as those of any program: files, pipes and sockets, by descriptor and by name.
 
+# shellcheck disable=SC2016 # scripts are for the shells that the tests start
+
 load helpers
 
-# As a shell of the identity does it; $0 there is a word of isolate that does not split.
+# Runs a script in a shell of the identity, in which isolate is a function.
 by_caller() {
   as_caller bash -c "isolate() { $ISOLATE --store $STORE -q -z debian \"\$@\"; }; cd $SCRATCH; $1"
 }
