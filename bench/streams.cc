@@ -9,7 +9,7 @@
 namespace isolate::bench {
 namespace {
 
-constexpr int kMegabytes = 1024;  // of data a run
+constexpr int kMegabytes = 512;  // of data a run
 constexpr double kMostTimesPipe = 1.05;
 constexpr double kLeastGigabytes = 1;  // a second
 

@@ -22,7 +22,9 @@ by_caller() {
   expect_output $'in\none'
 }
 
+# LXC gives an ordinary user's pipes the mode 0700.
 @test "another user of the guest opens them, too" {
+  [[ $ENGINE == bwrap || $IDENTITY == root ]] || return 0
   succeeds by_caller 'isolate su nobody -s /bin/sh -c "echo one >/dev/stdout" | cat'
   expect_output one
   succeeds by_caller 'isolate su nobody -s /bin/sh -c "echo one >/dev/stdout" >o; cat o'
