@@ -20,7 +20,7 @@ struct Row {
 
 // A row for isolate and one for bare bwrap each. The file lies in memory: a disk would decide otherwise.
 constexpr Row kRows[] = {{"start", "% /bin/true"},
-                         {"start, output to a file", "% /bin/true >out"},
+                         {"start, output to a file", "% /bin/true >small"},
                          {"pipe in and out", "head -c SIZE /dev/zero | % cat | cat >/dev/null"},
                          {"file in", "% cat <in >/dev/null"},
                          {"file out", "% head -c SIZE /dev/zero >out"},
