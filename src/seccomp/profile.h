@@ -35,8 +35,9 @@ using Filter = std::string;
 // Errors: two rules contradict each other; the filter would be longer than the kernel takes (4096 instructions).
 Result<Filter> compile(const Profile& profile);
 
-// Refuses (EPERM) what puts bytes into a terminal's input: ioctl TIOCSTI and TIOCLINUX, whatever the upper half of the
-// request says, since the kernel does not look at it. `and_vsock`: also sockets to the hypervisor, AF_VSOCK.
+// Refuses (EPERM) what puts bytes into a terminal's input (ioctl TIOCSTI and TIOCLINUX) or stays on one, whatever the
+// upper half of the request says, since the kernel does not look at it. `and_vsock`: also sockets to the hypervisor,
+// AF_VSOCK.
 Profile terminal_profile(bool and_vsock);
 
 // What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what terminal_profile() refuses.
