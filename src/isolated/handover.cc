@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -54,26 +56,42 @@ Result<void> check_root(const Peer& peer, const struct stat& root_of_peer) {
   return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
 }
 
+constexpr const char* kRootName = "root";
+constexpr const char* kPartsName = "parts";
+constexpr const char* kCloneName = "c";
+
+std::string layer_name(std::size_t number) { return fmt::format("l{}", number); }
+
 Result<Part> layer(const std::string& path, std::size_t number, int idmap) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
   TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, idmap, true, false}, path));
-  return Part{fmt::format("l{}", number), std::move(tree)};
+  return Part{layer_name(number), std::move(tree)};
 }
 
-// With layers: the clone's own directories. Without: the root itself, read-only where ids can't be mapped.
-Result<Part> clone(const RootSource& root, int idmap, bool* read_only) {
-  auto tree = TRY(mount::copy_tree(AT_FDCWD, root.directory, false));
-  if (!root.lower.empty()) {
-    TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, root.directory));
-    return Part{"c", std::move(tree)};
-  }
-  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, root.directory);
+// The directory with an overlay's upper and work directory.
+Result<Part> overlay_clone(const std::string& path, int idmap) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
+  TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, path));
+  return Part{kCloneName, std::move(tree)};
+}
+
+Result<std::vector<Part>> overlay_parts(const RootSource& root, int idmap) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < root.lower.size(); ++i) parts.push_back(TRY(layer(root.lower[i], i, idmap)));
+  parts.push_back(TRY(overlay_clone(root.directory, idmap)));
+  return parts;
+}
+
+// A clone that is a root by itself: read-only where its file system can't map ids.
+Result<Part> whole_clone(const std::string& path, int idmap, bool* read_only) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
+  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, path);
   if (!mapped) {
     if (mapped.error().code() != EINVAL) return fail(std::move(mapped).error());
     *read_only = true;
-    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, root.directory));
+    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, path));
   }
-  return Part{"root", std::move(tree)};
+  return Part{kRootName, std::move(tree)};
 }
 
 // The stage in the peer's view of the host: a directory of root's, and no link on the way to it.
@@ -89,14 +107,51 @@ Result<Fd> open_stage() {
   return stage;
 }
 
-Result<void> attach_parts(const std::vector<Part>& parts) {
+Result<void> attach_at(const Fd& tree, int directory, const char* name) {
+  const auto place = TRY(open_file(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  return mount::attach(tree, place.get(), name);
+}
+
+// A tmpfs on the stage. Gives back its top directory.
+Result<Fd> attach_stage() {
   auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  for (const auto& part : parts) TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
+  for (const char* name : {kRootName, kPartsName}) TRY_VOID(make_directory(tmpfs.get(), name, 0755));
   TRY_VOID(mount::attach(tmpfs, TRY(open_stage()).get(), wire::kLeaseStage));
+  return tmpfs;
+}
+
+// Files are made and opened as root of the user namespace from here on. For everything else this process stays root of
+// the host, so the member can't send it signals. The kernel clears the parent-death signal at a change of ids.
+Result<void> use_files_as_root_inside() {
+  const pid_t parent = ::getppid();
+  if (::setgroups(0, nullptr) != 0) return fail(errno, "setgroups");
+  ::setfsgid(0);
+  ::setfsuid(0);
+  // Both calls return the id that was set before, and no error.
+  if (::setfsgid(0) != 0 || ::setfsuid(0) != 0) return fail("setfsuid: the ids were not changed");
+  die_with_parent();
+  if (::getppid() != parent) return fail(ESRCH, "isolated");
+  return {};
+}
+
+// The overlay belongs to the user namespace, so no device node on it works. It keeps mounts of the layers of its own,
+// so these are taken off again and stay out of the member's reach: the id map makes the member the owner of files that
+// other guests have open, and an owner may take leases on them (fcntl(2)).
+Result<void> mount_overlay(const std::vector<Part>& parts, std::size_t layers) {
+  const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+  const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  TRY_VOID(attach_at(tmpfs, stage.get(), kPartsName));
   for (const auto& part : parts) {
-    const auto place = TRY(open_file(tmpfs.get(), part.name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    TRY_VOID(mount::attach(part.tree, place.get(), part.name));
+    TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
+    TRY_VOID(attach_at(part.tree, tmpfs.get(), part.name.c_str()));
   }
+  if (::fchdir(tmpfs.get()) != 0) return fail(errno, "chdir parts");
+  mount::Overlay overlay{{}, std::string(kCloneName) + "/upper", std::string(kCloneName) + "/work", true};
+  for (std::size_t i = 0; i < layers; ++i) overlay.lower.push_back(layer_name(i));
+  TRY_VOID(mount::mount_overlay(overlay, std::string("../") + kRootName));
+  TRY(trace::check(::chdir("/"), "chdir", "/"));
+  const auto place = std::string(wire::kLeaseStage) + "/" + kPartsName;
+  TRY(trace::check(::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", place));
   return {};
 }
 
@@ -118,22 +173,28 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   handover.lender = TRY(PendingUserNamespace::start(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
   handover.user_namespace = TRY(handover.lender.finish());
   const int idmap = mapping == Mapping::id_mapped ? handover.user_namespace.get() : -1;
+  const bool is_overlay = !root.lower.empty();
   std::vector<Part> parts;
-  for (std::size_t i = 0; i < root.lower.size(); ++i) {
-    parts.push_back(TRY(layer(root.lower[i], i, idmap)));
+  if (is_overlay) {
+    parts = TRY(overlay_parts(root, idmap));
+  } else {
+    parts.push_back(TRY(whole_clone(root.directory, idmap, &handover.read_only)));
   }
-  parts.push_back(TRY(clone(root, idmap, &handover.read_only)));
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_root(peer, root_of_peer));
   TRY_VOID(mount::new_namespace());
   // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
   let_go_of_mounted_clones();
-  TRY_VOID(attach_parts(parts));
-  parts.clear();
-  // The copy that belongs to the new user namespace: in it, the flags of all these mounts are locked.
+  const auto stage = TRY(attach_stage());
+  if (!is_overlay) TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
+  // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
   TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
   TRY_VOID(mount::new_namespace());
+  if (is_overlay) {
+    TRY_VOID(use_files_as_root_inside());
+    TRY_VOID(mount_overlay(parts, root.lower.size()));
+  }
   handover.mount_namespace = TRY(open_file(own_namespaces.get(), "mnt", O_RDONLY));
   return handover;
 }

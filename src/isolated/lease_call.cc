@@ -82,14 +82,8 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   auto handover = TRY(prepare_handover(peer, maps, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
   TRY_VOID(fault_point("lease-prepared"));
 
-  const wire::LeaseReply reply{lease.id(),
-                               place.name,
-                               place.store->description(),
-                               lease.generation().number,
-                               lease.root().lower.size(),
-                               handover.read_only,
-                               maps,
-                               group};
+  const wire::LeaseReply reply{
+      lease.id(), place.name, place.store->description(), lease.generation().number, handover.read_only, maps, group};
   Answer answer{"", wire::to_json(reply).dump(), {}, true};
   answer.descriptors.resize(wire::kLeaseDescriptors);
   answer.descriptors[wire::kUserNamespace] = std::move(handover.user_namespace);

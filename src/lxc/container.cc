@@ -17,6 +17,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/keys.h"
 #include "linux/mount.h"
 #include "lxc/log.h"
 #include "lxc/network.h"
@@ -108,6 +109,9 @@ Result<void> configure(const ContainerRequest& request, Configuration* configura
       {"lxc.apparmor.profile", "unconfined"},
   };
   for (const auto& [key, value] : items) TRY_VOID(configuration->set(key, value));
+  for (const auto& file : key_files()) {
+    TRY_VOID(configuration->set("lxc.mount.entry", "/dev/null " + file.substr(1) + " none bind"));
+  }
   if (request.boots) {
     // An init leaves a /run that is mounted as it is, and so the socket there, to which it tells that it is ready.
     if (request.network == Network::host) {

@@ -97,12 +97,6 @@ Result<void> DaemonLease::enter_group() const {
   return {};
 }
 
-RootSource DaemonLease::root() const {
-  const std::string stage = wire::kLeaseStage;
-  if (reply_.layers == 0) return {{}, stage + "/root"};
-  RootSource root{{}, stage + "/c"};
-  for (std::uint64_t i = 0; i < reply_.layers; ++i) root.lower.push_back(fmt::format("{}/l{}", stage, i));
-  return root;
-}
+RootSource DaemonLease::root() const { return {{}, std::string(wire::kLeaseStage) + "/root"}; }
 
 }  // namespace isolate

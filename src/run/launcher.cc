@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -20,6 +19,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/keys.h"
 #include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/root_path.h"
@@ -207,9 +207,6 @@ class Launcher {
     return {};
   }
 
-  // What the caller's session holds in keys is not for the guest. Kernels without keys have nothing to hide, ignoring.
-  static void new_session_keyring() { ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
-
   // The engine has to outlive what the terminal sends to all of the foreground: the command decides. isolate-init gives
   // the command the default actions back.
   static void ignore_terminal_signals() {
@@ -284,10 +281,20 @@ class Launcher {
     return fail(errno, "start " + argv[0]);
   }
 
+  static Result<void> cover_keys(const Fd& proc) {
+    for (const auto& file : key_files()) {
+      const auto null = TRY(mount::copy_tree(AT_FDCWD, "/dev/null", false));
+      const auto place = TRY(open_file(proc.get(), file.substr(file.rfind('/') + 1), O_PATH | O_NOFOLLOW));
+      TRY_VOID(mount::attach(null, place.get(), file));
+    }
+    return {};
+  }
+
   Result<void> become_first_process() const {
     auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
     TRY_VOID(mount::attach(proc, place.get(), "/proc"));
+    TRY_VOID(cover_keys(proc));
     TRY_VOID(mount::enter_root(builder_.root()));
     auto arguments = pointer_array(plan_.init);
     auto environment = pointer_array({});

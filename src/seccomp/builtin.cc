@@ -1,6 +1,7 @@
 // The profiles that isolate brings with it.
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -43,8 +44,8 @@ constexpr std::array kRefusals = {
     Refusal{CAP_SYS_TTY_CONFIG, EPERM, "vhangup"},
     Refusal{CAP_SYS_NICE, EPERM, "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"},
     Refusal{kNoCapability, EPERM,
-            "add_key io_uring_enter io_uring_register io_uring_setup kexec_file_load kexec_load keyctl migrate_pages "
-            "move_pages pivot_root request_key swapoff swapon userfaultfd"},
+            "io_uring_enter io_uring_register io_uring_setup kexec_file_load kexec_load migrate_pages move_pages "
+            "pivot_root swapoff swapon userfaultfd"},
     // The arguments of a 32-bit program's sockets would be in memory; it falls back to a call each.
     Refusal{kNoCapability, ENOSYS, "socketcall"},
     // Old calls that the kernel has dropped or that no C library of today makes.
@@ -86,8 +87,20 @@ Profile terminal_profile(bool and_vsock) {
   return profile;
 }
 
+Profile least_profile(bool and_vsock) {
+  Profile profile = terminal_profile(and_vsock);
+  // Whoever opens a file for which another process holds a lease waits until that lets go of it, 45 seconds at most. An
+  // id map makes the guest the owner of files that it shares with the host, and an owner may take a lease.
+  for (const std::uint64_t command : {std::uint64_t{F_SETLEASE}, std::uint64_t{F_NOTIFY}}) {
+    profile.rules.push_back({{"fcntl", "fcntl64"}, SCMP_ACT_ERRNO(EPERM), {masked(1, 0xffffffff, command)}});
+  }
+  // The kernel finds the keyring of a user by their id, so a guest with the caller's id would find the caller's.
+  profile.rules.push_back({{"add_key", "keyctl", "request_key"}, SCMP_ACT_ERRNO(EPERM), {}});
+  return profile;
+}
+
 Profile call_profile(const CapabilitySet& capabilities) {
-  Profile profile = terminal_profile(true);
+  Profile profile = least_profile(true);
   profile.newest_call = kNewestCall;
   profile.plain_personality = true;
   const auto refuse = [&profile](std::vector<std::string> calls, int error, std::vector<scmp_arg_cmp> arguments = {}) {

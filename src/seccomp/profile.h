@@ -39,7 +39,11 @@ Result<Filter> compile(const Profile& profile);
 // request says, since the kernel does not look at it. `and_vsock`: also sockets to the hypervisor, AF_VSOCK.
 Profile terminal_profile(bool and_vsock);
 
-// What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what terminal_profile() refuses.
+// What every guest with a filter is refused (EPERM): that, leases on files and dnotify (fcntl F_SETLEASE and F_NOTIFY),
+// and the calls for keys.
+Profile least_profile(bool and_vsock);
+
+// What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what least_profile() refuses.
 // A call that is known and refused is EPERM, one that came after the list was made is ENOSYS, so that programs fall
 // back to older ones. It is a list of refusals, since a filter's length counts at each start: the kernel compiles it,
 // and asks it once for each call that there is.

@@ -1,5 +1,6 @@
 #include "seccomp/profile.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -60,6 +61,24 @@ TEST(TerminalProfileTest, RefusesSocketsToTheHypervisorWhenAsked) {
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_VSOCK | kHigh, SOCK_STREAM}), EPERM);
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_UNIX, SOCK_STREAM}), 0);
   EXPECT_NE(errno_under({terminal_profile(false)}, SYS_socket, {AF_VSOCK, SOCK_STREAM}), EPERM);
+}
+
+TEST(LeastProfileTest, RefusesLeasesAndLetsOtherCommandsOfFcntlPass) {
+  for (const unsigned long command : {0UL + F_SETLEASE, 0UL + F_NOTIFY}) {
+    EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command}), EPERM);
+    EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command | kHigh}), EPERM);
+    EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_fcntl, {kNoFd, command}), EBADF);
+  }
+  for (const unsigned long command : {0UL + F_GETLEASE, 0UL + F_SETLK, 0UL + F_DUPFD_CLOEXEC, 0UL + F_SETPIPE_SZ}) {
+    EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command}), EBADF);
+  }
+}
+
+TEST(LeastProfileTest, RefusesTheCallsForKeysAndWhatFeedsATerminal) {
+  for (const long number : {SYS_keyctl, SYS_add_key, SYS_request_key}) {
+    EXPECT_EQ(errno_under({least_profile(false)}, number, {kNoFd}), EPERM);
+  }
+  EXPECT_EQ(errno_under({least_profile(false)}, SYS_ioctl, {kNoFd, TIOCSTI}), EPERM);
 }
 
 int errno_of(long number, std::vector<unsigned long> arguments = {},

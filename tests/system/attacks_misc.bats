@@ -98,6 +98,31 @@ teardown_file() { remove_attacks; }
   done
 }
 
+# with_key_of_user COMMAND...: behind the number of the caller's keyring, with a key in it.
+with_key_of_user() { as_caller "$ATTACKS/attack" key-of-user "isolate-attack-$MARK" "$@"; }
+
+@test "I1 control: the caller's own keyring is linked and its key named in plain bwrap" {
+  local bwrap=(bwrap --ro-bind "$TREE" / --proc /proc --dev /dev --ro-bind "$ATTACKS" /mnt --)
+  gets_through with_key_of_user "${bwrap[@]}" /mnt/attack key-link RING "isolate-attack-$MARK"
+  succeeds with_key_of_user "${bwrap[@]}" cat /proc/keys
+  expect_in_output "isolate-attack-$MARK"
+}
+
+@test "I1: nor is it linked with any filter, or named in /proc" {
+  local options
+  echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
+  for options in '' '--seccomp=tty' "--seccomp=$SCRATCH/profile.json" '-e chroot'; do
+    # shellcheck disable=SC2086
+    is_refused with_key_of_user "$ISOLATE" --store "$STORE" -q -z debian -d "$ATTACKS:/mnt:ro" $options \
+      /mnt/attack key-link RING "isolate-attack-$MARK"
+  done
+  for options in '' '--seccomp=none' '-e chroot' '--cap-add SYS_ADMIN'; do
+    # shellcheck disable=SC2086
+    succeeds with_key_of_user "$ISOLATE" --store "$STORE" -q -z debian $options cat /proc/keys /proc/key-users
+    expect_output ''
+  done
+}
+
 # Servers on an abstract name and on one that X servers use.
 start_abstract_servers() {
   start /usr/bin/python3 -I -c '

@@ -86,6 +86,22 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   done
 }
 
+@test "O1 control: without a filter a guest takes a lease on a file that is bound read-only" {
+  gets_through with_attacks -d "$SCRATCH/source:/srv:ro" --seccomp=none /mnt/attack file-lease /srv/file
+  gets_through with_attacks -d "$SCRATCH/source:/srv:ro" --seccomp=none /mnt/attack directory-events /srv
+}
+
+@test "O1: with any filter it takes none, and so keeps nobody waiting who opens the file" {
+  local options
+  echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
+  for options in '' '--seccomp=tty' "--seccomp=$SCRATCH/profile.json" '-e chroot'; do
+    # shellcheck disable=SC2086
+    is_refused_with EPERM with_attacks -d "$SCRATCH/source:/srv:ro" $options /mnt/attack file-lease /srv/file
+    # shellcheck disable=SC2086
+    is_refused_with EPERM with_attacks -d "$SCRATCH/source:/srv:ro" $options /mnt/attack directory-events /srv
+  done
+}
+
 @test "M8: set-user-id files that a guest makes can't be executed by other users of the host" {
   # shellcheck disable=SC2016
   run --separate-stderr isolate --keep -z debian \
