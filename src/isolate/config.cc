@@ -4,7 +4,9 @@
 #define TOML_ENABLE_FORMATTERS 0
 // toml++ 3.3 asserts what a file need not keep, such as "[%]", and then deals with it (its pull request 301).
 #define TOML_ASSERT(expression) static_assert(true)
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <toml++/impl/preprocessor.h>
 // It takes a letter such as U+00E9 outside of quotes for impossible (its issue 190): it is just no white space.
 #undef TOML_UNREACHABLE
@@ -13,6 +15,7 @@
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE __builtin_unreachable()
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -41,9 +44,43 @@ bool fits_a_file(std::string_view key) {
   return key != "help" && key != "version" && key != "status-fd" && key != "dry-run";
 }
 
+bool is_missing(const Error& error) { return error.code() == ENOENT || error.code() == ENOTDIR; }
+
+// A setting may name programs to run and choose who confines them, so nobody else may have written it.
+Result<void> check_writers(const std::string& path, const struct stat& status) {
+  const auto uid = ::getuid();
+  const auto gid = ::getgid();
+  if (status.st_uid != 0 && status.st_uid != uid) {
+    return fail(
+        fmt::format("configuration: {} belongs to user {}, who could choose your settings; it must belong to "
+                    "you or to root",
+                    text::printable(path), status.st_uid));
+  }
+  // A group that has the user's own number has the user as its only member.
+  const mode_t others = status.st_gid == gid && gid == uid ? S_IWOTH : S_IWGRP | S_IWOTH;
+  if ((status.st_mode & others) == 0) return {};
+  return fail(fmt::format("configuration: others can write {}, and so choose your settings; chmod go-w {}",
+                          text::printable(path), text::printable(path)));
+}
+
+// The user's own file, where the directories that it lies in are also the user's.
+Result<void> read_own_file(const std::string& config_home, Options* options) {
+  const auto path = config_home + "/isolate/config.toml";
+  const auto file = open_file(AT_FDCWD, path, O_RDONLY);
+  if (!file && is_missing(file.error())) return {};
+  if (!file) return fail(Error(file.error()).within("configuration"));
+  for (const auto& directory : {config_home, config_home + "/isolate"}) {
+    TRY_VOID(check_writers(directory, TRY(status_of(AT_FDCWD, directory))));
+  }
+  TRY_VOID(check_writers(path, TRY(status_of(file->get(), "", AT_EMPTY_PATH))));
+  const auto text = read_all(file->get());
+  if (!text) return fail(Error(text.error().code(), "read " + path).within("configuration"));
+  return apply_configuration(*text, path, options);
+}
+
 Result<void> read_file_if_there(const std::string& path, Options* options) {
   auto text = read_file(path);
-  if (!text && (text.error().code() == ENOENT || text.error().code() == ENOTDIR)) return {};
+  if (!text && is_missing(text.error())) return {};
   if (!text) return fail(std::move(text).error().within("configuration"));
   return apply_configuration(*text, path, options);
 }
@@ -68,11 +105,11 @@ Result<void> read_configuration(Options* options) {
   TRY_VOID(read_file_if_there("/etc/isolate/config.toml", options));
   const char* config_home = std::getenv("XDG_CONFIG_HOME");
   if (config_home != nullptr && *config_home == '/') {
-    return read_file_if_there(std::string(config_home) + "/isolate/config.toml", options);
+    return read_own_file(config_home, options);
   }
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home != '/') return {};
-  return read_file_if_there(std::string(home) + "/.config/isolate/config.toml", options);
+  return read_own_file(std::string(home) + "/.config", options);
 }
 
 }  // namespace isolate

@@ -158,5 +158,29 @@ TEST_F(ConfigurationFilesTest, OneThatCannotBeReadIsAnError) {
             "configuration: read " + (directory_ / "home/.config/isolate/config.toml") + ": Is a directory");
 }
 
+TEST_F(ConfigurationFilesTest, OneThatSomebodyElseCouldHaveWrittenIsRefused) {
+  const auto file = directory_ / "home/.config/isolate/config.toml";
+  const std::string folders[] = {file, directory_ / "home/.config/isolate", directory_ / "home/.config"};
+  test::write_text(file, "engine = \"chroot\"\n");
+  for (const auto& path : folders) {
+    Options options;
+    ASSERT_EQ(::chown(path.c_str(), 1000, 0), 0);
+    EXPECT_EQ(test::message_of(read_configuration(&options)),
+              "configuration: " + path +
+                  " belongs to user 1000, who could choose your settings; it must belong to you " + "or to root");
+    ASSERT_EQ(::chown(path.c_str(), 0, 1000), 0);
+    for (const mode_t mode : {0775U, 0757U}) {
+      ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+      EXPECT_EQ(test::message_of(read_configuration(&options)),
+                "configuration: others can write " + path + ", and so choose your settings; chmod go-w " + path);
+    }
+    ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+    EXPECT_NE(options.request.engine, EngineKind::chroot);
+  }
+  Options options;
+  EXPECT_TRUE(test::succeeded(read_configuration(&options)));
+  EXPECT_EQ(options.request.engine, EngineKind::chroot);
+}
+
 }  // namespace
 }  // namespace isolate
