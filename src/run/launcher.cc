@@ -84,6 +84,8 @@ class Launcher {
         return "bind";
       case MountKind::resolv_conf:
         return "resolv-conf";
+      case MountKind::hosts:
+        return "hosts";
       case MountKind::tun:
         return "tun";
     }

@@ -29,8 +29,14 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   // What is changed in a template stays, in /home too.
   if (!is_chroot || (request.directory.empty() && !request.lasting))
     mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
-  if ((request.share_network && !is_bridged(request)) || is_chroot) {
-    mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
+  const bool has_host_network = (request.share_network && !is_bridged(request)) || is_chroot;
+  if (has_host_network) mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
+  // Who maintains a root changes its own file.
+  if (!request.lasting && !(is_chroot && !request.directory.empty())) {
+    // Where the root's files stay after the run, the file that goes with the run takes no changes, so that none is
+    // lost.
+    const bool stays = request.keep || !request.directory.empty();
+    mounts.push_back({MountKind::hosts, "/etc/hosts", has_host_network ? "/etc/hosts" : "", stays});
   }
   if (request.engine == EngineKind::lxc && request.lxc.map_tun) {
     mounts.push_back({MountKind::tun, "/dev/net/tun", "/dev/net/tun", false});
@@ -173,6 +179,9 @@ std::string describe(const RootMount& mount) {
       return fmt::format("mount tmpfs on {} (mode {:04o})", mount.target, mount.mode);
     case MountKind::devices:
       return fmt::format("mount devices on {} (null zero full random urandom tty, pts, shm)", mount.target);
+    case MountKind::hosts:
+      return fmt::format("mount hosts on {} (localhost and the guest's name){}", mount.target,
+                         mount.read_only ? ", read-only" : "");
     case MountKind::sys:
     case MountKind::bind:
     case MountKind::resolv_conf:

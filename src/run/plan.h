@@ -20,6 +20,7 @@ enum class MountKind {
   sys,          // the host's /sys
   bind,         // `source` of the host
   resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
+  hosts,        // the root's own /etc/hosts with the lines that it lacks, those of the file `source` too
   tun,  // the device that makes tunnels: the host's, or for root one that the guest may open whatever that one's mode
 };
 

@@ -50,23 +50,35 @@ class RunPlanTest : public ::testing::Test {
 const char* const kDevices = "mount devices on /dev (null zero full random urandom tty, pts, shm)";
 const char* const kTmp = "mount tmpfs on /tmp (mode 1777)";
 const char* const kHome = "mount tmpfs on /home (mode 0755)";
+const char* const kHosts = "mount hosts on /etc/hosts (localhost and the guest's name)";
 const char* const kResolv = "bind /etc/resolv.conf on /etc/resolv.conf, read-only";
 
-TEST_F(RunPlanTest, AGuestHasItsOwnDevTmpAndHome) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome})); }
+TEST_F(RunPlanTest, AGuestHasItsOwnDevTmpAndHome) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kHosts})); }
 
 TEST_F(RunPlanTest, BindsComeLastAndInTheOrderGiven) {
   request_.binds = {{"/b", "/tmp/b", false}, {"/a", "/home/a", true}};
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kHosts, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
 }
 
 TEST_F(RunPlanTest, WithTheHostsNetworkComesItsResolver) {
   request_.share_network = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kResolv}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kHosts, kResolv}));
 }
 
 TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
   request_.engine = EngineKind::chroot;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, "bind /sys on /sys", kResolv}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kHosts, "bind /sys on /sys", kResolv}));
+}
+
+TEST_F(RunPlanTest, AHostsFileInMemoryTakesNoChangesWhereTheRootsOwnWouldKeepThem) {
+  const std::string read_only = std::string(kHosts) + ", read-only";
+  request_.keep = true;
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, read_only}));
+  request_.keep = false;
+  request_.directory = "/srv/root";
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, read_only}));
+  request_.lasting = true;
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome}));
 }
 
 TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {

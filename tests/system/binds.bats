@@ -92,6 +92,38 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   expect_in_output nodev
 }
 
+# A device of root's that a group of the host may open, as /dev/kvm is. Nobody in a guest of root's is in that group.
+@test "a device that is named opens in root's guest, whoever it belongs to; it has the host's mode" {
+  [[ $IDENTITY == root ]] || return 0
+  local case kind major minor mode owner
+  for case in 'c 1 5 660 0:106' 'c 1 5 600 0:0' 'c 1 5 600 70000:70000'; do
+    read -r kind major minor mode owner <<<"$case"
+    mknod "$SCRATCH/device" "$kind" "$major" "$minor"
+    chown "$owner" "$SCRATCH/device"
+    chmod "$mode" "$SCRATCH/device"
+    succeeds in_clone -d "$SCRATCH/device:/dev/given" sh -c 'head -c 3 /dev/given | wc -c; stat -c "%a %t:%T %u:%g" /dev/given'
+    [[ $output == $'3\n'"$mode 1:5 ${owner/70000:70000/0:0}" ]] || complain "$case"
+    # The host's node is not changed from inside.
+    succeeds in_clone -d "$SCRATCH/device:/dev/given" chmod 666 /dev/given
+    [[ $(stat -c %a "$SCRATCH/device") == "$mode" ]] || complain "the host's mode"
+    rm "$SCRATCH/device"
+  done
+}
+
+@test "root is warned of a bind whose ids are above those inside, and of a socket" {
+  [[ $IDENTITY == root ]] || return 0
+  chown 70000:70000 "$SCRATCH/dir"
+  succeeds isolate -z debian -d "$SCRATCH/dir:/mnt" true
+  expect_in_errors "warning: bind $SCRATCH/dir: it belongs to 70000:70000"
+  [[ ${#stderr_lines[@]} == 1 ]]
+  perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' "$SCRATCH/socket"
+  succeeds isolate -z debian -d "$SCRATCH/socket:/run/socket" true
+  expect_in_errors "warning: bind $SCRATCH/socket: a server that checks who connects"
+  [[ ${#stderr_lines[@]} == 1 ]]
+  succeeds isolate -z debian -d "$SCRATCH/other:/mnt" true
+  expect_no_errors
+}
+
 @test "a source that is not there is refused by name" {
   isolate_refuses "$SCRATCH/nothing" 'No such file' -- isolate -z debian -d "$SCRATCH/nothing:/mnt" true
 }
