@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "linux/file.h"
 #include "linux/init_protocol.h"
 #include "run/filters.h"
 #include "run/store_path.h"
@@ -132,6 +133,8 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   plan->seccomp = seccomp_choice(request);
   // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
   const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
+  // Guests enter the stage there. Whoever keeps the filters would make it for root alone.
+  if (caller.is_root()) TRY_VOID(make_directories(cache, 0755));
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   if (request.engine == EngineKind::lxc) {
     plan->system.capabilities = lxc_system_capabilities();

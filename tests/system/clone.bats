@@ -28,6 +28,15 @@ load helpers
   expect_no_errors
 }
 
+@test "a run that compiles its own filter is no worse as the first one" {
+  local options
+  for options in '--cap-drop KILL' '--cap-drop KILL -e lxc'; do
+    # shellcheck disable=SC2086
+    succeeds in_private_mounts 'mount -t tmpfs tmpfs /run' "$ISOLATE" --store "$STORE" -q -z debian $options id -u
+    expect_output 0
+  done
+}
+
 @test "nothing of one run is seen by the next" {
   succeeds in_clone sh -c 'echo x >/marker; echo x >>/etc/hosts; rm /etc/debian_version; ls /marker'
   expect_output /marker
