@@ -84,8 +84,8 @@ static enum verdict key(char** arguments) {
   return refused(error, "the key %s", arguments[0]);
 }
 
-// key-of-user NAME COMMAND...: the same in the keyring of the user, for a minute. The keyring's number takes the place of
-// an argument RING.
+// key-of-user NAME COMMAND...: the same in the keyring of the user, for a minute. Its number takes the place of an
+// argument RING.
 static enum verdict key_of_user(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which name, which command?");
   const long key = syscall(SYS_add_key, "user", arguments[0], "secret", 6L, KEY_SPEC_USER_KEYRING);
@@ -109,7 +109,8 @@ static enum verdict key_link(char** arguments) {
       call_i386(288, KEYCTL_LINK, ring, KEY_SPEC_SESSION_KEYRING, 0, 0) == -1) {
     return refused(errno, "link the ring %ld", ring);
   }
-  return judge_result(syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", arguments[1], 0L), "the key");
+  const long key = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", arguments[1], 0L);
+  return judge_result(key, "the key");
 }
 
 // abstract NAME: connects to a socket that has no file. A name may be "/tmp/.X11-unix/X0", too.

@@ -147,8 +147,10 @@ EPERM i386 120 $((flag | 17))"
     # shellcheck disable=SC2086
     start_guest $options
     for command in 1024 1026; do # F_SETLEASE, F_NOTIFY
-      filters_say "EPERM x86_64 72 3 $command 0"$'\n'"EPERM x86_64 72 3 $((command | 1 << 32)) 0
-EPERM i386 55 3 $command 0"$'\n'"EPERM i386 221 3 $command 0"
+      filters_say "EPERM x86_64 72 3 $command 0"
+      filters_say "EPERM x86_64 72 3 $((command | 1 << 32)) 0"
+      filters_say "EPERM i386 55 3 $command 0"
+      filters_say "EPERM i386 221 3 $command 0"
     done
     # F_GETLEASE, F_SETLK, F_ADD_SEALS
     filters_say $'allow x86_64 72 3 1025 0\nallow x86_64 72 3 6 0\nallow i386 221 3 1033 0'

@@ -172,8 +172,8 @@ def devices(template, userns=None):
 
 def shared_files():
     """By each name below the stage, with files of the template that every guest opens."""
-    places = ["root"] + raw_layers()
-    return [f"{STAGE}/{place}/etc/ld.so.cache" for place in places if os.path.exists(f"{STAGE}/{place}/etc/ld.so.cache")]
+    paths = [f"{STAGE}/{place}/etc/ld.so.cache" for place in ["root"] + raw_layers()]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def file_leases(template):
@@ -194,8 +194,8 @@ def watch(template, seconds):
     enter_new(template)
     events = LIBC.inotify_init1(os.O_NONBLOCK)
     files = shared_files()
-    watched = [path for file in files for path in (file, os.path.dirname(file), file.replace("/etc/ld.so.cache", "/usr/bin"))]
-    for path in watched:
+    programs = [file.replace("/etc/ld.so.cache", "/usr/bin") for file in files]
+    for path in files + [os.path.dirname(file) for file in files] + programs:
         must(LIBC.inotify_add_watch(events, path.encode(), 0xFFF), "inotify_add_watch")
     with open(files[0], "rb") as file:
         file.read(1)
@@ -415,7 +415,8 @@ def main():
     name, *arguments = sys.argv[1:]
     attacks = {
         function.__name__: function
-        for function in (control, layers_in_reach, clear_flags, unmount, devices, file_leases, watch, reach_out, kinds, locks, suid, unlocked)
+        for function in (control, layers_in_reach, clear_flags, unmount, devices, file_leases, watch, reach_out)
+        + (kinds, locks, suid, unlocked)
         + (inherited, ranges, foreign_ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
     }
     attacks[name](*arguments)
