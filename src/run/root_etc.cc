@@ -33,8 +33,10 @@ Result<void> RootBuilder::mount_hosts(const RootMount& mount) {
   constexpr const char* kName = "hosts";
   const auto present = root_path::open(root_.get(), "/etc", O_PATH | O_DIRECTORY);
   const auto is_there = present && status_of(present->get(), kName, AT_SYMLINK_NOFOLLOW);
-  // A root without the file that may not be changed stays without one; a directory of that name is not for us.
-  if (!is_there && !may_create_targets()) return {};
+  // A directory that is run on stays without the file, as does a root that may not be changed: nothing is left there
+  // that no command has made.
+  const bool is_directory_run = plan_.template_name.empty();
+  if (!is_there && (is_directory_run || !may_create_targets())) return {};
   std::string of_root;
   // Without waiting: it may be a pipe.
   if (const auto file = root_path::open(root_.get(), mount.target, O_RDONLY | O_NONBLOCK | O_NOCTTY); file) {

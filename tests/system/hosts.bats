@@ -46,6 +46,7 @@ with_hosts() {
 @test "with -t changes would go with the run: they are refused, and the directory's own file stays as it is" {
   copy_of_tree "$SCRATCH/tree"
   echo '10.0.0.1 server' >"$SCRATCH/tree/etc/hosts"
+  chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/etc/hosts"
   succeeds isolate -q -t "$SCRATCH/tree" sh -c "$BOTH_RESOLVE; echo x 2>/dev/null >>/etc/hosts || echo refused; getent hosts server"
   [[ ${lines[0]} == resolved && ${lines[1]} == refused && ${lines[2]} == 10.0.0.1* ]] || complain "lines"
   [[ $(cat "$SCRATCH/tree/etc/hosts") == '10.0.0.1 server' ]]
