@@ -3,6 +3,8 @@
 // attached before their namespace was copied into one that he owns have their flags locked (mount_namespaces(7)).
 #pragma once
 
+#include <cstdint>
+
 #include "base/fd.h"
 #include "base/result.h"
 #include "isolated/peer.h"

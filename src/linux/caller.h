@@ -1,6 +1,7 @@
 // Caller: the user who runs this program, and which ids are his to map.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

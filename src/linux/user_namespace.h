@@ -1,6 +1,8 @@
 // User namespaces: made empty of processes, held by a descriptor, joined by those who need them.
 #pragma once
 
+#include <cstdint>
+
 #include "base/fd.h"
 #include "base/result.h"
 #include "linux/idmap.h"

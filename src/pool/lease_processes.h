@@ -1,6 +1,7 @@
 // The processes of a lease: isolate, which supervises the run, and the guest below it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "linux/process_table.h"

@@ -1,6 +1,8 @@
 // Who is who inside: the id maps of a run, decided from the request, the caller, and the owner of the root on disk.
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 #include "linux/caller.h"
 #include "linux/lock.h"

@@ -4,6 +4,7 @@
 
 #include <seccomp.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

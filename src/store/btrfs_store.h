@@ -5,6 +5,8 @@
 //   drafts/X/tree                   a subvolume in the making
 #pragma once
 
+#include <cstdint>
+
 #include "store/directory_store.h"
 
 namespace isolate {

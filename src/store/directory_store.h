@@ -7,6 +7,7 @@
 //           trash/X                         what is being removed
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 

@@ -5,6 +5,8 @@
 //   clones/ID/{upper,work}          a clone
 #pragma once
 
+#include <cstdint>
+
 #include "store/directory_store.h"
 
 namespace isolate {

@@ -3,6 +3,7 @@
 // a directory that only root can pass. For root alone.
 #pragma once
 
+#include <cstdint>
 #include <map>
 
 #include "linux/lock.h"

@@ -1,6 +1,7 @@
 // What isolated tells and is asked: the Varlink interface org.isolate.Manager.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
