@@ -27,7 +27,8 @@ struct Profile {
   // What comes before the rules:
   int newest_call =
       -1;  // calls with higher numbers are ENOSYS, as on a kernel that does not have them; -1: no such test
-  bool plain_personality = false;  // personality(2) may ask, and set PER_LINUX, PER_LINUX32 and UNAME26; else EPERM
+  // personality(2) may ask, and set PER_LINUX, PER_LINUX32, UNAME26 and ADDR_NO_RANDOMIZE; else EPERM
+  bool plain_personality = false;
 };
 
 // Instructions for seccomp(2): an array of sock_filter, as bytes.

@@ -91,7 +91,10 @@ TEST(CallProfileTest, AllowsWhatProgramsNeed) {
   EXPECT_EQ(errno_of(SYS_chroot, {0}), EFAULT) << "Docker's default capabilities hold CAP_SYS_CHROOT";
   EXPECT_EQ(errno_of(SYS_ptrace, {0x4206, kNoFd << 10}), ESRCH);
   EXPECT_EQ(errno_of(SYS_personality, {0xffffffff}), 0);
-  EXPECT_EQ(errno_of(SYS_personality, {0x40000}), EPERM) << "ADDR_NO_RANDOMIZE";
+  EXPECT_EQ(errno_of(SYS_personality, {0x40000}), 0) << "ADDR_NO_RANDOMIZE";
+  EXPECT_EQ(errno_of(SYS_personality, {0x40008}), 0) << "the same with PER_LINUX32";
+  EXPECT_EQ(errno_of(SYS_personality, {0x400000}), EPERM) << "READ_IMPLIES_EXEC";
+  EXPECT_EQ(errno_of(SYS_personality, {0x440000}), EPERM) << "READ_IMPLIES_EXEC and ADDR_NO_RANDOMIZE";
 }
 
 TEST(CallProfileTest, AllowsProcessesButNoNamespaces) {
