@@ -6,8 +6,6 @@
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -15,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "init/program.h"
 #include "linux/signal_reset.h"
 
 namespace isolate::init {
@@ -37,25 +36,6 @@ int enter_directory(const char* path) {
 }
 
 namespace {
-
-// True if `command` names an existing file, directly or in a directory of PATH.
-bool exists(const char* command) {
-  if (strchr(command, '/') != nullptr) return ::access(command, F_OK) == 0;
-  const char* path = getenv("PATH");
-  for (const char* start = path; start != nullptr && *start != 0;) {
-    const char* end = strchrnul(start, ':');
-    char full[4096];
-    const auto length = static_cast<size_t>(end - start);
-    if (length + strlen(command) + 2 <= sizeof full) {
-      memcpy(full, start, length);
-      full[length] = '/';
-      memcpy(full + length + 1, command, strlen(command) + 1);
-      if (::access(full, F_OK) == 0) return true;
-    }
-    start = *end == 0 ? end : end + 1;
-  }
-  return false;
-}
 
 // Until isolate has given the terminal its size and modes, which the command is to find. 0 or errno.
 int wait_for_answer(int socket) {
@@ -129,15 +109,12 @@ StartErrors start_process(Command* command) {
     setup_error = apply(*command);
     if (setup_error == 0) {
       reset_signals();
-      ::execvp(command->arguments[0], command->arguments);
-      exec_error = errno;
+      exec_error = execute(command->arguments);
     }
     ::_exit(127);
   }
   // NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   command->pid = child;
-  // The file is there and yet "not found": its interpreter is what is missing.
-  if (exec_error == ENOENT && exists(command->arguments[0])) exec_error = ELIBACC;
   return {setup_error, exec_error};
 }
 

@@ -10,10 +10,10 @@ namespace isolate::init {
 
 struct Command {
   const protocol::Setup* setup;  // its limits and filters
-  char** arguments;
-  int socket;         // where it is reported on, and signals for it come from
-  bool own_group;     // it leads a process group
-  bool own_terminal;  // which is in the foreground of this process's terminal
+  char** arguments;              // one place before them is writable, see program.h
+  int socket;                    // where it is reported on, and signals for it come from
+  bool own_group;                // it leads a process group
+  bool own_terminal;             // which is in the foreground of this process's terminal
   pid_t pid;
 };
 

@@ -37,8 +37,10 @@ bool read_request(int file, Request* request) {
   memcpy(&request->setup, memory, sizeof request->setup);
   char* text = static_cast<char*>(memory) + sizeof(ExecSetup);
   request->directory = text;
-  request->arguments = static_cast<char**>(calloc(request->setup.arguments + 1, sizeof(char*)));
-  if (request->arguments == nullptr) return false;
+  // One place before the arguments, see program.h, and one behind them.
+  auto** places = static_cast<char**>(calloc(request->setup.arguments + 2, sizeof(char*)));
+  if (places == nullptr) return false;
+  request->arguments = places + 1;
   for (unsigned i = 0; i < request->setup.arguments; ++i) {
     text += strlen(text) + 1;
     request->arguments[i] = text;

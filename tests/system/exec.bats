@@ -43,6 +43,11 @@ refuses() { fails_plainly 125 isolatectl "$@"; }
     done
     run in_guest "$CLONE" sh -c 'kill -TERM $$'
     expect_status 143
+    # A script without "#!" is one of /bin/sh.
+    in_guest "$CLONE" sh -c 'echo "echo \$0 \$1; exit 9" >/tmp/script; chmod 0755 /tmp/script'
+    run in_guest "$CLONE" /tmp/script argument
+    expect_status 9
+    expect_output '/tmp/script argument'
     not_executed 127 "$CLONE" no-such-command
     expect_in_errors 'no-such-command: not found'
     not_executed 126 "$CLONE" /etc/passwd
