@@ -20,8 +20,9 @@ bool is_file(const char* path, int mode) {
 // there is none.
 bool find(const char* command, int mode, char (&found)[PATH_MAX]) {
   if (strchr(command, '/') != nullptr) {
-    if (strlen(command) >= sizeof found) return false;
-    strcpy(found, command);
+    const size_t size = strlen(command) + 1;
+    if (size > sizeof found) return false;
+    memcpy(found, command, size);
     return is_file(found, mode);
   }
   const char* path = getenv("PATH");
