@@ -112,8 +112,13 @@ refuses_another_release() {
 }
 
 demo_works() {
-  local line status=0
-  inside 'sudo ./dev demo' 2>&1 | tee "$work/demo" || status=$?
+  local line status=0 shown copy
+  # Not in a pipeline: a signal could not interrupt that.
+  exec {shown}> >(exec tee "$work/demo")
+  copy=$!
+  inside 'sudo ./dev demo' >&"$shown" 2>&1 || status=$?
+  exec {shown}>&-
+  wait "$copy"
   for line in 'PRETTY_NAME="Debian GNU/Linux' 'uid=0(root)' 'there is no /root/note' 'status 7' 'sudo ./dev install'; do
     grep -qF "$line" "$work/demo" || { echo "the output lacks: $line" && status=1; }
   done
