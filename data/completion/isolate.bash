@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 _isolate_options=(--engine --template-dir --template --bind --env --chdir --uid-base --gid-base --share-net --ignore-sigint
-  --userns --cap-add --cap-drop --read-only --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
+  --userns --cap-add --cap-drop --read-only --empty-home --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
   --io-weight --keep --store --dry-run --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
 
 # Of letters in one word, -nq, the last.

@@ -22,11 +22,12 @@ _arguments -s -S \
   '*--cap-add=[give capabilities]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   '*--cap-drop=[take capabilities away]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   "--read-only[the root can't be written to]" \
+  "--empty-home[/home is empty memory, not the template's]" \
   '--seccomp=[what the kernel refuses]:filter:_alternative "words:filter:(default tty none)" "files:OCI profile:_files"' \
   '--pty[give the command a terminal of its own]' \
   '--timeout=[end the command then, with status 124]:seconds:' \
   '*--ulimit=[limit a resource, NAME=N]:limit:(as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=)' \
-  '--tmp-size=[most memory for files in /tmp, /home and /dev/shm]:size:' \
+  '--tmp-size=[most memory for files in /tmp, /dev/shm and an empty /home]:size:' \
   '--memory=[most memory of the guest, without swap]:size:' \
   '--cpus=[most processor time of the guest, in processors]:number:' \
   '--pids=[most processes and threads of the guest]:number:' \

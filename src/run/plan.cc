@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "linux/file.h"
 #include "linux/init_protocol.h"
 #include "run/filters.h"
 #include "run/store_path.h"
@@ -26,9 +27,7 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   mounts.push_back({MountKind::devices, "/dev", "", false});
   if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
-  // What is changed in a template stays, in /home too.
-  if (!is_chroot || (request.directory.empty() && !request.lasting))
-    mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
+  if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   if ((request.share_network && !is_bridged(request)) || is_chroot) {
     mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
   }
@@ -125,6 +124,10 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   TRY_VOID(plan_limits(request, caller, plan));
   plan->seccomp = seccomp_choice(request);
   // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
+  // Made before the cache below it, whose mode would close it to the ids of guests. If this fails, the next step that
+  // needs the directory reports it.
+  if (caller.is_root()) [[maybe_unused]]
+    auto made = make_directories("/run/isolate", 0755);
   const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   if (request.engine == EngineKind::lxc) {

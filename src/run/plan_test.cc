@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 
 #include "base/testing.h"
+#include "linux/file.h"
 
 namespace isolate {
 namespace {
@@ -52,31 +54,25 @@ const char* const kTmp = "mount tmpfs on /tmp (mode 1777)";
 const char* const kHome = "mount tmpfs on /home (mode 0755)";
 const char* const kResolv = "bind /etc/resolv.conf on /etc/resolv.conf, read-only";
 
-TEST_F(RunPlanTest, AGuestHasItsOwnDevTmpAndHome) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome})); }
+TEST_F(RunPlanTest, AGuestHasItsOwnDevAndTmp) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp})); }
+
+TEST_F(RunPlanTest, HomeIsEmptyMemoryWhereThatIsAskedFor) {
+  request_.empty_home = true;
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome}));
+}
 
 TEST_F(RunPlanTest, BindsComeLastAndInTheOrderGiven) {
   request_.binds = {{"/b", "/tmp/b", false}, {"/a", "/home/a", true}};
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
 }
 
 TEST_F(RunPlanTest, WithTheHostsNetworkComesItsResolver) {
   request_.share_network = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kResolv}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kResolv}));
 }
 
 TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
   request_.engine = EngineKind::chroot;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, "bind /sys on /sys", kResolv}));
-}
-
-TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {
-  request_.engine = EngineKind::chroot;
-  request_.template_name.clear();
-  request_.directory = "/srv/root";
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, "bind /sys on /sys", kResolv}));
-  request_.directory.clear();
-  request_.template_name = "t";
-  request_.lasting = true;
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, "bind /sys on /sys", kResolv}));
 }
 
@@ -230,6 +226,17 @@ TEST_F(RunPlanTest, TheDescriptionHasNoControlBytes) {
   for (const auto& line : describe(plan(), request_.engine)) {
     EXPECT_TRUE(std::none_of(line.begin(), line.end(), [](char c) { return c >= 0 && c < ' '; })) << line;
   }
+}
+
+TEST_F(RunPlanTest, AFilterKeptByTheFirstRunDoesNotCloseTheDirectoryToGuests) {
+  REQUIRE_ROOT();
+  request_.dropped_capabilities = capabilities("CHOWN");  // takes a filter of its own, which is kept
+  test::in_private_mounts([&]() -> Result<void> {
+    if (::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
+    plan();
+    TRY(status_of(AT_FDCWD, "/run/isolate/seccomp"));
+    return test::verify((TRY(status_of(AT_FDCWD, "/run/isolate")).st_mode & 07777) == 0755, "its mode is 0755");
+  });
 }
 
 }  // namespace

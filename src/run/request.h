@@ -56,13 +56,14 @@ struct RunRequest {
   UsernsMode userns = UsernsMode::automatic;
   bool share_network = false;
   bool read_only = false;
+  bool empty_home = false;  // /home is empty memory instead of the template's
   bool keep = false;
   bool lasting = false;  // the clone becomes a template's next generation
   bool ignore_interrupt = false;
   bool own_terminal = false;  // the guest gets a terminal of its own
   std::uint64_t timeout = 0;  // milliseconds; 0: none
-  std::uint64_t memory_files =
-      0;  // bytes for /tmp, /home and /dev/shm together; 0: the kernel's default, half of memory
+  // Bytes for /tmp, /dev/shm and an empty /home together; 0: the kernel's default, half of memory.
+  std::uint64_t memory_files = 0;
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;       // of the guest as a whole
   bool unlimited_memory = false;  // nor what a container has where nobody asks

@@ -42,7 +42,7 @@ teardown_file() { remove_attacks; }
 @test "R3: memory for files has an end where --tmp-size says so" {
   local place
   for place in /tmp /home /dev/shm; do
-    run --separate-stderr with_attacks --tmp-size 4M sh -c "head -c 16M /dev/zero >$place/x; stat -c %s $place/x"
+    run --separate-stderr with_attacks --empty-home --tmp-size 4M sh -c "head -c 16M /dev/zero >$place/x; stat -c %s $place/x"
     [[ $stderr == *'No space left'* && ${lines[-1]} -le 4194304 ]] || complain "$place"
   done
 }

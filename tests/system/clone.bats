@@ -103,8 +103,8 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   [[ $stderr != *"$output"* ]] || complain "a clone is named"
 }
 
-@test "--read-only: the root can't be written, /tmp, /home and /dev can" {
-  succeeds in_clone --read-only sh -c '
+@test "--read-only: the root can't be written, /tmp, /dev and an empty /home can" {
+  succeeds in_clone --read-only --empty-home sh -c '
     ! touch /x && ! touch /etc/x && ! rm /etc/passwd && ! echo x >>/etc/passwd
     touch /tmp/x /home/x /dev/x && echo writable'
   expect_output writable
@@ -118,8 +118,8 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   expect_not_in_output written
 }
 
-@test "/tmp and /home are empty memory, /proc and /dev are the guest's own" {
-  succeeds in_clone sh -c '
+@test "/tmp and with --empty-home /home are empty memory, /proc and /dev are the guest's own" {
+  succeeds in_clone --empty-home sh -c '
     for i in /tmp /home /proc /dev; do stat -f -c %T $i; done; ls -A /tmp /home | grep -v :; true'
   [[ ${lines[*]} == 'tmpfs tmpfs proc tmpfs' ]] || complain "file systems"
   succeeds in_clone sh -c '
