@@ -9,7 +9,7 @@ packages_build=(g++ cmake ninja-build pkg-config lxc-dev libseccomp-dev libbtrfs
 # shellcheck disable=SC2034
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
-packages_test=(bats lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
+packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # Makes the Debian package, and judges it.

@@ -16,7 +16,7 @@ _isolatectl_next() {
     '') echo template pool gc ps kill exec status --version ;;
     template) echo create edit list show snapshot remove gc ;;
     pool) echo list status resize drain ;;
-    'template create') echo --from --mirror --variant --include ;;
+    'template create') echo --from --mirror --variant --include --force ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;
   esac

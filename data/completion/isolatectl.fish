@@ -61,6 +61,7 @@ complete -c isolatectl -n '__isolatectl_below template create' -l from -r -F -a 
 complete -c isolatectl -n '__isolatectl_below template create' -l mirror -x -d 'Where packages come from'
 complete -c isolatectl -n '__isolatectl_below template create' -l variant -x -a 'minbase apt essential buildd important standard' -d 'Variant of mmdebstrap'
 complete -c isolatectl -n '__isolatectl_below template create' -l include -x -d 'More packages'
+complete -c isolatectl -n '__isolatectl_below template create' -l force -d 'Also of what does not look like a root'
 for verb in gc 'template gc' ps
     complete -c isolatectl -n "__isolatectl_below $verb" -l kept -d 'Clones kept with isolate --keep'
 end

@@ -35,6 +35,7 @@ _isolatectl_template() {
     create)
       _arguments $common '1:name:' '--from=[what it is made of]:source:_isolatectl_sources' \
         '*--mirror=[where packages come from]:address:' '--include=[more packages]:packages:' \
+        '--force[also of what does not look like a Linux root]' \
         "--variant=[mmdebstrap's variant]:variant:(minbase apt essential buildd important standard)"
       ;;
     edit) _arguments $common '1:template:_isolatectl_templates' '*::command:_normal' ;;

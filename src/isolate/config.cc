@@ -14,6 +14,8 @@
 #define TOML_UNREACHABLE __builtin_unreachable()
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -38,7 +40,9 @@ Result<void> apply_node(std::string_view key, const toml::node& node, Options* o
 }
 
 bool fits_a_file(std::string_view key) {
-  return key != "help" && key != "version" && key != "status-fd" && key != "dry-run";
+  constexpr std::array<std::string_view, 7> kCommandLineOnly = {"help",    "version", "status-fd", "dry-run",
+                                                                "refresh", "force",   "no-create"};
+  return std::find(kCommandLineOnly.begin(), kCommandLineOnly.end(), key) == kCommandLineOnly.end();
 }
 
 Result<void> read_file_if_there(const std::string& path, Options* options) {

@@ -97,7 +97,7 @@ TEST(ConfigurationTest, WrongValuesAreToldWithFileAndLine) {
 }
 
 TEST(ConfigurationTest, SomeOptionsAreForTheCommandLineAlone) {
-  for (const std::string key : {"help", "version", "dry-run"}) {
+  for (const std::string key : {"help", "version", "dry-run", "force", "no-create"}) {
     EXPECT_EQ(error(key + " = true\n"), "config.toml:1: '" + key + "' is for the command line only");
   }
   EXPECT_EQ(error("status-fd = 3\n"), "config.toml:1: 'status-fd' is for the command line only");

@@ -60,6 +60,7 @@ struct CreateOptions {
   std::vector<std::string> mirrors;
   std::string variant = "minbase";
   std::vector<std::string> include;
+  bool force = false;  // also of a source that does not look like a Linux root
 };
 
 Result<void> create_template(Context& context, const CreateOptions& options);

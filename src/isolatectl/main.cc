@@ -39,11 +39,14 @@ std::function<Result<int>(Context&)> plain(Body body) {
 void add_create(CLI::App* parent, CommandLine* line) {
   auto* verb = parent->add_subcommand("create", "make a template of a Debian release, a directory or a tar archive");
   verb->add_option("NAME", line->create.name)->required();
-  verb->add_option("--from", line->create.from, "debian:bookworm, debian:trixie, DIR or TARBALL")->required();
+  verb->add_option("--from", line->create.from,
+                   "debian:bookworm, debian:trixie, DIR, TARBALL, or - for a tarball on standard input")
+      ->required();
   verb->add_option("--mirror", line->create.mirrors,
                    "where packages come from (default: as the host's apt); repeatable");
   verb->add_option("--variant", line->create.variant, "mmdebstrap's variant (default minbase)");
   verb->add_option("--include", line->create.include, "more packages, separated by commas")->delimiter(',');
+  verb->add_flag("--force", line->create.force, "also of a source that does not look like a Linux root");
   verb->callback(
       [line] { line->verb = plain([line](Context& context) { return create_template(context, line->create); }); });
 }

@@ -128,3 +128,12 @@ END
   isolate_refuses config.toml -- \
     as_caller env "XDG_CONFIG_HOME=$SCRATCH/config" "$ISOLATE" --store "$STORE" -z debian true
 }
+
+@test "every key is in the man page" {
+  local key
+  succeeds as_caller "$ISOLATE" --help
+  for key in $(grep -oP '^  (-., |    )--\K[a-z0-9-]+' <<<"$output"); do
+    grep -Eq "^\.It .*[ ,]$key( |,|$)|^\.Pq Li .*[ ,]*$key( |,|$)" "$BATS_TEST_DIRNAME/../../data/man/isolate.toml.5" ||
+      complain "isolate.toml(5) lacks $key"
+  done
+}
