@@ -16,6 +16,8 @@ _isolatectl_next() {
     '') echo template pool gc ps kill exec status --version ;;
     template) echo create edit list show snapshot remove gc ;;
     pool) echo list status resize drain ;;
+    'template edit') echo --continue --publish --discard ;;
+    'template list') echo --size ;;
     'template create') echo --from --mirror --variant --include --force ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;

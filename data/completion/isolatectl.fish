@@ -62,6 +62,10 @@ complete -c isolatectl -n '__isolatectl_below template create' -l mirror -x -d '
 complete -c isolatectl -n '__isolatectl_below template create' -l variant -x -a 'minbase apt essential buildd important standard' -d 'Variant of mmdebstrap'
 complete -c isolatectl -n '__isolatectl_below template create' -l include -x -d 'More packages'
 complete -c isolatectl -n '__isolatectl_below template create' -l force -d 'Also of what does not look like a root'
+complete -c isolatectl -n '__isolatectl_below template edit' -l continue -d 'With the changes that an earlier edit has left'
+complete -c isolatectl -n '__isolatectl_below template edit' -l publish -d 'Make those changes a generation'
+complete -c isolatectl -n '__isolatectl_below template edit' -l discard -d 'Drop those changes'
+complete -c isolatectl -n '__isolatectl_below template list' -l size -d 'With what each takes on disk'
 for verb in gc 'template gc' ps
     complete -c isolatectl -n "__isolatectl_below $verb" -l kept -d 'Clones kept with isolate --keep'
 end

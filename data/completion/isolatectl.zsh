@@ -38,7 +38,12 @@ _isolatectl_template() {
         '--force[also of what does not look like a Linux root]' \
         "--variant=[mmdebstrap's variant]:variant:(minbase apt essential buildd important standard)"
       ;;
-    edit) _arguments $common '1:template:_isolatectl_templates' '*::command:_normal' ;;
+    edit)
+      _arguments $common '--continue[go on with the changes that an earlier edit has left]' \
+        '--publish[make those changes a generation]' '--discard[drop those changes]' \
+        '1:template:_isolatectl_templates' '*::command:_normal'
+      ;;
+    list) _arguments $common '--size[with what each takes on disk]' ;;
     show | snapshot | remove) _arguments $common '1:template:_isolatectl_templates' ;;
     gc) _arguments $common $kept ;;
     *) _arguments $common ;;

@@ -64,11 +64,20 @@ struct CreateOptions {
 };
 
 Result<void> create_template(Context& context, const CreateOptions& options);
-// The exit status of the command; changes are published only when it is 0.
-Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command);
+struct EditOptions {
+  std::string name;
+  std::vector<std::string> command;  // empty: a shell
+  bool go_on = false;                // with the changes that an earlier edit has left
+  bool publish = false;              // make those the next generation as they are
+  bool discard = false;              // drop those
+};
+// The exit status of the command. Its changes become the next generation when that is 0, or when the user of a shell
+// says so; otherwise they are kept until they are published or discarded.
+Result<int> edit_template(Context& context, const EditOptions& options);
 Result<void> snapshot_template(Context& context, const std::string& name);
 Result<void> remove_template(Context& context, const std::string& name);
-Result<void> list_templates(Context& context);
+// `with_size`: with what each takes on disk, for which all of its files are looked at.
+Result<void> list_templates(Context& context, bool with_size);
 Result<void> show_template(Context& context, const std::string& name);
 Result<void> collect_garbage(Context& context, bool kept_too);
 Result<void> list_pools(Context& context, const std::string& name);  // empty: all

@@ -85,7 +85,10 @@ Json json_of(const LeaseRow& row, bool kept) {
                {"pid", row.info.pid},
                {"age", row.age},
                {"bytes", row.bytes}};
-  if (kept) return json;
+  if (kept) {
+    json["draft"] = row.info.edit;
+    return json;
+  }
   json["cpu_usec"] = json_of(row.usage.cpu_usec);
   json["memory_bytes"] = json_of(row.usage.memory_bytes);
   json["tasks"] = json_of(row.usage.tasks);
@@ -116,8 +119,8 @@ Result<void> list_leases(Context& context, bool kept) {
   std::vector<std::vector<std::string>> rows = {{"CLONE", "USER", "TEMPLATE", "ENGINE", "AGE", "DISK"}};
   if (!kept) rows[0].insert(rows[0].end(), {"CPU", "MEMORY", "TASKS"});
   for (const auto& [info, bytes, age, usage] : leases) {
-    rows.push_back({info.clone_id, user_text(info.user), info.template_name, info.engine, text::human_duration(age),
-                    text::human_size(bytes)});
+    rows.push_back({info.clone_id, user_text(info.user), info.template_name, kept && info.edit ? "edit" : info.engine,
+                    text::human_duration(age), text::human_size(bytes)});
     if (kept) continue;
     rows.back().insert(rows.back().end(), {cell(usage.cpu_usec, time_used), cell(usage.memory_bytes, text::human_size),
                                            cell(usage.tasks, count)});

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "isolatectl/commands.h"
+#include "isolatectl/verbs.h"
 #include "run/outcome.h"
 
 namespace isolate {
@@ -18,10 +19,11 @@ struct CommandLine {
   bool json = false;
   bool quiet = false;
   bool kept = false;
+  bool with_size = false;
   std::string name;
   unsigned size = 0;
   CreateOptions create;
-  std::vector<std::string> command;
+  EditOptions edit;
   bool is_exec = false;
   ExecOptions exec;
   std::function<Result<int>(Context&)> verb;
@@ -54,11 +56,16 @@ void add_create(CLI::App* parent, CommandLine* line) {
 void add_edit(CLI::App* parent, CommandLine* line) {
   auto* verb = parent->add_subcommand("edit",
                                       "a root shell in the template, or COMMAND behind --; its changes become the next "
-                                      "generation when it ends with 0");
-  verb->add_option("NAME", line->name)->required();
-  verb->add_option("COMMAND", line->command, "command and arguments, behind --");
-  verb->callback(
-      [line] { line->verb = [line](Context& context) { return edit_template(context, line->name, line->command); }; });
+                                      "generation when it ends with 0, or as you answer after a shell");
+  auto& options = line->edit;
+  verb->add_option("NAME", options.name)->required();
+  verb->add_option("COMMAND", options.command, "command and arguments, behind --");
+  auto* go_on = verb->add_flag("--continue", options.go_on, "go on with the changes that an earlier edit has left");
+  auto* publish = verb->add_flag("--publish", options.publish, "make those changes the next generation as they are");
+  auto* discard = verb->add_flag("--discard", options.discard, "drop those changes");
+  go_on->excludes(publish)->excludes(discard);
+  publish->excludes(discard);
+  verb->callback([line] { line->verb = [line](Context& context) { return edit_template(context, line->edit); }; });
 }
 
 void add_gc(CLI::App* parent, CommandLine* line) {
@@ -74,7 +81,10 @@ void add_template_verbs(CLI::App* app, CommandLine* line) {
   templates->require_subcommand(1)->fallthrough();
   add_create(templates, line);
   add_edit(templates, line);
-  templates->add_subcommand("list", "all templates")->callback([line] { line->verb = plain(list_templates); });
+  auto* list = templates->add_subcommand("list", "all templates");
+  list->add_flag("--size", line->with_size, "with what each takes on disk, for which all of its files are looked at");
+  list->callback(
+      [line] { line->verb = plain([line](Context& context) { return list_templates(context, line->with_size); }); });
   auto* show = templates->add_subcommand("show", "one template, with what it takes on disk");
   show->add_option("NAME", line->name)->required();
   show->callback(
@@ -194,10 +204,19 @@ int main_with_exceptions(int argc, char** argv) {
   app.add_subcommand("status", "whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });
+  auto resolved = resolve_words(app, own_words(argc, argv, &line));
+  if (!resolved) {
+    log::set_up("isolatectl", false);
+    log::error(resolved.error().message());
+    return 1;
+  }
+  if (resolved->unfinished != nullptr) {
+    std::cerr << overview(*resolved->unfinished);
+    return 1;
+  }
   try {
-    auto words = own_words(argc, argv, &line);
-    std::reverse(words.begin(), words.end());  // as it takes them
-    app.parse(std::move(words));
+    std::reverse(resolved->words.begin(), resolved->words.end());  // as it takes them
+    app.parse(std::move(resolved->words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
     log::set_up("isolatectl", false);

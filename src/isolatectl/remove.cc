@@ -20,8 +20,13 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
 Result<void> collect_pool(Store* store, const std::string& name, bool kept_too) {
   Pool pool(store, name);
   for (const auto& id : TRY(pool.reap())) log::info("removed clone " + id + " of a run that had ended");
+  const auto draft = TRY(pool.draft());
+  if (draft)
+    log::info("template " + name + " has unpublished changes of an edit; isolatectl template edit " + name +
+              " --continue, --publish or --discard");
   if (kept_too) {
     for (const auto& info : TRY(pool.kept())) {
+      if (draft && draft->clone_id == info.clone_id) continue;  // somebody's work, which goes with edit --discard
       TRY_VOID(pool.remove_kept(info.clone_id));
       log::info("removed kept clone " + info.clone_id);
     }
@@ -54,6 +59,12 @@ Result<void> remove_template(Context& context, const std::string& asked) {
   if (!leases.empty()) {
     return fail(
         fmt::format("template '{}' is in use by {}; see isolatectl ps", name, text::join(ids_of(leases), ", ")));
+  }
+  if (TRY(pool.draft()).has_value() || TRY(store->has_changes(name))) {
+    return fail(
+        fmt::format("template '{}' has unpublished changes of an edit; isolatectl template edit {} --discard "
+                    "drops them",
+                    name, asked));
   }
   const auto kept = TRY(pool.kept());
   if (!kept.empty()) {

@@ -57,6 +57,20 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
   return std::optional<Lease>();
 }
 
+Result<Lease> Lease::resume(Pool* pool, LeaseInfo info) {
+  auto takers = TRY(pool->lock(FileLock::Mode::shared));
+  auto generation = TRY(pool->store().newest_generation(pool->template_name()));
+  auto file = TRY(open_file(AT_FDCWD, pool->state("kept", info.clone_id), O_RDONLY));
+  auto lock = TRY(FileLock::try_lock(std::move(file), FileLock::Mode::exclusive));
+  info.generation = generation.number;
+  Lease lease(pool, std::move(info), std::move(lock));
+  TRY_VOID(rename_file(AT_FDCWD, pool->state("kept", lease.id()), AT_FDCWD, pool->state("leased", lease.id())));
+  TRY_VOID(pool->write_info("leased", lease.info_));
+  lease.root_ = TRY(pool->store().clone_root(generation, lease.id()));
+  lease.generation_ = std::move(generation);
+  return lease;
+}
+
 Result<void> Lease::make_clone() {
   TRY_VOID(pool_->write_info("making", info_));
   TRY_VOID(fault_point("clone-begun"));

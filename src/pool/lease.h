@@ -12,6 +12,9 @@ class Lease {
   // is left after an error.
   static Result<Lease> take(Pool* pool, LeaseInfo info);
 
+  // Takes the clone that an edit has left, to go on with it. Errors: ENOENT it is not kept; EWOULDBLOCK it is in use.
+  static Result<Lease> resume(Pool* pool, LeaseInfo info);
+
   Lease(Lease&&) noexcept = default;
   Lease& operator=(Lease&&) = delete;
   // A lease that is neither dropped nor kept is left to the next reap.

@@ -14,6 +14,7 @@ std::string to_text(const LeaseInfo& info) {
                                {"pid", info.pid},
                                {"since", info.since},
                                {"generation", info.generation},
+                               {"edit", info.edit},
                                {"boot", info.boot}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -39,6 +40,8 @@ LeaseInfo lease_info_from(const std::string& text) {
   info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
   info.generation = number("generation", UINT64_MAX);
   info.boot = string("boot");
+  const auto edit = json.find("edit");
+  info.edit = edit != json.end() && edit->is_boolean() && edit->get<bool>();
   return info;
 }
 

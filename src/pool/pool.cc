@@ -98,6 +98,25 @@ Result<PoolStatus> Pool::status() const {
   return status;
 }
 
+bool Pool::is_draft(const LeaseInfo& info) const {
+  if (!info.edit) return false;
+  const auto newest = store_->newest_generation(template_name_);
+  return newest && newest->number == info.generation;
+}
+
+Result<std::optional<LeaseInfo>> Pool::draft() const {
+  for (auto& info : TRY(kept())) {
+    if (is_draft(info)) return std::optional(std::move(info));
+  }
+  return std::optional<LeaseInfo>();
+}
+
+const char* Pool::state_after_run(const char* from, const std::string& clone_id) const {
+  if (std::string_view(from) != "leased") return "trash";
+  const auto info = read_info(state(from, clone_id), clone_id, template_name_);
+  return info && is_draft(*info) ? "kept" : "trash";
+}
+
 Result<void> Pool::move_abandoned_to_trash(const char* from) const {
   for (const auto& id : TRY(names_in(state(from)))) {
     auto file = open_file(AT_FDCWD, state(from, id), O_RDWR);
@@ -106,7 +125,7 @@ Result<void> Pool::move_abandoned_to_trash(const char* from) const {
     if (!lock) continue;
     TRY_VOID(fault_point("reap-locked"));
     // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
-    ::rename(state(from, id).c_str(), state("trash", id).c_str());
+    ::rename(state(from, id).c_str(), state(state_after_run(from, id), id).c_str());
   }
   return {};
 }

@@ -51,11 +51,15 @@ class Pool {
   Result<std::vector<LeaseInfo>> leases() const;
   Result<std::vector<LeaseInfo>> kept() const;
   Result<std::vector<LeaseInfo>> fresh() const;
+  // The kept clone that holds the unpublished changes of an edit. Those that were published before a crash, or that
+  // another generation has made useless, do not count.
+  Result<std::optional<LeaseInfo>> draft() const;
   // The file of a leased clone, to ask for its lock or to compare it; closing it wakes nobody who watches (below).
   Result<Fd> open_lease(const std::string& clone_id) const;
   Result<PoolStatus> status() const;
 
   // Removes the clones of leases that nobody holds any more, and what interrupted work has left. Gives back their ids.
+  // The clone of an edit that was interrupted is kept: see draft().
   // A clone that can't be removed now stays in trash/ and is tried again at the next call.
   Result<std::vector<std::string>> reap();
   // True if reap() may find something to do; takes far less time.
@@ -90,6 +94,9 @@ class Pool {
   std::string state(const char* directory, const std::string& clone_id = "") const;
   Result<void> make_state_directories() const;
   Result<void> move_abandoned_to_trash(const char* from) const;
+  bool is_draft(const LeaseInfo& info) const;
+  // Where the clone of an ended run goes: "kept" or "trash".
+  const char* state_after_run(const char* from, const std::string& clone_id) const;
   Result<std::vector<LeaseInfo>> infos_in(const char* directory) const;
   // A locked state file in making/, under the name of a new clone; the caller holds lock(shared). It is open for
   // reading only: who is given the lock can't write there, and its end is told apart from that of a writer (inotify(7),

@@ -115,6 +115,15 @@ Result<std::uint64_t> OverlayStore::publish_clone(const Generation& base, const 
   return number;
 }
 
+Result<bool> OverlayStore::is_unchanged(const Generation& base, const std::string& clone_id) {
+  const auto upper = "clones/" + clone_id + "/upper";
+  // The guest's "/" itself; make_clone() has given it what the topmost layer has.
+  const auto now = TRY(status_of(directory(), upper));
+  const auto before = TRY(status_of(AT_FDCWD, base.layers.front()));
+  if (now.st_mode != before.st_mode || now.st_uid != before.st_uid || now.st_gid != before.st_gid) return false;
+  return TRY(list_directory(directory(), upper)).empty();
+}
+
 Result<std::uint64_t> OverlayStore::snapshot(const std::string& name) {
   const auto newest = TRY(generation_numbers(name)).back();
   TRY_VOID(write_generation("templates/" + name, newest + 1, TRY(layer_names(name, newest))));

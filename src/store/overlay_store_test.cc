@@ -132,7 +132,13 @@ TEST_F(OverlayStoreTest, NamesThatLeadOutOfTheStoreAreRefused) {
 TEST_F(OverlayStoreTest, AnUnknownTemplateComesWithAdvice) {
   EXPECT_EQ(message_of(store_.newest_generation("none")),
             "there is no template 'none' in overlay:" + path() +
-                "; see isolatectl template list, or make one: isolatectl template create none --from debian:bookworm");
+                "; make one: isolatectl template create none --from debian:bookworm");
+  add_template(store_, "one");
+  add_template(store_, "debian");
+  EXPECT_EQ(message_of(store_.newest_generation("debain")),
+            "there is no template 'debain' in overlay:" + path() +
+                "; there are: debian, one; nearest: debian; make one: isolatectl template create debain --from "
+                "debian:bookworm");
 }
 
 TEST_F(OverlayStoreTest, EachChangeIsALayerOnTopOfAllBefore) {

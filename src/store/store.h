@@ -80,6 +80,9 @@ class Store {
   // destroyed. Errors: EAGAIN another generation was made since the clone was.
   virtual Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) = 0;
 
+  // True if it is certain that nothing was written to the clone.
+  virtual Result<bool> is_unchanged(const Generation& base, const std::string& clone_id);
+
   // Makes the template as it is now its next generation. Where nothing can be changed but through clones, that is the
   // newest one again.
   virtual Result<std::uint64_t> snapshot(const std::string& name) = 0;
@@ -87,8 +90,11 @@ class Store {
   // Whether a template can be changed in its place: a directory, whose changes snapshot() makes a generation of.
   // Otherwise it is changed by publish_clone().
   virtual bool has_working_tree() const { return false; }
-  // Gives back the directory. What is in it now comes back with discard_changes(), also after a crash in between.
+  // Gives back the directory. What was in it at the first call comes back with discard_changes(), also after a crash in
+  // between, until snapshot() makes the changes a generation. leave_changes() puts them aside.
   virtual Result<std::string> begin_changes(const std::string& name);
+  virtual Result<bool> has_changes(const std::string& name);
+  virtual Result<void> leave_changes(const std::string& name);
   virtual Result<void> discard_changes(const std::string& name);
 
   virtual Result<void> remove_template(const std::string& name) = 0;
@@ -108,6 +114,10 @@ constexpr const char* kCloneMounts = "/run/isolate/mounts";
 std::vector<std::string> mounted_clones();
 // Takes those off this mount namespace, which must be a private one.
 void let_go_of_mounted_clones();
+
+// There is no such template: which ones there are, the one that may be meant, and how to make one. `place`: where it
+// was looked for, such as " in overlay:/srv"; may be empty.
+Error missing_template(const std::string& name, const std::string& place, std::vector<std::string> existing);
 
 // Names of templates: 1 to 40 characters, since they become part of a host name.
 Result<void> check_template_name(std::string_view name);

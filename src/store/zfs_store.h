@@ -39,6 +39,8 @@ class ZfsStore : public Store {
   Result<std::uint64_t> snapshot(const std::string& name) override;
   bool has_working_tree() const override { return true; }
   Result<std::string> begin_changes(const std::string& name) override;
+  Result<bool> has_changes(const std::string& name) override;
+  Result<void> leave_changes(const std::string& name) override;
   Result<void> discard_changes(const std::string& name) override;
   Result<void> remove_template(const std::string& name) override;
   Result<std::vector<std::string>> collect_garbage(const std::string& name,
