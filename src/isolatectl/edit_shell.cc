@@ -12,12 +12,21 @@
 namespace isolate {
 namespace {
 
-bool has_program(const std::vector<std::string>& directories, const char* program) {
+// Where the root has the program; empty: nowhere. What an upper layer has removed is a whiteout there (a character
+// device 0:0), and /bin may be a link to /usr/bin that only a lower layer has.
+std::string find_program(const std::vector<std::string>& directories, const std::string& name) {
   for (const auto& directory : directories) {
     const Fd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (root && root_path::open(root.get(), program, O_PATH)) return true;
+    if (!root) continue;
+    for (const char* folder : {"/bin/", "/usr/bin/"}) {
+      const auto found = root_path::open(root.get(), folder + name, O_PATH | O_NOFOLLOW);
+      if (!found) continue;
+      const auto status = status_of(found->get(), "", AT_EMPTY_PATH);
+      const bool is_whiteout = status && S_ISCHR(status->st_mode) && status->st_rdev == 0;
+      return is_whiteout ? "" : folder + name;
+    }
   }
-  return false;
+  return "";
 }
 
 // Signals that the run of the command has blocked end the question.
@@ -29,12 +38,20 @@ void accept_signals() {
   ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
+// A shell with job control leaves the terminal to its own process group, which has ended.
+void take_foreground() {
+  const auto before = ::signal(SIGTTOU, SIG_IGN);
+  // Where this fails, reading fails as well, which is no answer.
+  [[maybe_unused]] const int taken = ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+  ::signal(SIGTTOU, before);
+}
+
 }  // namespace
 
 Result<EditShell> shell_of(const std::string& template_name, const std::vector<std::string>& directories,
                            bool on_terminal) {
-  if (has_program(directories, "/bin/bash")) {
-    EditShell shell{{"/bin/bash", "-l"}, {}};
+  if (const auto bash = find_program(directories, "bash"); !bash.empty()) {
+    EditShell shell{{bash, "-l"}, {}};
     // Files such as /etc/bash.bashrc set PS1 after the environment has; bash runs this before each prompt.
     if (on_terminal) {
       shell.environment.push_back(fmt::format(
@@ -42,7 +59,7 @@ Result<EditShell> shell_of(const std::string& template_name, const std::vector<s
     }
     return shell;
   }
-  if (!has_program(directories, "/bin/sh")) {
+  if (find_program(directories, "sh").empty()) {
     return fail("template '" + template_name + "' has no shell; name a command behind --");
   }
   if (!on_terminal) return EditShell{{"/bin/sh", "-l"}, {}};
@@ -57,6 +74,7 @@ Result<EditShell> shell_of(const std::string& template_name, const std::vector<s
 
 Answer ask_whether_to_keep(const std::string& template_name) {
   accept_signals();
+  take_foreground();
   while (true) {
     const auto question = fmt::format("Keep the changes to template {}? [Y/n/later] ", template_name);
     // A terminal that can't be written to can't be read from either, which is noticed below.

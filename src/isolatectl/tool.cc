@@ -23,18 +23,19 @@ bool contains_one_of(const std::string& line, const std::vector<std::string_view
                      [&line](std::string_view word) { return line.find(word) != std::string::npos; });
 }
 
-// tar goes on after these, and ends with 0 unless something else is wrong.
-bool is_warning_of_tar(const std::string& line) {
-  static const std::vector<std::string_view> kWarnings = {"Warning:",
-                                                          "Removing leading",
-                                                          "Ignoring unknown",
-                                                          "implausibly old time stamp",
-                                                          "in the future",
-                                                          "A lone zero block",
-                                                          "socket ignored",
-                                                          "file is on a different filesystem",
-                                                          "Skipping to next header"};
-  return contains_one_of(line, kWarnings);
+// Something of a file could not be kept: tar goes on, and ends with 0 unless something else is wrong.
+bool is_loss_of_tar(const std::string& line) {
+  static const std::vector<std::string_view> kLosses = {"Warning:", "Cannot set POSIX ACLs",
+                                                        "extended attribute for file"};
+  return contains_one_of(line, kLosses);
+}
+
+// tar goes on after these as well, and nothing is lost.
+bool is_notice_of_tar(const std::string& line) {
+  static const std::vector<std::string_view> kNotices = {
+      "Removing leading",  "Ignoring unknown", "implausibly old time stamp",        "in the future",
+      "A lone zero block", "socket ignored",   "file is on a different filesystem", "Skipping to next header"};
+  return contains_one_of(line, kNotices);
 }
 
 // What tar says at its end about errors that it or a program of its own has named before.
@@ -104,10 +105,11 @@ void Complaint::add(const std::string& line) {
   // Of many lines this one is the cause; tar also reports it as a short write.
   if (line.find("No space left on device") != std::string::npos) error_ = line;
   const bool is_tar = line.starts_with("tar: ");
-  if (is_tar && is_warning_of_tar(line)) {
-    if (line.find("Warning:") != std::string::npos && warnings_++ == 0) warning_ = line;
+  if (is_tar && is_loss_of_tar(line)) {
+    if (warnings_++ == 0) warning_ = line;
     return;
   }
+  if (is_tar && is_notice_of_tar(line)) return;
   if (is_tar && is_summary_of_tar(line)) {
     if (last_.empty()) last_ = line;
     return;

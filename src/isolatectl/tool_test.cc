@@ -36,8 +36,11 @@ TEST(ComplaintTest, AFullDiskIsTheCauseOfAllElse) {
 TEST(ComplaintTest, WarningsOfARunThatSucceedsAreCounted) {
   Complaint complaint;
   complaint.add("tar: ./a: Warning: Cannot acl_set_file: Operation not supported");
-  complaint.add("tar: ./b: Warning: Cannot acl_set_file: Operation not supported");
-  EXPECT_EQ(complaint.warnings(), 2U);
+  complaint.add("tar: acl_set_file_at: Cannot set POSIX ACLs for file './b': Invalid argument");
+  complaint.add("tar: setxattr: Cannot set 'user.x' extended attribute for file './c': Operation not supported");
+  complaint.add("tar: Removing leading `/' from member names");
+  EXPECT_EQ(complaint.warnings(), 3U);
+  EXPECT_EQ(complaint.cause(), "") << "no error";
   EXPECT_EQ(complaint.first_warning(), "tar: ./a: Warning: Cannot acl_set_file: Operation not supported");
 }
 

@@ -323,11 +323,6 @@ Result<bool> ZfsStore::has_changes(const std::string& name) {
   return found.back().is_snapshot() && !found.back().own(kUndo).empty();
 }
 
-Result<void> ZfsStore::leave_changes(const std::string& name) {
-  unmount(name);
-  return {};
-}
-
 Result<void> ZfsStore::discard_changes(const std::string& name) {
   const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
   for (const auto& undo : undo_snapshots(found)) {

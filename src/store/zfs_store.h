@@ -40,7 +40,10 @@ class ZfsStore : public Store {
   bool has_working_tree() const override { return true; }
   Result<std::string> begin_changes(const std::string& name) override;
   Result<bool> has_changes(const std::string& name) override;
-  Result<void> leave_changes(const std::string& name) override;
+  Result<void> leave_changes(const std::string& name) override {
+    unmount(name);
+    return {};
+  }
   Result<void> discard_changes(const std::string& name) override;
   Result<void> remove_template(const std::string& name) override;
   Result<std::vector<std::string>> collect_garbage(const std::string& name,

@@ -55,6 +55,13 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   expect_output abc
 }
 
+@test "an access list that names an id outside of the user's range is reported" {
+  [[ $IDENTITY == user ]] || return 0 # root has all ids
+  setfacl -m u:4000000:rwx "$SCRATCH/root/etc"
+  succeeds create partly "$SCRATCH/root"
+  expect_in_errors 'warning: tar: acl_set_file'
+}
+
 @test "access lists and attributes of an archive are kept" {
   setfacl -m g:adm:rx "$SCRATCH/root/etc" # as journald's directories have it
   as_caller setfattr -n user.checksum -v abc "$SCRATCH/root/bin/true"
