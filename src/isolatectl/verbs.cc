@@ -83,10 +83,12 @@ std::string written_out(const std::string& word) {
 Result<ResolvedWords> resolve_words(const CLI::App& app, std::vector<std::string> words) {
   const CLI::App* at = &app;
   bool wants_help = false;
+  bool lacks_value = false;  // which the parser reports
+  std::string unknown_option;
   for (std::size_t i = 0; i < words.size() && words[i] != "--" && !verbs_below(*at).empty(); ++i) {
     auto& word = words[i];
     if (word == "--store") {
-      ++i;  // its value is no verb
+      lacks_value |= ++i == words.size();  // its value is no verb
     } else if (word == "-h" || word == "--help" || word == "--version") {
       return ResolvedWords{std::move(words), nullptr};
     } else if (word == "help") {
@@ -97,10 +99,16 @@ Result<ResolvedWords> resolve_words(const CLI::App& app, std::vector<std::string
       const auto* verb = find_verb(*at, word);
       if (verb == nullptr) return fail(unknown_verb(app, *at, word));
       at = verb;
+    } else {
+      const bool is_known = word == "-q" || word == "--quiet" || word == "--json" || word.starts_with("--store=");
+      if (!is_known) unknown_option = word;
     }
   }
   if (wants_help) words.insert(words.begin() + static_cast<std::ptrdiff_t>(words.size()), "--help");
-  const bool is_unfinished = !wants_help && !verbs_below(*at).empty();
+  const bool is_unfinished = !wants_help && !lacks_value && !verbs_below(*at).empty();
+  if (is_unfinished && !unknown_option.empty()) {
+    return fail("unknown option '" + text::printable(unknown_option) + "'; see isolatectl --help");
+  }
   return ResolvedWords{std::move(words), is_unfinished ? at : nullptr};
 }
 
