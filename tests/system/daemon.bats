@@ -177,6 +177,8 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   expect_status 1
   start_daemon
   succeeds member "$ISOLATECTL" status
+  [[ $(member "$ISOLATECTL" status | tail -c 1 | od -An -c) == *'\n'* ]] || complain "no line feed"
+  [[ $output != *' 1 connections'* ]] || complain "1 connections"
   succeeds run_in overlay true
 }
 
