@@ -15,7 +15,7 @@ _isolatectl_next() {
   case $1 in
     '') echo template pool gc ps kill exec status --version ;;
     template) echo create edit list show snapshot remove gc ;;
-    pool) echo list status resize drain ;;
+    pool) echo list status resize drain range ;;
     'template create') echo --from --mirror --variant --include ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;
@@ -51,7 +51,7 @@ _isolatectl() {
     *)
       if [[ $word == -* || -z $verb || $verb == template || $verb == pool ]]; then
         _isolatectl_words "$(_isolatectl_next "$verb") --store --json --quiet --help" "$word"
-      elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain))$ ]]; then
+      elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain|range))$ ]]; then
         _isolatectl_templates "$word"
       elif ((names == 0)) && [[ $verb == kill || $verb == exec ]]; then
         _isolatectl_words "$(isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"

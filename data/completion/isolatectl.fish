@@ -44,11 +44,11 @@ complete -c isolatectl -n __isolatectl_verb -a kill -d 'End a running lease'
 complete -c isolatectl -n __isolatectl_verb -a exec -d 'Run a command in a running lease'
 complete -c isolatectl -n __isolatectl_verb -a status -d 'Whether the daemon runs'
 complete -c isolatectl -n '__isolatectl_verb template' -a 'create edit list show snapshot remove gc'
-complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain'
+complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain range'
 for verb in edit show snapshot remove
     complete -c isolatectl -n "__isolatectl_verb template $verb" -a '(__isolatectl_templates)'
 end
-for verb in status resize drain
+for verb in status resize drain range
     complete -c isolatectl -n "__isolatectl_verb pool $verb" -a '(__isolatectl_templates)'
 end
 for verb in kill exec

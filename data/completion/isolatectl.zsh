@@ -47,12 +47,13 @@ _isolatectl_template() {
 _isolatectl_pool() {
   local curcontext=$curcontext state line
   _arguments -C $common \
-    '1:verb:(list status resize drain)' \
+    '1:verb:(list status resize drain range)' \
     '*::argument:->arguments'
   [[ $state == arguments ]] || return
   case $line[1] in
     status | drain) _arguments $common '1:template:_isolatectl_templates' ;;
     resize) _arguments $common '1:template:_isolatectl_templates' '2:number:' ;;
+    range) _arguments $common '1:template:_isolatectl_templates' '2:first user id or none:' '3:first group id:' ;;
     *) _arguments $common ;;
   esac
 }

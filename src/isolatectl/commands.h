@@ -72,6 +72,9 @@ Result<void> show_template(Context& context, const std::string& name);
 Result<void> collect_garbage(Context& context, bool kept_too);
 Result<void> list_pools(Context& context, const std::string& name);  // empty: all
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
+// `uid_base`: a number, "none", or empty: prints the range. `gid_base`: a number, or empty: the same as `uid_base`.
+Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,
+                           const std::string& gid_base);
 Result<void> list_leases(Context& context, bool kept);
 // Ends a run that holds a clone; returns when it is over.
 Result<void> kill_lease(Context& context, const std::string& clone_id);

@@ -20,6 +20,8 @@ struct CommandLine {
   bool kept = false;
   std::string name;
   unsigned size = 0;
+  std::string uid_base;
+  std::string gid_base;
   CreateOptions create;
   std::vector<std::string> command;
   bool is_exec = false;
@@ -108,6 +110,14 @@ void add_pool_verbs(CLI::App* app, CommandLine* line) {
   drain->add_option("NAME", line->name)->required();
   drain->callback(
       [line] { line->verb = plain([line](Context& context) { return resize_pool(context, line->name, 0); }); });
+  auto* range = pools->add_subcommand("range", "the ids to which a template's files belong, for members to name by -u");
+  range->add_option("NAME", line->name)->required();
+  range->add_option("BASE", line->uid_base, "the first of 65536 users, or none; without: print it");
+  range->add_option("GID_BASE", line->gid_base, "the first of as many groups (default: BASE)");
+  range->callback([line] {
+    line->verb =
+        plain([line](Context& context) { return range_of_pool(context, line->name, line->uid_base, line->gid_base); });
+  });
   for (auto* verb : pools->get_subcommands({})) verb->fallthrough();
 }
 

@@ -29,16 +29,25 @@ std::string describe(const std::vector<IdMapEntry>& map) {
   return text::join(parts, ", ");
 }
 
-std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid) {
-  std::vector<IdRange> ranges;
-  const std::string uid_text = std::to_string(uid);
+std::vector<SubidEntry> all_subids(std::string_view text) {
+  std::vector<SubidEntry> entries;
   for (const auto& line : text::split(text, '\n')) {
     const auto fields = text::split(line, ':');
-    if (fields.size() != 3 || fields[0].empty() || (fields[0] != user_name && fields[0] != uid_text)) continue;
+    if (fields.size() != 3 || fields[0].empty()) continue;
     auto base = text::number(fields[1], "base", 1, kMostIds - 1);
     auto count = text::number(fields[2], "count", 1, kMostIds);
     if (!base || !count || *base + *count > kMostIds) continue;
-    ranges.push_back({static_cast<std::uint32_t>(*base), static_cast<std::uint32_t>(*count)});
+    const IdRange range{static_cast<std::uint32_t>(*base), static_cast<std::uint32_t>(*count)};
+    entries.push_back({std::string(fields[0]), range});
+  }
+  return entries;
+}
+
+std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid) {
+  std::vector<IdRange> ranges;
+  const std::string uid_text = std::to_string(uid);
+  for (const auto& entry : all_subids(text)) {
+    if (entry.user == user_name || entry.user == uid_text) ranges.push_back(entry.range);
   }
   return ranges;
 }

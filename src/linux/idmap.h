@@ -37,8 +37,14 @@ struct IdRange {
   bool operator==(const IdRange&) const = default;
 };
 
-// The ranges of a user in the text of /etc/subuid or /etc/subgid: lines NAME:BASE:COUNT or UID:BASE:COUNT (subuid(5)).
+// A line NAME:BASE:COUNT or UID:BASE:COUNT of /etc/subuid or /etc/subgid (subuid(5)).
+struct SubidEntry {
+  std::string user;
+  IdRange range;
+};
 // Lines that are not of this form are passed over, as newuidmap does.
+std::vector<SubidEntry> all_subids(std::string_view text);
+// The ranges of one user.
 std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid);
 
 // Name of a user of /etc/passwd, or of another source of the system's (asked through getent); empty where there is

@@ -66,6 +66,13 @@ Result<void> Lease::make_clone() {
   return rename_file(AT_FDCWD, pool_->state("making", id()), AT_FDCWD, pool_->state("leased", id()));
 }
 
+Result<Fd> Lease::open_info() const { return open_file(AT_FDCWD, pool_->state("leased", id()), O_WRONLY); }
+
+Result<void> Lease::set_user_namespace(const Fd& info_file, std::uint64_t inode) {
+  info_.user_namespace = inode;
+  return Pool::write_info(info_file, info_);
+}
+
 Result<void> Lease::drop() {
   TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));
   auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id());

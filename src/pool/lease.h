@@ -24,6 +24,11 @@ class Lease {
   // Whoever has a copy of this descriptor, open for reading, holds the lease; the last one's end is its end.
   int lock_descriptor() const { return lock_.fd(); }
 
+  // Writes down in which user namespace the lease's processes are. `info_file` was opened by open_info, as this process
+  // has no way to that any more once it is in other namespaces.
+  Result<Fd> open_info() const;
+  Result<void> set_user_namespace(const Fd& info_file, std::uint64_t inode);
+
   // Destroys the clone. One that is busy is left to the next reap, which is no error.
   Result<void> drop();
   // Leaves the clone on disk, for isolatectl gc --kept to remove.

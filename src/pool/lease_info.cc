@@ -14,6 +14,7 @@ std::string to_text(const LeaseInfo& info) {
                                {"pid", info.pid},
                                {"since", info.since},
                                {"generation", info.generation},
+                               {"userNamespace", info.user_namespace},
                                {"boot", info.boot}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -38,6 +39,7 @@ LeaseInfo lease_info_from(const std::string& text) {
   info.pid = static_cast<std::int64_t>(number("pid", INT64_MAX));
   info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
   info.generation = number("generation", UINT64_MAX);
+  info.user_namespace = number("userNamespace", UINT64_MAX);
   info.boot = string("boot");
   return info;
 }

@@ -17,7 +17,8 @@ struct LeaseInfo {
   std::int64_t pid = 0;    // of isolate
   std::int64_t since = 0;  // seconds since 1970
   std::uint64_t generation = 0;
-  std::string boot;  // of a fresh clone: the kernel's boot id when it was made
+  std::uint64_t user_namespace = 0;  // inode number of the one that the daemon has made for it; 0: none
+  std::string boot;                  // of a fresh clone: the kernel's boot id when it was made
 };
 
 std::string to_text(const LeaseInfo& info);

@@ -249,7 +249,7 @@ TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) 
 }
 
 TEST_F(LeaseTest, AFileThatSomebodySpoiltIsShownEmpty) {
-  const auto lease = take({"", "", "bwrap", "0", 1, 2, 3, ""});
+  const auto lease = take({"", "", "bwrap", "0", 1, 2, 3, 0, ""});
   for (const char* text :
        {"", "not json", "[]", "{\"pid\": \"x\", \"engine\": 5, \"since\": 1e99}", "{\"user\": null}"}) {
     write_text(state("leased/" + lease.id()), text);

@@ -63,8 +63,7 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease(id);
     if (!file) continue;  // ended since, ignoring
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::shared);
-    if (lock || lock.error().code() != EWOULDBLOCK) continue;
+    if (!FileLock::is_held_by_others(*file)) continue;
     auto info = read_info(state("leased", id), id, template_name_);
     if (info) held.push_back(std::move(*info));
   }
@@ -143,6 +142,22 @@ Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
   return outcome;
 }
 
+Result<void> Pool::revoke(const LeaseInfo& info) const {
+  const auto& id = info.clone_id;
+  const auto unlocked = path_ + "/revoked-" + id;
+  {
+    const auto file = TRY(open_file(AT_FDCWD, unlocked, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    TRY_VOID(write_info(file, info));
+  }
+  auto moved = rename_file(AT_FDCWD, state("leased", id), AT_FDCWD, state("trash", id));
+  if (moved) moved = rename_file(AT_FDCWD, unlocked, AT_FDCWD, state("trash", id));
+  ::unlink(unlocked.c_str());  // it is gone already unless the lease was
+  if (!moved && moved.error().code() != ENOENT) return moved;
+  // Whoever watches for the ends of leases is told by the end of a reader.
+  const auto told = open_file(AT_FDCWD, state("trash", id), O_RDONLY);
+  return {};
+}
+
 Result<void> Pool::remove_kept(const std::string& clone_id) {
   TRY_VOID(rename_file(AT_FDCWD, state("kept", clone_id), AT_FDCWD, state("trash", clone_id)));
   TRY(reap());
@@ -161,7 +176,7 @@ Result<bool> Pool::has_abandoned() const {
   if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease(id);
-    if (file && FileLock::try_lock(std::move(*file), FileLock::Mode::shared)) return true;
+    if (file && !FileLock::is_held_by_others(*file)) return true;
   }
   return false;
 }
@@ -172,12 +187,14 @@ Result<FileLock> Pool::begin_clone(const std::string& clone_id) const {
 }
 
 Result<void> Pool::write_info(const char* directory, const LeaseInfo& info) const {
-  const auto path = state(directory, info.clone_id);
-  const auto file = TRY(open_file(AT_FDCWD, path, O_WRONLY));
+  return write_info(TRY(open_file(AT_FDCWD, state(directory, info.clone_id), O_WRONLY)), info);
+}
+
+Result<void> Pool::write_info(const Fd& file, const LeaseInfo& info) {
   const auto text = to_text(info);
-  TRY_VOID(write_all(file.get(), text, path));
+  TRY_VOID(write_all(file.get(), text, "state of " + info.clone_id));
   // Afterwards, so that it is never empty; in between it is not JSON, which nobody minds.
-  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + path);
+  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + info.clone_id);
   return {};
 }
 

@@ -58,6 +58,9 @@ class Pool {
   // Removes the clones of leases that nobody holds any more, and what interrupted work has left. Gives back their ids.
   // A clone that can't be removed now stays in trash/ and is tried again at the next call.
   Result<std::vector<std::string>> reap();
+  // Ends a lease whoever still holds its lock, for which its processes must have been killed before: the clone waits to
+  // be destroyed, and a state file in place of the locked one lets whoever tidies up do so.
+  Result<void> revoke(const LeaseInfo& info) const;
   // True if reap() may find something to do; takes far less time.
   Result<bool> has_abandoned() const;
   Result<void> remove_kept(const std::string& clone_id);
@@ -96,6 +99,7 @@ class Pool {
   // IN_CLOSE_NOWRITE).
   Result<FileLock> begin_clone(const std::string& clone_id) const;
   Result<void> write_info(const char* directory, const LeaseInfo& info) const;
+  static Result<void> write_info(const Fd& file, const LeaseInfo& info);
   // Of a clone whose making failed, what was made and its state. What can't go now is found by the next reap.
   void discard_half_made(const std::string& clone_id) const;
 

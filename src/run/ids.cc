@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "pool/based_range.h"
 #include "pool/member_range.h"
 
 namespace isolate {
@@ -29,11 +31,14 @@ Result<std::uint32_t> take_range(FileLock* lock) {
   return fail(fmt::format("all {} ranges of ids are in use by other runs", kRangesOfRoot));
 }
 
-Result<void> check_no_host_user(const IdRange& range, bool groups) {
-  const auto name = owner_within(range, groups);
-  if (name.empty()) return {};
-  return fail(fmt::format("ids {} to {} would include the host's {} '{}'; take a range above all of them", range.base,
-                          range.base + range.count - 1, groups ? "group" : "user", name));
+// Root may share the ids of another user, but not without knowing it: that user can kill what runs with them.
+void warn_of_other_holder(const BasedRange& range) {
+  const auto holder = other_holder(range, 0);
+  if (holder.empty()) return;
+  log::warning(
+      fmt::format("ids {} belong to {} in /etc/subuid or /etc/subgid, who can kill and trace what runs with "
+                  "them; take a range that nobody has",
+                  describe(range), holder));
 }
 
 Result<void> check_owned(const std::vector<IdMapEntry>& owned, std::uint32_t base, const char* file) {
@@ -56,8 +61,8 @@ Result<IdPlan> plan_for_root(const RunRequest& request, std::uint32_t root_owner
   if (asked) {
     const auto uid_base = request.uid_base.value_or(request.gid_base.value_or(0));
     const auto gid_base = request.gid_base.value_or(uid_base);
-    TRY_VOID(check_no_host_user({uid_base, kGuestIds}, false));
-    TRY_VOID(check_no_host_user({gid_base, kGuestIds}, true));
+    TRY_VOID(check_unused(BasedRange{uid_base, gid_base}));
+    warn_of_other_holder({uid_base, gid_base});
     plan.maps = contiguous(uid_base, gid_base);
     // A template that belongs to this very range needs no mapping.
     plan.idmap_root = root_owner != uid_base;

@@ -35,7 +35,7 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
 @test "with -u and -g the range asked for is used" {
   local base=$SUBORDINATE_BASE root=(-z debian)
   if [[ $IDENTITY == root ]]; then
-    base=1879048192
+    base=700000000
   else
     make_tree_of_range "$SCRATCH/tree"
     root=(-t "$SCRATCH/tree")

@@ -56,6 +56,10 @@ teardown_file() { remove_daemon; }
     isolate_refuses '' -- run_in zfs -u "$base" true
   done
   isolate_refuses '-u and -g' -- run_in zfs -u "$ZFS_BASE" -g $((ZFS_BASE + 1)) true
+  # That the files belong to the range gives nobody its ids.
+  ctl pool range zfs:deb none
+  isolate_refuses 'not registered' 'isolatectl pool range' -- run_in zfs -u "$ZFS_BASE" true
+  ctl pool range zfs:deb "$ZFS_BASE"
   settles zfs "$SIZE" 120
 }
 

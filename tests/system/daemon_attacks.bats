@@ -145,6 +145,35 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   done
 }
 
+@test "O2: a template whose files belong to somebody's range gives their ids to nobody else" {
+  local layer
+  ctl template create owned --from "$WORK/tree-root-small"
+  refresh_owned 0
+  layer=$(find "$MAIN/templates/owned/layers" -mindepth 1 -maxdepth 1)
+  chown -R --no-dereference "$SUBORDINATE_BASE:$SUBORDINATE_BASE" "$layer"
+  is_refused attack_as MEMBER_B foreign_ranges overlay:owned "$SUBORDINATE_BASE"
+  isolate_refuses 'not registered' -- member_b "$ISOLATE" -q -z overlay:owned -u "$SUBORDINATE_BASE" true
+  # Root can't register it for all members either.
+  isolatectl_refuses "belong to $USER_A" -- ctl pool range overlay:owned "$SUBORDINATE_BASE"
+  # The user to whom /etc/subuid and /etc/subgid give it may.
+  succeeds in_words MEMBER call org.isolate.Manager.Lease \
+    "{\"template\": \"overlay:owned\", \"uidBase\": $SUBORDINATE_BASE, \"gidBase\": $SUBORDINATE_BASE}"
+  [[ $(jq -c .uidMap <<<"$output") == "[[0,$SUBORDINATE_BASE,65536]]" ]] || complain "ids inside"
+  # What root may register: nothing of the host's, and nothing that isolate lends.
+  for base in 0 1000 60000 1073741824 1342177280 2147418112 4294967295 x; do
+    isolatectl_refuses '' -- ctl pool range overlay:owned "$base"
+  done
+  succeeds ctl pool range overlay:owned
+  expect_output none
+  succeeds ctl pool range overlay:owned 700000000 700065536
+  succeeds ctl pool range overlay:owned --json
+  [[ $(jq -c . <<<"$output") == '{"uid":700000000,"gid":700065536}' ]] || complain "registered"
+  isolate_refuses 'belongs to' -- member_b "$ISOLATE" -q -z overlay:owned -u 700000000 -g 700065536 true
+  wait_until 60 owned_is_removed || complain "$(ctl template remove overlay:owned 2>&1)"
+}
+refresh_owned() { here "$ISOLATE" --store "$MAIN" -q -r overlay:owned "$1"; }
+owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
+
 @test "D9: a lease lasts while a child of its client holds it, and is nobody else's meanwhile" {
   local clone pid
   start_attack MEMBER inherited overlay:deb

@@ -238,6 +238,39 @@ def unlocked(template):
     hold()
 
 
+def shared(template):
+    """Makes both locks shared ones, and keeps them."""
+    lease = Lease(template)
+    for descriptor in (lease.lock, lease.range_lock):
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    tell(lease.reply["lease"], os.getpid())
+    hold()
+
+
+def inside(template):
+    """Lets go of all that is known of the lease, and is in its namespaces."""
+    lease = enter_new(template)
+    name = lease.reply["lease"]
+    lease.close()
+    tell(name, os.getpid())
+    hold()
+
+
+def given(template, uid_a, uid_b, group):
+    """As root: user A leases and ends, a process of user B has the descriptors."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        become(int(uid_a), [int(group)])
+        lease = Lease(template)
+        socket.send_fds(ours, [lease.reply["lease"].encode()], lease.descriptors)
+        os._exit(0)
+    become(int(uid_b), [int(group)])
+    name, descriptors, _, _ = socket.recv_fds(theirs, 255, 4)
+    tell(name.decode(), os.getpid())
+    hold()
+    os.close(descriptors[2])
+
+
 def inherited(template):
     """A child of the client has the descriptors when the client has ended long since."""
     lease = Lease(template)
@@ -368,7 +401,7 @@ def main():
     attacks = {
         function.__name__: function
         for function in (control, clear_flags, write_layers, unmount, devices, reach_out, kinds, locks, suid, unlocked)
-        + (inherited, ranges, foreign_ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
+        + (shared, inside, given, inherited, ranges, foreign_ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
     }
     attacks[name](*arguments)
     sys.exit(0 if succeeded else 1)

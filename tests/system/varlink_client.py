@@ -14,6 +14,7 @@ nobody to talk to. 4: no answer came.
 """
 
 import array
+import fcntl
 import json
 import os
 import resource
@@ -161,6 +162,7 @@ def hold_leases(template, count):
         leases.append(lease)
         tell("leased", lease.reply["lease"])
     signal.signal(signal.SIGUSR1, lambda *_: let_go_of(leases.pop()))
+    signal.signal(signal.SIGUSR2, lambda *_: let_go_of_ranges(leases))
     tell("all")
     hold()
 
@@ -168,6 +170,13 @@ def hold_leases(template, count):
 def let_go_of(lease):
     lease.close()
     tell("dropped", lease.reply["lease"])
+
+
+def let_go_of_ranges(leases):
+    for lease in leases:
+        fcntl.flock(lease.range_lock, fcntl.LOCK_UN)
+        os.close(lease.descriptors.pop())
+    tell("ranges dropped")
 
 
 def hold():
