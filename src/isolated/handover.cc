@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,23 +37,56 @@ bool has_ended(int pidfd) {
   return ::poll(&end, 1, 0) != 0;
 }
 
-// A process in a user namespace of its own has other ids than it seems to have; one in a chroot would get out of it.
-Result<void> check_peer(const Peer& peer, const struct stat& own_user_namespace) {
-  const auto proc = TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY));
-  const auto status = TRY(status_of(proc.get(), "ns/user"));
-  if (!is_same(status, own_user_namespace)) {
-    return fail(EPERM, "the caller is in another user namespace than isolated; a lease can't be handed over");
-  }
-  const auto credentials = TRY(read_all(TRY(open_file(proc.get(), "status", O_RDONLY)).get()));
-  if (credentials.find(fmt::format("\nUid:\t{}\t", peer.uid)) == std::string::npos) return fail(ESRCH, "the caller");
-  return {};
+// Directories of /proc, opened while that is the host's.
+struct ProcDirectories {
+  Fd own_namespaces;
+  Fd peer;
+};
+
+Result<void> check_user_namespace(const ProcDirectories& proc) {
+  if (is_same(TRY(status_of(proc.peer.get(), "ns/user")), TRY(status_of(proc.own_namespaces.get(), "user")))) return {};
+  return fail(EPERM, "the caller is in another user namespace than isolated; a lease can't be handed over");
 }
 
-// After this process has entered the peer's mount namespace.
-Result<void> check_root(const Peer& peer, const struct stat& root_of_peer) {
-  const auto root = TRY(status_of(AT_FDCWD, "/"));
+Result<ProcDirectories> open_proc(const Peer& peer) {
+  ProcDirectories proc{TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY)),
+                       TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY))};
+  // Said before any work is done; what counts is looked at again when the peer's namespace has been entered.
+  TRY_VOID(check_user_namespace(proc));
+  const auto credentials = TRY(read_all(TRY(open_file(proc.peer.get(), "status", O_RDONLY)).get()));
+  if (credentials.find(fmt::format("\nUid:\t{}\t", peer.uid)) == std::string::npos) return fail(ESRCH, "the caller");
+  return proc;
+}
+
+// The user namespace that owns the mount namespace in which this process is now.
+Result<struct stat> owner_of_mounts(const ProcDirectories& proc) {
+  const auto mounts = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
+  const Fd owner(static_cast<int>(TRY(trace::check(::ioctl(mounts.get(), NS_GET_USERNS), "NS_GET_USERNS", "mounts"))));
+  return status_of(owner.get(), "", AT_EMPTY_PATH);
+}
+
+// The mount of a directory and the directory on it. With the mount, a chroot into a second mount of "/" is known.
+Result<std::pair<std::uint64_t, std::uint64_t>> mount_and_inode(int directory, const char* path) {
+  struct statx status {};
+  TRY(trace::check(::statx(directory, path, 0, STATX_INO | STATX_MNT_ID, &status), "statx", path));
+  return std::pair{std::uint64_t{status.stx_mnt_id}, std::uint64_t{status.stx_ino}};
+}
+
+// What this process has entered, and not what the peer was in a moment ago: the peer may change its namespaces and its
+// root at any time. A process in a user namespace of its own has other ids than it seems to have, and decides what its
+// mount namespace shows; one in a chroot would get out of it.
+Result<void> check_entered(const Peer& peer, const ProcDirectories& proc) {
+  const auto own = TRY(status_of(proc.own_namespaces.get(), "user"));
+  if (!is_same(TRY(owner_of_mounts(proc)), own)) {
+    return fail(EPERM, "the caller's mounts are those of another user namespace; a lease can't be handed over");
+  }
+  const auto entered = TRY(status_of(proc.own_namespaces.get(), "mnt"));
+  const auto root = TRY(mount_and_inode(AT_FDCWD, "/"));
+  const auto root_of_peer = TRY(mount_and_inode(proc.peer.get(), "root/"));
+  TRY_VOID(check_user_namespace(proc));
+  const bool is_there = is_same(TRY(status_of(proc.peer.get(), "ns/mnt")), entered);
   if (has_ended(peer.pidfd.get())) return fail(ESRCH, "the caller");
-  if (is_same(root, root_of_peer)) return {};
+  if (is_there && root == root_of_peer) return {};
   return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
 }
 
@@ -111,9 +147,7 @@ IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids)
 Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping) {
   Handover handover;
   // Of this process, while /proc is still the host's.
-  const auto own_namespaces = TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY));
-  TRY_VOID(check_peer(peer, TRY(status_of(own_namespaces.get(), "user"))));
-  const auto root_of_peer = TRY(status_of(AT_FDCWD, fmt::format("/proc/{}/root/", peer.pid)));
+  const auto proc = TRY(open_proc(peer));
   // Made as the member, who can enter it for that.
   handover.lender = TRY(PendingUserNamespace::start(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
   handover.user_namespace = TRY(handover.lender.finish());
@@ -125,7 +159,7 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   parts.push_back(TRY(clone(root, idmap, &handover.read_only)));
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
-  TRY_VOID(check_root(peer, root_of_peer));
+  TRY_VOID(check_entered(peer, proc));
   TRY_VOID(mount::new_namespace());
   // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
   let_go_of_mounted_clones();
@@ -134,7 +168,7 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   // The copy that belongs to the new user namespace: in it, the flags of all these mounts are locked.
   TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
   TRY_VOID(mount::new_namespace());
-  handover.mount_namespace = TRY(open_file(own_namespaces.get(), "mnt", O_RDONLY));
+  handover.mount_namespace = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
   return handover;
 }
 
