@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "isolated/peer.h"
+#include "linux/file.h"
 #include "linux/idmap.h"
 
 namespace isolate {
@@ -78,11 +79,22 @@ bool Connections::make_room(std::size_t own) {
   return true;
 }
 
-void Connections::add(Fd connection) {
-  const auto peer = peer_of(connection.get());
-  if (!peer) return;  // it is gone, ignoring
+void Connections::look_up_group() {
+  constexpr const char* kGroups = "/etc/group";
+  const auto status = status_of(AT_FDCWD, kGroups);
+  if (!status) return;
+  const auto changed = std::tuple(status->st_ino, status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
+  if (changed == groups_) return;
   // The group may have got another number since. Other sources than the file would have to be waited for.
   if (const auto group = local_group_id(kGroupOfMembers)) group_ = *group;
+  groups_ = changed;
+}
+
+void Connections::add(Fd connection) {
+  if (has_closed(connection)) return;  // before it costs more: some do nothing else
+  const auto peer = peer_of(connection.get());
+  if (!peer) return;  // it is gone, ignoring
+  look_up_group();
   const auto may = may_connect(connection.get(), *peer, group_);
   if (!may || !*may) {
     log::warning(fmt::format("refused uid {}, pid {}: not a member of the group isolate", peer->uid, peer->pid));

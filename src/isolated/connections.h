@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "isolated/arrivals.h"
@@ -55,6 +56,7 @@ class Connections {
     ChildProcess process;
     Clock::time_point deadline;
   };
+  void look_up_group();
   std::size_t waiting_number() const;
   std::size_t waiting_of(uid_t uid) const;
   void drop_newest_of(uid_t uid);
@@ -67,6 +69,7 @@ class Connections {
 
   std::string main_store_;
   gid_t group_;
+  std::tuple<ino_t, off_t, time_t, long> groups_{};  // /etc/group, as it was when it was read: inode, size and time
   Arrivals arrivals_;
   std::map<uid_t, std::deque<Fd>> waiting_;
   std::vector<Served> services_;

@@ -77,7 +77,7 @@ flood() {
 @test "D11: a member has at most 256 leases; others still get theirs, and one that ends makes room" {
   refresh overlay 0
   OUT=held start_words MEMBER /usr/bin/python3 -E -s -B "$TOOLS/varlink_client.py" lease overlay:deb 256
-  wait_until 200 grep -q all "$SCRATCH/held" || complain "$(wc -l <"$SCRATCH/held"): $(cat "$SCRATCH/held.err")"
+  wait_until 200 grep -qx all "$SCRATCH/held" || complain "$(wc -l <"$SCRATCH/held"): $(cat "$SCRATCH/held.err")"
   run --separate-stderr in_words MEMBER call org.isolate.Manager.Lease '{"template": "overlay:deb"}'
   [[ $status == 1 && $stderr == org.isolate.Manager.TooManyLeases* ]] || complain "the 257th"
   isolate_refuses leases -- run_in overlay true

@@ -43,14 +43,15 @@ class VarlinkError(Exception):
 class Client:
     def __init__(self, path=SOCKET):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(TIMEOUT)
         self.buffer = b""
         self.descriptors = []
         try:
+            # Waits for room in the socket's queue, which it would not with a timeout.
             self.socket.connect(path)
         except OSError:
             self.socket.close()
             raise
+        self.socket.settimeout(TIMEOUT)
 
     def __enter__(self):
         return self
