@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/reporting_child.h"
+#include "linux/userns_switches.h"
 
 namespace isolate {
 namespace {
@@ -25,14 +26,11 @@ Error explained(Error error) {
   if (sysctl_is("/proc/sys/user/max_user_namespaces", "0")) {
     return std::move(error).advise("user namespaces are switched off: sysctl user.max_user_namespaces is 0");
   }
-  if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
+  if (const auto name = switch_against_user_namespaces(); !name.empty()) {
     return std::move(error).advise(
-        "user namespaces are switched off for ordinary users: sysctl -w kernel.unprivileged_userns_clone=1");
-  }
-  if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
-    return std::move(error).advise(
-        "AppArmor restricts user namespaces: give isolate a profile that allows userns, or "
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+        "user namespaces are forbidden to ordinary users: " + name +
+        "; change that as root, or run a clone that the daemon isolated leases to members of the group isolate (-e "
+        "bwrap, without --cap-add SYS_ADMIN)");
   }
   if (error.code() == ENOSPC) {
     return std::move(error).advise("the limit of user namespaces is reached (sysctl user.max_user_namespaces)");

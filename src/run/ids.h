@@ -16,6 +16,7 @@ struct IdPlan {
   bool idmap_binds = false;  // so are directories of the host
   // Within the namespace another one, for a caller who keeps id 0 for himself: inside 0 is its id 1.
   bool nested_private = false;
+  bool is_leased = false;  // the daemon has made the namespace
   // The guest gets a namespace of its own below: what it inherits in mounts is locked. Decided with the capabilities.
   bool nested = false;
   std::uint64_t process_limit = UINT64_MAX;  // of all of the guest's processes together; UINT64_MAX: none

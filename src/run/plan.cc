@@ -7,8 +7,10 @@
 
 #include <cstdlib>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "linux/init_protocol.h"
+#include "linux/userns_switches.h"
 #include "run/filters.h"
 #include "run/store_path.h"
 
@@ -142,6 +144,23 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   return {};
 }
 
+namespace {
+
+// Nobody can make a namespace below the daemon's then, not even the daemon: the kernel asks for rights on the host,
+// which no process in a user namespace has. Without it the kernel counts the processes of each of the guest's users.
+void do_without_nested(const RunRequest& request, RunPlan* plan) {
+  const auto forbidding = switch_against_user_namespaces();
+  if (forbidding.empty()) return;
+  plan->ids.nested = false;
+  if (request.group_limits.processes) return;
+  log::warning(
+      fmt::format("user namespaces are forbidden to ordinary users ({}): each user of the guest may have {} "
+                  "processes, instead of all together; --pids limits them together",
+                  forbidding, plan->ids.process_limit));
+}
+
+}  // namespace
+
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
   const bool may_mount = plan->capabilities.has(CAP_SYS_ADMIN) || plan->system.capabilities.has(CAP_SYS_ADMIN);
@@ -150,6 +169,7 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
   const bool counts_processes = plan->ids.process_limit != kUnlimited && !caller.is_root();
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
+  if (plan->ids.is_leased && counts_processes && !guards_mounts) do_without_nested(request, plan);
   EngineRequest engine;
   engine.root = plan->stage + "/root";
   engine.host_name = plan->clone_id;

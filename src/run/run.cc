@@ -196,6 +196,7 @@ class Run {
   Result<void> make_plan() {
     if (leased_) {
       plan_.ids.maps = leased_->reply().maps;
+      plan_.ids.is_leased = true;
     } else {
       TRY_VOID(begin_plan());
       const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
