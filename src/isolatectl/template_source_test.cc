@@ -8,6 +8,7 @@
 #include "base/testing.h"
 #include "linux/file.h"
 #include "linux/process.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {

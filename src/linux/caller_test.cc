@@ -5,6 +5,7 @@
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {

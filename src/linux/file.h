@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,15 +43,5 @@ Result<void> sync_directory(const std::string& path);
 
 // The names in a directory without "." and "..", sorted.
 Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
-
-// Removes `name` below `directory` and all that is in it, however deep, without following links or crossing into
-// another file system. A name that does not exist is no error.
-Result<void> remove_tree(int directory, const std::string& name);
-
-struct TreeUsage {
-  std::uint64_t bytes = 0;  // allocated on disk; a file with several links counts once for each
-  std::uint64_t files = 0;
-};
-Result<TreeUsage> tree_usage(int directory, const std::string& name);
 
 }  // namespace isolate

@@ -66,14 +66,19 @@ Result<void> Lease::make_clone() {
   return rename_file(AT_FDCWD, pool_->state("making", id()), AT_FDCWD, pool_->state("leased", id()));
 }
 
-Result<void> Lease::drop() {
+Result<Lease::Dropped> Lease::drop() {
+  constexpr std::chrono::seconds kMost{10};
   TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));
-  auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id());
-  // Somebody's mount namespace holds it for a while: the next one who tidies up tries again.
-  if (!destroyed && destroyed.error().code() == EBUSY) return {};
+  auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id(), deadline_in(kMost));
+  // Somebody's mount namespace holds it for a while.
+  if (!destroyed && destroyed.error().code() == EBUSY) return Dropped::busy;
+  if (!destroyed && destroyed.error().code() == ETIMEDOUT) {
+    pool_->set_aside(id());
+    return Dropped::slow;
+  }
   TRY_VOID(std::move(destroyed));
   if (::unlink(pool_->state("trash", id()).c_str()) != 0) return fail(errno, "remove lease file of " + id());
-  return {};
+  return Dropped::gone;
 }
 
 Result<void> Lease::keep() {

@@ -24,8 +24,9 @@ class Lease {
   // Whoever has a copy of this descriptor, open for reading, holds the lease; the last one's end is its end.
   int lock_descriptor() const { return lock_.fd(); }
 
-  // Destroys the clone. One that is busy is left to the next reap, which is no error.
-  Result<void> drop();
+  // Destroys the clone. What can't be removed now, or not within ten seconds, is left to the next reap.
+  enum class Dropped { gone, busy, slow };
+  Result<Dropped> drop();
   // Leaves the clone on disk, for isolatectl gc --kept to remove.
   Result<void> keep();
 

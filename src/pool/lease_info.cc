@@ -14,7 +14,8 @@ std::string to_text(const LeaseInfo& info) {
                                {"pid", info.pid},
                                {"since", info.since},
                                {"generation", info.generation},
-                               {"boot", info.boot}};
+                               {"boot", info.boot},
+                               {"setAside", info.set_aside}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -39,6 +40,7 @@ LeaseInfo lease_info_from(const std::string& text) {
   info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
   info.generation = number("generation", UINT64_MAX);
   info.boot = string("boot");
+  info.set_aside = static_cast<std::int64_t>(number("setAside", INT64_MAX));
   return info;
 }
 

@@ -17,7 +17,8 @@ struct LeaseInfo {
   std::int64_t pid = 0;    // of isolate
   std::int64_t since = 0;  // seconds since 1970
   std::uint64_t generation = 0;
-  std::string boot;  // of a fresh clone: the kernel's boot id when it was made
+  std::string boot;            // of a fresh clone: the kernel's boot id when it was made
+  std::int64_t set_aside = 0;  // of a used clone whose removal took too long: the last time, seconds since 1970
 };
 
 std::string to_text(const LeaseInfo& info);

@@ -154,7 +154,8 @@ TEST_F(LeaseTest, AKeptCloneStaysUntilItIsRemoved) {
   EXPECT_TRUE(must(pool_.reap()).empty());
   EXPECT_TRUE(test::exists(clone(id) + "/upper/result"));
   { const auto ended = std::move(lease); }
-  must(pool_.remove_kept(id));
+  must(pool_.discard_kept(id));
+  must(pool_.reap());
   EXPECT_EQ(leftovers(), Names{});
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {
@@ -27,6 +28,8 @@ Result<void> Pool::make_state_directories() const {
   for (const char* directory : kStates) TRY_VOID(make_directories(state(directory), 0700));
   return {};
 }
+
+Result<std::vector<std::string>> Pool::ids_in(const char* directory) const { return names_in(state(directory)); }
 
 Result<FileLock> Pool::lock(FileLock::Mode mode) const {
   auto file = open_file(AT_FDCWD, state("lock"), O_RDWR | O_CREAT, 0600);
@@ -98,55 +101,8 @@ Result<PoolStatus> Pool::status() const {
   return status;
 }
 
-Result<void> Pool::move_abandoned_to_trash(const char* from) const {
-  for (const auto& id : TRY(names_in(state(from)))) {
-    auto file = open_file(AT_FDCWD, state(from, id), O_RDWR);
-    if (!file) continue;  // ended since, ignoring
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-    if (!lock) continue;
-    TRY_VOID(fault_point("reap-locked"));
-    // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
-    ::rename(state(from, id).c_str(), state("trash", id).c_str());
-  }
-  return {};
-}
-
-Result<std::vector<std::string>> Pool::reap() {
-  std::vector<std::string> reaped;
-  TRY_VOID(reap_into(&reaped));
-  return reaped;
-}
-
-Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
-  TRY_VOID(move_abandoned_to_trash("leased"));
-  if (!TRY(names_in(state("making"))).empty()) {
-    // Nobody is between making a state file and locking it while this lock is held.
-    auto alone = TRY(lock(FileLock::Mode::exclusive));
-    TRY_VOID(move_abandoned_to_trash("making"));
-  }
-  Result<void> outcome;
-  for (const auto& id : TRY(names_in(state("trash")))) {
-    auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
-    if (!file) continue;  // another reaper was faster, ignoring
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-    if (!lock) continue;
-    TRY_VOID(fault_point("reap-moved"));
-    // One that can't be removed must not keep the others.
-    if (auto destroyed = store_->destroy_clone(template_name_, id); !destroyed) {
-      if (outcome) outcome = std::move(destroyed);
-      continue;
-    }
-    TRY_VOID(fault_point("reap-destroyed"));
-    ::unlink(state("trash", id).c_str());
-    reaped->push_back(id);
-  }
-  return outcome;
-}
-
-Result<void> Pool::remove_kept(const std::string& clone_id) {
-  TRY_VOID(rename_file(AT_FDCWD, state("kept", clone_id), AT_FDCWD, state("trash", clone_id)));
-  TRY(reap());
-  return {};
+Result<void> Pool::discard_kept(const std::string& clone_id) {
+  return rename_file(AT_FDCWD, state("kept", clone_id), AT_FDCWD, state("trash", clone_id));
 }
 
 Result<void> Pool::remove_state() {

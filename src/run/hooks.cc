@@ -17,6 +17,7 @@
 #include "linux/process.h"
 #include "linux/reporting_child.h"
 #include "linux/signal_reset.h"
+#include "linux/tree.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 #include "run/supervisor.h"

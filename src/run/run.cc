@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -24,6 +23,7 @@
 #include "run/launcher.h"
 #include "run/own_program.h"
 #include "run/plan.h"
+#include "run/reaper.h"
 #include "run/root_builder.h"
 #include "run/status_stream.h"
 #include "run/steps.h"
@@ -279,11 +279,11 @@ class Run {
       status_.started(pid, plan_.clone_id);
       group_.tell();
       if (listener) listener->sweep();
-      reap_abandoned();
+      if (pool_ != nullptr) reaper_.start(pool_);
       let_go_of_own_code();
     });
     steps_.record_since_last("run");
-    end_reaper();
+    reaper_.end();
     // Its groups are below that of the guest.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
@@ -306,27 +306,6 @@ class Run {
 
   int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }
 
-  // Clones of runs that were killed go while this one's command runs.
-  void reap_abandoned() {
-    if (pool_ == nullptr) return;
-    if (auto abandoned = pool_->has_abandoned(); !abandoned || !*abandoned) return;
-    auto reaper = fork_child(0, [this] {
-      auto reaped = pool_->reap();
-      if (!reaped) log::warning("remove abandoned clones: " + reaped.error().message());
-      return 0;
-    });
-    if (reaper) reaper_ = std::move(*reaper);  // without one, the next run tries again, ignoring
-  }
-
-  // A removal that takes longer is left to the next run, which goes on where this one stopped.
-  void end_reaper() {
-    constexpr int kMostMilliseconds = 2000;
-    if (!reaper_.running()) return;
-    pollfd end{reaper_.pidfd(), POLLIN, 0};
-    ::poll(&end, 1, kMostMilliseconds);
-    reaper_.kill_and_reap();
-  }
-
   Result<int> conclude(const RunOutcome& outcome) {
     TRY_VOID(outcome.check_setup(request_.working_directory));
     if (outcome.exec_error != 0) {
@@ -343,7 +322,16 @@ class Run {
   }
 
   Result<void> end_lease(const Store& store, Lease* lease) {
-    if (!request_.keep) return steps_.run("lease-drop", [&] { return lease->drop(); });
+    if (!request_.keep) {
+      const auto dropped = TRY(steps_.run("lease-drop", [&] { return lease->drop(); }));
+      if (dropped == Lease::Dropped::slow) {
+        log::info(
+            fmt::format("clone {} takes long to remove: the next run or refresh of the template goes on with it, "
+                        "or isolatectl gc",
+                        lease->id()));
+      }
+      return {};
+    }
     TRY_VOID(steps_.run("lease-keep", [&] { return lease->keep(); }));
     log::info(fmt::format("kept clone {}: its changes are in {}; isolatectl gc --kept removes it", lease->id(),
                           store.clone_location(lease->id())));
@@ -366,7 +354,7 @@ class Run {
   std::optional<DaemonLease> leased_;
   std::optional<ContainerSupport> container_;  // with the engine lxc
   Pool* pool_ = nullptr;
-  ChildProcess reaper_;
+  Reaper reaper_;  // removes clones of runs that were killed
   GuestGroup group_;
   RunPlan plan_;
   PendingUserNamespace lender_;

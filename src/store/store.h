@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "linux/tree.h"
 
 namespace isolate {
 
@@ -32,6 +33,11 @@ struct TemplateInfo {
   std::int64_t created = 0;      // seconds since 1970, of the newest generation
   std::string origin;            // what it was made from
   std::string problem;           // why it can not be used; the rest but name and store is not known then
+};
+
+struct DiskUse {
+  std::uint64_t bytes = 0;
+  bool is_complete = true;  // false: there was no time to count all of it
 };
 
 class Store {
@@ -60,14 +66,19 @@ class Store {
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
   virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
   // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
-  // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted.
-  virtual Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) = 0;
+  // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted; ETIMEDOUT the deadline
+  // has come, and the next call goes on.
+  virtual Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id,
+                                     Deadline deadline) = 0;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) {
+    return destroy_clone(template_name, clone_id, std::nullopt);
+  }
   // All that carry the mark and descend from this template.
   virtual Result<std::vector<std::string>> clones(const std::string& template_name) = 0;
   // Where a kept clone's changes are, for people.
   virtual std::string clone_location(const std::string& clone_id) const = 0;
-  // What it takes on disk.
-  virtual Result<std::uint64_t> clone_bytes(const std::string& clone_id) = 0;
+  // What it takes on disk; where that has to be counted, as far as the deadline allows.
+  virtual Result<DiskUse> clone_use(const std::string& clone_id, Deadline deadline) = 0;
   virtual Result<std::uint64_t> template_bytes(const std::string& name) = 0;
 
   // A new template is built in a draft directory, and appears whole or not at all.

@@ -210,7 +210,9 @@ bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Datase
   return written && written->size() == 1 && written->front().value("written") == "0";
 }
 
-Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id) {
+// ZFS itself does the work, in the background.
+Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id,
+                                     Deadline /*deadline*/) {
   if (!is_clone_name(template_name, clone_id)) {
     return fail("'" + text::printable(clone_id) + "' is not a clone of template '" + template_name + "'");
   }

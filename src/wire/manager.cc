@@ -111,9 +111,10 @@ interface org.isolate.Manager
 
 type Template (name: string, store: string, generation: int, size: int, fresh: int)
 type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
-# cpuUsec, memoryBytes, tasks: what the guest uses, where that can be had.
+# cpuUsec, memoryBytes, tasks: what the guest uses, where that can be had. bytesIncomplete: the clone takes more than
+# `bytes`; there was no time to count all of it.
 type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
-  bytes: int, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
+  bytes: int, bytesIncomplete: ?bool, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
 # memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
 type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 
