@@ -24,12 +24,22 @@ class FirstError {
   std::optional<Error> error_;
 };
 
+// google-benchmark 1.8 says it in other words.
+template <typename Run>
+bool has_failed(const Run& run) {
+  if constexpr (requires { run.error_occurred; }) {
+    return run.error_occurred;
+  } else {
+    return static_cast<int>(run.skipped) != 0;
+  }
+}
+
 class Collector : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      if (run.run_type != Run::RT_Iteration || has_failed(run)) continue;
       Measured& measured = find_or_add(run.run_name.function_name);
       measured.wall_ms.push_back(run.GetAdjustedRealTime());
       measured.cpu_ms.push_back(run.counters.at("cpu_ms"));

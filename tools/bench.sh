@@ -8,8 +8,8 @@ source tools/packages.sh
 source tools/tarballs.sh
 
 need_root bench
-install_packages build run test
-tools/build.sh release
+install_packages build build_tests run test
+tools/build.sh --tests release
 say "measuring"
 scratch=$(mktemp -d /var/tmp/isolate-bench.XXXXXX)
 trap 'rm -rf --one-file-system "$scratch"; hand_back_build_files' EXIT

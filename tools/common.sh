@@ -4,6 +4,9 @@
 # Files that we make must be usable by others, whatever root's own settings are; and some su leave sbin out of PATH.
 umask 022
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
+# Where ./dev install puts the programs.
+# shellcheck disable=SC2034 # read by who sources this
+prefix=/usr/local
 
 say() { printf '==> %s\n' "$*"; }
 
@@ -25,8 +28,8 @@ build_folder() {
   esac
 }
 
-# Configures a preset. A build folder that was copied or moved with its checkout knows the old path; CMake then has to
-# begin anew.
+# configure_preset PRESET [OPTION OF CMAKE...]. A build folder that was copied or moved with its checkout knows the old path;
+# CMake then has to begin anew.
 configure_preset() {
   local preset=$1 folder fresh=()
   folder=$(build_folder "$preset")
@@ -35,7 +38,7 @@ configure_preset() {
   if [[ -e $folder/CMakeCache.txt ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$folder/CMakeCache.txt"; then
     fresh=(--fresh)
   fi
-  cmake --preset "$preset" "${fresh[@]}" --log-level=WARNING >/dev/null
+  cmake --preset "$preset" "${fresh[@]}" "${@:2}" --log-level=WARNING >/dev/null
 }
 
 # A checkout of an ordinary user stays his: what root built there must not be in his way later.

@@ -55,32 +55,36 @@ has_subordinate_ids() {
   awk -F: -v name="$1" -v uid="$uid" '($1 == name || $1 == uid) && $3 >= 65536 { found = 1 } END { exit !found }' "$2"
 }
 
-tell_the_ordinary_user() {
-  local user=$1 folder=$programs first
-  say "$user can do the same without root, with a store of his or her own:"
+# Commands to go on with, as a person types them. ./dev fresh executes these lines.
+tell_what_is_next() {
+  local user=$1 first
+  say "next: put isolate into PATH"
+  echo "    sudo ./dev install"
+  say "use the template as root"
+  echo "    sudo isolate -z debian id"
+  [[ -n $user ]] || return 0
+  say "or do the same without root, as $user, with a template of your own"
   if ! { has_subordinate_ids "$user" /etc/subuid && has_subordinate_ids "$user" /etc/subgid; } 2>/dev/null; then
     first=$(free_subordinate_id)
-    echo "    sudo usermod --add-subuids $first-$((first + 65535)) --add-subgids $first-$((first + 65535)) $user   # once"
+    echo "    sudo usermod --add-subuids $first-$((first + 65535)) --add-subgids $first-$((first + 65535)) $user"
   fi
-  if ! runuser -u "$user" -- test -x "$programs/isolate"; then
-    folder=/usr/local/bin
-    echo "    sudo install $programs/isolate $programs/isolatectl $programs/isolate-init $programs/isolate-lxc $folder   # $user can't reach this folder"
-  fi
-  echo "    $folder/isolatectl template create debian --from debian:bookworm"
-  echo "    $folder/isolate -z debian COMMAND"
+  echo "    isolatectl template create debian --from debian:bookworm --include make,gcc"
+  echo "    isolate -z debian id"
 }
 
 main() {
+  local user
   (($# == 0)) || fail "usage: ./dev demo"
   need_root demo
+  say "this takes 2 to 4 minutes on a machine that has nothing yet, half of it for packages"
   install_packages build run
   tools/build.sh release isolate isolate-init isolate-lxc isolatectl
   make_template
   run_in_clones
-  if [[ -n ${SUDO_USER:-} && $SUDO_USER != root ]] && id "$SUDO_USER" >/dev/null 2>&1; then
-    tell_the_ordinary_user "$SUDO_USER"
-  fi
-  say "done; \"$programs/isolate --help\" tells the rest, \"$programs/isolatectl template remove debian\" removes the template"
+  say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the programs are in $programs"
+  user=${SUDO_USER:-}
+  if [[ $user == root ]] || ! id "$user" >/dev/null 2>&1; then user=; fi
+  tell_what_is_next "$user"
 }
 
 main "$@"

@@ -76,10 +76,10 @@ check_tidy() {
 main() {
   local check failures=()
   [[ $# == 0 || $* == --fix ]] || fail "usage: ./dev lint [--fix]"
-  install_packages build lint
+  install_packages build build_tests lint
   (($# == 0)) || sources h cc | xargs -0 clang-format -i
   trap hand_back_build_files EXIT
-  configure_preset release
+  configure_preset release -DISOLATE_BUILD_TESTS=ON
   for check in layers format shell man_pages tidy; do
     say "lint: ${check//_/ }"
     "check_$check" || failures+=("$check")

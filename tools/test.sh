@@ -74,6 +74,19 @@ system_tests() {
   return "$status"
 }
 
+# The release that the other stages do not run on.
+first_steps() {
+  local log=build/fresh.log closing status=0
+  begin "first steps on a fresh machine ($1)"
+  tools/fresh.sh "$1" </dev/null 2>&1 | tee "$log" || status=$?
+  closing=$(tail -n 1 "$log" | grep -xE '[0-9]+ passed, [0-9]+ failed' || echo '0 passed, 1 failed')
+  closing_lines+=("$stage: $closing")
+  passed=$((passed + ${closing%% *}))
+  closing=${closing#* passed, }
+  failed=$((failed + ${closing%% *}))
+  return "$status"
+}
+
 # The failed tests of a TAP log once more, where one looks first: with the beginning of what they said.
 tell_failures() {
   awk '/^(not )?ok [0-9]/ { left = /^not ok/ ? 25 : 0 }
@@ -108,22 +121,23 @@ main() {
   (($# == 0)) || fail "usage: ./dev test [--quick]"
   need_root test
   trap finish EXIT
-  install_packages build run test
+  install_packages build build_tests run test
   $quick || install_packages lint
   for preset in "${presets[@]}"; do
     stage="build ($preset)"
-    tools/build.sh "$preset"
+    tools/build.sh --tests "$preset"
   done
   for preset in "${presets[@]}"; do unit_tests "$preset"; done
   system_tests release
   if $quick; then
-    closing_lines+=("--quick: the sanitizer build, its tests and lint were left out")
+    closing_lines+=("--quick: the sanitizer build, its tests, lint and the first steps on a fresh machine were left out")
     return
   fi
   ISOLATE_FAULT_POINTS=1 system_tests asan
   begin lint
   tools/lint.sh
   closing_lines+=("lint: clean")
+  first_steps trixie
 }
 
 main "$@"

@@ -1,8 +1,8 @@
 # Completion of isolate(1) for bash. tests/system/completion.bats compares the options with those of isolate --help.
 # shellcheck shell=bash
 
-_isolate_options=(--engine --template-dir --template --bind --env --chdir --uid-base --gid-base --share-net --ignore-sigint
-  --userns --cap-add --cap-drop --read-only --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
+_isolate_options=(--engine --template-dir --template --bind --here --env --chdir --uid-base --gid-base --share-net --ignore-sigint
+  --userns --groups --cap-add --cap-drop --read-only --empty-home --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
   --io-weight --keep --store --dry-run --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
 
 # Of letters in one word, -nq, the last.
@@ -13,8 +13,8 @@ _isolate_one_option() {
 # Those that take a value, which is then the next word.
 _isolate_takes_value() {
   case $(_isolate_one_option "$1") in
-    --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --cap-add) ;;
-    --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --memory | --cpus | --pids | --io-weight) ;;
+    --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --groups) ;;
+    --cap-add | --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --memory | --cpus | --pids | --io-weight) ;;
     --store | --status-fd | --refresh) ;;
     -[etzdvpugr]) ;;
     *) return 1 ;;
@@ -39,6 +39,7 @@ _isolate_value() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       ;;
     --userns) _isolate_words 'auto private single' "$word" ;;
+    --groups) _isolate_words 'auto keep drop' "$word" ;;
     --seccomp)
       _isolate_words 'default tty none' "$word"
       compopt -o filenames 2>/dev/null

@@ -13,7 +13,7 @@ function __isolate_before_command
             set value no
         else if not string match --quiet -- '-*' $word; or test "$word" = --
             return 1
-        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|store|status-fd|refresh))$' $word
+        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|groups|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|store|status-fd|refresh))$' $word
             set value yes
         end
     end
@@ -25,21 +25,24 @@ complete -c isolate -n __isolate_before_command -s e -l engine -x -a 'bwrap lxc 
 complete -c isolate -n __isolate_before_command -s t -l template-dir -x -a '(__fish_complete_directories)' -d 'Run on the directory itself: changes persist'
 complete -c isolate -n __isolate_before_command -s z -l template -x -a '(__isolate_templates)' -d 'Run in a fresh clone of the template'
 complete -c isolate -n __isolate_before_command -s d -l bind -r -F -d 'Show a file or directory of the host inside'
-complete -c isolate -n __isolate_before_command -s v -l env -x -d 'Set a variable inside, NAME=VALUE'
+complete -c isolate -n __isolate_before_command -l here -d 'Show the current directory inside and start there'
+complete -c isolate -n __isolate_before_command -s v -l env -x -d 'Set a variable inside, NAME=VALUE or NAME'
 complete -c isolate -n __isolate_before_command -s p -l chdir -x -d 'Start in this directory of the root'
 complete -c isolate -n __isolate_before_command -s u -l uid-base -x -d 'First of 65536 users'
 complete -c isolate -n __isolate_before_command -s g -l gid-base -x -d 'First of 65536 groups'
 complete -c isolate -n __isolate_before_command -s n -l share-net -d 'Share the host\'s network'
 complete -c isolate -n __isolate_before_command -s i -l ignore-sigint -d 'Ignore SIGINT, keep running'
 complete -c isolate -n __isolate_before_command -l userns -x -a 'auto private single' -d 'Which ids to map'
+complete -c isolate -n __isolate_before_command -l groups -x -a 'auto keep drop' -d 'Your supplementary groups inside'
 complete -c isolate -n __isolate_before_command -l cap-add -x -a 'ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE' -d 'Give capabilities'
 complete -c isolate -n __isolate_before_command -l cap-drop -x -a 'ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE' -d 'Take capabilities away'
 complete -c isolate -n __isolate_before_command -l read-only -d 'The root can\'t be written to'
+complete -c isolate -n __isolate_before_command -l empty-home -d '/home is empty memory, not the template\'s'
 complete -c isolate -n __isolate_before_command -l seccomp -r -F -a 'default tty none' -d 'What the kernel refuses'
 complete -c isolate -n __isolate_before_command -l pty -d 'A terminal of its own for the command'
 complete -c isolate -n __isolate_before_command -l timeout -x -d 'End the command then, with status 124'
 complete -c isolate -n __isolate_before_command -l ulimit -x -a 'as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=' -d 'Limit a resource'
-complete -c isolate -n __isolate_before_command -l tmp-size -x -d 'Most memory for files in /tmp, /home and /dev/shm'
+complete -c isolate -n __isolate_before_command -l tmp-size -x -d 'Most memory for files in /tmp, /dev/shm and an empty /home'
 complete -c isolate -n __isolate_before_command -l memory -x -d 'Most memory of the guest, without swap'
 complete -c isolate -n __isolate_before_command -l cpus -x -d 'Most processor time of the guest, in processors'
 complete -c isolate -n __isolate_before_command -l pids -x -d 'Most processes and threads of the guest'

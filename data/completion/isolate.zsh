@@ -11,22 +11,25 @@ _arguments -s -S \
   '(-e --engine)'{-e+,--engine=}'[what confines]:engine:(bwrap lxc chroot)' \
   '(-t --template-dir -z --template)'{-t+,--template-dir=}'[run on the directory itself: changes persist]:directory:_files -/' \
   '(-z --template -t --template-dir)'{-z+,--template=}'[run in a fresh clone of the template]:template:_isolate_templates' \
-  '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST\:TARGET]:host:_files' \
-  '*'{-v+,--env=}'[set a variable inside, NAME=VALUE]:variable:' \
+  '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST or HOST\:TARGET]:host:_files' \
+  '--here[show the current directory inside and start there]' \
+  '*'{-v+,--env=}'[set a variable inside, NAME=VALUE or NAME]:variable:_parameters -g "*export*"' \
   '(-p --chdir)'{-p+,--chdir=}'[start in this directory of the root]:directory:' \
   '(-u --uid-base)'{-u+,--uid-base=}'[first of 65536 users]:number:' \
   '(-g --gid-base)'{-g+,--gid-base=}'[first of 65536 groups]:number:' \
   '(-n --share-net)'{-n,--share-net}"[share the host's network]" \
   '(-i --ignore-sigint)'{-i,--ignore-sigint}'[ignore SIGINT, keep running]' \
   '--userns=[which ids to map]:ids:(auto private single)' \
+  '--groups=[your supplementary groups inside]:groups:(auto keep drop)' \
   '*--cap-add=[give capabilities]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   '*--cap-drop=[take capabilities away]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   "--read-only[the root can't be written to]" \
+  "--empty-home[/home is empty memory, not the template's]" \
   '--seccomp=[what the kernel refuses]:filter:_alternative "words:filter:(default tty none)" "files:OCI profile:_files"' \
   '--pty[give the command a terminal of its own]' \
   '--timeout=[end the command then, with status 124]:seconds:' \
   '*--ulimit=[limit a resource, NAME=N]:limit:(as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=)' \
-  '--tmp-size=[most memory for files in /tmp, /home and /dev/shm]:size:' \
+  '--tmp-size=[most memory for files in /tmp, /dev/shm and an empty /home]:size:' \
   '--memory=[most memory of the guest, without swap]:size:' \
   '--cpus=[most processor time of the guest, in processors]:number:' \
   '--pids=[most processes and threads of the guest]:number:' \

@@ -15,8 +15,10 @@ _isolatectl_next() {
   case $1 in
     '') echo template pool gc ps kill exec status --version ;;
     template) echo create edit list show snapshot remove gc ;;
-    pool) echo list status resize drain ;;
-    'template create') echo --from --mirror --variant --include ;;
+    pool) echo list status resize drain range ;;
+    'template edit') echo --env --continue --publish --discard ;;
+    'template list') echo --size ;;
+    'template create') echo --from --mirror --variant --include --force ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;
   esac
@@ -28,7 +30,7 @@ _isolatectl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --) return ;;
-      --store | --from | --mirror | --variant | --include | --directory | -p | --variable | -v) i=$((i + 1)) ;;
+      --store | --from | --mirror | --variant | --include | --directory | -p | --variable | --env | -v) i=$((i + 1)) ;;
       -*) ;;
       *)
         if [[ " $(_isolatectl_next "$verb") " == *" ${COMP_WORDS[i]} "* ]]; then
@@ -47,11 +49,11 @@ _isolatectl() {
       mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'debian:bookworm debian:trixie' -- "$word")
       ;;
     --variant) _isolatectl_words 'minbase apt essential buildd important standard' "$word" ;;
-    --mirror | --include | --directory | -p | --variable | -v) ;;
+    --mirror | --include | --directory | -p | --variable | --env | -v) ;;
     *)
       if [[ $word == -* || -z $verb || $verb == template || $verb == pool ]]; then
         _isolatectl_words "$(_isolatectl_next "$verb") --store --json --quiet --help" "$word"
-      elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain))$ ]]; then
+      elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain|range))$ ]]; then
         _isolatectl_templates "$word"
       elif ((names == 0)) && [[ $verb == kill || $verb == exec ]]; then
         _isolatectl_words "$(isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"

@@ -15,7 +15,7 @@ function __isolatectl_verb
     for word in (commandline --tokenize --cut-at-cursor --current-process)[2..]
         if test $value = yes
             set value no
-        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|directory|variable)|-p|-v)$' $word
+        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|directory|variable|env)|-p|-v)$' $word
             set value yes
         else if not string match --quiet -- '-*' $word
             set --append words $word
@@ -44,11 +44,11 @@ complete -c isolatectl -n __isolatectl_verb -a kill -d 'End a running lease'
 complete -c isolatectl -n __isolatectl_verb -a exec -d 'Run a command in a running lease'
 complete -c isolatectl -n __isolatectl_verb -a status -d 'Whether the daemon runs'
 complete -c isolatectl -n '__isolatectl_verb template' -a 'create edit list show snapshot remove gc'
-complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain'
+complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain range'
 for verb in edit show snapshot remove
     complete -c isolatectl -n "__isolatectl_verb template $verb" -a '(__isolatectl_templates)'
 end
-for verb in status resize drain
+for verb in status resize drain range
     complete -c isolatectl -n "__isolatectl_verb pool $verb" -a '(__isolatectl_templates)'
 end
 for verb in kill exec
@@ -61,6 +61,12 @@ complete -c isolatectl -n '__isolatectl_below template create' -l from -r -F -a 
 complete -c isolatectl -n '__isolatectl_below template create' -l mirror -x -d 'Where packages come from'
 complete -c isolatectl -n '__isolatectl_below template create' -l variant -x -a 'minbase apt essential buildd important standard' -d 'Variant of mmdebstrap'
 complete -c isolatectl -n '__isolatectl_below template create' -l include -x -d 'More packages'
+complete -c isolatectl -n '__isolatectl_below template create' -l force -d 'Also of what does not look like a root'
+complete -c isolatectl -n '__isolatectl_below template edit' -l continue -d 'With the changes that an earlier edit has left'
+complete -c isolatectl -n '__isolatectl_below template edit' -l publish -d 'Make those changes a generation'
+complete -c isolatectl -n '__isolatectl_below template edit' -l discard -d 'Drop those changes'
+complete -c isolatectl -n '__isolatectl_below template list' -l size -d 'With what each takes on disk'
+complete -c isolatectl -n '__isolatectl_below template edit' -s v -l env -x -d 'A variable of the command'
 for verb in gc 'template gc' ps
     complete -c isolatectl -n "__isolatectl_below $verb" -l kept -d 'Clones kept with isolate --keep'
 end

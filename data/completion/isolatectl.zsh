@@ -35,9 +35,16 @@ _isolatectl_template() {
     create)
       _arguments $common '1:name:' '--from=[what it is made of]:source:_isolatectl_sources' \
         '*--mirror=[where packages come from]:address:' '--include=[more packages]:packages:' \
+        '--force[also of what does not look like a Linux root]' \
         "--variant=[mmdebstrap's variant]:variant:(minbase apt essential buildd important standard)"
       ;;
-    edit) _arguments $common '1:template:_isolatectl_templates' '*::command:_normal' ;;
+    edit)
+      _arguments $common '--continue[go on with the changes that an earlier edit has left]' \
+        '*'{-v+,--env=}'[set a variable, NAME=VALUE or NAME]:variable:' \
+        '--publish[make those changes a generation]' '--discard[drop those changes]' \
+        '1:template:_isolatectl_templates' '*::command:_normal'
+      ;;
+    list) _arguments $common '--size[with what each takes on disk]' ;;
     show | snapshot | remove) _arguments $common '1:template:_isolatectl_templates' ;;
     gc) _arguments $common $kept ;;
     *) _arguments $common ;;
@@ -47,12 +54,13 @@ _isolatectl_template() {
 _isolatectl_pool() {
   local curcontext=$curcontext state line
   _arguments -C $common \
-    '1:verb:(list status resize drain)' \
+    '1:verb:(list status resize drain range)' \
     '*::argument:->arguments'
   [[ $state == arguments ]] || return
   case $line[1] in
     status | drain) _arguments $common '1:template:_isolatectl_templates' ;;
     resize) _arguments $common '1:template:_isolatectl_templates' '2:number:' ;;
+    range) _arguments $common '1:template:_isolatectl_templates' '2:first user id or none:' '3:first group id:' ;;
     *) _arguments $common ;;
   esac
 }

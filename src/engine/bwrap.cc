@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "engine/engine.h"
+#include "linux/keys.h"
 
 namespace isolate {
 namespace {
@@ -32,6 +33,8 @@ Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
                   request.root,       "/",
                   "--proc",           "/proc",
                   "--chdir",          "/"};
+  const auto covered = request.covers_keys ? key_files() : std::vector<std::string>{};
+  for (const auto& file : covered) plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
   if (!request.share_network) plan.program.emplace_back("--unshare-net");
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
   // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.

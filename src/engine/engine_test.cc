@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 
 #include <algorithm>
 
@@ -16,6 +17,7 @@ EngineRequest request() {
   request.root = "/run/isolate/stage/root";
   request.host_name = "t-abc";
   request.capabilities = test::must(CapabilitySet::parse("CHOWN,KILL"));
+  request.covers_keys = true;
   request.init = {"/proc/self/fd/3", "/srv", "ls", "-l", "--", "a b"};
   return request;
 }
@@ -38,6 +40,12 @@ TEST(BwrapTest, TheCommandLineIsThis) {
                                  "/proc",
                                  "--chdir",
                                  "/",
+                                 "--dev-bind",
+                                 "/dev/null",
+                                 "/proc/keys",
+                                 "--dev-bind",
+                                 "/dev/null",
+                                 "/proc/key-users",
                                  "--unshare-net",
                                  "--cap-drop",
                                  "ALL",
@@ -83,6 +91,14 @@ TEST(BwrapTest, TheCommandIsBehindTheOnlyDoubleDashOfOurs) {
 }
 
 TEST(BwrapTest, TheDefaultIsDockers) { EXPECT_EQ(bwrap_capabilities(), CapabilitySet::docker_default()); }
+
+TEST(LxcTest, ASystemsInitCanNotTraceWhatIsAttachedToIt) {
+  const auto init = lxc_system_capabilities();
+  EXPECT_FALSE(init.has(CAP_SYS_PTRACE));
+  auto beyond_a_command = init;
+  beyond_a_command.drop(lxc_capabilities());
+  EXPECT_EQ(beyond_a_command.names(), (Words{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}));
+}
 
 TEST(ChrootTest, TheLauncherItselfEntersTheRootWithAllCapabilities) {
   const auto plan = plan_chroot(request());

@@ -17,11 +17,11 @@ Result<void> find_lxc() {
 CapabilitySet lxc_capabilities() { return CapabilitySet::docker_default(); }
 
 CapabilitySet lxc_system_capabilities() {
-  auto capabilities = CapabilitySet::all();
-  // As LXC's own configurations have it for containers in user namespaces.
-  if (const auto dropped = CapabilitySet::parse("MAC_ADMIN,MAC_OVERRIDE,SYS_MODULE,SYS_RAWIO,SYS_TIME")) {
-    capabilities.drop(*dropped);
-  }
+  // What systemd needs beside what a command has: SYS_ADMIN to mount and to make namespaces for its services, NET_ADMIN
+  // to set up their networks. SYS_PTRACE must not be among them: with it the init would rule the isolate-init that is
+  // attached to the system.
+  auto capabilities = CapabilitySet::docker_default();
+  if (const auto added = CapabilitySet::parse("SYS_ADMIN,NET_ADMIN")) capabilities.add(*added);
   return capabilities;
 }
 

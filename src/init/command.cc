@@ -6,8 +6,7 @@
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -15,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "linux/signal_reset.h"
+#include "init/program.h"
 
 namespace isolate::init {
 
@@ -37,25 +36,6 @@ int enter_directory(const char* path) {
 }
 
 namespace {
-
-// True if `command` names an existing file, directly or in a directory of PATH.
-bool exists(const char* command) {
-  if (strchr(command, '/') != nullptr) return ::access(command, F_OK) == 0;
-  const char* path = getenv("PATH");
-  for (const char* start = path; start != nullptr && *start != 0;) {
-    const char* end = strchrnul(start, ':');
-    char full[4096];
-    const auto length = static_cast<size_t>(end - start);
-    if (length + strlen(command) + 2 <= sizeof full) {
-      memcpy(full, start, length);
-      full[length] = '/';
-      memcpy(full + length + 1, command, strlen(command) + 1);
-      if (::access(full, F_OK) == 0) return true;
-    }
-    start = *end == 0 ? end : end + 1;
-  }
-  return false;
-}
 
 // Until isolate has given the terminal its size and modes, which the command is to find. 0 or errno.
 int wait_for_answer(int socket) {
@@ -128,16 +108,13 @@ StartErrors start_process(Command* command) {
     report(command->socket, Kind::pid, 0);
     setup_error = apply(*command);
     if (setup_error == 0) {
-      reset_signals();
-      ::execvp(command->arguments[0], command->arguments);
-      exec_error = errno;
+      reset_signals(command->signals);
+      exec_error = execute(command->arguments);
     }
     ::_exit(127);
   }
   // NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   command->pid = child;
-  // The file is there and yet "not found": its interpreter is what is missing.
-  if (exec_error == ENOENT && exists(command->arguments[0])) exec_error = ELIBACC;
   return {setup_error, exec_error};
 }
 
@@ -156,14 +133,14 @@ bool start(Command* command) {
   return false;
 }
 
-bool reap(const Command& command, int* status, void (*other_ended)(pid_t)) {
+bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int)) {
   bool ended = false;
   int one_status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &one_status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
     const bool goes_on = WIFSTOPPED(one_status) || WIFCONTINUED(one_status);
     if (pid != command.pid) {
-      if (!goes_on && other_ended != nullptr) other_ended(pid);
+      if (other_changed != nullptr) other_changed(pid, one_status);
       continue;
     }
     if (goes_on) {
@@ -182,6 +159,7 @@ void obey(const Command& command, const Message& message) {
   const bool continues_group = message.value == SIGCONT && command.own_group;
   if (continues_group && command.own_terminal) ::tcsetpgrp(STDIN_FILENO, command.pid);
   ::kill(continues_group ? -command.pid : command.pid, message.value);
+  if (asks_for_end(message.value)) report_at_once(command.socket, Kind::answer, message.value);
 }
 
 int hold_signals() {
@@ -193,6 +171,19 @@ int hold_signals() {
   sigemptyset(&child_signals);
   sigaddset(&child_signals, SIGCHLD);
   return ::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int watch(int socket, int signals) {
+  const int sources = ::epoll_create1(EPOLL_CLOEXEC);
+  if (sources < 0) return -1;
+  const int both[] = {socket, signals};
+  for (const int source : both) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.fd = source;
+    if (::epoll_ctl(sources, EPOLL_CTL_ADD, source, &event) != 0) return -1;
+  }
+  return sources;
 }
 
 void drain(int signals) {

@@ -5,15 +5,17 @@
 #include <sys/types.h>
 
 #include "init/report.h"
+#include "linux/signal_reset.h"
 
 namespace isolate::init {
 
 struct Command {
   const protocol::Setup* setup;  // its limits and filters
-  char** arguments;
-  int socket;         // where it is reported on, and signals for it come from
-  bool own_group;     // it leads a process group
-  bool own_terminal;  // which is in the foreground of this process's terminal
+  char** arguments;              // one place before them is writable, see program.h
+  SignalState signals;  // what it inherits of whoever asked for it
+  int socket;           // where it is reported on, and signals for it come from
+  bool own_group;       // it leads a process group
+  bool own_terminal;    // which is in the foreground of this process's terminal
   pid_t pid;
 };
 
@@ -32,8 +34,8 @@ int apply(const Command& command);
 bool start(Command* command);
 
 // Reaps every child that has ended, and tells when the command has stopped or goes on. True when the command has ended.
-// `other_ended` is called for all others; null: nobody minds.
-bool reap(const Command& command, int* status, void (*other_ended)(pid_t));
+// `other_changed` is called with the wait status of all others; null: nobody minds.
+bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int));
 
 // Passes on what isolate asks for.
 void obey(const Command& command, const protocol::Message& message);
@@ -41,5 +43,9 @@ void obey(const Command& command, const protocol::Message& message);
 // A descriptor to read the ends of children from, with all signals blocked; they are not those of the command.
 int hold_signals();
 void drain(int signals);
+
+// A descriptor for epoll_wait(2) on the two. Unlike poll(2) that works whatever limits the guest sets for this process.
+// -1: errno tells why.
+int watch(int socket, int signals);
 
 }  // namespace isolate::init

@@ -1,13 +1,14 @@
 #include "init/exec.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,15 +31,18 @@ struct Request {
 // Takes on the variables, too. False when it can not be read.
 bool read_request(int file, Request* request) {
   struct stat status = {};
-  if (::fstat(file, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(ExecSetup)) return false;
+  if (!is_sealed(file) || ::fstat(file, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(ExecSetup))
+    return false;
   // Private and writable, as arguments and variables may be.
   void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
   if (memory == MAP_FAILED) return false;
   memcpy(&request->setup, memory, sizeof request->setup);
   char* text = static_cast<char*>(memory) + sizeof(ExecSetup);
   request->directory = text;
-  request->arguments = static_cast<char**>(calloc(request->setup.arguments + 1, sizeof(char*)));
-  if (request->arguments == nullptr) return false;
+  // One place before the arguments, see program.h, and one behind them.
+  auto** places = static_cast<char**>(calloc(request->setup.arguments + 2, sizeof(char*)));
+  if (places == nullptr) return false;
+  request->arguments = places + 1;
   for (unsigned i = 0; i < request->setup.arguments; ++i) {
     text += strlen(text) + 1;
     request->arguments[i] = text;
@@ -89,19 +93,18 @@ bool read_socket(const Command& command) {
   return got > 0;
 }
 
-int wait_for(const Command& command, int signals) {
+int wait_for(const Command& command, int sources, int signals) {
   int status = 0;
   HangUp hang_up;
-  pollfd sources[] = {{command.socket, POLLIN, 0}, {signals, POLLIN, 0}};
   while (true) {
-    ::poll(sources, 2, hang_up.timeout());
-    if (sources[1].revents != 0) {
+    epoll_event event = {};
+    const int events = ::epoll_wait(sources, &event, 1, hang_up.timeout());
+    if (events > 0 && event.data.fd == signals) {
       drain(signals);
       if (reap(command, &status, nullptr)) return status;
     }
-    if (sources[0].revents != 0 && !read_socket(command)) {
-      sources[0].fd = -1;
-      sources[0].revents = 0;
+    if (events > 0 && event.data.fd == command.socket && !read_socket(command)) {
+      ::epoll_ctl(sources, EPOLL_CTL_DEL, command.socket, nullptr);
       hang_up.begin(command.pid);
     }
     hang_up.go_on(command.pid);
@@ -128,13 +131,16 @@ void keep(const Setup& setup, const int* descriptors, int signals) {
       return report(socket, Kind::no_directory, error);
     }
   }
-  Command command = {&setup, request.arguments, socket, true, request.setup.own_terminal != 0, -1};
+  const SignalState callers = {request.setup.ignored_signals, request.setup.blocked_signals};
+  Command command = {&setup, request.arguments, callers, socket, true, request.setup.own_terminal != 0, -1};
   if (command.own_terminal) {
     if (const int error = open_terminal(socket, request.setup.own_error != 0); error != 0) {
       return report(socket, Kind::no_setup, error);
     }
   }
-  if (start(&command)) report(socket, Kind::ended, wait_for(command, signals));
+  const int sources = watch(socket, signals);
+  if (sources < 0) return report(socket, Kind::no_setup, errno);
+  if (start(&command)) report(socket, Kind::ended, wait_for(command, sources, signals));
 }
 
 }  // namespace
@@ -156,9 +162,14 @@ void start_exec(const Setup& setup, const Received& received, int signals) {
   report_at_once(socket, Kind::failed, EUSERS);
 }
 
-void exec_ended(pid_t pid) {
+void exec_changed(pid_t pid, int status) {
   for (pid_t& keeper : keepers) {
-    if (keeper == pid) keeper = 0;
+    if (keeper != pid) continue;
+    if (WIFSTOPPED(status)) {
+      ::kill(pid, SIGCONT);
+    } else if (!WIFCONTINUED(status)) {
+      keeper = 0;
+    }
   }
 }
 

@@ -12,7 +12,7 @@ namespace isolate::init {
 // hold_signals().
 void start_exec(const protocol::Setup& setup, const Received& received, int signals);
 
-// A child has ended that may be such a process.
-void exec_ended(pid_t pid);
+// A child that may be such a process has ended, or was stopped, by the guest: then it goes on at once.
+void exec_changed(pid_t pid, int status);
 
 }  // namespace isolate::init

@@ -1,16 +1,16 @@
 // isolate-init: the first process of a guest. Starts the command with its limits, terminal and seccomp filters, reaps
 // what is left to it, passes signals on, and reports stops and the exact end to `isolate`. When it ends, the kernel
 // kills all that is left in its pid namespace.
-// Arguments: isolate-init DIRECTORY COMMAND [ARG...]; all else comes in a file in memory, see linux/init_protocol.h.
+// Arguments: isolate-init DIRECTORY; all else comes in a file in memory, see linux/init_protocol.h.
 // It is started for every run: no C++ library, and musl, since glibc's start asks the processor what it can do (cpuid),
 // which takes a millisecond in a virtual machine.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,24 +32,33 @@ using isolate::reset_signals;
 // The setup as isolate wrote it; null when it can not be read.
 const Setup* read_setup() {
   struct stat status = {};
+  if (!is_sealed(kSetupFd)) return nullptr;
   if (::fstat(kSetupFd, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(Setup)) return nullptr;
-  void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, kSetupFd, 0);
+  // Private and writable, as the words and variables of a command may be.
+  void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, kSetupFd, 0);
   ::close(kSetupFd);
   return memory == MAP_FAILED ? nullptr : static_cast<const Setup*>(memory);
 }
 
-// The environment of the command, which this process takes on. False without memory.
-bool take_environment(const Setup& setup) {
+// Pointers to so many texts, each ended by a zero byte, from `*text` on, which is moved behind them. One place before
+// the pointers is writable, see program.h. Null without memory.
+char** take_texts(const char** text, unsigned count) {
+  auto** places = static_cast<char**>(calloc(size_t{count} + 2, sizeof(char*)));
+  if (places == nullptr) return nullptr;
+  char** texts = places + 1;
+  for (unsigned i = 0; i < count; ++i) {
+    texts[i] = const_cast<char*>(*text);
+    *text += strlen(*text) + 1;
+  }
+  return texts;
+}
+
+// The environment of the command, which this process takes on, and the command's words. Null without memory.
+char** take_command(const Setup& setup) {
   const auto* text = reinterpret_cast<const char*>(&setup + 1);
   for (unsigned i = 0; i < setup.filters; ++i) text += setup.filter_length[i] * sizeof(sock_filter);
-  auto** variables = static_cast<char**>(calloc(setup.variables + 1, sizeof(char*)));
-  if (variables == nullptr) return false;
-  for (unsigned i = 0; i < setup.variables; ++i) {
-    variables[i] = const_cast<char*>(text);
-    text += strlen(text) + 1;
-  }
-  environ = variables;
-  return true;
+  environ = take_texts(&text, setup.variables);
+  return environ == nullptr ? nullptr : take_texts(&text, setup.arguments);
 }
 
 // Leaves the capabilities in `mask` and nothing else, in the bounding set too. Inheritable and ambient ones would
@@ -97,16 +106,16 @@ bool read_control(const Command& command, int signals) {
 }
 
 // Until the command has ended: its status, as wait(2) gives it. -1 when isolate is gone.
-int wait_for(const Command& command, int signals) {
+int wait_for(const Command& command, int sources, int signals) {
   int status = 0;
-  pollfd sources[] = {{kControlFd, POLLIN, 0}, {signals, POLLIN, 0}};
   while (true) {
-    ::poll(sources, 2, -1);
-    if (sources[1].revents != 0) {
+    epoll_event event = {};
+    if (::epoll_wait(sources, &event, 1, -1) < 0 && errno != EINTR) return -1;
+    if (event.data.fd == signals) {
       drain(signals);
-      if (reap(command, &status, exec_ended)) return status;
+      if (reap(command, &status, exec_changed)) return status;
     }
-    if (sources[0].revents != 0 && !read_control(command, signals)) return -1;
+    if (event.data.fd == kControlFd && !read_control(command, signals)) return -1;
   }
 }
 
@@ -118,7 +127,7 @@ int fail(Kind kind, int error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) return 125;
+  if (argc < 2) return 125;
   ::prctl(PR_SET_NAME, "isolate-init");
   // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -129,10 +138,12 @@ int main(int argc, char** argv) {
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   const Setup* setup = read_setup();
   if (setup == nullptr) return fail(Kind::no_setup, EBADF);
-  if (!take_environment(*setup)) return fail(Kind::no_setup, ENOMEM);
+  char** const arguments = take_command(*setup);
+  if (arguments == nullptr) return fail(Kind::no_setup, ENOMEM);
   if (!limit_capabilities(setup->capabilities)) return fail(Kind::no_setup, EPERM);
   if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error);
-  Command command = {setup, argv + 2, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
+  const isolate::SignalState callers = {setup->ignored_signals, setup->blocked_signals};
+  Command command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
   if (setup->role == Role::becomes) return become(command);
   if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
@@ -140,8 +151,10 @@ int main(int argc, char** argv) {
   if (command.own_terminal) {
     if (const int error = open_terminal(kControlFd, true); error != 0) return fail(Kind::no_setup, error);
   }
+  const int sources = watch(kControlFd, signals);
+  if (sources < 0) return fail(Kind::no_setup, errno);
   if (!start(&command)) return 125;
-  const int status = wait_for(command, signals);
+  const int status = wait_for(command, sources, signals);
   if (status < 0) return 125;
   report(kControlFd, Kind::ended, status);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

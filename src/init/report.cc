@@ -1,6 +1,7 @@
 #include "init/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,6 +65,11 @@ ssize_t receive(int socket, Received* received) {
     }
   }
   return got;
+}
+
+bool is_sealed(int file) {
+  const int seals = ::fcntl(file, F_GET_SEALS);
+  return seals >= 0 && (seals & kSetupSeals) == kSetupSeals;
 }
 
 void close_descriptors(const Received& received) {

@@ -19,6 +19,8 @@ struct Received {
   int descriptors[protocol::kExecDescriptors];
   unsigned count;  // of them
 };
+// Whether nobody can change the file in memory any more: what isolate-init maps from it stays as isolate wrote it.
+bool is_sealed(int file);
 // As recv(2). What comes beside the message is the caller's to close.
 ssize_t receive(int socket, Received* received);
 void close_descriptors(const Received& received);

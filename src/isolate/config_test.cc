@@ -97,7 +97,7 @@ TEST(ConfigurationTest, WrongValuesAreToldWithFileAndLine) {
 }
 
 TEST(ConfigurationTest, SomeOptionsAreForTheCommandLineAlone) {
-  for (const std::string key : {"help", "version", "dry-run"}) {
+  for (const std::string key : {"help", "version", "dry-run", "force", "no-create"}) {
     EXPECT_EQ(error(key + " = true\n"), "config.toml:1: '" + key + "' is for the command line only");
   }
   EXPECT_EQ(error("status-fd = 3\n"), "config.toml:1: 'status-fd' is for the command line only");
@@ -156,6 +156,30 @@ TEST_F(ConfigurationFilesTest, OneThatCannotBeReadIsAnError) {
   Options options;
   EXPECT_EQ(test::message_of(read_configuration(&options)),
             "configuration: read " + (directory_ / "home/.config/isolate/config.toml") + ": Is a directory");
+}
+
+TEST_F(ConfigurationFilesTest, OneThatSomebodyElseCouldHaveWrittenIsRefused) {
+  const auto file = directory_ / "home/.config/isolate/config.toml";
+  const std::string folders[] = {file, directory_ / "home/.config/isolate", directory_ / "home/.config"};
+  test::write_text(file, "engine = \"chroot\"\n");
+  for (const auto& path : folders) {
+    Options options;
+    ASSERT_EQ(::chown(path.c_str(), 1000, 0), 0);
+    EXPECT_EQ(test::message_of(read_configuration(&options)),
+              "configuration: " + path +
+                  " belongs to user 1000, who could choose your settings; it must belong to you " + "or to root");
+    ASSERT_EQ(::chown(path.c_str(), 0, 1000), 0);
+    for (const mode_t mode : {0775U, 0757U}) {
+      ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+      EXPECT_EQ(test::message_of(read_configuration(&options)),
+                "configuration: others can write " + path + ", and so choose your settings; chmod go-w " + path);
+    }
+    ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+    EXPECT_NE(options.request.engine, EngineKind::chroot);
+  }
+  Options options;
+  EXPECT_TRUE(test::succeeded(read_configuration(&options)));
+  EXPECT_EQ(options.request.engine, EngineKind::chroot);
 }
 
 }  // namespace

@@ -22,6 +22,12 @@ void open_standard_descriptors() {
   }
 }
 
+constexpr const char* kShortUsage =
+    "usage: isolate [options] COMMAND [ARG...]\n\n"
+    "  isolatectl template create debian --from debian:bookworm   makes a template\n"
+    "  isolate -z debian bash                                     runs a command in a fresh clone of it\n\n"
+    "isolate --help lists the options, man isolate explains them.\n";
+
 int print(const std::string& text) {
   if (::fputs(text.c_str(), stdout) >= 0 && ::fflush(stdout) == 0) return 0;
   isolate::log::error(isolate::Error(errno, "write to standard output").message());
@@ -32,6 +38,10 @@ int print(const std::string& text) {
 
 int main(int argc, char** argv) {
   open_standard_descriptors();
+  if (argc <= 1) {
+    ::fputs(kShortUsage, stderr);
+    return 125;
+  }
   auto options = isolate::parse_options(argc, argv);
   if (!options) {
     isolate::log::error(options.error().message());

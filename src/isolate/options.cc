@@ -67,12 +67,20 @@ Result<void> set_template(const std::string& value, Options* options) {
 }
 
 Result<void> add_bind(const std::string& value, Options* options) {
-  options->request.binds.push_back(TRY(parse_bind(value)));
+  // One word that is no path from the root on can only be meant from here on.
+  if (value.starts_with('/') || value.find(':') != std::string::npos || value.starts_with('~')) {
+    options->request.binds.push_back(TRY(parse_bind(value)));
+    return {};
+  }
+  char resolved[PATH_MAX];
+  if (::realpath(value.c_str(), resolved) == nullptr) return fail(errno, "bind " + text::printable(value));
+  options->request.binds.push_back(TRY(parse_bind(escaped_colons(resolved))));
   return {};
 }
 
 Result<void> add_variable(const std::string& value, Options* options) {
-  options->request.environment.push_back(TRY(parse_variable(value)));
+  auto variable = TRY(parse_variable_of(value));
+  if (variable) options->request.environment.push_back(std::move(*variable));
   return {};
 }
 
@@ -80,6 +88,18 @@ Result<void> set_working_directory(const std::string& value, Options* options) {
   if (!value.starts_with('/'))
     return fail("chdir '" + text::printable(value) + "': must begin with '/'; it is a path inside");
   options->request.working_directory = value;
+  options->directory_named = true;
+  return {};
+}
+
+// Below all other binds, whichever was named first.
+Result<void> bind_here(Options* options) {
+  char path[PATH_MAX];
+  if (::getcwd(path, sizeof path) == nullptr || path[0] != '/') return fail(errno, "--here: the current directory");
+  auto bind = parse_bind(escaped_colons(path));
+  if (!bind) return fail(std::move(bind).error().within("--here"));
+  options->request.binds.insert(options->request.binds.begin(), std::move(*bind));
+  if (!options->directory_named) options->request.working_directory = path;
   return {};
 }
 
@@ -95,6 +115,11 @@ Result<void> set_gid_base(const std::string& value, Options* options) {
 
 Result<void> set_userns(const std::string& value, Options* options) {
   options->request.userns = TRY(parse_userns(value));
+  return {};
+}
+
+Result<void> set_groups(const std::string& value, Options* options) {
+  options->request.groups = TRY(parse_groups(value));
   return {};
 }
 
@@ -206,8 +231,10 @@ constexpr std::array kOptions = {
     Option{'e', "engine", "ENGINE", "bwrap (default), lxc, or chroot, which does not isolate", set_engine},
     Option{'t', "template-dir", "DIR", "run on the directory itself: changes persist", set_directory},
     Option{'z', "template", "NAME", "run in a fresh clone of the template, thrown away at the end", set_template},
-    Option{'d', "bind", "HOST:TARGET[:ro]", "show a file or directory of the host inside; repeatable", add_bind},
-    Option{'v', "env", "NAME:VALUE", "set a variable inside; also NAME=VALUE; repeatable", add_variable},
+    Option{'d', "bind", "HOST[:TARGET][:ro]", "show a file or directory of the host inside; repeatable", add_bind},
+    Option{0, "here", nullptr, "show the current directory inside, at its own path, and start there",
+           set_switch<&Options::here>},
+    Option{'v', "env", "NAME[=VALUE]", "set a variable inside; NAME alone: as it is outside; repeatable", add_variable},
     Option{'p', "chdir", "DIR", "start in this directory of the root (default /)", set_working_directory},
     Option{'u', "uid-base", "N", "users 0..65535 inside are N..N+65535 outside", set_uid_base},
     Option{'g', "gid-base", "N", "the same for groups", set_gid_base},
@@ -215,14 +242,17 @@ constexpr std::array kOptions = {
     Option{'i', "ignore-sigint", nullptr, "ignore SIGINT, keep running",
            set_request_switch<&RunRequest::ignore_interrupt>},
     Option{0, "userns", "auto|private|single", "which ids to map: see isolate(1)", set_userns},
+    Option{0, "groups", "auto|keep|drop", "your supplementary groups inside; auto: where a bind needs one", set_groups},
     Option{0, "cap-add", "CAP,...", "give capabilities, in the user namespace", add_capability},
     Option{0, "cap-drop", "CAP,...", "take capabilities away; ALL takes every one", drop_capability},
     Option{0, "read-only", nullptr, "the root can't be written to", set_request_switch<&RunRequest::read_only>},
+    Option{0, "empty-home", nullptr, "/home is empty memory, not the template's",
+           set_request_switch<&RunRequest::empty_home>},
     Option{0, "seccomp", "default|tty|none|FILE", "what the kernel refuses; FILE: an OCI profile", set_seccomp},
     Option{0, "pty", nullptr, "give the command a terminal of its own", set_request_switch<&RunRequest::own_terminal>},
     Option{0, "timeout", "SECONDS", "end the command then, with status 124", set_timeout},
     Option{0, "ulimit", "NAME=N", "limit a resource, such as nproc, nofile, core; repeatable", add_ulimit},
-    Option{0, "tmp-size", "SIZE", "most memory for files in /tmp, /home and /dev/shm", set_tmp_size},
+    Option{0, "tmp-size", "SIZE", "most memory for files in /tmp, /dev/shm and an empty /home", set_tmp_size},
     Option{0, "memory", "SIZE", "most memory of the guest, without swap", set_memory},
     Option{0, "cpus", "N", "most processor time of the guest, in processors, like 1.5", set_cpus},
     Option{0, "pids", "N", "most processes and threads of the guest", set_pids},
@@ -325,6 +355,7 @@ Result<Options> parse_options(int argc, char** argv) {
   options.request.post_hook = environment("POST_SPAWN_HOOK");
   if (options.request.engine == EngineKind::lxc) options.request.lxc = TRY(lxc_settings_from_environment());
   if (!options.refresh) {
+    if (options.here) TRY_VOID(bind_here(&options));
     TRY_VOID(check(options.request));
     return options;
   }

@@ -19,6 +19,8 @@ struct Options {
   bool quiet = false;
   bool help = false;
   bool version = false;
+  bool here = false;             // show the current directory and start there
+  bool directory_named = false;  // where to start is named
 };
 
 // Reads the configuration files, then argv, which wins. Errors: plain text for the user.

@@ -140,7 +140,7 @@ TEST_F(OptionsTest, RepeatedOnesAddUp) {
 
 TEST_F(OptionsTest, ValuesThatAreNotOfTheirFormAreRefused) {
   const std::vector<Words> wrong = {
-      {"-e", "docker"},     {"-d", "/a"},         {"-v", "A"},        {"-p", "srv"},          {"-p", ""},
+      {"-e", "docker"},     {"-d", "/a:b"},       {"-v", "A-B"},      {"-p", "srv"},          {"-p", ""},
       {"-u", "0"},          {"-g", "-1"},         {"--userns=x"},     {"--cap-add=x"},        {"--cap-drop="},
       {"--store", "store"}, {"--status-fd", "x"}, {"--status-fd=-1"}, {"--status-fd=9999999"}};
   for (auto words : wrong) {

@@ -60,18 +60,32 @@ struct CreateOptions {
   std::vector<std::string> mirrors;
   std::string variant = "minbase";
   std::vector<std::string> include;
+  bool force = false;  // also of a source that does not look like a Linux root
 };
 
 Result<void> create_template(Context& context, const CreateOptions& options);
-// The exit status of the command; changes are published only when it is 0.
-Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command);
+struct EditOptions {
+  std::string name;
+  std::vector<std::string> command;    // empty: a shell
+  std::vector<std::string> variables;  // for its environment: NAME=VALUE, or NAME for the value outside
+  bool go_on = false;                  // with the changes that an earlier edit has left
+  bool publish = false;                // make those the next generation as they are
+  bool discard = false;                // drop those
+};
+// The exit status of the command. Its changes become the next generation when that is 0, or when the user of a shell
+// says so; otherwise they are kept until they are published or discarded.
+Result<int> edit_template(Context& context, const EditOptions& options);
 Result<void> snapshot_template(Context& context, const std::string& name);
 Result<void> remove_template(Context& context, const std::string& name);
-Result<void> list_templates(Context& context);
+// `with_size`: with what each takes on disk, for which all of its files are looked at.
+Result<void> list_templates(Context& context, bool with_size);
 Result<void> show_template(Context& context, const std::string& name);
 Result<void> collect_garbage(Context& context, bool kept_too);
 Result<void> list_pools(Context& context, const std::string& name);  // empty: all
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
+// `uid_base`: a number, "none", or empty: prints the range. `gid_base`: a number, or empty: the same as `uid_base`.
+Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,
+                           const std::string& gid_base);
 Result<void> list_leases(Context& context, bool kept);
 // Ends a run that holds a clone; returns when it is over.
 Result<void> kill_lease(Context& context, const std::string& clone_id);

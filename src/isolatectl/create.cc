@@ -12,6 +12,7 @@ Result<void> create_template(Context& context, const CreateOptions& options) {
   source.debian.mirrors = options.mirrors;
   source.debian.variant = options.variant;
   source.debian.include = options.include;
+  source.any_content = options.force;
 
   const auto store = TRY(context.target());
   const auto layer = TRY(store->begin_template(options.name));

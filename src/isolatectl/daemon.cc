@@ -39,8 +39,10 @@ Result<int> show_status(Context& context) {
     TRY_VOID(print(Json(*answer)));
     return 0;
   }
-  TRY_VOID(print(fmt::format("isolated {}, pid {}: {} connections, {} waiting", answer->value("version", "?"),
-                             answer->value("pid", 0), answer->value("connections", 0), answer->value("waiting", 0))));
+  const auto connections = answer->value("connections", 0);
+  TRY_VOID(print(fmt::format("isolated {}, pid {}: {} connection{}, {} waiting\n", answer->value("version", "?"),
+                             answer->value("pid", 0), connections, connections == 1 ? "" : "s",
+                             answer->value("waiting", 0))));
   return 0;
 }
 

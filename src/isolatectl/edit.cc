@@ -1,34 +1,26 @@
-#include <fcntl.h>
+// isolatectl template edit and snapshot
 #include <fmt/format.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "isolatectl/commands.h"
-#include "linux/root_path.h"
-#include "run/run.h"
+#include "isolatectl/edit_draft.h"
+#include "isolatectl/edit_shell.h"
+#include "run/outcome.h"
+#include "run/request.h"
 
 namespace isolate {
 namespace {
 
-// The shell that the root has, of one of these directories: bash where there is one.
-Result<std::vector<std::string>> shell_of(const std::string& template_name,
-                                          const std::vector<std::string>& directories) {
-  for (const char* shell : {"/bin/bash", "/bin/sh"}) {
-    for (const auto& directory : directories) {
-      const Fd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-      if (root && root_path::open(root.get(), shell, O_PATH)) return std::vector<std::string>{shell, "-l"};
-    }
-  }
-  return fail("template '" + template_name + "' has no shell; name a command behind --");
-}
-
-void tell_generation(const Context& context, const std::string& name, std::uint64_t number) {
+void report_generation(const Context& context, const std::string& name, std::uint64_t number) {
   if (!context.quiet()) log::info(fmt::format("template {} is now at generation {}", name, number));
 }
 
-RunRequest edit_request(const Context& context) {
+Result<RunRequest> edit_request(const Context& context, const std::vector<std::string>& variables) {
   RunRequest request;
+  for (const auto& text : variables) {
+    if (auto variable = TRY(parse_variable_of(text))) request.environment.push_back(std::move(*variable));
+  }
   request.engine = EngineKind::chroot;
   request.store = context.main_store();
   request.share_network = true;
@@ -36,83 +28,138 @@ RunRequest edit_request(const Context& context) {
   return request;
 }
 
-Result<std::uint64_t> publish(const TemplatePlace& place, const Pool& pool, const Lease& lease) {
-  auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
-  return place.store->publish_clone(lease.generation(), lease.id());
+bool is_on_terminal() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
+
+// What can be done with changes that are not published. `asked` is the template as the user has named it.
+std::string ways_on(const std::string& asked) {
+  return fmt::format(
+      "isolatectl template edit {} --continue goes on with them, --publish makes them its next generation, --discard "
+      "drops them",
+      asked);
 }
 
-// On a clone, which then becomes the next generation.
-Result<int> edit_clone(Context& context, const TemplatePlace& place, const std::vector<std::string>& command) {
-  Pool pool(place.store.get(), place.name);
-  LeaseInfo info;
-  info.engine = "chroot";
-  info.user = std::to_string(context.owner().caller().uid);
-  info.pid = ::getpid();
-  info.since = ::time(nullptr);
-  auto lease = TRY(Lease::take(&pool, std::move(info)));
+class Edit {
+ public:
+  Edit(Context* context, const TemplatePlace& place, const EditOptions& options, RunRequest request)
+      : context_(*context), place_(place), options_(options), request_(std::move(request)) {}
 
-  auto request = edit_request(context);
-  request.template_name = place.name;
-  const auto& layers = lease.root().lower;
-  auto shell = command.empty()
-                   ? shell_of(place.name, layers.empty() ? std::vector<std::string>{lease.root().directory} : layers)
-                   : command;
-  Result<int> status = 0;
-  if (shell) {
-    request.command = *shell;
-    status = run_on_lease(request, lease, &context.owner());
-  } else {
-    status = fail(std::move(shell).error());
+  Result<int> to_end() {
+    const bool wants_draft = options_.go_on || options_.publish || options_.discard;
+    const bool has_draft = TRY(EditDraft::exists(place_));
+    if (has_draft && !wants_draft) {
+      return fail(Error(fmt::format("template '{}' has unpublished changes of an edit", place_.name))
+                      .advise(ways_on(options_.name)));
+    }
+    if (!has_draft && wants_draft) {
+      return fail(fmt::format("template '{}' has no unpublished changes of an edit", place_.name));
+    }
+    draft_ = TRY(has_draft ? EditDraft::resume(&context_, place_) : EditDraft::begin(&context_, place_));
+    if (options_.publish) return publish(0);
+    if (options_.discard) {
+      TRY_VOID(draft_->discard());
+      return 0;
+    }
+    return run();
   }
-  Result<std::uint64_t> published = 0;
-  if (status && *status == 0) {
-    published = publish(place, pool, lease);
-    if (published) tell_generation(context, place.name, *published);
-  }
-  auto dropped = lease.drop();
-  if (!published) return fail(std::move(published).error());
-  TRY_VOID(std::move(dropped));
-  return status;
-}
 
-// In its place: what was there before comes back when the command fails.
-Result<int> edit_in_place(Context& context, const TemplatePlace& place, const std::vector<std::string>& command) {
-  auto request = edit_request(context);
-  request.directory = TRY(place.store->begin_changes(place.name));
-  auto shell = command.empty() ? shell_of(place.name, {request.directory}) : command;
-  int status = 1;
-  if (shell) {
-    request.command = *shell;
-    status = run(request);
+ private:
+  Result<int> run() {
+    const bool is_shell = options_.command.empty();
+    const bool asks = is_shell && is_on_terminal();
+    if (is_shell) {
+      auto shell = shell_of(place_.name, draft_->directories(), asks);
+      if (!shell) {
+        TRY_VOID(leave_or_drop());
+        return fail(std::move(shell).error());
+      }
+      request_.command = std::move(shell->command);
+      request_.environment.insert(request_.environment.begin(), shell->environment.begin(), shell->environment.end());
+    } else {
+      request_.command = options_.command;
+    }
+    const int status = draft_->run(request_);
+    if (draft_->is_unchanged() && (asks || status != 0)) return end_without_changes(asks, status);
+    return asks ? end_of_shell() : end_of_command(status);
   }
-  if (status == 0) {
-    tell_generation(context, place.name, TRY(place.store->snapshot(place.name)));
+
+  Result<int> end_without_changes(bool asks, int status) {
+    TRY_VOID(draft_->discard());
+    if (asks) {
+      if (!context_.quiet()) log::info(fmt::format("template {} is unchanged: nothing was written", place_.name));
+      // The shell itself may not have started.
+      return status >= kOwnFailure && status <= kNotFound ? status : 0;
+    }
+    log::warning(fmt::format("template {} is unchanged: the command ended with status {}", place_.name, status));
     return status;
   }
-  TRY_VOID(place.store->discard_changes(place.name));
-  if (!shell) return fail(std::move(shell).error());
-  return status;
-}
+
+  Result<int> end_of_shell() {
+    switch (ask_whether_to_keep(place_.name)) {
+      case Answer::keep:
+        return publish(0);
+      case Answer::drop:
+        TRY_VOID(draft_->discard());
+        if (!context_.quiet()) log::info(fmt::format("template {} is unchanged", place_.name));
+        return 0;
+      case Answer::later:
+        break;
+    }
+    TRY_VOID(draft_->leave());
+    log::warning(
+        fmt::format("template {} is unchanged, and the changes are kept; {}", place_.name, ways_on(options_.name)));
+    return 0;
+  }
+
+  Result<int> end_of_command(int status) {
+    if (status == 0) return publish(status);
+    TRY_VOID(draft_->leave());
+    log::warning(fmt::format("template {} is unchanged: the command ended with status {}, and its changes are kept; {}",
+                             place_.name, status, ways_on(options_.name)));
+    return status;
+  }
+
+  Result<int> publish(int status) {
+    auto published = draft_->publish();
+    if (!published) {
+      const auto advice = "the changes are kept; " + ways_on(options_.name);
+      return fail(std::move(published).error().advise(advice));
+    }
+    report_generation(context_, place_.name, *published);
+    return status;
+  }
+
+  Result<void> leave_or_drop() { return draft_->is_unchanged() ? draft_->discard() : draft_->leave(); }
+
+  Context& context_;
+  const TemplatePlace& place_;
+  const EditOptions& options_;
+  RunRequest request_;
+  std::unique_ptr<EditDraft> draft_;
+};
 
 }  // namespace
 
-Result<int> edit_template(Context& context, const std::string& name, const std::vector<std::string>& command) {
-  const auto place = TRY(context.find(name));
+Result<int> edit_template(Context& context, const EditOptions& options) {
+  if ((options.publish || options.discard) && !options.command.empty()) {
+    return fail("--publish and --discard run no command");
+  }
+  auto request = TRY(edit_request(context, options.variables));
+  const auto place = TRY(context.find(options.name));
   TRY(place.store->newest_generation(place.name));
   auto editing = TRY(Pool(place.store.get(), place.name).lock_for_edit());
-  const auto status = TRY(place.store->has_working_tree() ? edit_in_place(context, place, command)
-                                                          : edit_clone(context, place, command));
-  if (status != 0)
-    log::warning(fmt::format("template {} is unchanged: the command ended with status {}", name, status));
-  return status;
+  return Edit(&context, place, options, std::move(request)).to_end();
 }
 
 Result<void> snapshot_template(Context& context, const std::string& name) {
   const auto place = TRY(context.find(name));
   Pool pool(place.store.get(), place.name);
   auto editing = TRY(pool.lock_for_edit());
+  if (TRY(EditDraft::exists(place))) {
+    return fail(
+        Error(fmt::format("template '{}' has unpublished changes of an edit", place.name)).advise(ways_on(name)));
+  }
   auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
-  tell_generation(context, place.name, TRY(place.store->snapshot(place.name)));
+  report_generation(context, place.name, TRY(place.store->snapshot(place.name)));
   return {};
 }
 

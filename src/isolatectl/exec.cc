@@ -40,7 +40,9 @@ Result<ExecRequest> request_of(const ExecOptions& options) {
   // That of the caller's terminal, of which the run may know nothing.
   const char* kind = std::getenv("TERM");
   if (request.own_terminal && kind != nullptr) request.variables.push_back(std::string("TERM=") + kind);
-  for (const auto& variable : options.variables) request.variables.push_back(TRY(parse_variable(variable)));
+  for (const auto& text : options.variables) {
+    if (auto variable = TRY(parse_variable_of(text))) request.variables.push_back(std::move(*variable));
+  }
   return request;
 }
 

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "linux/signal_reset.h"
+
 namespace isolate {
 namespace {
 
@@ -17,7 +19,10 @@ constexpr int kGraceRounds = 50;        // 5 seconds
 void Interruption::catch_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
+    // What the caller ignores, as with nohup, does not interrupt.
+    if (!has_signal(signals_of_caller().ignored, number)) ::sigaction(number, &action, nullptr);
+  }
   ::signal(SIGPIPE, SIG_IGN);
 }
 

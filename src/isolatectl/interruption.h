@@ -8,7 +8,7 @@ namespace isolate {
 
 class Interruption {
  public:
-  // From here on the signals no longer end this process.
+  // From here on the signals no longer end this process; those that the caller ignores stay ignored.
   static void catch_signals();
   static bool requested();
   // Errors: "interrupted".

@@ -10,6 +10,7 @@
 #include "isolatectl/output.h"
 #include "isolatectl/table.h"
 #include "linux/idmap.h"
+#include "pool/disk_use_count.h"
 #include "pool/end_lease.h"
 #include "pool/lease_processes.h"
 
@@ -26,7 +27,7 @@ std::string user_text(const std::string& uid) {
 
 struct LeaseRow {
   LeaseInfo info;
-  std::uint64_t bytes = 0;
+  DiskUse disk;
   std::uint64_t age = 0;  // seconds
   LeaseUsage usage;
 };
@@ -51,7 +52,7 @@ LeaseRow row_of_daemon(const Json& row) {
   info.pid = row.value("pid", std::int64_t{0});
   info.since = row.value("since", std::int64_t{0});
   return {info,
-          row.value("bytes", std::uint64_t{0}),
+          {row.value("bytes", std::uint64_t{0}), !row.value("bytesIncomplete", false)},
           age_of(info),
           {number_in(row, "cpuUsec"), number_in(row, "memoryBytes"), number_in(row, "tasks")}};
 }
@@ -59,13 +60,16 @@ LeaseRow row_of_daemon(const Json& row) {
 Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
   std::vector<LeaseRow> rows;
   const auto processes = kept ? ProcessTable() : TRY(ProcessTable::read());
+  DiskUseCount count;
   for (const auto& store : TRY(context.stores())) {
     for (const auto& name : TRY(pool_names(*store))) {
       const Pool pool(store.get(), name);
-      for (const auto& info : TRY(kept ? pool.kept() : pool.leases())) {
-        auto bytes = store->clone_bytes(info.clone_id);
-        if (!bytes) continue;  // ended since, ignoring
-        rows.push_back({info, *bytes, age_of(info), kept ? LeaseUsage{} : lease_usage(pool, info, processes)});
+      const auto infos = TRY(kept ? pool.kept() : pool.leases());
+      count.expect(infos.size());
+      for (const auto& info : infos) {
+        auto disk = count.use_of(store.get(), info.clone_id);
+        if (!disk) continue;  // ended since, ignoring
+        rows.push_back({info, *disk, age_of(info), kept ? LeaseUsage{} : lease_usage(pool, info, processes)});
       }
     }
   }
@@ -84,8 +88,12 @@ Json json_of(const LeaseRow& row, bool kept) {
                {"engine", row.info.engine},
                {"pid", row.info.pid},
                {"age", row.age},
-               {"bytes", row.bytes}};
-  if (kept) return json;
+               {"bytes", row.disk.bytes},
+               {"bytes_incomplete", !row.disk.is_complete}};
+  if (kept) {
+    json["draft"] = row.info.edit;
+    return json;
+  }
   json["cpu_usec"] = json_of(row.usage.cpu_usec);
   json["memory_bytes"] = json_of(row.usage.memory_bytes);
   json["tasks"] = json_of(row.usage.tasks);
@@ -115,9 +123,9 @@ Result<void> list_leases(Context& context, bool kept) {
   }
   std::vector<std::vector<std::string>> rows = {{"CLONE", "USER", "TEMPLATE", "ENGINE", "AGE", "DISK"}};
   if (!kept) rows[0].insert(rows[0].end(), {"CPU", "MEMORY", "TASKS"});
-  for (const auto& [info, bytes, age, usage] : leases) {
-    rows.push_back({info.clone_id, user_text(info.user), info.template_name, info.engine, text::human_duration(age),
-                    text::human_size(bytes)});
+  for (const auto& [info, disk, age, usage] : leases) {
+    rows.push_back({info.clone_id, user_text(info.user), info.template_name, kept && info.edit ? "edit" : info.engine,
+                    text::human_duration(age), (disk.is_complete ? "" : ">") + text::human_size(disk.bytes)});
     if (kept) continue;
     rows.back().insert(rows.back().end(), {cell(usage.cpu_usec, time_used), cell(usage.memory_bytes, text::human_size),
                                            cell(usage.tasks, count)});
@@ -150,8 +158,7 @@ Result<void> kill_lease(Context& context, const std::string& clone_id) {
   if (!ended && ended.error().code() == ESRCH) return fail("lease " + clone_id + " has ended by itself");
   TRY_VOID(std::move(ended));
   // What an isolate that had to be killed has left.
-  TRY(pool.reap());
-  return {};
+  return TRY(pool.reap(ReapLimits{})).failure;
 }
 
 }  // namespace isolate

@@ -28,33 +28,59 @@ Json to_json(const TemplateInfo& info) {
           {"layers", info.layers}, {"created", info.created}, {"origin", info.origin}};
 }
 
+std::vector<std::string> row_of(const TemplateInfo& info) {
+  if (!info.problem.empty()) return {info.name, info.store, "-", "-", "-", "damaged: " + info.problem};
+  return {info.name,  info.store, std::to_string(info.generation), std::to_string(info.layers), time_text(info.created),
+          info.origin};
+}
+
+// Of a damaged one there is none to tell.
+std::optional<std::uint64_t> size_of(Store* store, const TemplateInfo& info) {
+  if (!info.problem.empty()) return std::nullopt;
+  auto bytes = store->template_bytes(info.name);
+  if (!bytes) return std::nullopt;
+  return *bytes;
+}
+
+// In front of the last column, which may be long.
+void add_size_column(const std::vector<std::optional<std::uint64_t>>& sizes,
+                     std::vector<std::vector<std::string>>* rows) {
+  (*rows)[0].insert((*rows)[0].end() - 1, "DISK");
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    auto& row = (*rows)[i + 1];
+    row.insert(row.end() - 1, sizes[i] ? text::human_size(*sizes[i]) : "-");
+  }
+}
+
 }  // namespace
 
-Result<void> list_templates(Context& context) {
+Result<void> list_templates(Context& context, bool with_size) {
   std::vector<TemplateInfo> infos;
+  std::vector<std::optional<std::uint64_t>> sizes;
   for (const auto& store : TRY(context.stores())) {
-    for (auto& info : TRY(store->templates())) infos.push_back(std::move(info));
+    for (auto& info : TRY(store->templates())) {
+      sizes.push_back(with_size ? size_of(store.get(), info) : std::nullopt);
+      infos.push_back(std::move(info));
+    }
   }
   const auto leasable = TRY(ask_daemon(context, "ListTemplates", "templates"));
   if (context.json()) {
     Json list = Json::array();
-    for (const auto& info : infos) list.push_back(to_json(info));
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      list.push_back(to_json(infos[i]));
+      if (with_size) list.back()["bytes"] = sizes[i] ? Json(*sizes[i]) : Json(nullptr);
+    }
     list.insert(list.end(), leasable.begin(), leasable.end());
     return print(list);
   }
   std::vector<std::vector<std::string>> rows = {{"NAME", "STORE", "GENERATION", "LAYERS", "CREATED", "FROM"}};
-  for (const auto& info : infos) {
-    if (!info.problem.empty()) {
-      rows.push_back({info.name, info.store, "-", "-", "-", "damaged: " + info.problem});
-      continue;
-    }
-    rows.push_back({info.name, info.store, std::to_string(info.generation), std::to_string(info.layers),
-                    time_text(info.created), info.origin});
-  }
+  for (const auto& info : infos) rows.push_back(row_of(info));
   for (const auto& row : leasable) {
     rows.push_back({row.value("name", "?"), row.value("store", "?"), std::to_string(row.value("generation", 0ULL)), "-",
                     "-", fmt::format("isolated, {} fresh clones", row.value("fresh", 0))});
+    sizes.push_back(std::nullopt);
   }
+  if (with_size) add_size_column(sizes, &rows);
   return print(table(rows));
 }
 

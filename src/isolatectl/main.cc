@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "isolatectl/commands.h"
+#include "isolatectl/verbs.h"
 #include "run/outcome.h"
 
 namespace isolate {
@@ -18,10 +19,13 @@ struct CommandLine {
   bool json = false;
   bool quiet = false;
   bool kept = false;
+  bool with_size = false;
   std::string name;
   unsigned size = 0;
+  std::string uid_base;
+  std::string gid_base;
   CreateOptions create;
-  std::vector<std::string> command;
+  EditOptions edit;
   bool is_exec = false;
   ExecOptions exec;
   std::function<Result<int>(Context&)> verb;
@@ -39,11 +43,14 @@ std::function<Result<int>(Context&)> plain(Body body) {
 void add_create(CLI::App* parent, CommandLine* line) {
   auto* verb = parent->add_subcommand("create", "make a template of a Debian release, a directory or a tar archive");
   verb->add_option("NAME", line->create.name)->required();
-  verb->add_option("--from", line->create.from, "debian:bookworm, debian:trixie, DIR or TARBALL")->required();
+  verb->add_option("--from", line->create.from,
+                   "debian:bookworm, debian:trixie, DIR, TARBALL, or - for a tarball on standard input")
+      ->required();
   verb->add_option("--mirror", line->create.mirrors,
                    "where packages come from (default: as the host's apt); repeatable");
   verb->add_option("--variant", line->create.variant, "mmdebstrap's variant (default minbase)");
   verb->add_option("--include", line->create.include, "more packages, separated by commas")->delimiter(',');
+  verb->add_flag("--force", line->create.force, "also of a source that does not look like a Linux root");
   verb->callback(
       [line] { line->verb = plain([line](Context& context) { return create_template(context, line->create); }); });
 }
@@ -51,11 +58,20 @@ void add_create(CLI::App* parent, CommandLine* line) {
 void add_edit(CLI::App* parent, CommandLine* line) {
   auto* verb = parent->add_subcommand("edit",
                                       "a root shell in the template, or COMMAND behind --; its changes become the next "
-                                      "generation when it ends with 0");
-  verb->add_option("NAME", line->name)->required();
-  verb->add_option("COMMAND", line->command, "command and arguments, behind --");
-  verb->callback(
-      [line] { line->verb = [line](Context& context) { return edit_template(context, line->name, line->command); }; });
+                                      "generation when it ends with 0, or as you answer after a shell");
+  auto& options = line->edit;
+  verb->add_option("NAME", options.name)->required();
+  verb->add_option("COMMAND", options.command, "command and arguments, behind --");
+  verb->add_option("-v,--env", options.variables, "NAME=VALUE, or NAME for its value outside; repeatable")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* go_on = verb->add_flag("--continue", options.go_on, "go on with the changes that an earlier edit has left");
+  auto* publish = verb->add_flag("--publish", options.publish, "make those changes the next generation as they are");
+  auto* discard = verb->add_flag("--discard", options.discard, "drop those changes");
+  go_on->excludes(publish)->excludes(discard);
+  publish->excludes(discard);
+  verb->callback([line] { line->verb = [line](Context& context) { return edit_template(context, line->edit); }; });
 }
 
 void add_gc(CLI::App* parent, CommandLine* line) {
@@ -71,7 +87,10 @@ void add_template_verbs(CLI::App* app, CommandLine* line) {
   templates->require_subcommand(1)->fallthrough();
   add_create(templates, line);
   add_edit(templates, line);
-  templates->add_subcommand("list", "all templates")->callback([line] { line->verb = plain(list_templates); });
+  auto* list = templates->add_subcommand("list", "all templates");
+  list->add_flag("--size", line->with_size, "with what each takes on disk, for which all of its files are looked at");
+  list->callback(
+      [line] { line->verb = plain([line](Context& context) { return list_templates(context, line->with_size); }); });
   auto* show = templates->add_subcommand("show", "one template, with what it takes on disk");
   show->add_option("NAME", line->name)->required();
   show->callback(
@@ -108,6 +127,14 @@ void add_pool_verbs(CLI::App* app, CommandLine* line) {
   drain->add_option("NAME", line->name)->required();
   drain->callback(
       [line] { line->verb = plain([line](Context& context) { return resize_pool(context, line->name, 0); }); });
+  auto* range = pools->add_subcommand("range", "the ids to which a template's files belong, for members to name by -u");
+  range->add_option("NAME", line->name)->required();
+  range->add_option("BASE", line->uid_base, "the first of 65536 users, or none; without: print it");
+  range->add_option("GID_BASE", line->gid_base, "the first of as many groups (default: BASE)");
+  range->callback([line] {
+    line->verb =
+        plain([line](Context& context) { return range_of_pool(context, line->name, line->uid_base, line->gid_base); });
+  });
   for (auto* verb : pools->get_subcommands({})) verb->fallthrough();
 }
 
@@ -127,7 +154,8 @@ void add_exec(CLI::App* app, CommandLine* line) {
   exec->add_flag("-t,--tty", options.own_terminal,
                  "with a terminal of its own, also where standard input and output are none");
   exec->add_option("-p,--directory", options.directory, "working directory in the guest (default: that of the run)");
-  exec->add_option("-v,--variable", options.variables, "NAME:VALUE or NAME=VALUE, added to the run's; repeatable")
+  exec->add_option("-v,--variable", options.variables,
+                   "NAME=VALUE, or NAME for its value outside, added to the run's; repeatable")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -191,10 +219,19 @@ int main_with_exceptions(int argc, char** argv) {
   app.add_subcommand("status", "whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });
+  auto resolved = resolve_words(app, own_words(argc, argv, &line));
+  if (!resolved) {
+    log::set_up("isolatectl", false);
+    log::error(resolved.error().message());
+    return 1;
+  }
+  if (resolved->unfinished != nullptr) {
+    std::cerr << overview(*resolved->unfinished);
+    return 1;
+  }
   try {
-    auto words = own_words(argc, argv, &line);
-    std::reverse(words.begin(), words.end());  // as it takes them
-    app.parse(std::move(words));
+    std::reverse(resolved->words.begin(), resolved->words.end());  // as it takes them
+    app.parse(std::move(resolved->words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
     log::set_up("isolatectl", false);

@@ -3,10 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "isolatectl/commands.h"
 #include "isolatectl/daemon.h"
 #include "isolatectl/output.h"
 #include "isolatectl/table.h"
+#include "pool/based_range.h"
 
 namespace isolate {
 namespace {
@@ -67,6 +69,27 @@ Result<void> list_pools(Context& context, const std::string& name) {
     }
   }
   return print(table(lines));
+}
+
+Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,
+                           const std::string& gid_base) {
+  if (context.asks_daemon()) return fail("ranges of pools are for root to register");
+  const auto place = TRY(context.find(name));
+  const Pool pool(place.store.get(), place.name);
+  if (uid_base.empty()) {
+    const auto range = TRY(registered_range(pool));
+    if (context.json()) return print(range ? Json{{"uid", range->uid}, {"gid", range->gid}} : Json());
+    return print((range ? describe(*range) : "none") + "\n");
+  }
+  if (!pool.is_registered()) {
+    return fail(fmt::format("template '{0}' is not registered for members; first: isolate -r {0} 5", name));
+  }
+  if (uid_base == "none") return register_range(pool, std::nullopt);
+  const auto number = [](const std::string& word) { return text::number(word, "range", 1, UINT32_MAX - kGuestIds); };
+  BasedRange range;
+  range.uid = static_cast<std::uint32_t>(TRY(number(uid_base)));
+  range.gid = gid_base.empty() ? range.uid : static_cast<std::uint32_t>(TRY(number(gid_base)));
+  return register_range(pool, range);
 }
 
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size) {

@@ -17,27 +17,55 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
   return ids;
 }
 
-Result<void> collect_pool(Store* store, const std::string& name, bool kept_too) {
-  Pool pool(store, name);
-  for (const auto& id : TRY(pool.reap())) log::info("removed clone " + id + " of a run that had ended");
-  if (kept_too) {
-    for (const auto& info : TRY(pool.kept())) {
-      TRY_VOID(pool.remove_kept(info.clone_id));
-      log::info("removed kept clone " + info.clone_id);
-    }
+// All used clones, and goes on until they are gone.
+Result<void> reap_all(Pool* pool, const std::vector<std::string>& kept = {}) {
+  const auto report = TRY(pool->reap(ReapLimits::patient()));
+  for (const auto& id : report.destroyed) {
+    const bool was_kept = std::find(kept.begin(), kept.end(), id) != kept.end();
+    log::info(was_kept ? "removed kept clone " + id : "removed clone " + id + " of a run that had ended");
   }
+  return report.outcome();
+}
+
+// What an edit has left and nobody has published or discarded: named, and left alone.
+Result<std::optional<LeaseInfo>> draft_of(const Pool& pool) {
+  auto draft = TRY(pool.draft());
+  if (draft) {
+    log::info(
+        fmt::format("template {0} has unpublished changes of an edit; isolatectl template edit {0} --continue, "
+                    "--publish or --discard",
+                    pool.template_name()));
+  }
+  return draft;
+}
+
+Result<void> collect_generations(Store* store, Pool* pool) {
+  const auto& name = pool->template_name();
   // No lease is taken, and no generation made, while old ones go.
-  auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
+  auto alone = TRY(pool->lock(FileLock::Mode::exclusive));
   std::vector<std::uint64_t> used;
-  for (const auto& infos : {TRY(pool.leases()), TRY(pool.kept()), TRY(pool.fresh())}) {
+  for (const auto& infos : {TRY(pool->leases()), TRY(pool->kept()), TRY(pool->fresh())}) {
     for (const auto& info : infos) used.push_back(info.generation);
   }
   if (!TRY(store->has_template(name))) {
-    if (used.empty()) TRY_VOID(pool.remove_state());
+    if (used.empty()) TRY_VOID(pool->remove_state());
     return {};
   }
   for (const auto& line : TRY(store->collect_garbage(name, used))) log::info("removed " + line);
   return {};
+}
+
+Result<void> collect_pool(Store* store, const std::string& name, bool kept_too) {
+  Pool pool(store, name);
+  const auto draft = TRY(draft_of(pool));
+  std::vector<std::string> kept;
+  if (kept_too) kept = ids_of(TRY(pool.kept()));
+  if (draft) std::erase(kept, draft->clone_id);  // somebody's work, which goes with edit --discard
+  for (const auto& id : kept) TRY_VOID(pool.discard_kept(id));
+  auto reaped = reap_all(&pool, kept);
+  // A clone that can't be removed keeps no generation but its own.
+  TRY_VOID(collect_generations(store, &pool));
+  return reaped;
 }
 
 }  // namespace
@@ -48,12 +76,18 @@ Result<void> remove_template(Context& context, const std::string& asked) {
   auto editing = TRY(pool.lock_for_edit());
   // Clones that nobody has used yet are no reason to keep it.
   if (!TRY(pool.fresh()).empty()) TRY(pool.refresh({0, true, false}));
-  TRY(pool.reap());
+  TRY_VOID(reap_all(&pool));
   auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
   const auto leases = TRY(pool.leases());
   if (!leases.empty()) {
     return fail(
         fmt::format("template '{}' is in use by {}; see isolatectl ps", name, text::join(ids_of(leases), ", ")));
+  }
+  if (TRY(pool.draft()).has_value() || TRY(store->has_changes(name))) {
+    return fail(
+        fmt::format("template '{}' has unpublished changes of an edit; isolatectl template edit {} --discard "
+                    "drops them",
+                    name, asked));
   }
   const auto kept = TRY(pool.kept());
   if (!kept.empty()) {

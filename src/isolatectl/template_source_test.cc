@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/testing.h"
 #include "linux/file.h"
 #include "linux/process.h"
+#include "linux/reporting_child.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {
@@ -51,8 +54,36 @@ class TemplateSourceTest : public ::testing::Test {
     EXPECT_TRUE(must(list_directory(AT_FDCWD, layer() + "/dev")).empty()) << "device nodes are made for each run";
     EXPECT_EQ(status("").st_mode & 07777, 0755U) << "the guest's own users have to pass \"/\"";
   }
+  // What tar keeps only when it is asked to, and what it must not keep: attributes that mean something to an overlay.
+  void add_attributes() const {
+    const auto file = directory_ / "tree/usr/bin/su";
+    EXPECT_EQ(::setxattr(file.c_str(), "user.checksum", "abc", 3, 0), 0);
+    EXPECT_EQ(::setxattr((directory_ / "tree/etc").c_str(), "user.overlay.opaque", "y", 1, 0), 0);
+    EXPECT_EQ(::setxattr((directory_ / "tree/etc").c_str(), "user.overlay.redirect", "/root", 5, 0), 0);
+    EXPECT_EQ(::setxattr((directory_ / "tree/etc").c_str(), "trusted.overlay.opaque", "y", 1, 0), 0);
+    const auto listed = must(run_program({"setfacl", "-m", "u:65534:rwx,d:g:42:rx", directory_ / "tree/etc"}));
+    EXPECT_TRUE(listed.status.success()) << listed.err;
+    write_text(directory_ / "tree/var/log/lastlog", "");
+    EXPECT_EQ(::truncate((directory_ / "tree/var/log/lastlog").c_str(), off_t{3} << 30), 0);
+  }
+  std::string attribute(const std::string& name, const char* attribute) const {
+    char value[256];
+    const ssize_t size = ::getxattr((layer() + "/" + name).c_str(), attribute, value, sizeof value);
+    return size < 0 ? "" : std::string(value, static_cast<std::size_t>(size));
+  }
+  void expect_attributes() const {
+    EXPECT_EQ(attribute("usr/bin/su", "user.checksum"), "abc");
+    EXPECT_FALSE(attribute("etc", "system.posix_acl_access").empty());
+    EXPECT_FALSE(attribute("etc", "system.posix_acl_default").empty());
+    EXPECT_EQ(attribute("etc", "user.overlay.opaque"), "");
+    EXPECT_EQ(attribute("etc", "user.overlay.redirect"), "");
+    EXPECT_EQ(attribute("etc", "trusted.overlay.opaque"), "");
+    EXPECT_EQ(status("var/log/lastlog").st_size, off_t{3} << 30);
+    EXPECT_LT(status("var/log/lastlog").st_blocks, 2048) << "its hole is filled";
+  }
   void pack(const std::string& archive) const {
-    const auto packed = must(run_program({"tar", "-C", directory_ / "tree", "-caf", archive, "."}));
+    const auto packed = must(run_program({"tar", "-C", directory_ / "tree", "--sparse", "--acls", "--xattrs",
+                                          "--xattrs-include=*", "-caf", archive, "."}));
     ASSERT_TRUE(packed.status.success()) << packed.err;
   }
 
@@ -69,14 +100,24 @@ TEST_F(TemplateSourceTest, IsADebianReleaseADirectoryOrAnArchive) {
   const auto tree = must(parse_template_source(directory_ / "tree/../tree"));
   EXPECT_EQ(tree.kind, Kind::directory);
   EXPECT_EQ(tree.path, directory_ / "tree");
-  write_text(directory_ / "a.tar", "");
+  write_text(directory_ / "a.tar", "x");
   EXPECT_EQ(must(parse_template_source(directory_ / "a.tar")).kind, Kind::archive);
 }
 
 TEST_F(TemplateSourceTest, AnythingElseIsRefusedWithAdvice) {
-  EXPECT_EQ(test::message_of(parse_template_source("fedora:40")),
-            "source fedora:40: No such file or directory; give debian:SUITE, a directory, or a tar archive");
-  EXPECT_EQ(test::message_of(parse_template_source("/dev/null")), "source /dev/null is neither a directory nor a file");
+  EXPECT_EQ(
+      test::message_of(parse_template_source("fedora:40")),
+      "source fedora:40: No such file or directory; a source is debian:SUITE, a directory, a tar archive, or - for "
+      "an archive on standard input; an image of Docker or Podman: docker export $(docker create fedora:40) | "
+      "isolatectl template create NAME --from -");
+  EXPECT_EQ(test::message_of(parse_template_source("/dev/null")),
+            "source /dev/null is neither a directory nor an archive");
+  write_text(directory_ / "empty.tar", "");
+  EXPECT_EQ(test::message_of(parse_template_source(directory_ / "empty.tar")),
+            "source " + (directory_ / "empty.tar") + " holds no files: it is empty");
+  write_text(directory_ / "root.squashfs", "hsqs and more");
+  EXPECT_NE(test::message_of(parse_template_source(directory_ / "root.squashfs")).find("unsquashfs"),
+            std::string::npos);
 }
 
 TEST_F(TemplateSourceTest, ADirectoryIsCopiedWithOwnersAndModes) {
@@ -90,6 +131,72 @@ TEST_F(TemplateSourceTest, AnArchiveIsUnpackedWithOwnersAndModes) {
   pack(directory_ / "root.tar.gz");
   ASSERT_TRUE(test::succeeded(fill_from(directory_ / "root.tar.gz")));
   expect_tree();
+}
+
+TEST_F(TemplateSourceTest, HolesAccessListsAndAttributesOfADirectoryAreKept) {
+  make_tree();
+  add_attributes();
+  ASSERT_TRUE(test::succeeded(fill_from(directory_ / "tree")));
+  expect_attributes();
+}
+
+TEST_F(TemplateSourceTest, HolesAccessListsAndAttributesOfAnArchiveAreKept) {
+  make_tree();
+  add_attributes();
+  pack(directory_ / "root.tar");
+  ASSERT_TRUE(test::succeeded(fill_from(directory_ / "root.tar")));
+  expect_attributes();
+}
+
+TEST_F(TemplateSourceTest, APipeIsReadWhateverItsCompression) {
+  make_tree();
+  add_attributes();
+  for (const std::string suffix : {"tar", "tar.gz", "tar.xz", "tar.zst", "tar.bz2"}) {
+    const auto archive = directory_ / ("root." + suffix);
+    pack(archive);
+    const auto fifo = directory_ / "pipe";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    auto writing = must(ReportingChild::start([&]() -> Result<void> {
+      const auto fd = TRY(open_file(AT_FDCWD, fifo, O_WRONLY));
+      return write_all(fd.get(), TRY(read_file(archive, 1 << 30)), fifo);
+    }));
+    ASSERT_TRUE(test::succeeded(fill_from(fifo))) << suffix;
+    EXPECT_TRUE(test::succeeded(writing.finish()));
+    expect_tree();
+    expect_attributes();
+    must(remove_tree(AT_FDCWD, fifo));
+    must(remove_tree(AT_FDCWD, layer()));
+    std::filesystem::create_directories(layer());
+  }
+}
+
+TEST_F(TemplateSourceTest, WhatIsNotALinuxRootIsRefusedUnlessForced) {
+  write_text(directory_ / "clone/upper/etc/hostname", "x");
+  std::filesystem::create_directories(directory_ / "clone/work");
+  write_text(directory_ / "documents/letter.txt", "x");
+  write_text(directory_ / "image/manifest.json", "x");
+  write_text(directory_ / "wrapped/rootfs/usr/bin/true", "x");
+  write_text(directory_ / "template/generations/1", "1");
+  write_text(directory_ / "template/layers/2/usr/bin/true", "x");
+  for (const auto& [source, words] :
+       {std::pair{"clone", "the clone of a run"}, std::pair{"clone/upper", "what a clone has changed"},
+        std::pair{"documents", "neither /bin nor /usr"}, std::pair{"image", "docker export"},
+        std::pair{"wrapped", "'rootfs'"}, std::pair{"template", "the folder of a template"},
+        std::pair{"template/layers/2", "one layer of a template"}}) {
+    const auto message = test::message_of(fill_from(directory_ / source));
+    EXPECT_NE(message.find("does not look like a Linux root"), std::string::npos) << message;
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+    EXPECT_TRUE(must(list_directory(AT_FDCWD, layer())).empty()) << "refused before anything is copied";
+  }
+  auto forced = must(parse_template_source(directory_ / "documents"));
+  forced.any_content = true;
+  EXPECT_TRUE(test::succeeded(fill_layer(forced, layer(), &owner_, &progress_)));
+}
+
+TEST_F(TemplateSourceTest, ARootOfOneProgramIsARoot) {
+  write_text(directory_ / "tree/hello", "x");
+  ASSERT_EQ(::chmod((directory_ / "tree/hello").c_str(), 0755), 0);
+  EXPECT_TRUE(test::succeeded(fill_from(directory_ / "tree")));
 }
 
 TEST_F(TemplateSourceTest, AnArchiveWithAColonInItsNameIsAFile) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "linux/caller.h"
+#include "pool/disk_use_count.h"
 #include "pool/lease_processes.h"
 #include "pool/registered.h"
 
@@ -61,12 +62,15 @@ void add_usage(const LeaseUsage& usage, Json* row) {
   if (usage.tasks) (*row)["tasks"] = *usage.tasks;
 }
 
-Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const ProcessTable& processes) {
+Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const ProcessTable& processes,
+                                     DiskUseCount* count) {
   std::vector<Json> rows;
-  for (const auto& info : TRY(pool.leases())) {
-    if (!peer.is_root() && info.user != std::to_string(peer.uid)) continue;
-    const auto bytes = pool.store().clone_bytes(info.clone_id);
-    if (!bytes) continue;  // ended since, ignoring
+  auto leases = TRY(pool.leases());
+  std::erase_if(leases, [&](const auto& info) { return !peer.is_root() && info.user != std::to_string(peer.uid); });
+  count->expect(leases.size());
+  for (const auto& info : leases) {
+    const auto disk = count->use_of(&pool.store(), info.clone_id);
+    if (!disk) continue;  // ended since, ignoring
     rows.push_back({{"lease", info.clone_id},
                     {"template", info.template_name},
                     {"store", pool.store().description()},
@@ -74,7 +78,8 @@ Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const P
                     {"pid", info.pid},
                     {"since", info.since},
                     {"engine", info.engine},
-                    {"bytes", *bytes}});
+                    {"bytes", disk->bytes}});
+    if (!disk->is_complete) rows.back()["bytesIncomplete"] = true;
     add_usage(lease_usage(pool, info, processes), &rows.back());
   }
   return rows;
@@ -83,7 +88,9 @@ Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const P
 Answer call_list_leases(const CallContext& context) {
   const auto processes = ProcessTable::read();
   if (!processes) return failed(processes.error());
-  return listed(context, "leases", [&](const Pool& pool) { return lease_rows(pool, context.peer, *processes); });
+  DiskUseCount count;
+  return listed(context, "leases",
+                [&](const Pool& pool) { return lease_rows(pool, context.peer, *processes, &count); });
 }
 
 Answer status_answer(const CallContext& context) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,13 +12,17 @@
 
 #include "base/log.h"
 #include "isolated/peer.h"
+#include "linux/file.h"
 #include "linux/idmap.h"
 
 namespace isolate {
 namespace {
 
 // The body of the process that serves a connection: of all that is open it keeps that alone.
-int serve_alone(int connection, const ServiceSettings& settings) {
+int serve_alone(int connection, const ServiceSettings& settings, bool is_preferred) {
+  constexpr int kLess = 10;
+  // Where this is not allowed, the connection is served all the same.
+  if (!is_preferred) ::setpriority(PRIO_PROCESS, 0, kLess);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -31,10 +36,15 @@ int serve_alone(int connection, const ServiceSettings& settings) {
   return serve(std::move(kept), *peer, settings);
 }
 
+bool has_closed(const Fd& connection) {
+  pollfd end{connection.get(), 0, 0};
+  return ::poll(&end, 1, 0) > 0 && (end.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 }  // namespace
 
 std::size_t Connections::waiting_number() const {
-  std::size_t number = 0;
+  std::size_t number = arrivals_.number();
   for (const auto& [uid, connections] : waiting_) number += connections.size();
   return number;
 }
@@ -44,31 +54,53 @@ std::size_t Connections::served_of(uid_t uid) const {
       std::count_if(services_.begin(), services_.end(), [uid](const Served& served) { return served.uid == uid; }));
 }
 
+std::size_t Connections::waiting_of(uid_t uid) const {
+  const auto found = waiting_.find(uid);
+  return arrivals_.number_of(uid) + (found == waiting_.end() ? 0 : found->second.size());
+}
+
+void Connections::drop_newest_of(uid_t uid) {
+  if (arrivals_.number_of(uid) > 0) return arrivals_.drop_newest_of(uid);
+  const auto found = waiting_.find(uid);
+  found->second.pop_back();
+  if (found->second.empty()) waiting_.erase(found);
+}
+
 bool Connections::make_room(std::size_t own) {
   if (own >= kWaitingOfUser) return false;
   if (waiting_number() < kWaiting) return true;
   // A few users alone could fill it, and shut all others out.
-  const auto most = std::max_element(waiting_.begin(), waiting_.end(),
-                                     [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
-  if (most->second.size() <= own + 1) return false;
-  most->second.pop_back();
+  auto users = arrivals_.users();
+  for (const auto& [uid, connections] : waiting_) users.push_back(uid);
+  const auto most =
+      *std::max_element(users.begin(), users.end(), [this](uid_t a, uid_t b) { return waiting_of(a) < waiting_of(b); });
+  if (waiting_of(most) <= own + 1) return false;
+  drop_newest_of(most);
   return true;
 }
 
-void Connections::add(Fd connection) {
-  const auto peer = peer_of(connection.get());
-  if (!peer) return;  // it is gone, ignoring
+void Connections::look_up_group() {
+  constexpr const char* kGroups = "/etc/group";
+  const auto status = status_of(AT_FDCWD, kGroups);
+  if (!status) return;
+  const auto changed = std::tuple(status->st_ino, status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
+  if (changed == groups_) return;
   // The group may have got another number since. Other sources than the file would have to be waited for.
   if (const auto group = local_group_id(kGroupOfMembers)) group_ = *group;
+  groups_ = changed;
+}
+
+void Connections::add(Fd connection) {
+  if (has_closed(connection)) return;  // before it costs more: some do nothing else
+  const auto peer = peer_of(connection.get());
+  if (!peer) return;  // it is gone, ignoring
+  look_up_group();
   const auto may = may_connect(connection.get(), *peer, group_);
   if (!may || !*may) {
     log::warning(fmt::format("refused uid {}, pid {}: not a member of the group isolate", peer->uid, peer->pid));
     return;
   }
-  const auto found = waiting_.find(peer->uid);
-  const auto own = found == waiting_.end() ? 0 : found->second.size();
-  if (!make_room(own)) return;
-  waiting_[peer->uid].push_back(std::move(connection));
+  if (make_room(waiting_of(peer->uid))) arrivals_.add(peer->uid, std::move(connection));
 }
 
 std::map<uid_t, std::deque<Fd>>::iterator Connections::next_user() {
@@ -76,26 +108,30 @@ std::map<uid_t, std::deque<Fd>>::iterator Connections::next_user() {
   auto user = waiting_.upper_bound(last_served_);
   for (std::size_t i = 0; i < waiting_.size(); ++i, ++user) {
     if (user == waiting_.end()) user = waiting_.begin();
-    if (served_of(user->first) < kServedOfUser) return user;
+    const auto served = served_of(user->first);
+    const auto most = served == 0 ? kServed + kServedFirst : kServed;
+    if (served < kServedOfUser && services_.size() < most) return user;
   }
   return waiting_.end();
 }
 
 void Connections::serve_waiting() {
-  while (services_.size() < kServed) {
+  for (auto& [uid, connection] : arrivals_.take_ready()) waiting_[uid].push_back(std::move(connection));
+  while (true) {
     const auto user = next_user();
     if (user == waiting_.end()) return;
     last_served_ = user->first;
     Fd connection = std::move(user->second.front());
     user->second.pop_front();
     if (user->second.empty()) waiting_.erase(user);
-    serve(last_served_, std::move(connection));
+    if (!has_closed(connection)) serve(last_served_, std::move(connection));
   }
 }
 
 void Connections::serve(uid_t uid, Fd connection) {
   const ServiceSettings settings{main_store_, ::getpid(), services_.size() + 1, waiting_number()};
-  auto process = fork_child(0, [&] { return serve_alone(connection.get(), settings); });
+  const bool is_preferred = served_of(uid) < kPreferredOfUser;
+  auto process = fork_child(0, [&] { return serve_alone(connection.get(), settings, is_preferred); });
   if (!process) {
     log::warning(fmt::format("connection of uid {}: {}", uid, process.error().message()));
     return;
@@ -121,7 +157,7 @@ void Connections::collect() {
 }
 
 Connections::Clock::time_point Connections::next() const {
-  auto next = Clock::time_point::max();
+  auto next = arrivals_.next();
   for (const auto& served : services_) next = std::min(next, served.deadline);
   return next;
 }

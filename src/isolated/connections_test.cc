@@ -13,10 +13,11 @@ namespace isolate {
 namespace {
 
 using std::chrono::milliseconds;
+using test::must;
 
 class ConnectionsTest : public ::testing::Test {
  protected:
-  ConnectionsTest() : connections_(directory_.path(), 0) {}
+  ConnectionsTest() : connections_(directory_.path(), 0, must(Arrivals::make())) {}
   void SetUp() override { REQUIRE_ROOT(); }
 
   // Our end of a connection of ours, which is root's.
@@ -25,6 +26,13 @@ class ConnectionsTest : public ::testing::Test {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("socketpair");
     connections_.add(Fd(ends[1]));
     return Fd(ends[0]);
+  }
+  // One that has asked something, and may ask more.
+  Fd ask() {
+    constexpr std::string_view kRequest("{\"method\":\"org.varlink.service.GetInfo\"}\0", 41);
+    auto ours = connect();
+    EXPECT_EQ(::write(ours.get(), kRequest.data(), kRequest.size()), static_cast<ssize_t>(kRequest.size()));
+    return ours;
   }
   // The same of another user, of the group that may connect.
   Fd connect_as(uid_t uid) {
@@ -37,7 +45,7 @@ class ConnectionsTest : public ::testing::Test {
   static bool is_closed(const Fd& end) {
     pollfd source{end.get(), POLLIN, 0};
     char byte = 0;
-    return ::poll(&source, 1, 0) == 1 && ::read(end.get(), &byte, 1) == 0;
+    return ::poll(&source, 1, 0) == 1 && ::read(end.get(), &byte, 1) <= 0;
   }
   bool collect_until(std::size_t children) {
     for (int i = 0; i < 500; ++i) {
@@ -54,7 +62,7 @@ class ConnectionsTest : public ::testing::Test {
 
 TEST_F(ConnectionsTest, OneUserIsServedAFewAtATimeAndTheOthersWait) {
   std::vector<Fd> ours;
-  for (std::size_t i = 0; i < Connections::kServedOfUser + 2; ++i) ours.push_back(connect());
+  for (std::size_t i = 0; i < Connections::kServedOfUser + 2; ++i) ours.push_back(ask());
   connections_.serve_waiting();
   EXPECT_EQ(connections_.children().size(), Connections::kServedOfUser);
   ours[0].reset();
@@ -90,8 +98,30 @@ TEST_F(ConnectionsTest, AFewUsersDoNotShutOutTheOthers) {
   EXPECT_TRUE(is_closed(connect_as(61001)));
 }
 
+TEST_F(ConnectionsTest, WhoHasNoWholeRequestCostsNoProcess) {
+  constexpr std::string_view kHalf = "{\"method\":";
+  const auto silent = connect();
+  auto half = connect();
+  ASSERT_EQ(::write(half.get(), kHalf.data(), kHalf.size()), static_cast<ssize_t>(kHalf.size()));
+  ask().reset();
+  connections_.serve_waiting();
+  EXPECT_TRUE(connections_.children().empty());
+  EXPECT_LE(connections_.next() - Connections::Clock::now(), Arrivals::kMostForRequest);
+  // The rest of it comes.
+  ASSERT_EQ(::write(half.get(), "\"x.Y\"}", 7), 7);
+  connections_.serve_waiting();
+  EXPECT_EQ(connections_.children().size(), 1U);
+  // Or it can't come any more.
+  const auto never = connect();
+  ASSERT_EQ(::write(never.get(), kHalf.data(), kHalf.size()), static_cast<ssize_t>(kHalf.size()));
+  ::shutdown(never.get(), SHUT_WR);
+  connections_.serve_waiting();
+  EXPECT_TRUE(is_closed(never));
+  EXPECT_FALSE(is_closed(silent));
+}
+
 TEST_F(ConnectionsTest, AServiceThatEndsIsTimelyToldOf) {
-  auto ours = connect();
+  auto ours = ask();
   connections_.serve_waiting();
   const auto left = connections_.next() - Connections::Clock::now();
   EXPECT_GT(left, Connections::kLongestService - std::chrono::seconds(60));

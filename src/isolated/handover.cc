@@ -2,10 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,46 +39,95 @@ bool has_ended(int pidfd) {
   return ::poll(&end, 1, 0) != 0;
 }
 
-// A process in a user namespace of its own has other ids than it seems to have; one in a chroot would get out of it.
-Result<void> check_peer(const Peer& peer, const struct stat& own_user_namespace) {
-  const auto proc = TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY));
-  const auto status = TRY(status_of(proc.get(), "ns/user"));
-  if (!is_same(status, own_user_namespace)) {
-    return fail(EPERM, "the caller is in another user namespace than isolated; a lease can't be handed over");
-  }
-  const auto credentials = TRY(read_all(TRY(open_file(proc.get(), "status", O_RDONLY)).get()));
-  if (credentials.find(fmt::format("\nUid:\t{}\t", peer.uid)) == std::string::npos) return fail(ESRCH, "the caller");
-  return {};
+// Directories of /proc, opened while that is the host's.
+struct ProcDirectories {
+  Fd own_namespaces;
+  Fd peer;
+};
+
+Result<void> check_user_namespace(const ProcDirectories& proc) {
+  if (is_same(TRY(status_of(proc.peer.get(), "ns/user")), TRY(status_of(proc.own_namespaces.get(), "user")))) return {};
+  return fail(EPERM, "the caller is in another user namespace than isolated; a lease can't be handed over");
 }
 
-// After this process has entered the peer's mount namespace.
-Result<void> check_root(const Peer& peer, const struct stat& root_of_peer) {
-  const auto root = TRY(status_of(AT_FDCWD, "/"));
+Result<ProcDirectories> open_proc(const Peer& peer) {
+  ProcDirectories proc{TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY)),
+                       TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY))};
+  // Said before any work is done; what counts is looked at again when the peer's namespace has been entered.
+  TRY_VOID(check_user_namespace(proc));
+  const auto credentials = TRY(read_all(TRY(open_file(proc.peer.get(), "status", O_RDONLY)).get()));
+  if (credentials.find(fmt::format("\nUid:\t{}\t", peer.uid)) == std::string::npos) return fail(ESRCH, "the caller");
+  return proc;
+}
+
+// The user namespace that owns the mount namespace in which this process is now.
+Result<struct stat> owner_of_mounts(const ProcDirectories& proc) {
+  const auto mounts = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
+  const Fd owner(static_cast<int>(TRY(trace::check(::ioctl(mounts.get(), NS_GET_USERNS), "NS_GET_USERNS", "mounts"))));
+  return status_of(owner.get(), "", AT_EMPTY_PATH);
+}
+
+// The mount of a directory and the directory on it. With the mount, a chroot into a second mount of "/" is known.
+Result<std::pair<std::uint64_t, std::uint64_t>> mount_and_inode(int directory, const char* path) {
+  struct statx status {};
+  TRY(trace::check(::statx(directory, path, 0, STATX_INO | STATX_MNT_ID, &status), "statx", path));
+  return std::pair{std::uint64_t{status.stx_mnt_id}, std::uint64_t{status.stx_ino}};
+}
+
+// What this process has entered, and not what the peer was in a moment ago: the peer may change its namespaces and its
+// root at any time. A process in a user namespace of its own has other ids than it seems to have, and decides what its
+// mount namespace shows; one in a chroot would get out of it.
+Result<void> check_entered(const Peer& peer, const ProcDirectories& proc) {
+  const auto own = TRY(status_of(proc.own_namespaces.get(), "user"));
+  if (!is_same(TRY(owner_of_mounts(proc)), own)) {
+    return fail(EPERM, "the caller's mounts are those of another user namespace; a lease can't be handed over");
+  }
+  const auto entered = TRY(status_of(proc.own_namespaces.get(), "mnt"));
+  const auto root = TRY(mount_and_inode(AT_FDCWD, "/"));
+  const auto root_of_peer = TRY(mount_and_inode(proc.peer.get(), "root/"));
+  TRY_VOID(check_user_namespace(proc));
+  const bool is_there = is_same(TRY(status_of(proc.peer.get(), "ns/mnt")), entered);
   if (has_ended(peer.pidfd.get())) return fail(ESRCH, "the caller");
-  if (is_same(root, root_of_peer)) return {};
+  if (is_there && root == root_of_peer) return {};
   return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
 }
+
+constexpr const char* kRootName = "root";
+constexpr const char* kPartsName = "parts";
+constexpr const char* kCloneName = "c";
+
+std::string layer_name(std::size_t number) { return fmt::format("l{}", number); }
 
 Result<Part> layer(const std::string& path, std::size_t number, int idmap) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
   TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, idmap, true, false}, path));
-  return Part{fmt::format("l{}", number), std::move(tree)};
+  return Part{layer_name(number), std::move(tree)};
 }
 
-// With layers: the clone's own directories. Without: the root itself, read-only where ids can't be mapped.
-Result<Part> clone(const RootSource& root, int idmap, bool* read_only) {
-  auto tree = TRY(mount::copy_tree(AT_FDCWD, root.directory, false));
-  if (!root.lower.empty()) {
-    TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, root.directory));
-    return Part{"c", std::move(tree)};
-  }
-  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, root.directory);
+// The directory with an overlay's upper and work directory.
+Result<Part> overlay_clone(const std::string& path, int idmap) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
+  TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, path));
+  return Part{kCloneName, std::move(tree)};
+}
+
+Result<std::vector<Part>> overlay_parts(const RootSource& root, int idmap) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < root.lower.size(); ++i) parts.push_back(TRY(layer(root.lower[i], i, idmap)));
+  parts.push_back(TRY(overlay_clone(root.directory, idmap)));
+  return parts;
+}
+
+// A clone that is a root by itself: read-only where its file system can't map ids.
+Result<Part> whole_clone(const std::string& path, int idmap, bool* read_only) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
+  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, path);
   if (!mapped) {
     if (mapped.error().code() != EINVAL) return fail(std::move(mapped).error());
     *read_only = true;
-    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, root.directory));
+    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, path));
   }
-  return Part{"root", std::move(tree)};
+  return Part{kRootName, std::move(tree)};
 }
 
 // The stage in the peer's view of the host: a directory of root's, and no link on the way to it.
@@ -89,14 +143,51 @@ Result<Fd> open_stage() {
   return stage;
 }
 
-Result<void> attach_parts(const std::vector<Part>& parts) {
+Result<void> attach_at(const Fd& tree, int directory, const char* name) {
+  const auto place = TRY(open_file(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  return mount::attach(tree, place.get(), name);
+}
+
+// A tmpfs on the stage. Gives back its top directory.
+Result<Fd> attach_stage() {
   auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  for (const auto& part : parts) TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
+  for (const char* name : {kRootName, kPartsName}) TRY_VOID(make_directory(tmpfs.get(), name, 0755));
   TRY_VOID(mount::attach(tmpfs, TRY(open_stage()).get(), wire::kLeaseStage));
+  return tmpfs;
+}
+
+// Files are made and opened as root of the user namespace from here on. For everything else this process stays root of
+// the host, so the member can't send it signals. The kernel clears the parent-death signal at a change of ids.
+Result<void> use_files_as_root_inside() {
+  const pid_t parent = ::getppid();
+  if (::setgroups(0, nullptr) != 0) return fail(errno, "setgroups");
+  ::setfsgid(0);
+  ::setfsuid(0);
+  // Both calls return the id that was set before, and no error.
+  if (::setfsgid(0) != 0 || ::setfsuid(0) != 0) return fail("setfsuid: the ids were not changed");
+  die_with_parent();
+  if (::getppid() != parent) return fail(ESRCH, "isolated");
+  return {};
+}
+
+// The overlay belongs to the user namespace, so no device node on it works. It keeps mounts of the layers of its own,
+// so these are taken off again and stay out of the member's reach: the id map makes the member the owner of files that
+// other guests have open, and an owner may take leases on them (fcntl(2)).
+Result<void> mount_overlay(const std::vector<Part>& parts, std::size_t layers) {
+  const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+  const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  TRY_VOID(attach_at(tmpfs, stage.get(), kPartsName));
   for (const auto& part : parts) {
-    const auto place = TRY(open_file(tmpfs.get(), part.name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    TRY_VOID(mount::attach(part.tree, place.get(), part.name));
+    TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
+    TRY_VOID(attach_at(part.tree, tmpfs.get(), part.name.c_str()));
   }
+  if (::fchdir(tmpfs.get()) != 0) return fail(errno, "chdir parts");
+  mount::Overlay overlay{{}, std::string(kCloneName) + "/upper", std::string(kCloneName) + "/work", true};
+  for (std::size_t i = 0; i < layers; ++i) overlay.lower.push_back(layer_name(i));
+  TRY_VOID(mount::mount_overlay(overlay, std::string("../") + kRootName));
+  TRY(trace::check(::chdir("/"), "chdir", "/"));
+  const auto place = std::string(wire::kLeaseStage) + "/" + kPartsName;
+  TRY(trace::check(::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", place));
   return {};
 }
 
@@ -111,30 +202,34 @@ IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids)
 Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping) {
   Handover handover;
   // Of this process, while /proc is still the host's.
-  const auto own_namespaces = TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY));
-  TRY_VOID(check_peer(peer, TRY(status_of(own_namespaces.get(), "user"))));
-  const auto root_of_peer = TRY(status_of(AT_FDCWD, fmt::format("/proc/{}/root/", peer.pid)));
+  const auto proc = TRY(open_proc(peer));
   // Made as the member, who can enter it for that.
   handover.lender = TRY(PendingUserNamespace::start(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
   handover.user_namespace = TRY(handover.lender.finish());
   const int idmap = mapping == Mapping::id_mapped ? handover.user_namespace.get() : -1;
+  const bool is_overlay = !root.lower.empty();
   std::vector<Part> parts;
-  for (std::size_t i = 0; i < root.lower.size(); ++i) {
-    parts.push_back(TRY(layer(root.lower[i], i, idmap)));
+  if (is_overlay) {
+    parts = TRY(overlay_parts(root, idmap));
+  } else {
+    parts.push_back(TRY(whole_clone(root.directory, idmap, &handover.read_only)));
   }
-  parts.push_back(TRY(clone(root, idmap, &handover.read_only)));
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
-  TRY_VOID(check_root(peer, root_of_peer));
+  TRY_VOID(check_entered(peer, proc));
   TRY_VOID(mount::new_namespace());
   // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
   let_go_of_mounted_clones();
-  TRY_VOID(attach_parts(parts));
-  parts.clear();
-  // The copy that belongs to the new user namespace: in it, the flags of all these mounts are locked.
+  const auto stage = TRY(attach_stage());
+  if (!is_overlay) TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
+  // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
   TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
   TRY_VOID(mount::new_namespace());
-  handover.mount_namespace = TRY(open_file(own_namespaces.get(), "mnt", O_RDONLY));
+  if (is_overlay) {
+    TRY_VOID(use_files_as_root_inside());
+    TRY_VOID(mount_overlay(parts, root.lower.size()));
+  }
+  handover.mount_namespace = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
   return handover;
 }
 

@@ -1,7 +1,10 @@
-// Handover: a user and a mount namespace made for a member, with a clone in it. What he gets are these two and no
-// descriptor of a mount: of such a one he could clear the flags in a user namespace of his own. Mounts that were
-// attached before their namespace was copied into one that he owns have their flags locked (mount_namespaces(7)).
+// Handover: a user and a mount namespace made for a member, with the root of a clone in it. The member gets these two
+// and no descriptor of a mount, since they could clear that mount's flags in a user namespace of their own. Mounts that
+// were attached before their namespace was copied into one that the member owns have their flags locked
+// (mount_namespaces(7)). Of an overlay the member gets the finished mount, and none of the layers.
 #pragma once
+
+#include <cstdint>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -27,9 +30,10 @@ struct Handover {
 // Inside: id 0 is the member (or with `private_ids` the first of the range), the others are those of the range.
 IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids);
 
-// The view of the host in the mount namespace is that of the peer's process; what it has mounted below /run/isolate is
-// not there. This process itself is in both namespaces afterwards, and good for nothing else.
-// Errors: EPERM the peer is in another user namespace, or has a root of its own; ESRCH it has ended.
+// The clone's root is on "root" below the stage. The view of the host in the mount namespace is that of the peer's
+// process; what it has mounted below /run/isolate is not there. This process itself is in both namespaces afterwards,
+// and good for nothing else. Errors: EPERM the peer is in another user namespace, or has a root of its own; ESRCH it
+// has ended.
 Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping);
 
 }  // namespace isolate

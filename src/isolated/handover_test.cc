@@ -1,6 +1,7 @@
 #include "isolated/handover.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
@@ -82,34 +83,42 @@ class HandoverTest : public ::testing::Test {
   test::TempDirectory directory_;
 };
 
-TEST_F(HandoverTest, FlagsOfTheMountsAreLocked) {
+TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    const auto handover = TRY(prepare(peer, overlay()));
+    const auto handover = TRY(prepare(peer, plain()));
     TRY_VOID(become_root());
-    const std::string layer = "/run/isolate/stage/l0";
-    constexpr std::uint64_t kFlags[] = {MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID};
-    for (const auto flag : kFlags) {
-      TRY_VOID(expect_error(clear(layer, flag), EPERM, "clearing a flag"));
-    }
-    TRY_VOID(expect_error(::umount2(layer.c_str(), 0) == 0 ? Result<void>() : fail(errno, "umount"), EINVAL, "umount"));
-    auto written = open_file(AT_FDCWD, layer + "/new", O_CREAT | O_WRONLY, 0600);
-    if (written || written.error().code() != EROFS) return fail("a layer can be written");
-    return {};
+    const std::string root = "/run/isolate/stage/root";
+    TRY_VOID(expect_error(clear(root, MOUNT_ATTR_NODEV), EPERM, "clearing a flag"));
+    return expect_error(::umount2(root.c_str(), 0) == 0 ? Result<void>() : fail(errno, "umount"), EINVAL, "umount");
   })));
 }
 
-TEST_F(HandoverTest, AnOverlayOfThePartsCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside) {
+TEST_F(HandoverTest, OfAnOverlayThereIsTheRootAndNoLayer) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     const auto handover = TRY(prepare(peer, overlay()));
     TRY_VOID(become_root());
-    if (::mount("tmpfs", "/tmp", "tmpfs", 0, nullptr) != 0) return fail(errno, "tmpfs");
-    TRY_VOID(make_directories("/tmp/root", 0755));
-    if (::chdir("/run/isolate/stage") != 0) return fail(errno, "chdir");
-    TRY_VOID(mount::mount_overlay({{"l0"}, "c/upper", "c/work", false}, "/tmp/root"));
+    if (!test::names_below("/run/isolate/stage/parts").empty()) return fail("parts are there");
+    const auto mounts = TRY(read_file("/proc/self/mountinfo"));
+    if (mounts.find("/layer") != std::string::npos) return fail("the layer is mounted: " + mounts);
+    const std::string root = "/run/isolate/stage/root";
+    if (TRY(read_file(root + "/file")) != "of the template") return fail("the layer's file is not in the root");
+    // Uncovered, nothing is below.
+    if (::umount2(root.c_str(), MNT_DETACH) != 0) return fail(errno, "umount");
+    return test::verify(test::names_below("/run/isolate/stage").size() == 2, "something was below the root");
+  })));
+  EXPECT_EQ(test::read_text(directory_ / "layer/file"), "of the template");
+}
+
+TEST_F(HandoverTest, AnOverlayCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside) {
+  EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
+    const auto handover = TRY(prepare(peer, overlay()));
+    TRY_VOID(become_root());
+    const std::string root = "/run/isolate/stage/root/";
     for (const char* name : {"mine", "other"}) {
-      TRY(open_file(AT_FDCWD, std::string("/tmp/root/") + name, O_CREAT | O_WRONLY, 0600));
+      TRY(open_file(AT_FDCWD, root + name, O_CREAT | O_WRONLY, 0600));
     }
-    if (::chown("/tmp/root/other", 65535, 33) != 0) return fail(errno, "chown");
+    if (::chown((root + "other").c_str(), 65535, 33) != 0) return fail(errno, "chown");
+    if (::chown((root + "file").c_str(), 33, 33) != 0) return fail(errno, "chown of the template's file");
     return {};
   })));
   const auto mine = must(status_of(AT_FDCWD, directory_ / "clone/upper/mine"));
@@ -117,6 +126,17 @@ TEST_F(HandoverTest, AnOverlayOfThePartsCanBeWrittenAndBelongsOnDiskToWhomItBelo
   const auto other = must(status_of(AT_FDCWD, directory_ / "clone/upper/other"));
   EXPECT_EQ(other.st_uid, 65535U);
   EXPECT_EQ(other.st_gid, 33U);
+  EXPECT_EQ(must(status_of(AT_FDCWD, directory_ / "layer/file")).st_uid, 0U);
+  EXPECT_EQ(must(status_of(AT_FDCWD, directory_ / "clone/upper/file")).st_uid, 33U);
+}
+
+TEST_F(HandoverTest, TheMemberCanSignalNoProcessOfTheDaemons) {
+  EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
+    const auto handover = TRY(prepare(peer, overlay()));
+    const auto status = TRY(read_file("/proc/self/status"));
+    // Of the four ids the last is the one that files are made with.
+    return test::verify(status.find(fmt::format("\nUid:\t65534\t65534\t65534\t0\n")) != std::string::npos, status);
+  })));
 }
 
 TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {

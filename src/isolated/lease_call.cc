@@ -13,6 +13,7 @@
 #include "linux/cgroup.h"
 #include "linux/file.h"
 #include "linux/limit_group.h"
+#include "pool/based_range.h"
 #include "pool/lease.h"
 #include "pool/lease_group.h"
 #include "pool/member_range.h"
@@ -29,20 +30,21 @@ Result<Fd> duplicate(int descriptor) {
   return Fd(copy);
 }
 
-// Root has given the template to a range: that one, and no other, may be asked for.
+// Whether the peer may have the ids that they name. The owner of the template's files gives no such right.
+Result<void> check_range(const wire::LeaseRequest& request, const TemplatePlace& place, const Peer& peer) {
+  if (!request.uid_base) return {};
+  const auto registered = TRY(registered_range(Pool(place.store.get(), place.name)));
+  return check_member_may_use({*request.uid_base, *request.gid_base}, registered, peer.uid);
+}
+
+// Nothing is mapped with a range of the peer's choice: the template's files have to belong to it.
 Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& root) {
   const auto top = TRY(status_of(AT_FDCWD, root.lower.empty() ? root.directory : root.lower.front()));
   const auto uid = *request.uid_base;
   const auto gid = *request.gid_base;
-  if (top.st_uid != uid || top.st_gid != gid || uid == 0 || gid == 0) {
+  if (top.st_uid != uid || top.st_gid != gid) {
     return fail(fmt::format("the template belongs to {}:{} and not to the range asked for with -u and -g", top.st_uid,
                             top.st_gid));
-  }
-  const auto user = owner_within({uid, kGuestIds}, false);
-  const auto group = owner_within({gid, kGuestIds}, true);
-  if (!user.empty() || !group.empty()) {
-    return fail(
-        fmt::format("the range asked for with -u and -g includes the host's '{}'", user.empty() ? group : user));
   }
   return IdMaps{{{0, uid, kGuestIds}}, {{0, gid, kGuestIds}}};
 }
@@ -72,24 +74,22 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   info.user = std::to_string(peer.uid);
   info.pid = peer.pid;
   info.since = ::time(nullptr);
-  const auto lease = TRY(Lease::take(&pool, std::move(info)));
+  auto lease = TRY(Lease::take(&pool, std::move(info)));
+  TRY_VOID(lend_range(range, pool, lease.id()));
   TRY_VOID(fault_point("lease-taken"));
   const bool is_based = request.uid_base.has_value();
   const auto maps =
       is_based ? TRY(based_maps(request, lease.root())) : member_maps(peer, range.base, request.private_ids);
   std::string group;
   if (request.limits.any()) group = TRY(make_group(lease, request, peer.uid, maps));
+  const auto info_file = TRY(lease.open_info());
   auto handover = TRY(prepare_handover(peer, maps, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
+  const auto user_namespace = TRY(status_of(handover.user_namespace.get(), "", AT_EMPTY_PATH));
+  TRY_VOID(lease.set_user_namespace(info_file, user_namespace.st_ino));
   TRY_VOID(fault_point("lease-prepared"));
 
-  const wire::LeaseReply reply{lease.id(),
-                               place.name,
-                               place.store->description(),
-                               lease.generation().number,
-                               lease.root().lower.size(),
-                               handover.read_only,
-                               maps,
-                               group};
+  const wire::LeaseReply reply{
+      lease.id(), place.name, place.store->description(), lease.generation().number, handover.read_only, maps, group};
   Answer answer{"", wire::to_json(reply).dump(), {}, true};
   answer.descriptors.resize(wire::kLeaseDescriptors);
   answer.descriptors[wire::kUserNamespace] = std::move(handover.user_namespace);
@@ -116,6 +116,10 @@ Answer call_lease(const CallContext& context, const Json& parameters) {
   OwnerNamespace owner(Caller::current());
   const auto place = find_registered_template(request->template_name, context.settings.store, &owner);
   if (!place) return error_answer("NoSuchTemplate", place.error().message());
+  if (const auto may = check_range(*request, *place, peer); !may) {
+    log::warning(fmt::format("lease of {} to uid {}: {}", place->name, peer.uid, may.error().message()));
+    return error_answer("Failed", may.error().message());
+  }
   auto range = take_member_range(peer.uid);
   if (!range && range.error().code() == EDQUOT) return error_answer("TooManyLeases", range.error().context());
   if (!range) return last(error_answer("Failed", range.error().message()));

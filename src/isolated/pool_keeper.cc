@@ -25,6 +25,9 @@ constexpr milliseconds kPause{15};
 constexpr seconds kScanEvery{30};
 constexpr seconds kLongestBackOff{60};
 constexpr std::size_t kMostAtATime = 2;
+// How a refresh ends that has more to remove than it has time for.
+constexpr int kTakesLong = 2;
+constexpr seconds kLongestPauseInRemoval{10};
 
 // The body of a child.
 int refresh_pool(const std::string& description, const std::string& name, bool tells) {
@@ -43,7 +46,7 @@ int refresh_pool(const std::string& description, const std::string& name, bool t
   if (report->made > 0) log::info(fmt::format("made {} fresh clones of {}", report->made, name));
   if (report->reason.empty()) return 0;
   if (tells) log::warning(fmt::format("pool {} of {}: tried again later: {}", name, description, report->reason));
-  return 1;
+  return report->takes_long ? kTakesLong : 1;
 }
 
 }  // namespace
@@ -157,7 +160,9 @@ void PoolKeeper::collect() {
       kept.is_failing = false;
       continue;
     }
-    const auto back_off = std::min<seconds>(seconds(1) * (1U << std::min(kept.failures, 6U)), kLongestBackOff);
+    const bool takes_long = status && !status->signalled && status->value == kTakesLong;
+    const auto longest = takes_long ? kLongestPauseInRemoval : kLongestBackOff;
+    const auto back_off = std::min<seconds>(seconds(1) * (1U << std::min(kept.failures, 6U)), longest);
     ++kept.failures;
     kept.is_failing = true;
     const auto again = Clock::now() + back_off;

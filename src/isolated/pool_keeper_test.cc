@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 #include "pool/lease.h"
 
 namespace isolate {

@@ -81,13 +81,15 @@ Result<Server> Server::make(const std::string& main_store) {
   auto signals = TRY(hold_signals());
   keep_groups_without_systemd();
   auto pools = TRY(PoolKeeper::make(main_store));
+  auto arrivals = TRY(Arrivals::make());
   auto listener = TRY(Listener::open(group));
-  return Server(std::move(alone), std::move(signals), std::move(listener), Connections(main_store, group),
-                std::move(pools));
+  return Server(std::move(alone), std::move(signals), std::move(listener),
+                Connections(main_store, group, std::move(arrivals)), std::move(pools));
 }
 
 Result<bool> Server::wait(Clock::time_point deadline) {
-  std::vector<pollfd> sources = {{signals_.get(), POLLIN, 0}, {pools_.events(), POLLIN, 0}};
+  std::vector<pollfd> sources = {
+      {signals_.get(), POLLIN, 0}, {pools_.events(), POLLIN, 0}, {connections_.events(), POLLIN, 0}};
   const bool accepts = listener_.fd() >= 0 && Clock::now() >= accept_again_;
   if (accepts) {
     sources.push_back({listener_.fd(), POLLIN, 0});
@@ -100,13 +102,14 @@ Result<bool> Server::wait(Clock::time_point deadline) {
   const auto timeout = static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
   if (::poll(sources.data(), sources.size(), timeout) < 0 && errno != EINTR) return fail(errno, "poll");
   if (sources[1].revents != 0) pools_.read_events();
-  if (accepts && sources[2].revents != 0) accept_all();
+  if (accepts && sources[3].revents != 0) accept_all();
   return sources[0].revents != 0;
 }
 
 void Server::accept_all() {
-  // Not without end: others want something, too.
-  constexpr int kMostAtATime = 64;
+  // Not without end: others want something, too. But the queue of the socket is long, and whoever floods it is in
+  // front.
+  constexpr int kMostAtATime = 256;
   for (int i = 0; i < kMostAtATime; ++i) {
     auto connection = listener_.accept();
     if (!connection) {

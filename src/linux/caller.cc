@@ -41,7 +41,9 @@ std::string Caller::name() const {
 
 std::string Caller::home() const {
   const char* value = std::getenv("HOME");
-  return value != nullptr && *value == '/' ? value : "";
+  if (value != nullptr && *value == '/') return value;
+  const auto entry = user_entry(uid);
+  return entry && entry->home.starts_with('/') ? entry->home : "";
 }
 
 OwnedIds owned_ids(const Caller& caller) {
@@ -54,14 +56,40 @@ OwnedIds owned_ids(const Caller& caller) {
   return {{with_range(caller.uid, uids), with_range(caller.gid, gids)}, MapWriter::newuidmap};
 }
 
-std::string advice_on_subids(const Caller& caller) {
-  return fmt::format(
-      "user {0} has no range of ids in /etc/subuid and /etc/subgid; root can give one: usermod --add-subuids "
-      "100000-165535 "
-      "--add-subgids 100000-165535 {0} (a range nobody else has); or run with --userns=single: one id, so no chown and "
-      "no "
-      "other users inside",
-      caller.name());
+namespace {
+
+bool overlaps(const IdRange& one, const IdRange& other) {
+  return one.base < other.base + std::uint64_t{other.count} && other.base < one.base + std::uint64_t{one.count};
+}
+
+// 65536 ids that no user, no group and no entry of /etc/subuid and /etc/subgid has; where useradd(8) looks for them.
+std::uint32_t first_free_range() {
+  constexpr std::uint32_t kFirst = 100'000;
+  constexpr std::uint32_t kLast = 600'100'000;
+  std::vector<IdRange> taken;
+  for (const char* path : {"/etc/subuid", "/etc/subgid"}) {
+    const auto text = read_file(path, 16 << 20);
+    for (const auto& entry : text ? all_subids(*text) : std::vector<SubidEntry>{}) taken.push_back(entry.range);
+  }
+  IdRange range{kFirst, kGuestIds};
+  for (; range.base < kLast; range.base += kGuestIds) {
+    const auto overlaps_it = [&range](const IdRange& other) { return overlaps(range, other); };
+    if (std::any_of(taken.begin(), taken.end(), overlaps_it)) continue;
+    if (owner_within(range, false).empty() && owner_within(range, true).empty()) break;
+  }
+  return range.base;
+}
+
+}  // namespace
+
+std::string advice_on_subids(const Caller& caller, bool may_do_without) {
+  const auto first = first_free_range();
+  auto advice = fmt::format(
+      "user {0} has no range of ids in /etc/subuid and /etc/subgid; root can give one that is free: usermod "
+      "--add-subuids {1}-{2} --add-subgids {1}-{2} {0}",
+      caller.name(), first, first + kGuestIds - 1);
+  if (may_do_without) advice += "; or run with --userns=single: one id, so no chown and no other users inside";
+  return advice;
 }
 
 const OwnedIds& OwnerNamespace::ids() {

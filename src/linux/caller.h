@@ -1,6 +1,7 @@
 // Caller: the user who runs this program, and which ids are his to map.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -18,7 +19,8 @@ struct Caller {
   // Reads the real ids of this process; no look-up of names yet.
   static Caller current();
   std::string name() const;
-  std::string home() const;  // $HOME, empty where it is not an absolute path
+  // $HOME, or where that is not an absolute path, as in jobs of cron, the home of the user database; empty: neither.
+  std::string home() const;
 };
 
 // The ids that files in an ordinary user's own store belong to: inside 0 is the user, 1.. the range of /etc/subuid.
@@ -31,8 +33,9 @@ struct OwnedIds {
 // Errors: none; without a range in /etc/subuid and /etc/subgid it is the single id.
 OwnedIds owned_ids(const Caller& caller);
 
-// What a user without a range reads: how to get one.
-std::string advice_on_subids(const Caller& caller);
+// What a user without a range reads: how to get one, which nobody else has. `may_do_without`: the program has
+// --userns=single.
+std::string advice_on_subids(const Caller& caller, bool may_do_without);
 
 // A user namespace in which the caller is root over all files of his own store; made when it is first needed.
 // For root there is none, and things are done directly.

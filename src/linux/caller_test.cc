@@ -5,6 +5,7 @@
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {
@@ -36,13 +37,14 @@ TEST_F(CallerTest, IsTheUserOfThisProcess) {
 
 TEST_F(CallerTest, AUserWithoutANameIsCalledByHisNumber) { EXPECT_EQ((Caller{3987654321, 1}).name(), "3987654321"); }
 
-TEST_F(CallerTest, HomeIsAnAbsolutePathOrNothing) {
+TEST_F(CallerTest, HomeIsThatOfTheEnvironmentOrElseOfTheUserDatabase) {
   const test::ScopedVariable home("HOME", "/home/a");
   EXPECT_EQ(Caller::current().home(), "/home/a");
   const test::ScopedVariable relative("HOME", "home/a");
-  EXPECT_EQ(Caller::current().home(), "");
+  EXPECT_EQ(Caller::current().home(), "/root");
   const test::ScopedVariable none("HOME", nullptr);
-  EXPECT_EQ(Caller::current().home(), "");
+  EXPECT_EQ(Caller::current().home(), "/root");
+  EXPECT_EQ((Caller{3987654321, 1}).home(), "");
 }
 
 TEST_F(CallerTest, IdZeroIsTheCallerAndTheRestHisRange) {
@@ -61,10 +63,22 @@ TEST_F(CallerTest, WithoutRangesForUsersAndGroupsThereIsOneId) {
 
 TEST_F(CallerTest, AdviceNamesTheUserAndTheCommand) {
   test::as_pretended_user({"", ""}, [](const std::string&) -> Result<void> {
-    const auto advice = advice_on_subids(Caller::current());
+    const auto advice = advice_on_subids(Caller::current(), true);
     TRY_VOID(verify(advice.find("user tester has no range") != std::string::npos, advice));
-    return verify(advice.find("usermod --add-subuids") != std::string::npos, advice);
+    TRY_VOID(verify(advice.find("--userns") != std::string::npos, advice));
+    TRY_VOID(verify(advice_on_subids(Caller::current(), false).find("--userns") == std::string::npos, "advice"));
+    return verify(advice.find("usermod --add-subuids 100000-165535 ") != std::string::npos, advice);
   });
+}
+
+TEST_F(CallerTest, AdviceNamesARangeThatNobodyHas) {
+  test::as_pretended_user(
+      {"a:100000:65536\nb:200000:10\n", "c:231072:65536\n"}, [](const std::string&) -> Result<void> {
+        // 165536 to 231071 has one of b's, the next 65536 have one of c's.
+        const auto advice = advice_on_subids(Caller::current(), true);
+        return verify(advice.find("--add-subuids 296608-362143 --add-subgids 296608-362143 ") != std::string::npos,
+                      advice);
+      });
 }
 
 TEST_F(CallerTest, RootNeedsNoNamespaceForItsOwnFiles) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +20,8 @@ Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 2
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
 // The path of an open file, as this process sees it now.
 Result<std::string> path_of_descriptor(int fd);
+// Closes every descriptor of this process that is not among `kept`.
+void close_all_but(std::vector<int> kept);
 struct Pipe {
   Fd read;
   Fd write;
@@ -44,15 +45,5 @@ Result<void> sync_directory(const std::string& path);
 
 // The names in a directory without "." and "..", sorted.
 Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
-
-// Removes `name` below `directory` and all that is in it, however deep, without following links or crossing into
-// another file system. A name that does not exist is no error.
-Result<void> remove_tree(int directory, const std::string& name);
-
-struct TreeUsage {
-  std::uint64_t bytes = 0;  // allocated on disk; a file with several links counts once for each
-  std::uint64_t files = 0;
-};
-Result<TreeUsage> tree_usage(int directory, const std::string& name);
 
 }  // namespace isolate

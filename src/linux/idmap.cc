@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdio.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/text.h"
@@ -29,16 +30,52 @@ std::string describe(const std::vector<IdMapEntry>& map) {
   return text::join(parts, ", ");
 }
 
-std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid) {
-  std::vector<IdRange> ranges;
-  const std::string uid_text = std::to_string(uid);
+OwnIds own_ids_in(std::string_view map, const IdRange& range) {
+  OwnIds ids;
+  for (const auto& line : text::split(map, '\n')) {
+    std::vector<std::uint64_t> numbers;
+    for (const auto& word : text::split(line, ' ')) {
+      if (word.empty()) continue;
+      numbers.push_back(text::number(word, "id", 0, kMostIds).value_or(0));
+    }
+    if (numbers.size() != 3) continue;
+    const auto first = numbers[0];
+    const auto end = first + numbers[2];
+    if (first <= ids.from_zero) ids.from_zero = std::max(ids.from_zero, end);
+    if (first <= range.base && range.base + std::uint64_t{range.count} <= end) ids.has_range = true;
+  }
+  return ids;
+}
+
+OwnIds own_ids(const IdRange& range) {
+  // What can't be read is taken for a whole machine's.
+  const auto uids = read_file("/proc/self/uid_map");
+  const auto gids = read_file("/proc/self/gid_map");
+  if (!uids || !gids) return {kMostIds, true};
+  const auto users = own_ids_in(*uids, range);
+  const auto groups = own_ids_in(*gids, range);
+  return {std::min(users.from_zero, groups.from_zero), users.has_range && groups.has_range};
+}
+
+std::vector<SubidEntry> all_subids(std::string_view text) {
+  std::vector<SubidEntry> entries;
   for (const auto& line : text::split(text, '\n')) {
     const auto fields = text::split(line, ':');
-    if (fields.size() != 3 || fields[0].empty() || (fields[0] != user_name && fields[0] != uid_text)) continue;
+    if (fields.size() != 3 || fields[0].empty()) continue;
     auto base = text::number(fields[1], "base", 1, kMostIds - 1);
     auto count = text::number(fields[2], "count", 1, kMostIds);
     if (!base || !count || *base + *count > kMostIds) continue;
-    ranges.push_back({static_cast<std::uint32_t>(*base), static_cast<std::uint32_t>(*count)});
+    const IdRange range{static_cast<std::uint32_t>(*base), static_cast<std::uint32_t>(*count)};
+    entries.push_back({std::string(fields[0]), range});
+  }
+  return entries;
+}
+
+std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid) {
+  std::vector<IdRange> ranges;
+  const std::string uid_text = std::to_string(uid);
+  for (const auto& entry : all_subids(text)) {
+    if (entry.user == user_name || entry.user == uid_text) ranges.push_back(entry.range);
   }
   return ranges;
 }
@@ -53,6 +90,22 @@ std::string user_name(std::uint32_t uid) {
   auto asked = run_program({"getent", "passwd", std::to_string(uid)});
   if (!asked || !asked->status.success()) return {};
   return asked->out.substr(0, asked->out.find(':'));
+}
+
+std::optional<UserEntry> user_entry(std::uint32_t uid) {
+  if (File file(::fopen("/etc/passwd", "re")); file) {
+    while (const passwd* entry = ::fgetpwent(file.get())) {
+      if (entry->pw_uid == uid) return UserEntry{entry->pw_dir, entry->pw_gid};
+    }
+  }
+  const auto asked = run_program({"getent", "passwd", std::to_string(uid)});
+  if (!asked || !asked->status.success()) return std::nullopt;
+  constexpr std::size_t kGroup = 3;
+  constexpr std::size_t kHome = 5;
+  const auto fields = text::split(asked->out.substr(0, asked->out.find('\n')), ':');
+  const auto group = text::number(fields.size() > kHome ? fields[kGroup] : "", "gid", 0, kMostIds);
+  if (!group) return std::nullopt;
+  return UserEntry{fields[kHome], static_cast<std::uint32_t>(*group)};
 }
 
 namespace {

@@ -37,13 +37,36 @@ struct IdRange {
   bool operator==(const IdRange&) const = default;
 };
 
-// The ranges of a user in the text of /etc/subuid or /etc/subgid: lines NAME:BASE:COUNT or UID:BASE:COUNT (subuid(5)).
+// How many ids from 0 on this process's user namespace has, and whether it has a range whole. The kernel's maps, as
+// /proc/self/uid_map and gid_map have them.
+struct OwnIds {
+  std::uint64_t from_zero = 0;
+  bool has_range = false;
+};
+OwnIds own_ids(const IdRange& range);
+// Of the text of one such map.
+OwnIds own_ids_in(std::string_view map, const IdRange& range);
+
+// A line NAME:BASE:COUNT or UID:BASE:COUNT of /etc/subuid or /etc/subgid (subuid(5)).
+struct SubidEntry {
+  std::string user;
+  IdRange range;
+};
 // Lines that are not of this form are passed over, as newuidmap does.
+std::vector<SubidEntry> all_subids(std::string_view text);
+// The ranges of one user.
 std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid);
 
 // Name of a user of /etc/passwd, or of another source of the system's (asked through getent); empty where there is
 // none.
 std::string user_name(std::uint32_t uid);
+
+// A user's home and primary group by the same sources; nothing where there is no such user.
+struct UserEntry {
+  std::string home;
+  std::uint32_t group = 0;
+};
+std::optional<UserEntry> user_entry(std::uint32_t uid);
 
 // The group of exactly this name in /etc/group.
 std::optional<std::uint32_t> local_group_id(const std::string& name);

@@ -11,6 +11,20 @@ using Ranges = std::vector<IdRange>;
 
 Ranges ranges_of_tester(const char* text) { return parse_subids(text, "tester", 1007); }
 
+TEST(OwnIdsTest, TellsHowManyThereAreAndWhetherARangeIsAmongThem) {
+  const auto whole = own_ids_in("         0          0 4294967295\n", {1 << 30, 65536});
+  EXPECT_TRUE(whole.has_range);
+  EXPECT_EQ(whole.from_zero, 4294967295U);
+  const auto few = own_ids_in("         0     700000      65536\n", {1 << 30, 65536});
+  EXPECT_FALSE(few.has_range);
+  EXPECT_EQ(few.from_zero, 65536U);
+  const auto user = own_ids_in("0 1000 1\n1 100000 65536\n70000 5 10\n", {1, 65536});
+  EXPECT_TRUE(user.has_range);
+  EXPECT_EQ(user.from_zero, 65537U);
+  EXPECT_EQ(own_ids_in("", {1, 1}).from_zero, 0U);
+  EXPECT_EQ(own_ids_in("5 0 10\n", {1, 1}).from_zero, 0U);
+}
+
 TEST(SubidTest, LinesOfTheUserByNameOrNumber) {
   EXPECT_EQ(ranges_of_tester("other:100000:65536\ntester:165536:65536\n1007:231072:1000\n10070:5:5\n"),
             (Ranges{{165536, 65536}, {231072, 1000}}));

@@ -16,6 +16,10 @@ class FileLock {
   static Result<FileLock> try_lock(Fd file, Mode mode);
   static Result<FileLock> wait(Fd file, Mode mode);
 
+  // Whether somebody else holds a lock on the file, of either mode. It is only asked for: `file` holds none afterwards.
+  // Two who ask at the same moment may each see the other.
+  static bool is_held_by_others(const Fd& file);
+
   int fd() const { return file_.get(); }
   explicit operator bool() const { return static_cast<bool>(file_); }
 

@@ -1,15 +1,58 @@
 #include "linux/owner_shift.h"
 
+#include <errno.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
+#include <vector>
 
 #include "linux/file.h"
 
 namespace isolate {
 namespace {
+
+// An access list as the kernel hands it out (linux/posix_acl_xattr.h): a version of 4 bytes, then entries of 8.
+constexpr std::size_t kListHeader = 4;
+constexpr std::size_t kListEntry = 8;
+constexpr std::size_t kIdInEntry = 4;
+constexpr std::uint16_t kNamedUser = 2;
+constexpr std::uint16_t kNamedGroup = 8;
+
+// The list with the ids of named users and groups moved. An entry whose id has no number here can't be written back,
+// and gives rights to nobody inside: it is left out.
+std::vector<char> moved_list(const std::vector<char>& list, unsigned shift) {
+  std::vector<char> moved(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(std::min(list.size(), kListHeader)));
+  for (auto at = kListHeader; at + kListEntry <= list.size(); at += kListEntry) {
+    std::array<char, kListEntry> entry{};
+    std::memcpy(entry.data(), list.data() + at, kListEntry);
+    std::uint16_t tag = 0;
+    std::uint32_t id = 0;
+    std::memcpy(&tag, entry.data(), sizeof tag);
+    std::memcpy(&id, entry.data() + kIdInEntry, sizeof id);
+    if (tag == kNamedUser || tag == kNamedGroup) {
+      if (id == UINT32_MAX) continue;
+      id += shift;
+      std::memcpy(entry.data() + kIdInEntry, &id, sizeof id);
+    }
+    moved.insert(moved.end(), entry.begin(), entry.end());
+  }
+  return moved;
+}
+
+Result<void> shift_access_list(const std::string& path, const char* attribute, unsigned shift) {
+  const ssize_t size = ::lgetxattr(path.c_str(), attribute, nullptr, 0);
+  if (size <= 0) return {};  // there is none, or the file system knows none
+  std::vector<char> list(static_cast<std::size_t>(size));
+  const ssize_t got = ::lgetxattr(path.c_str(), attribute, list.data(), list.size());
+  if (got != size) return fail(got < 0 ? errno : EAGAIN, "access list of " + path);
+  const auto moved = moved_list(list, shift);
+  if (::lsetxattr(path.c_str(), attribute, moved.data(), moved.size(), 0) == 0) return {};
+  return fail(errno, "set access list of " + path);
+}
 
 class OwnerShift {
  public:
@@ -29,7 +72,7 @@ class OwnerShift {
  private:
   Result<void> one(int directory, const std::string& name, const struct stat& status) const {
     // There is no lgetxattr for a name below a descriptor.
-    const std::string path = "/proc/self/fd/" + std::to_string(directory) + "/" + name;
+    const auto path = directory == AT_FDCWD ? name : "/proc/self/fd/" + std::to_string(directory) + "/" + name;
     const bool is_file = S_ISREG(status.st_mode);
     std::array<char, 64> capability{};
     const ssize_t size =
@@ -45,6 +88,9 @@ class OwnerShift {
         ::lsetxattr(path.c_str(), "security.capability", capability.data(), static_cast<std::size_t>(size), 0) != 0) {
       return fail(errno, "set capabilities of " + name);
     }
+    if (S_ISLNK(status.st_mode)) return {};
+    TRY_VOID(shift_access_list(path, "system.posix_acl_access", shift_));
+    if (S_ISDIR(status.st_mode)) TRY_VOID(shift_access_list(path, "system.posix_acl_default", shift_));
     return {};
   }
 

@@ -51,6 +51,34 @@ TEST_F(OwnerShiftTest, AFileWithTwoNamesMovesOnce) {
   EXPECT_EQ(status("tree/file").st_uid, 6U);
 }
 
+TEST_F(OwnerShiftTest, UsersAndGroupsOfAccessListsMove) {
+  make("tree/file", 5, 5);
+  // user::rw-, user:7:rwx, group::r--, group:8:r-x, mask::rwx, other::---
+  const std::string before(
+      "\2\0\0\0"
+      "\1\0\6\0\377\377\377\377"
+      "\2\0\7\0\7\0\0\0"
+      "\4\0\4\0\377\377\377\377"
+      "\10\0\5\0\10\0\0\0"
+      "\20\0\7\0\377\377\377\377"
+      "\40\0\0\0\377\377\377\377",
+      52);
+  for (const auto& [path, attribute] :
+       {std::pair{"tree/file", "system.posix_acl_access"}, std::pair{"tree", "system.posix_acl_default"}}) {
+    ASSERT_EQ(::setxattr((directory_ / path).c_str(), attribute, before.data(), before.size(), 0), 0);
+  }
+  ASSERT_TRUE(test::succeeded(shift(1)));
+  for (const auto& [path, attribute] :
+       {std::pair{"tree/file", "system.posix_acl_access"}, std::pair{"tree", "system.posix_acl_default"}}) {
+    std::string after(64, '\0');
+    const ssize_t size = ::getxattr((directory_ / path).c_str(), attribute, after.data(), after.size());
+    ASSERT_EQ(size, 52);
+    EXPECT_EQ(after[16], 8) << "the user that is named";
+    EXPECT_EQ(after[32], 9) << "the group that is named";
+    EXPECT_EQ(after.substr(4, 8), before.substr(4, 8)) << "the owner has no number in it";
+  }
+}
+
 TEST_F(OwnerShiftTest, SetUserIdBitsStay) {
   make("tree/su", 0, 0);
   ASSERT_EQ(::chmod((directory_ / "tree/su").c_str(), 06755), 0);

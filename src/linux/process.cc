@@ -159,6 +159,10 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   sigemptyset(&signals);
   ::posix_spawnattr_setsigmask(&attributes, &signals);
   sigfillset(&signals);
+  // A program for which a hang-up is ignored (nohup) has its helpers ignore it as well.
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
+    if (has_signal(signals_of_caller().ignored, number)) sigdelset(&signals, number);
+  }
   ::posix_spawnattr_setsigdefault(&attributes, &signals);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
@@ -178,6 +182,7 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
 Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal) {
   auto arguments = pointer_array(argv);
   if (trace::enabled()) trace::line("spawn " + text::join(argv, " "));
+  const auto callers = signals_of_caller();  // before any is blocked here
   // No signal is to meet the child while it has this process's handlers.
   sigset_t all;
   sigset_t before;
@@ -187,7 +192,7 @@ Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const Spaw
     constexpr int kNotExecuted = 127;
     // Until here SIGKILL would have come.
     ::prctl(PR_SET_PDEATHSIG, death_signal);
-    reset_signals();
+    reset_signals(callers);
     const int in = fds.in < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : fds.in;
     // Never the caller's own standard input.
     if (in < 0 || !take_descriptor(in, STDIN_FILENO) || !take_descriptor(fds.out, STDOUT_FILENO) ||

@@ -1,6 +1,7 @@
 #include "linux/process_table.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <charconv>
@@ -18,6 +19,12 @@ bool read_number(std::string_view text, Number* number) {
 }
 
 }  // namespace
+
+bool is_in_first_pid_namespace() {
+  constexpr ino_t kFirst = 0xEFFFFFFC;
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kFirst;
+}
 
 std::string_view status_field(std::string_view status, std::string_view name) {
   const auto at = status.find("\n" + std::string(name) + ":");

@@ -14,6 +14,10 @@
 
 namespace isolate {
 
+// Whether this process sees all of the machine's: it is in the first pid namespace, which the kernel gives a number of
+// its own (PROC_PID_INIT_INO).
+bool is_in_first_pid_namespace();
+
 struct ProcessInfo {
   char state = '?';  // as proc(5) has it; T: stopped
   pid_t parent = 0;

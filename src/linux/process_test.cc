@@ -12,6 +12,7 @@
 
 #include "base/testing.h"
 #include "linux/process_testing.h"
+#include "linux/signal_reset.h"
 
 namespace isolate {
 namespace {
@@ -121,16 +122,18 @@ Result<std::uint64_t> signals_of_a_program(const std::string& set) {
   return std::stoull(output.out.substr(set.size() + 1), nullptr, 16) & ~kOfGlibc;
 }
 
-TEST(SpawnTest, SignalsHaveTheirDefaults) {
+TEST(SpawnTest, SignalsAreThoseOfTheCallerWhateverThisProcessHasChanged) {
   test::in_child([]() -> Result<void> {
+    const auto callers = signals_of_caller();
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGTERM, SIG_IGN);
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGUSR1);
     ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
-    return test::verify(TRY(signals_of_a_program("SigBlk")) == 0 && TRY(signals_of_a_program("SigIgn")) == 0,
-                        "no signal blocked or ignored");
+    const auto are_callers = TRY(signals_of_a_program("SigBlk")) == callers.blocked &&
+                             TRY(signals_of_a_program("SigIgn")) == callers.ignored;
+    return test::verify(are_callers, "no signal blocked or ignored but the caller's");
   });
 }
 

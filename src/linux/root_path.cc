@@ -56,17 +56,42 @@ Result<Fd> directory(int root, const std::string& path, bool create, mode_t mode
 
 Result<Fd> file(int root, const std::string& path, bool create) {
   auto existing = open_existing(root, path, O_PATH);
-  if (existing || existing.error().code() != ENOENT || !create) return existing;
+  const bool is_missing = !existing && (existing.error().code() == ENOENT || existing.error().code() == ELOOP);
+  if (!is_missing || !create) return existing;
   const auto slash = path.rfind('/');
   auto parent = TRY(directory(root, slash == std::string::npos ? "/" : path.substr(0, slash + 1), true));
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   Fd made(::openat(parent.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!made) {
-    if (errno == EEXIST)
-      return fail("'" + text::printable(path) + "' in the root is a symbolic link that leads nowhere inside it");
-    return fail(errno, "create " + path);
+  if (!made && errno != EEXIST) return fail(errno, "create " + path);
+  if (made) return open_existing(root, path, O_PATH);
+  Fd link(::openat(parent.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!link) return fail(errno, "open " + path);
+  return link;
+}
+
+Result<Fd> directory_in_place_of_link(int root, const std::string& path) {
+  const auto end = path.find_last_not_of('/');
+  const auto slash = path.rfind('/', end);
+  const std::string name = path.substr(slash + 1, end - slash);
+  const auto parent = TRY(directory(root, path.substr(0, slash + 1), true));
+  struct stat status {};
+  if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return fail(errno, "stat " + path);
+  if (!S_ISLNK(status.st_mode) || open_existing(root, path, O_PATH)) return fail(ENOTDIR, path);
+  if (::unlinkat(parent.get(), name.c_str(), 0) != 0) return fail(errno, "remove the link " + path);
+  if (::mkdirat(parent.get(), name.c_str(), 0755) != 0) return fail(errno, "mkdir " + path);
+  return open_existing(root, path, O_PATH | O_DIRECTORY);
+}
+
+std::string first_non_directory(int root, const std::string& path) {
+  std::string so_far;
+  for (const auto& name : text::split(path, '/')) {
+    if (name.empty()) continue;
+    so_far += "/" + name;
+    if (auto opened = open_existing(root, so_far, O_PATH | O_DIRECTORY); !opened) {
+      return opened.error().code() == ENOTDIR ? so_far : "";
+    }
   }
-  return open_existing(root, path, O_PATH);
+  return "";
 }
 
 }  // namespace isolate::root_path

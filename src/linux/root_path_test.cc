@@ -108,10 +108,25 @@ TEST_F(RootPathTest, NothingIsMadeThroughALinkThatLeadsNowhere) {
   const auto made = root_path::directory(root_.get(), "/absolute/made", true);
   EXPECT_EQ(test::message_of(made), "'/absolute' in the root is a symbolic link that leads nowhere inside it");
   EXPECT_FALSE(root_path::directory(root_.get(), "/relative", true));
-  EXPECT_EQ(test::message_of(root_path::file(root_.get(), "/relative", true)),
-            "'/relative' in the root is a symbolic link that leads nowhere inside it");
+  // The link itself, to be mounted on.
+  struct stat status {};
+  const auto covered = test::must(root_path::file(root_.get(), "/relative", true));
+  ASSERT_EQ(::fstat(covered.get(), &status), 0);
+  EXPECT_TRUE(S_ISLNK(status.st_mode));
   EXPECT_FALSE(root_path::file(root_.get(), "/absolute/file", true));
+  EXPECT_FALSE(root_path::directory_in_place_of_link(root_.get(), "/absolute/made"));
+  EXPECT_TRUE(test::succeeded(root_path::directory_in_place_of_link(root_.get(), "/relative")));
+  EXPECT_TRUE(exists("root/relative"));
   expect_nothing_outside();
+}
+
+TEST_F(RootPathTest, ALinkThatLeadsSomewhereIsNotReplaced) {
+  test::must(root_path::file(root_.get(), "/file", true));
+  link("file", "link");
+  EXPECT_FALSE(root_path::directory_in_place_of_link(root_.get(), "/link"));
+  EXPECT_FALSE(root_path::directory_in_place_of_link(root_.get(), "/file"));
+  EXPECT_EQ(root_path::first_non_directory(root_.get(), "/link/below"), "/link");
+  EXPECT_EQ(root_path::first_non_directory(root_.get(), "/nothing/below"), "");
 }
 
 TEST_F(RootPathTest, AFileIsNoDirectory) {

@@ -5,26 +5,14 @@
 #include <unistd.h>
 
 namespace isolate {
-namespace {
+BlockedStop::BlockedStop() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTTOU);
+  ::sigprocmask(SIG_BLOCK, &set, &before_);
+}
 
-// While it lives, the kernel does not stop this process for changing the terminal from behind the foreground.
-class BlockedStop {
- public:
-  BlockedStop() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTTOU);
-    ::sigprocmask(SIG_BLOCK, &set, &before_);
-  }
-  BlockedStop(const BlockedStop&) = delete;
-  BlockedStop& operator=(const BlockedStop&) = delete;
-  ~BlockedStop() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
-}  // namespace
+BlockedStop::~BlockedStop() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
 std::optional<ControllingTerminal> ControllingTerminal::open() {
   Fd fd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));

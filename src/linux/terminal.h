@@ -1,6 +1,7 @@
 // The terminal that controls this process, if there is one: its modes and its foreground process group.
 #pragma once
 
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -10,6 +11,18 @@
 #include "base/result.h"
 
 namespace isolate {
+
+// While it lives, the kernel does not stop this process for changing a terminal from behind the foreground.
+class BlockedStop {
+ public:
+  BlockedStop();
+  BlockedStop(const BlockedStop&) = delete;
+  BlockedStop& operator=(const BlockedStop&) = delete;
+  ~BlockedStop();
+
+ private:
+  sigset_t before_{};
+};
 
 class ControllingTerminal {
  public:

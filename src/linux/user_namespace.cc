@@ -8,10 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/reporting_child.h"
+#include "linux/userns_switches.h"
 
 namespace isolate {
 namespace {
@@ -25,17 +28,19 @@ Error explained(Error error) {
   if (sysctl_is("/proc/sys/user/max_user_namespaces", "0")) {
     return std::move(error).advise("user namespaces are switched off: sysctl user.max_user_namespaces is 0");
   }
-  if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
+  if (const auto name = switch_against_user_namespaces(); !name.empty()) {
     return std::move(error).advise(
-        "user namespaces are switched off for ordinary users: sysctl -w kernel.unprivileged_userns_clone=1");
-  }
-  if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
-    return std::move(error).advise(
-        "AppArmor restricts user namespaces: give isolate a profile that allows userns, or "
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+        "user namespaces are forbidden to ordinary users: " + name +
+        "; change that as root, or run a clone that the daemon isolated leases to members of the group isolate (-e "
+        "bwrap, without --cap-add SYS_ADMIN)");
   }
   if (error.code() == ENOSPC) {
     return std::move(error).advise("the limit of user namespaces is reached (sysctl user.max_user_namespaces)");
+  }
+  if (const char* container = ::getenv("container");
+      error.code() == EPERM && container != nullptr && std::string_view(container) == "isolate") {
+    return std::move(error).advise(
+        "a guest of isolate may make user namespaces only where it was started with --cap-add SYS_ADMIN");
   }
   if (error.code() == EPERM) {
     return std::move(error).advise("user namespaces are not allowed here (a container's seccomp filter, or a chroot)");
@@ -65,19 +70,28 @@ std::vector<std::string> map_command(const char* program, pid_t pid, const std::
   return argv;
 }
 
-Result<ChildProcess> start_helper(const char* program, pid_t pid, const std::vector<IdMapEntry>& map) {
-  auto helper = spawn(map_command(program, pid, map));
+Result<ChildProcess> start_helper(const char* program, pid_t pid, const std::vector<IdMapEntry>& map,
+                                  const Fd& errors) {
+  auto helper = spawn(map_command(program, pid, map), {-1, -1, errors.get()});
   if (helper || helper.error().code() != ENOENT) return helper;
   return fail(
       fmt::format("{} is not installed; newuidmap and newgidmap are needed: install them (Debian: apt-get "
-                  "install uidmap), or run with --userns=single",
+                  "install uidmap)",
                   program));
 }
 
-Result<void> finish_helper(ChildProcess* helper, const char* program) {
-  const auto status = TRY(helper->wait());
-  if (status.success()) return {};
-  return fail(fmt::format("{} refused the id map ({}); see /etc/subuid and /etc/subgid", program, status.describe()));
+// Why the two refuse a map, as far as it can be seen from here. `said`: what they have printed.
+Error refusal(const char* program, const ExitStatus& status, const std::string& said) {
+  const auto entry = user_entry(::getuid());
+  if (entry && entry->group != ::getgid()) {
+    return Error(
+        fmt::format("{} refuses a process whose group ({}) is not the user's primary group ({}): start isolate "
+                    "without newgrp or sg; a group that binds need may be a supplementary one",
+                    program, ::getgid(), entry->group));
+  }
+  const auto first_line = text::printable(said.substr(0, said.find('\n')));
+  return Error(fmt::format("{} refused the id map ({}); see /etc/subuid and /etc/subgid", program,
+                           first_line.empty() ? status.describe() : first_line));
 }
 
 Result<void> write_both(pid_t pid, const IdMaps& maps) {
@@ -92,10 +106,14 @@ Result<ChildProcess> explained(Result<ChildProcess> child) {
 
 }  // namespace
 
+Result<void> drop_groups() {
+  if (::setgroups(0, nullptr) != 0 && errno != EPERM) return fail(errno, "setgroups");
+  return {};
+}
+
 Result<void> become_root(Groups groups) {
   const pid_t parent = ::getppid();
-  // Denied in a namespace of one id, where the groups stay the caller's own, ignoring.
-  if (groups == Groups::drop && ::setgroups(0, nullptr) != 0 && errno != EPERM) return fail(errno, "setgroups");
+  if (groups == Groups::drop) TRY_VOID(drop_groups());
   TRY(trace::check(::setresgid(0, 0, 0), "setresgid", "0"));
   TRY(trace::check(::setresuid(0, 0, 0), "setresuid", "0"));
   // The change of ids has cleared it; and the parent may have died in between.
@@ -112,8 +130,12 @@ Result<PendingUserNamespace> PendingUserNamespace::start(const IdMaps& maps, Map
   pending.pid_ = TRY(pending.holder_.pid_in_proc());
   if (writer == MapWriter::newuidmap) {
     // Both at once: each is a program start of its own, the larger part of what a run costs an ordinary user.
-    pending.uid_helper_ = TRY(start_helper("newuidmap", pending.pid_, maps.uid));
-    pending.gid_helper_ = TRY(start_helper("newgidmap", pending.pid_, maps.gid));
+    int ends[2];
+    TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "newuidmap"));
+    pending.helpers_errors_ = Fd(ends[0]);
+    const Fd errors(ends[1]);
+    pending.uid_helper_ = TRY(start_helper("newuidmap", pending.pid_, maps.uid, errors));
+    pending.gid_helper_ = TRY(start_helper("newgidmap", pending.pid_, maps.gid, errors));
     return pending;
   }
   // A process that could drop groups could get around permissions that deny a group (CVE-2014-8989).
@@ -123,8 +145,15 @@ Result<PendingUserNamespace> PendingUserNamespace::start(const IdMaps& maps, Map
 }
 
 Result<Fd> PendingUserNamespace::finish() {
-  if (uid_helper_.running()) TRY_VOID(finish_helper(&uid_helper_, "newuidmap"));
-  if (gid_helper_.running()) TRY_VOID(finish_helper(&gid_helper_, "newgidmap"));
+  if (uid_helper_.running()) {
+    const auto uid_status = TRY(uid_helper_.wait());
+    const auto gid_status = TRY(gid_helper_.wait());
+    if (!uid_status.success() || !gid_status.success()) {
+      const auto said = TRY(read_all(helpers_errors_.get()));
+      return fail(uid_status.success() ? refusal("newgidmap", gid_status, said)
+                                       : refusal("newuidmap", uid_status, said));
+    }
+  }
   auto descriptor = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid_), O_RDONLY);
   holder_.signal(SIGKILL);
   return descriptor;

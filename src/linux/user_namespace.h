@@ -1,6 +1,8 @@
 // User namespaces: made empty of processes, held by a descriptor, joined by those who need them.
 #pragma once
 
+#include <cstdint>
+
 #include "base/fd.h"
 #include "base/result.h"
 #include "linux/idmap.h"
@@ -31,6 +33,7 @@ class PendingUserNamespace {
   pid_t pid_ = -1;
   ChildProcess uid_helper_;
   ChildProcess gid_helper_;
+  Fd helpers_errors_;  // what the two have to say
 };
 
 // fork_to_execute in a user namespace below this process's own, which the child makes at its start.
@@ -39,6 +42,8 @@ Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std
                                            const Adoption* adoption = nullptr);
 
 enum class Groups { drop, keep };  // the caller's supplementary groups
+// Errors: none where the namespace denies it (one of one id), and they stay the caller's own.
+Result<void> drop_groups();
 // Becomes id 0 of the user namespace that this process is in. Groups are dropped where the namespace allows it.
 Result<void> become_root(Groups groups = Groups::drop);
 // The same after entering another one.

@@ -145,9 +145,10 @@ TEST_F(UserNamespaceTest, NewuidmapWritesTheRangesOfTheUser) {
 TEST_F(UserNamespaceTest, NewuidmapRefusesRangesOfOthers) {
   test::as_pretended_user({}, [](const std::string&) -> Result<void> {
     auto made = make_user_namespace({{{0, 500000, 10}}, {{0, 400000, 10}}}, MapWriter::newuidmap);
-    return verify(
-        test::message_of(made) == "newuidmap refused the id map (exit status 1); see /etc/subuid and /etc/subgid",
-        "a plain refusal, not: " + test::message_of(made));
+    return verify(test::message_of(made) ==
+                      "newuidmap refused the id map (newuidmap: uid range [0-10) -> [500000-500010) not "
+                      "allowed); see /etc/subuid and /etc/subgid",
+                  "a plain refusal, not: " + test::message_of(made));
   });
 }
 

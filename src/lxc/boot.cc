@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
+#include "linux/init_protocol.h"
 #include "linux/socket.h"
 
 namespace isolate::lxc {
@@ -44,7 +45,7 @@ std::optional<SystemInit> find_init(const std::string& root) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const Fd init(static_cast<int>(::syscall(SYS_openat2, directory->get(), kSystemInit, &how, sizeof how)));
+  const Fd init(static_cast<int>(::syscall(SYS_openat2, directory->get(), protocol::kSystemInit, &how, sizeof how)));
   if (!init || ::faccessat(init.get(), "", X_OK, AT_EMPTY_PATH) != 0) return std::nullopt;
   char path[PATH_MAX];
   const auto length = ::readlink(("/proc/self/fd/" + std::to_string(init.get())).c_str(), path, sizeof path);

@@ -9,8 +9,6 @@
 
 namespace isolate::lxc {
 
-constexpr const char* kSystemInit = "/sbin/init";
-
 struct SystemInit {
   bool tells_when_booted = false;  // it is systemd; of the others nobody knows
 };

@@ -17,6 +17,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/keys.h"
 #include "linux/mount.h"
 #include "lxc/log.h"
 #include "lxc/network.h"
@@ -45,10 +46,11 @@ Result<void> forbid_setuid(const std::string& root) {
   return mount::set_attributes(top, {MOUNT_ATTR_NOSUID, -1, false, true}, root);
 }
 
-// LXC drops groups wherever it has the capability to, and fails in a namespace of one id, where nobody may.
-Result<void> give_up_groups_where_denied() {
+// LXC drops groups wherever it has the capability to, and fails in a namespace of one id, where nobody may. Where this
+// process still has groups, the launcher has left them to the guest.
+Result<void> keep_groups() {
   const auto setgroups = TRY(read_file("/proc/self/setgroups"));
-  if (!setgroups.starts_with("deny")) return {};
+  if (!setgroups.starts_with("deny") && ::getgroups(0, nullptr) <= 0) return {};
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   TRY(trace::check(::syscall(SYS_capget, &header, data), "capget", ""));
@@ -108,6 +110,9 @@ Result<void> configure(const ContainerRequest& request, Configuration* configura
       {"lxc.apparmor.profile", "unconfined"},
   };
   for (const auto& [key, value] : items) TRY_VOID(configuration->set(key, value));
+  for (const auto& file : key_files()) {
+    TRY_VOID(configuration->set("lxc.mount.entry", "/dev/null " + file.substr(1) + " none bind"));
+  }
   if (request.boots) {
     // An init leaves a /run that is mounted as it is, and so the socket there, to which it tells that it is ready.
     if (request.network == Network::host) {
@@ -131,7 +136,7 @@ Result<void> prepare(ContainerRequest* request) {
     TRY(trace::check(::symlink(file.c_str(), scratch("log").c_str()), "symlink", "log"));
   }
   TRY_VOID(forbid_setuid(request->root));
-  TRY_VOID(give_up_groups_where_denied());
+  TRY_VOID(keep_groups());
   // Locks go there instead of into a home.
   const auto state = scratch("state");
   ::setenv("HOME", state.c_str(), 1);

@@ -2,18 +2,22 @@
 
 #include <fcntl.h>
 #include <lxc/attach_options.h>
-#include <stddef.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <optional>
 
 #include "base/fd.h"
 #include "base/trace.h"
 #include "linux/cgroup.h"
+#include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/sealed_file.h"
 #include "lxc/boot.h"
 
 namespace isolate::lxc {
@@ -29,6 +33,20 @@ Result<void> start(const Container& container, char** arguments) {
   container->want_daemonize(container.get(), false);
   if (container->start(container.get(), 0, arguments)) return {};
   return fail(lxc_error("LXC could not start the container"));
+}
+
+// Puts a copy of the setup, which is sealed too, in its place: for the isolate-init that is attached to the system.
+Result<void> set_role(protocol::Role role) {
+  TRY(trace::check(::lseek(protocol::kSetupFd, 0, SEEK_SET), "lseek", "setup"));
+  auto content = TRY(read_all(protocol::kSetupFd));
+  protocol::Setup setup{};
+  if (content.size() < sizeof setup) return fail("the setup of isolate-init is too short");
+  std::memcpy(&setup, content.data(), sizeof setup);
+  setup.role = role;
+  content.replace(0, sizeof setup, reinterpret_cast<const char*>(&setup), sizeof setup);
+  const auto file = TRY(sealed_file("isolate-setup", content));
+  TRY(trace::check(::dup2(file.get(), protocol::kSetupFd), "dup2", "setup"));
+  return {};
 }
 
 // isolate-init's descriptors, which the root's own init is not to have.
@@ -74,6 +92,23 @@ int become_init(void* argument) {
   return 127;
 }
 
+// What LXC does for the new process. It leaves its capabilities alone: isolate-init gives them up itself, and until
+// then it has one that the root's init lacks (CAP_SYS_PTRACE), so that the init can't trace it (ptrace(2), "Ptrace
+// access mode checking"). Nothing of the init's own is taken on, such as its personality.
+constexpr int kAttachFlags = LXC_ATTACH_MOVE_TO_CGROUP;
+
+// Until the process has ended. The guest may stop it, as it may stop any process that it sees; then it goes on at once.
+void wait_for_end(pid_t pid) {
+  int status = 0;
+  while (true) {
+    const pid_t got = ::waitpid(pid, &status, WUNTRACED);
+    if (got < 0 && errno != EINTR) return;
+    if (got < 0) continue;
+    if (!WIFSTOPPED(status)) return;
+    ::kill(pid, SIGCONT);
+  }
+}
+
 void end(const Container& container, bool in_order) {
   constexpr int kPatience = 3;  // seconds
   if (in_order) container->shutdown(container.get(), kPatience);
@@ -87,13 +122,15 @@ Result<void> attach(const ContainerRequest& request, const std::optional<BootNot
   // Where it does not run, who has started it says why.
   if (!container->wait(container.get(), "RUNNING", kPatience)) return {};
   if (notice) notice->wait(command.kept->errors());
+  // LXC makes copies of this process in the container. The root's init must reach neither their descriptors nor the
+  // host's file that they execute.
+  TRY(trace::check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl", "dumpable"));
   lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
+  options.attach_flags = kAttachFlags;
   options.env_policy = LXC_ATTACH_CLEAR_ENV;
   pid_t pid = -1;
   const bool attached = container->attach(container.get(), become_init, &command, &options, &pid) == 0;
-  int status = 0;
-  while (attached && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  if (attached) wait_for_end(pid);
   // An init that has ended meanwhile is told of by who has started it.
   constexpr int kMoment = 1;  // seconds
   if (!attached && container->wait(container.get(), "STOPPED", kMoment)) return {};
@@ -104,9 +141,7 @@ Result<void> attach(const ContainerRequest& request, const std::optional<BootNot
 }
 
 Result<void> run_system(const ContainerRequest& request, const SystemInit& system, char** init) {
-  const auto role = protocol::Role::beside;
-  TRY(trace::check(::pwrite(protocol::kSetupFd, &role, sizeof role, offsetof(protocol::Setup, role)), "pwrite",
-                   "setup"));
+  TRY_VOID(set_role(protocol::Role::beside));
   const auto kept = TRY(Kept::take());
   std::optional<BootNotice> notice;
   if (system.tells_when_booted) notice = TRY(BootNotice::listen(notify_socket()));
@@ -119,8 +154,7 @@ Result<void> run_system(const ContainerRequest& request, const SystemInit& syste
   }
   const auto container = TRY(make_container(request));
   char directory[] = "/";
-  std::string path = kSystemInit;
-  char* arguments[] = {init[0], directory, path.data(), nullptr};
+  char* arguments[] = {init[0], directory, nullptr};
   TRY_VOID(start(container, arguments));
   // Where the command has ended before, nobody asks any more.
   return fail("the root's init has ended");

@@ -1,8 +1,7 @@
 #include "pool/end_lease.h"
 
-#include <fmt/format.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +13,6 @@ namespace isolate {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// The lock is given back at once: it was only asked for.
-bool is_held(const Fd& file) {
-  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
-  ::flock(file.get(), LOCK_UN);
-  return false;
-}
 
 // A process that has ended meanwhile is what was wanted.
 Result<void> send(const HeldProcess& process, int number) {
@@ -49,24 +41,44 @@ Result<std::optional<LeaseInfo>> find_lease(const Pool& pool, const std::string&
   return std::optional<LeaseInfo>();
 }
 
+namespace {
+
+// Nobody has moved it away: a lease that is over may be locked by who destroys the clone.
+bool is_leased(const Pool& pool, const LeaseInfo& info) {
+  return status_of(AT_FDCWD, pool.watched_path("leased") + "/" + info.clone_id).has_value();
+}
+
+// One look: whoever is known to be the lease's is ended, in order as long as there is time.
+Result<void> end_processes(const LeaseInfo& info, const Fd& file, std::chrono::nanoseconds passed,
+                           const Patience& patience) {
+  const auto supervisor = LeaseSupervisor::find(info, file);
+  if (supervisor && passed <= patience.grace) return kill_guest(*supervisor);
+  if (supervisor) TRY_VOID(send(supervisor->process(), SIGKILL));
+  // While isolate starts, nobody else has the lease. Without one, it was handed to processes of the user's.
+  if (passed <= patience.start) return {};
+  for (const auto& process : TRY(other_processes(info, file))) TRY_VOID(send(process, SIGKILL));
+  return {};
+}
+
+}  // namespace
+
 Result<void> end_lease(const Pool& pool, const LeaseInfo& info, const Patience& patience) {
   constexpr unsigned kLongestPause = 500'000;
   unsigned pause = 10'000;  // microseconds
   const auto file = pool.open_lease(info.clone_id);
-  if (!file || !is_held(*file)) return fail(ESRCH, "lease " + info.clone_id);
+  if (!file || !FileLock::is_held_by_others(*file)) return fail(ESRCH, "lease " + info.clone_id);
   const auto begin = Clock::now();
-  while (is_held(*file)) {
+  while (FileLock::is_held_by_others(*file) && is_leased(pool, info)) {
     const auto passed = Clock::now() - begin;
-    if (passed > patience.limit) {
-      return fail(ETIMEDOUT, fmt::format("lease {}: a process that is not isolate still holds it", info.clone_id));
-    }
-    // While it starts, there may be no guest yet, or none that can be looked at.
-    const auto supervisor = LeaseSupervisor::find(info, *file);
-    if (supervisor && passed <= patience.grace) TRY_VOID(kill_guest(*supervisor));
-    if (supervisor && passed > patience.grace) TRY_VOID(send(supervisor->process(), SIGKILL));
+    // A descriptor of it is with another user, or on the way to somebody in a socket.
+    if (passed > patience.limit) return pool.revoke(info);
+    TRY_VOID(end_processes(info, *file, passed, patience));
     ::usleep(pause);
     pause = std::min(pause * 2, kLongestPause);
   }
+  // Whoever has let go of the lock may still be in the guest.
+  if (info.user_namespace == 0) return {};
+  for (const auto& process : TRY(other_processes(info, *file))) TRY_VOID(send(process, SIGKILL));
   return {};
 }
 

@@ -57,6 +57,20 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
   return std::optional<Lease>();
 }
 
+Result<Lease> Lease::resume(Pool* pool, LeaseInfo info) {
+  auto takers = TRY(pool->lock(FileLock::Mode::shared));
+  auto generation = TRY(pool->store().newest_generation(pool->template_name()));
+  auto file = TRY(open_file(AT_FDCWD, pool->state("kept", info.clone_id), O_RDONLY));
+  auto lock = TRY(FileLock::try_lock(std::move(file), FileLock::Mode::exclusive));
+  info.generation = generation.number;
+  Lease lease(pool, std::move(info), std::move(lock));
+  TRY_VOID(rename_file(AT_FDCWD, pool->state("kept", lease.id()), AT_FDCWD, pool->state("leased", lease.id())));
+  TRY_VOID(pool->write_info("leased", lease.info_));
+  lease.root_ = TRY(pool->store().clone_root(generation, lease.id()));
+  lease.generation_ = std::move(generation);
+  return lease;
+}
+
 Result<void> Lease::make_clone() {
   TRY_VOID(pool_->write_info("making", info_));
   TRY_VOID(fault_point("clone-begun"));
@@ -66,14 +80,26 @@ Result<void> Lease::make_clone() {
   return rename_file(AT_FDCWD, pool_->state("making", id()), AT_FDCWD, pool_->state("leased", id()));
 }
 
-Result<void> Lease::drop() {
+Result<Fd> Lease::open_info() const { return open_file(AT_FDCWD, pool_->state("leased", id()), O_WRONLY); }
+
+Result<void> Lease::set_user_namespace(const Fd& info_file, std::uint64_t inode) {
+  info_.user_namespace = inode;
+  return Pool::write_info(info_file, info_);
+}
+
+Result<Lease::Dropped> Lease::drop() {
+  constexpr std::chrono::seconds kMost{10};
   TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));
-  auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id());
-  // Somebody's mount namespace holds it for a while: the next one who tidies up tries again.
-  if (!destroyed && destroyed.error().code() == EBUSY) return {};
+  auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id(), deadline_in(kMost));
+  // Somebody's mount namespace holds it for a while.
+  if (!destroyed && destroyed.error().code() == EBUSY) return Dropped::busy;
+  if (!destroyed && destroyed.error().code() == ETIMEDOUT) {
+    pool_->set_aside(id());
+    return Dropped::slow;
+  }
   TRY_VOID(std::move(destroyed));
   if (::unlink(pool_->state("trash", id()).c_str()) != 0) return fail(errno, "remove lease file of " + id());
-  return {};
+  return Dropped::gone;
 }
 
 Result<void> Lease::keep() {

@@ -12,6 +12,9 @@ class Lease {
   // is left after an error.
   static Result<Lease> take(Pool* pool, LeaseInfo info);
 
+  // Takes the clone that an edit has left, to go on with it. Errors: ENOENT it is not kept; EWOULDBLOCK it is in use.
+  static Result<Lease> resume(Pool* pool, LeaseInfo info);
+
   Lease(Lease&&) noexcept = default;
   Lease& operator=(Lease&&) = delete;
   // A lease that is neither dropped nor kept is left to the next reap.
@@ -24,8 +27,14 @@ class Lease {
   // Whoever has a copy of this descriptor, open for reading, holds the lease; the last one's end is its end.
   int lock_descriptor() const { return lock_.fd(); }
 
-  // Destroys the clone. One that is busy is left to the next reap, which is no error.
-  Result<void> drop();
+  // Writes down in which user namespace the lease's processes are. `info_file` was opened by open_info, as this process
+  // has no way to that any more once it is in other namespaces.
+  Result<Fd> open_info() const;
+  Result<void> set_user_namespace(const Fd& info_file, std::uint64_t inode);
+
+  // Destroys the clone. What can't be removed now, or not within ten seconds, is left to the next reap.
+  enum class Dropped { gone, busy, slow };
+  Result<Dropped> drop();
   // Leaves the clone on disk, for isolatectl gc --kept to remove.
   Result<void> keep();
 

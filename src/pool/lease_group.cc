@@ -93,7 +93,7 @@ bool is_lease_held(const LeaseHolder& holder) {
   // Open for writing: whoever watches the ends of leases is told of those that are open for reading.
   auto file = open_file(AT_FDCWD, holder.state_file, O_RDWR | O_NOFOLLOW);
   if (!file) return file.error().code() != ENOENT;
-  return !FileLock::try_lock(std::move(*file), FileLock::Mode::shared);
+  return FileLock::is_held_by_others(*file);
 }
 
 Result<FileLock> lock_groups() {

@@ -14,7 +14,10 @@ std::string to_text(const LeaseInfo& info) {
                                {"pid", info.pid},
                                {"since", info.since},
                                {"generation", info.generation},
-                               {"boot", info.boot}};
+                               {"edit", info.edit},
+                               {"userNamespace", info.user_namespace},
+                               {"boot", info.boot},
+                               {"setAside", info.set_aside}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -38,7 +41,11 @@ LeaseInfo lease_info_from(const std::string& text) {
   info.pid = static_cast<std::int64_t>(number("pid", INT64_MAX));
   info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
   info.generation = number("generation", UINT64_MAX);
+  info.user_namespace = number("userNamespace", UINT64_MAX);
   info.boot = string("boot");
+  const auto edit = json.find("edit");
+  info.edit = edit != json.end() && edit->is_boolean() && edit->get<bool>();
+  info.set_aside = static_cast<std::int64_t>(number("setAside", INT64_MAX));
   return info;
 }
 

@@ -1,6 +1,9 @@
 #include "pool/lease_processes.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -24,7 +27,8 @@ Result<bool> holds_lock(pid_t pid, const struct stat& file) {
     const auto status = status_of(directory.get(), name);
     if (!status || status->st_dev != file.st_dev || status->st_ino != file.st_ino) continue;
     const auto info = read_file(fmt::format("{}/fdinfo/{}", process, name));
-    if (info && info->find("FLOCK  ADVISORY  WRITE") != std::string::npos) return true;
+    // Whoever holds it may have made it a shared one, "READ".
+    if (info && info->find("FLOCK  ADVISORY  ") != std::string::npos) return true;
   }
   return false;
 }
@@ -38,7 +42,52 @@ std::uint64_t memory_of(const std::vector<pid_t>& processes) {
   return bytes;
 }
 
+// Not just for the moment in which it asks whether somebody else does.
+bool keeps_lock(pid_t pid, const struct stat& file) {
+  constexpr unsigned kPause = 5'000;  // microseconds
+  if (!holds_lock(pid, file).value_or(false)) return false;
+  ::usleep(kPause);
+  return holds_lock(pid, file).value_or(false);
+}
+
+// Whether the process is in that user namespace, or one below it, and the namespace is the lease's: its number is
+// another one's once it is gone.
+bool is_in_namespace(pid_t pid, const LeaseInfo& info) {
+  if (info.user_namespace == 0) return false;
+  auto space = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+  constexpr int kDeepest = 32;  // as deep as the kernel lets them be
+  for (int depth = 0; space && depth <= kDeepest; ++depth) {
+    const auto status = status_of(space->get(), "", AT_EMPTY_PATH);
+    if (!status) return false;
+    if (status->st_ino == info.user_namespace) {
+      uid_t owner = 0;
+      return ::ioctl(space->get(), NS_GET_OWNER_UID, &owner) == 0 && std::to_string(owner) == info.user;
+    }
+    const int parent = ::ioctl(space->get(), NS_GET_PARENT);
+    if (parent < 0) return false;  // it is the one that this process is in
+    space = Fd(parent);
+  }
+  return false;
+}
+
 }  // namespace
+
+Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd& lease_file) {
+  const auto file_status = TRY(status_of(lease_file.get(), "", AT_EMPTY_PATH));
+  std::vector<HeldProcess> found;
+  const auto table = TRY(ProcessTable::read());
+  for (const auto& [pid, process] : table.all()) {
+    if (pid == ::getpid()) continue;
+    auto held = HeldProcess::open(pid);
+    const auto status = process_status(pid);
+    if (!held || !status) continue;  // ended since
+    const bool is_users = std::to_string(status->uid) == info.user;
+    const bool is_holder = is_users && keeps_lock(pid, file_status);
+    // What was looked at is the process that is held.
+    if ((is_holder || is_in_namespace(pid, info)) && !held->has_ended()) found.push_back(std::move(*held));
+  }
+  return found;
+}
 
 Result<LeaseSupervisor> LeaseSupervisor::find(const LeaseInfo& info, const Fd& lease_file) {
   const auto file_status = TRY(status_of(lease_file.get(), "", AT_EMPTY_PATH));

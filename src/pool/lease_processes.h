@@ -1,6 +1,7 @@
 // The processes of a lease: isolate, which supervises the run, and the guest below it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "linux/process_table.h"
@@ -26,6 +27,10 @@ class LeaseSupervisor {
   HeldProcess process_;
   ProcessStatus status_;
 };
+
+// Whatever else belongs to a lease: processes of its user that hold its lock, and all that are in the user namespace
+// that the daemon has made for it. Nobody else's are among them, also if they were given the lock.
+Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd& lease_file);
 
 // What the guest of a lease uses; nothing where that can't be had.
 struct LeaseUsage {

@@ -154,7 +154,8 @@ TEST_F(LeaseTest, AKeptCloneStaysUntilItIsRemoved) {
   EXPECT_TRUE(must(pool_.reap()).empty());
   EXPECT_TRUE(test::exists(clone(id) + "/upper/result"));
   { const auto ended = std::move(lease); }
-  must(pool_.remove_kept(id));
+  must(pool_.discard_kept(id));
+  must(pool_.reap());
   EXPECT_EQ(leftovers(), Names{});
 }
 
@@ -249,7 +250,7 @@ TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) 
 }
 
 TEST_F(LeaseTest, AFileThatSomebodySpoiltIsShownEmpty) {
-  const auto lease = take({"", "", "bwrap", "0", 1, 2, 3, ""});
+  const auto lease = take({"", "", "bwrap", "0", 1, 2, 3, 0, "", false});
   for (const char* text :
        {"", "not json", "[]", "{\"pid\": \"x\", \"engine\": 5, \"since\": 1e99}", "{\"user\": null}"}) {
     write_text(state("leased/" + lease.id()), text);

@@ -3,15 +3,35 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "pool/pool.h"
 
 namespace isolate {
 namespace {
 
-MemberRange range_of(unsigned slot, FileLock lock) { return {kFirstRange + slot * kGuestIds, std::move(lock)}; }
+// A lease's clone is in one of these until it is destroyed.
+constexpr std::array kStatesOfLease = {"leased", "trash"};
+
+MemberRange range_of(unsigned slot, FileLock lock, std::string file) {
+  return {kFirstRange + slot * kGuestIds, std::move(lock), std::move(file)};
+}
+
+// Whether the clone for which the range was lent is still there: "POOL CLONE" in its file. The pool is a directory, and
+// no name of a clone has a blank in it.
+bool has_clone(const std::string& lent) {
+  const auto blank = lent.rfind(' ');
+  if (blank == std::string::npos) return false;
+  const auto pool = lent.substr(0, blank);
+  const auto clone = lent.substr(blank + 1);
+  return std::any_of(kStatesOfLease.begin(), kStatesOfLease.end(), [&](const char* state) {
+    return ::access(fmt::format("{}/{}/{}", pool, state, clone).c_str(), F_OK) == 0;
+  });
+}
 
 // One of his that is free; without a lock where there is none.
 Result<MemberRange> take_known(const std::string& own, const std::vector<std::string>& slots) {
@@ -23,7 +43,9 @@ Result<MemberRange> take_known(const std::string& own, const std::vector<std::st
     auto file = open_file(AT_FDCWD, own + "/" + name, O_RDONLY);
     if (!file) continue;
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-    if (lock) return range_of(static_cast<unsigned>(*slot), std::move(*lock));
+    if (!lock) continue;
+    const auto lent = read_all(lock->fd());
+    if (lent && !has_clone(*lent)) return range_of(static_cast<unsigned>(*slot), std::move(*lock), own + "/" + name);
   }
   return MemberRange{};
 }
@@ -40,12 +62,20 @@ Result<MemberRange> take_new(const std::string& members, const std::string& own)
     auto lock = TRY(FileLock::try_lock(TRY(std::move(file)), FileLock::Mode::exclusive));
     const auto second = fmt::format("{}/{}", own, slot);
     if (::link(path.c_str(), second.c_str()) != 0) return fail(errno, "link " + second);
-    return range_of(slot, std::move(lock));
+    return range_of(slot, std::move(lock), path);
   }
   return fail(ENOSPC, "all ranges of ids belong to other users until the next boot");
 }
 
 }  // namespace
+
+Result<void> lend_range(const MemberRange& range, const Pool& pool, const std::string& clone_id) {
+  // By a second descriptor: that of the lock, which the member is given, is open for reading only.
+  const auto file = TRY(open_file(AT_FDCWD, range.file, O_WRONLY | O_TRUNC | O_NOFOLLOW));
+  auto directory = pool.watched_path("");
+  directory.resize(directory.find_last_not_of('/') + 1);
+  return write_all(file.get(), directory + " " + clone_id, range.file);
+}
 
 Result<MemberRange> take_member_range(std::uint32_t uid, const std::string& directory) {
   const auto members = directory + "/members";

@@ -1,9 +1,13 @@
 #include "pool/member_range.h"
 
+#include <unistd.h>
+
 #include <set>
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "pool/pool.h"
+#include "store/overlay_store.h"
 
 namespace isolate {
 namespace {
@@ -43,6 +47,28 @@ TEST_F(MemberRangeTest, OneUserHasNoMoreThanHisPart) {
   EXPECT_NE(take(1001).base, 0U);
   ranges.pop_back();
   EXPECT_NE(take(1000).base, 0U);
+}
+
+TEST_F(MemberRangeTest, ARangeWhoseLockWasLetGoOfIsTakenWhileItsCloneIsThere) {
+  OwnerNamespace owner(Caller::current());
+  auto store = must(OverlayStore::open(directory_ / "store", &owner));
+  const Pool pool(&store, "t");
+  std::vector<std::uint32_t> bases;
+  for (const char* state : {"leased", "trash"}) {
+    const auto clone = std::string("t-") + state;
+    test::write_text(directory_ / "store/pools/t/" + state + "/" + clone, "");
+    const auto range = take(1000);
+    must(lend_range(range, pool, clone));
+    bases.push_back(range.base);
+  }
+  EXPECT_NE(bases[0], bases[1]);
+  for (const auto base : bases) EXPECT_NE(take(1000).base, base);
+  // They count for what the user may have.
+  std::vector<MemberRange> others;
+  for (unsigned i = 2; i < kMostRangesOfMember; ++i) others.push_back(take(1000));
+  EXPECT_TRUE(fails_with(take_member_range(1000, directory_.path()), EDQUOT));
+  ::unlink((directory_ / "store/pools/t/trash/t-trash").c_str());
+  EXPECT_EQ(take(1000).base, bases[1]);
 }
 
 TEST_F(MemberRangeTest, TheLockIsOpenForReadingOnly) {

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {
@@ -27,6 +28,8 @@ Result<void> Pool::make_state_directories() const {
   for (const char* directory : kStates) TRY_VOID(make_directories(state(directory), 0700));
   return {};
 }
+
+Result<std::vector<std::string>> Pool::ids_in(const char* directory) const { return names_in(state(directory)); }
 
 Result<FileLock> Pool::lock(FileLock::Mode mode) const {
   auto file = open_file(AT_FDCWD, state("lock"), O_RDWR | O_CREAT, 0600);
@@ -63,8 +66,7 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease(id);
     if (!file) continue;  // ended since, ignoring
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::shared);
-    if (lock || lock.error().code() != EWOULDBLOCK) continue;
+    if (!FileLock::is_held_by_others(*file)) continue;
     auto info = read_info(state("leased", id), id, template_name_);
     if (info) held.push_back(std::move(*info));
   }
@@ -98,55 +100,43 @@ Result<PoolStatus> Pool::status() const {
   return status;
 }
 
-Result<void> Pool::move_abandoned_to_trash(const char* from) const {
-  for (const auto& id : TRY(names_in(state(from)))) {
-    auto file = open_file(AT_FDCWD, state(from, id), O_RDWR);
-    if (!file) continue;  // ended since, ignoring
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-    if (!lock) continue;
-    TRY_VOID(fault_point("reap-locked"));
-    // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
-    ::rename(state(from, id).c_str(), state("trash", id).c_str());
+bool Pool::is_draft(const LeaseInfo& info) const {
+  if (!info.edit) return false;
+  const auto newest = store_->newest_generation(template_name_);
+  return newest && newest->number == info.generation;
+}
+
+Result<std::optional<LeaseInfo>> Pool::draft() const {
+  for (auto& info : TRY(kept())) {
+    if (is_draft(info)) return std::optional(std::move(info));
   }
+  return std::optional<LeaseInfo>();
+}
+
+const char* Pool::state_after_run(const char* from, const std::string& clone_id) const {
+  if (std::string_view(from) != "leased") return "trash";
+  const auto info = read_info(state(from, clone_id), clone_id, template_name_);
+  return info && is_draft(*info) ? "kept" : "trash";
+}
+
+Result<void> Pool::revoke(const LeaseInfo& info) const {
+  const auto& id = info.clone_id;
+  const auto unlocked = path_ + "/revoked-" + id;
+  {
+    const auto file = TRY(open_file(AT_FDCWD, unlocked, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    TRY_VOID(write_info(file, info));
+  }
+  auto moved = rename_file(AT_FDCWD, state("leased", id), AT_FDCWD, state("trash", id));
+  if (moved) moved = rename_file(AT_FDCWD, unlocked, AT_FDCWD, state("trash", id));
+  ::unlink(unlocked.c_str());  // it is gone already unless the lease was
+  if (!moved && moved.error().code() != ENOENT) return moved;
+  // Whoever watches for the ends of leases is told by the end of a reader.
+  const auto told = open_file(AT_FDCWD, state("trash", id), O_RDONLY);
   return {};
 }
 
-Result<std::vector<std::string>> Pool::reap() {
-  std::vector<std::string> reaped;
-  TRY_VOID(reap_into(&reaped));
-  return reaped;
-}
-
-Result<void> Pool::reap_into(std::vector<std::string>* reaped) {
-  TRY_VOID(move_abandoned_to_trash("leased"));
-  if (!TRY(names_in(state("making"))).empty()) {
-    // Nobody is between making a state file and locking it while this lock is held.
-    auto alone = TRY(lock(FileLock::Mode::exclusive));
-    TRY_VOID(move_abandoned_to_trash("making"));
-  }
-  Result<void> outcome;
-  for (const auto& id : TRY(names_in(state("trash")))) {
-    auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
-    if (!file) continue;  // another reaper was faster, ignoring
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-    if (!lock) continue;
-    TRY_VOID(fault_point("reap-moved"));
-    // One that can't be removed must not keep the others.
-    if (auto destroyed = store_->destroy_clone(template_name_, id); !destroyed) {
-      if (outcome) outcome = std::move(destroyed);
-      continue;
-    }
-    TRY_VOID(fault_point("reap-destroyed"));
-    ::unlink(state("trash", id).c_str());
-    reaped->push_back(id);
-  }
-  return outcome;
-}
-
-Result<void> Pool::remove_kept(const std::string& clone_id) {
-  TRY_VOID(rename_file(AT_FDCWD, state("kept", clone_id), AT_FDCWD, state("trash", clone_id)));
-  TRY(reap());
-  return {};
+Result<void> Pool::discard_kept(const std::string& clone_id) {
+  return rename_file(AT_FDCWD, state("kept", clone_id), AT_FDCWD, state("trash", clone_id));
 }
 
 Result<void> Pool::remove_state() {
@@ -161,7 +151,7 @@ Result<bool> Pool::has_abandoned() const {
   if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease(id);
-    if (file && FileLock::try_lock(std::move(*file), FileLock::Mode::shared)) return true;
+    if (file && !FileLock::is_held_by_others(*file)) return true;
   }
   return false;
 }
@@ -172,12 +162,14 @@ Result<FileLock> Pool::begin_clone(const std::string& clone_id) const {
 }
 
 Result<void> Pool::write_info(const char* directory, const LeaseInfo& info) const {
-  const auto path = state(directory, info.clone_id);
-  const auto file = TRY(open_file(AT_FDCWD, path, O_WRONLY));
+  return write_info(TRY(open_file(AT_FDCWD, state(directory, info.clone_id), O_WRONLY)), info);
+}
+
+Result<void> Pool::write_info(const Fd& file, const LeaseInfo& info) {
   const auto text = to_text(info);
-  TRY_VOID(write_all(file.get(), text, path));
+  TRY_VOID(write_all(file.get(), text, "state of " + info.clone_id));
   // Afterwards, so that it is never empty; in between it is not JSON, which nobody minds.
-  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + path);
+  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + info.clone_id);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,25 @@ struct RefreshReport {
   std::size_t fresh = 0;               // now
   std::vector<std::string> busy;       // ids of used clones that could not be destroyed now
   std::string reason;                  // of the first of them
+  bool takes_long = false;             // the only reason is that there was not enough time
+};
+
+// How long one look at used clones may take. A clone that is not gone by then is set aside: it stays in trash/, others
+// come first, and as long as there is time left it is tried again. So a guest that leaves 10^7 files, or a member who
+// still has the clone mounted and goes on filling it, delays nobody else.
+struct ReapLimits {
+  std::chrono::milliseconds per_clone{2000};
+  std::chrono::milliseconds in_all{3000};
+  // For whoever has nothing else to do. It ends all the same: a clone may grow faster than it can be removed.
+  static ReapLimits patient() { return {std::chrono::seconds(2), std::chrono::minutes(10)}; }
+};
+
+struct ReapReport {
+  std::vector<std::string> destroyed;  // ids
+  std::vector<std::string> slow;       // ids of those for which there was not enough time
+  Result<void> failure;                // the first of the clones that can't be removed now
+  // As one outcome: the failure, or ETIMEDOUT when some are slow.
+  Result<void> outcome() const;
 };
 
 struct PoolStatus {
@@ -51,20 +71,29 @@ class Pool {
   Result<std::vector<LeaseInfo>> leases() const;
   Result<std::vector<LeaseInfo>> kept() const;
   Result<std::vector<LeaseInfo>> fresh() const;
+  // The kept clone that holds the unpublished changes of an edit. Those that were published before a crash, or that
+  // another generation has made useless, do not count.
+  Result<std::optional<LeaseInfo>> draft() const;
   // The file of a leased clone, to ask for its lock or to compare it; closing it wakes nobody who watches (below).
   Result<Fd> open_lease(const std::string& clone_id) const;
   Result<PoolStatus> status() const;
 
   // Removes the clones of leases that nobody holds any more, and what interrupted work has left. Gives back their ids.
+  // The clone of an edit that was interrupted is kept: see draft().
   // A clone that can't be removed now stays in trash/ and is tried again at the next call.
   Result<std::vector<std::string>> reap();
+  Result<ReapReport> reap(const ReapLimits& limits);
+  // Ends a lease whoever still holds its lock, for which its processes must have been killed before: the clone waits to
+  // be destroyed, and a state file in place of the locked one lets whoever tidies up do so.
+  Result<void> revoke(const LeaseInfo& info) const;
   // True if reap() may find something to do; takes far less time.
   Result<bool> has_abandoned() const;
-  Result<void> remove_kept(const std::string& clone_id);
+  // Leaves the removal to the next reap.
+  Result<void> discard_kept(const std::string& clone_id);
 
   // Destroys used clones, those that nothing knows of but that carry our mark, and fresh ones of older generations;
-  // makes fresh ones. One at a time for each template: others wait. Errors: a clone can't be made; what was made before
-  // stays.
+  // makes fresh ones. One at a time for each template: others wait, but not for the removal of clones, which comes
+  // last. Errors: a clone can't be made; what was made before stays.
   Result<RefreshReport> refresh(const RefreshRequest& request);
 
   // Tells whoever watches /run/isolate/signal/TEMPLATE that a clone of a kept-up pool was used: to be refreshed.
@@ -90,16 +119,24 @@ class Pool {
   std::string state(const char* directory, const std::string& clone_id = "") const;
   Result<void> make_state_directories() const;
   Result<void> move_abandoned_to_trash(const char* from) const;
+  bool is_draft(const LeaseInfo& info) const;
+  // Where the clone of an ended run goes: "kept" or "trash".
+  const char* state_after_run(const char* from, const std::string& clone_id) const;
   Result<std::vector<LeaseInfo>> infos_in(const char* directory) const;
   // A locked state file in making/, under the name of a new clone; the caller holds lock(shared). It is open for
   // reading only: who is given the lock can't write there, and its end is told apart from that of a writer (inotify(7),
   // IN_CLOSE_NOWRITE).
   Result<FileLock> begin_clone(const std::string& clone_id) const;
   Result<void> write_info(const char* directory, const LeaseInfo& info) const;
+  static Result<void> write_info(const Fd& file, const LeaseInfo& info);
   // Of a clone whose making failed, what was made and its state. What can't go now is found by the next reap.
   void discard_half_made(const std::string& clone_id) const;
 
-  Result<void> reap_into(std::vector<std::string>* reaped);
+  Result<void> move_all_abandoned_to_trash() const;
+  Result<std::vector<std::string>> trash_in_turn() const;
+  Result<std::vector<std::string>> ids_in(const char* directory) const;
+  void set_aside(const std::string& clone_id) const;
+  Result<void> renew(const RefreshRequest& request, RefreshReport* report);
   // True if the fresh clone is in trash now; false when somebody leases it just then.
   bool discard_fresh(const std::string& clone_id) const;
   Result<void> discard_outdated(const Generation& newest, bool replace_all);

@@ -93,7 +93,7 @@ Result<void> Pool::make_fresh() {
   return fault_point("refresh-offered");
 }
 
-Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
+Result<void> Pool::renew(const RefreshRequest& request, RefreshReport* report) {
   const auto newest = TRY(store_->newest_generation(template_name_));
   TRY_VOID(make_state_directories());
   auto file = TRY(open_file(AT_FDCWD, state("refresh.lock"), O_RDWR | O_CREAT, 0600));
@@ -105,12 +105,29 @@ Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   TRY_VOID(discard_orphans());
   TRY_VOID(discard_surplus(wanted));
   TRY_VOID(fault_point("refresh-discarded"));
+  report->fresh = TRY(fresh()).size();
+  for (; request.make_new && report->fresh < wanted; ++report->fresh, ++report->made) TRY_VOID(make_fresh());
+  return {};
+}
+
+Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   RefreshReport report;
-  if (auto reaped = reap_into(&report.destroyed); !reaped) report.reason = reaped.error().message();
+  auto renewed = renew(request, &report);
+  // Without refresh.lock: how long this takes is up to the guests.
+  auto reaped = reap(ReapLimits{});
+  const bool was_full = !renewed && (renewed.error().code() == ENOSPC || renewed.error().code() == EDQUOT);
+  if (was_full && reaped && !reaped->destroyed.empty())
+    renewed = renew({request.size, false, request.make_new}, &report);
+  TRY_VOID(std::move(renewed));
+  if (reaped) {
+    report.takes_long = reaped->failure && !reaped->slow.empty();
+    if (auto outcome = reaped->outcome(); !outcome) report.reason = outcome.error().message();
+    report.destroyed = std::move(reaped->destroyed);
+  } else {
+    report.reason = reaped.error().message();
+  }
   // The names alone: whoever watches this directory is not to be told of our own looks.
   if (auto busy = list_directory(AT_FDCWD, state("trash"))) report.busy = std::move(*busy);
-  report.fresh = TRY(fresh()).size();
-  for (; request.make_new && report.fresh < wanted; ++report.fresh, ++report.made) TRY_VOID(make_fresh());
   return report;
 }
 

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "base/testing.h"
 #include "linux/file.h"
@@ -18,6 +20,8 @@ using Names = std::vector<std::string>;
 using test::must;
 using test::write_text;
 
+constexpr std::chrono::milliseconds kAMoment{20};
+
 // A store that can be told to fail, for what a real one does only now and then.
 class MoodyStore : public OverlayStore {
  public:
@@ -27,17 +31,28 @@ class MoodyStore : public OverlayStore {
     TRY_VOID(OverlayStore::make_clone(generation, clone_id));
     return is_dying ? fail(EIO, "clone") : Result<void>();
   }
-  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override {
+  using Store::destroy_clone;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id,
+                             Deadline deadline) override {
     if (clone_id == busy || is_dying) return fail(EBUSY, "destroy " + clone_id);
-    return OverlayStore::destroy_clone(template_name, clone_id);
+    asked.push_back(clone_id);
+    if (slow.contains(clone_id)) {
+      std::this_thread::sleep_until(std::min(*deadline, *deadline_in(kAMoment)));
+      return fail(ETIMEDOUT, "destroy " + clone_id);
+    }
+    is_full = is_full && !frees_space;
+    return OverlayStore::destroy_clone(template_name, clone_id, deadline);
   }
   Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override {
     if (clone_id == gone) return fail(ENOENT, "mount " + clone_id);
     return OverlayStore::clone_root(generation, clone_id);
   }
   bool is_full = false;
-  bool is_dying = false;  // it makes clones, but does not tell; and then does nothing more
+  bool is_dying = false;     // it makes clones, but does not tell; and then does nothing more
+  bool frees_space = false;  // it is no longer full once a clone is destroyed
   std::string busy;
+  std::set<std::string> slow;      // clones that take longer than any deadline
+  std::vector<std::string> asked;  // what was to be destroyed, in turn
   std::string gone;
 };
 
@@ -187,6 +202,78 @@ TEST_F(RefreshTest, ABusyOneStaysAndIsTriedAgain) {
   EXPECT_EQ(must(pool_.status()).trash, 0U);
 }
 
+// A guest that has made 400,000 directories in each other.
+TEST_F(RefreshTest, AUsedCloneThatTakesLongKeepsNoneFromBeingMadeOrDestroyed) {
+  std::vector<Lease> leases;
+  for (int i = 0; i < 3; ++i) leases.push_back(must(Lease::take(&pool_, {})));
+  store_.slow = {leases[0].id(), leases[1].id()};
+  leases.clear();
+  const auto start = std::chrono::steady_clock::now();
+  const auto report = refresh(2);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_EQ(report.fresh, 2U);
+  EXPECT_EQ(report.destroyed.size(), 1U);
+  EXPECT_EQ(report.busy.size(), 2U);
+  EXPECT_TRUE(report.takes_long);
+  EXPECT_NE(report.reason.find("takes long to remove"), std::string::npos) << report.reason;
+  store_.slow.clear();
+  EXPECT_EQ(refresh().destroyed.size(), 2U);
+  EXPECT_EQ(must(pool_.status()).trash, 0U);
+}
+
+TEST_F(RefreshTest, OneThatWasSetAsideComesAfterAllOthers) {
+  Names ids;
+  {
+    std::vector<Lease> leases;
+    for (int i = 0; i < 2; ++i) leases.push_back(must(Lease::take(&pool_, {})));
+    for (const auto& lease : leases) ids.push_back(lease.id());
+    std::sort(ids.begin(), ids.end());
+  }
+  store_.slow = {ids[0]};
+  const auto report = must(pool_.reap({kAMoment, std::chrono::seconds(1)}));
+  EXPECT_EQ(report.slow, Names{ids[0]});
+  EXPECT_TRUE(test::succeeded(report.failure));
+  EXPECT_FALSE(test::succeeded(report.outcome()));
+  for (int i = 0; i < 3; ++i) must(Lease::take(&pool_, {}));
+  store_.asked.clear();
+  const auto again = must(pool_.reap({kAMoment, std::chrono::seconds(5)}));
+  EXPECT_EQ(again.destroyed.size(), 3U);
+  ASSERT_GT(store_.asked.size(), 3U);
+  EXPECT_EQ(store_.asked[3], ids[0]);
+}
+
+TEST_F(RefreshTest, ARunLeavesACloneThatTakesLongToTheNextReap) {
+  std::string id;
+  {
+    auto lease = must(Lease::take(&pool_, {}));
+    id = lease.id();
+    write_text(lease.root().directory + "/upper/file", "x");
+    store_.slow = {id};
+    EXPECT_EQ(must(lease.drop()), Lease::Dropped::slow);
+  }
+  EXPECT_EQ(in_state("trash"), Names{id});
+  store_.slow.clear();
+  EXPECT_EQ(must(pool_.reap()), Names{id});
+  EXPECT_TRUE(clones().empty());
+}
+
+// refresh.lock is for those who make clones: another refresh need not wait until all is removed.
+TEST_F(RefreshTest, TheRemovalOfUsedClonesKeepsNoOtherRefreshWaiting) {
+  store_.slow = {must(Lease::take(&pool_, {})).id()};
+  auto reaper = must(fork_child(0, [&] { return pool_.reap(ReapLimits::patient()) ? 0 : 1; }));
+  auto refresher = must(fork_child(0, [&] { return pool_.refresh({1, false, true}) ? 0 : 1; }));
+  const auto start = std::chrono::steady_clock::now();
+  for (unsigned wanted = 2; wanted < 6; ++wanted) EXPECT_EQ(refresh(wanted).fresh, wanted);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
+}
+
+TEST_F(RefreshTest, WhereThereIsNoRoomUsedOnesGoFirst) {
+  refresh(1);
+  store_.is_full = store_.frees_space = true;
+  EXPECT_EQ(must(pool_.refresh({1, true, true})).made, 1U) << "in place of the one that there was";
+  EXPECT_EQ(clones().size(), 1U);
+}
+
 TEST_F(RefreshTest, ClonesThatNoStateKnowsGo) {
   must(store_.make_clone(must(store_.newest_generation("t")), "t-orphan"));
   test::add_template(store_, "t-t");
@@ -212,7 +299,7 @@ TEST_F(RefreshTest, OneThatWasMadeWithAnErrorAndCanNotGoIsReaped) {
   EXPECT_TRUE(test::fails_with(pool_.refresh({2, false, true}), EIO));
   EXPECT_FALSE(Lease::take(&pool_, {}));
   EXPECT_EQ(clones().size(), 2U);
-  EXPECT_EQ(in_state("making"), clones()) << "whoever reaps finds them by their state alone";
+  EXPECT_EQ(in_state("making").size() + in_state("trash").size(), 2U) << "whoever reaps finds them by their state";
   store_.is_dying = false;
   EXPECT_EQ(must(pool_.reap()).size(), 2U);
   EXPECT_TRUE(clones().empty());

@@ -1,10 +1,12 @@
 #include "run/daemon_lease.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "linux/idmap.h"
 #include "run/store_path.h"
 #include "store/open.h"
 
@@ -35,12 +37,56 @@ Result<void> check_request(const RunRequest& request) {
   return {};
 }
 
-std::string advice_on_own_store(const RunRequest& request, const Caller& caller) {
-  if (names_other_store(request.template_name)) return {};
+std::vector<std::string> names_in_own_store(const Caller& caller) {
+  OwnerNamespace owner(caller);
   const auto path = store_path("", caller);
   if (!path) return {};
-  return fmt::format("there is no template '{}' in {} (isolatectl template create makes one), and ",
-                     text::printable(request.template_name), *path);
+  auto store = open_store(*path, &owner, MissingStore::refuse);
+  return store ? name_list(**store) : std::vector<std::string>();
+}
+
+std::vector<std::string> names_of_daemon() {
+  std::vector<std::string> names;
+  auto client = wire::Client::connect();
+  if (!client) return names;
+  const auto answer = client->call("ListTemplates", wire::Json::object());
+  if (!answer) return names;
+  const auto list = answer->find("templates");
+  if (list == answer->end() || !list->is_array()) return names;
+  for (const auto& row : *list) names.push_back(row.value("name", ""));
+  return names;
+}
+
+// What the daemon has to do with a template that the user's own store lacks: nothing where there is none, and the user
+// is in no group that could have one.
+std::string clause_on_daemon(const wire::CallError& reason, const std::string& name) {
+  switch (reason.refusal) {
+    case wire::Refusal::not_a_member:
+      return "; you are not a member of the group isolate, to whom root's templates are leased: usermod -aG isolate "
+             "USER";
+    case wire::Refusal::no_such_template:
+      return fmt::format("; root gives members one of its own by isolate -r {} 5", text::printable(name));
+    case wire::Refusal::unreachable: {
+      const auto group = group_id("isolate");
+      const bool is_member = group && ::group_member(*group) == 1;
+      return is_member ? "; the daemon isolated, which leases root's templates to you, does not run: systemctl start "
+                         "isolated.socket"
+                       : "";
+    }
+    default:
+      return "; " + reason.message;
+  }
+}
+
+Error no_template(const RunRequest& request, const Caller& caller, const wire::CallError& reason) {
+  // Only the daemon has one there.
+  if (names_other_store(request.template_name)) return Error(reason.message);
+  auto names = names_in_own_store(caller);
+  if (reason.refusal == wire::Refusal::no_such_template) {
+    for (auto& name : names_of_daemon()) names.push_back(std::move(name));
+  }
+  return Error(missing_template(request.template_name, "", std::move(names)).message() +
+               clause_on_daemon(reason, request.template_name));
 }
 
 }  // namespace
@@ -56,7 +102,7 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
 
 Result<wire::Client> DaemonLease::ask(const RunRequest& request, const GroupLimits& limits, const Caller& caller) {
   auto client = wire::Client::connect();
-  if (!client) return fail(advice_on_own_store(request, caller) + client.error().message);
+  if (!client) return fail(no_template(request, caller, client.error()));
   TRY_VOID(check_request(request));
   wire::LeaseRequest wanted;
   wanted.template_name = request.template_name;
@@ -76,7 +122,7 @@ Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& 
   const auto parameters = client.receive();
   if (!parameters) {
     const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
-    return fail((is_unknown ? advice_on_own_store(request, caller) : "") + parameters.error().message);
+    return fail(is_unknown ? no_template(request, caller, parameters.error()) : Error(parameters.error().message));
   }
   auto reply = TRY(wire::lease_reply_from(*parameters));
   auto descriptors = client.take_descriptors();
@@ -97,12 +143,6 @@ Result<void> DaemonLease::enter_group() const {
   return {};
 }
 
-RootSource DaemonLease::root() const {
-  const std::string stage = wire::kLeaseStage;
-  if (reply_.layers == 0) return {{}, stage + "/root"};
-  RootSource root{{}, stage + "/c"};
-  for (std::uint64_t i = 0; i < reply_.layers; ++i) root.lower.push_back(fmt::format("{}/l{}", stage, i));
-  return root;
-}
+RootSource DaemonLease::root() const { return {{}, std::string(wire::kLeaseStage) + "/root"}; }
 
 }  // namespace isolate

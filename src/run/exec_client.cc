@@ -10,9 +10,10 @@
 #include "linux/file.h"
 #include "linux/init_protocol.h"
 #include "linux/process_table.h"
+#include "linux/sealed_file.h"
 #include "linux/socket.h"
 #include "run/exec_listener.h"
-#include "run/stream_copies.h"
+#include "run/guest_streams.h"
 #include "run/supervisor.h"
 
 namespace isolate {
@@ -70,28 +71,40 @@ Result<Fd> connect_to_run(const LeaseInfo& info) {
 
 Result<int> run_in_guest(Fd connection, ExecRequest request) {
   request.own_error = request.own_terminal && ::isatty(STDERR_FILENO) == 1;
-  const auto message = TRY(to_message(request));
+  request.signals = signals_of_caller();
+  const auto message = TRY(sealed_file("isolate-exec", TRY(to_message(request))));
   Supervisor::hold_signals();
   const bool terminal = request.own_terminal;
-  auto streams = TRY(StreamCopies::start({!terminal, !terminal, !request.own_error}));
+  StreamOptions wanted;
+  wanted.is_needed = {!terminal, !terminal, !request.own_error};
+  wanted.copies_terminals = true;
+  auto streams = TRY(GuestStreams::prepare(wanted));
+  // Where the command gets a terminal of its own, it does not get the caller's for a moment.
+  const auto null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
+  const auto sent = [&](int number) {
+    return wanted.is_needed[static_cast<std::size_t>(number)] ? streams.descriptor(number) : null.get();
+  };
   SupervisorOptions options;
   options.own_terminal = terminal;
   options.own_session = true;
   // A terminal that the guest does not get is nothing to be set back afterwards.
   auto supervisor = TRY(Supervisor::make(options, terminal ? ControllingTerminal::open() : std::nullopt));
-  TRY_VOID(send_message(connection.get(), message,
-                        {streams.descriptor(STDIN_FILENO), streams.descriptor(STDOUT_FILENO),
-                         streams.descriptor(STDERR_FILENO), supervisor.guest_control().get()}));
-  streams.let_go();
+  TRY_VOID(send_message(
+      connection.get(), protocol::kExecMark,
+      {message.get(), sent(STDIN_FILENO), sent(STDOUT_FILENO), sent(STDERR_FILENO), supervisor.guest_control().get()}));
+  TRY_VOID(streams.start());
   const auto outcome = supervisor.wait_for_further(std::move(connection));
-  streams.finish();
+  const auto written = streams.finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
   if (!outcome) return fail(outcome.error());
   TRY_VOID(outcome->check_setup(request.directory));
   if (outcome->exec_error == EUSERS) {
     return fail(fmt::format("{} commands run in the guest already, which is the most", protocol::kMostExecCommands));
   }
+  if (!outcome->engine_error.empty()) log::warning(outcome->engine_error);
   if (outcome->exec_error != 0) log::error(outcome->start_error(request.command[0]));
-  return outcome->exit_status();
+  if (!written && outcome->exit_status() == 0) return fail(written.error());
+  if (!written) log::warning(written.error().message());
+  return outcome->exit_status() != 0 ? outcome->exit_status() : *written;
 }
 
 }  // namespace isolate

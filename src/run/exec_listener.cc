@@ -40,16 +40,19 @@ pid_t pid_in(std::string_view name) {
   return pid ? static_cast<pid_t>(*pid) : 0;
 }
 
+Result<void> check_request(const ReceivedMessage& received) {
+  if (received.bytes != protocol::kExecMark) return fail("it begins otherwise");
+  if (received.descriptors.size() != protocol::kExecDescriptors) return fail("it has other descriptors");
+  return check_sealed_message(received.descriptors[protocol::kExecSetup]);
+}
+
 // Passes a request on to isolate-init. Errors: plain text for who has asked.
 Result<void> pass_on(ReceivedMessage received, int control) {
-  if (const auto checked = check_message(received.bytes); !checked) {
-    return fail("isolate does not understand the request (" + checked.error().context() +
+  if (const auto checked = check_request(received); !checked) {
+    return fail("isolate does not understand the request (" + checked.error().message() +
                 "); is isolatectl of another version?");
   }
-  constexpr std::size_t kFromClient = protocol::kExecDescriptors - 1;
-  if (received.descriptors.size() != kFromClient) return fail("isolate got no descriptors with the request");
-  const auto setup = TRY(sealed_message(received.bytes));
-  std::vector<int> descriptors = {setup.get()};
+  std::vector<int> descriptors;
   for (const auto& descriptor : received.descriptors) descriptors.push_back(descriptor.get());
   const protocol::Message message{protocol::Kind::exec, 0};
   auto sent = send_message(control, {reinterpret_cast<const char*>(&message), sizeof message}, descriptors);
@@ -148,7 +151,7 @@ void ExecListener::serve(const Sources& answered, int control) {
       waiting.push_back(std::move(connection));
       continue;
     }
-    auto received = receive_message(connection.get(), protocol::kMostExecBytes);
+    auto received = receive_message(connection.get(), sizeof protocol::kExecMark);
     if (received && received->bytes.empty()) continue;
     auto passed = received ? pass_on(std::move(*received), control) : fail(received.error());
     // Closed without a word it tells that all is well; who does not read why not is gone, ignoring.

@@ -1,12 +1,14 @@
 #include "run/exec_listener.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "base/testing.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
 #include "linux/process.h"
+#include "linux/sealed_file.h"
 #include "linux/socket.h"
 #include "run/exec_request.h"
 
@@ -43,11 +45,17 @@ struct Listening {
 
 std::string message() { return must(to_message({{"true"}, {}, "", false, false})); }
 
+// What a client sends, with a socket of its own.
+Result<void> send_request(const Fd& client) {
+  const auto request = must(sealed_file("isolate-exec", message()));
+  return send_message(client.get(), protocol::kExecMark, {request.get(), 0, 1, 2, client.get()});
+}
+
 TEST(ExecListenerTest, ARequestIsPassedOnWithWhatItConsistsOf) {
   Listening run;
   const auto client = run.connect();
   run.serve();
-  must(send_message(client.get(), message(), {0, 1, 2, client.get()}));
+  must(send_request(client));
   run.serve();
   auto seen = must(run.seen_by_guest());
   EXPECT_EQ(seen.bytes.size(), sizeof(protocol::Message));
@@ -60,11 +68,20 @@ TEST(ExecListenerTest, ARequestIsPassedOnWithWhatItConsistsOf) {
 
 TEST(ExecListenerTest, WhatIsNoRequestIsAnsweredAndNotPassedOn) {
   Listening run;
-  const std::pair<std::string, std::vector<int>> wrong[] = {{"x", {0, 1, 2, 0}},
-                                                            {message(), {}},
-                                                            {message(), {0, 1, 2}},
-                                                            {message(), {0, 1, 2, 0, 0}},
-                                                            {message() + "x", {0, 1, 2, 0}}};
+  const auto request = must(sealed_file("isolate-exec", message()));
+  const auto garbled = must(sealed_file("isolate-exec", message() + "x"));
+  // With the same content, but whoever sent it could change that later.
+  const Fd open_file(::memfd_create("request", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  must(write_all(open_file.get(), message(), "request"));
+  const std::string mark = protocol::kExecMark;
+  const std::pair<std::string, std::vector<int>> wrong[] = {{"x", {request.get(), 0, 1, 2, 0}},
+                                                            {message(), {request.get(), 0, 1, 2, 0}},
+                                                            {mark, {}},
+                                                            {mark, {request.get(), 0, 1, 2}},
+                                                            {mark, {request.get(), 0, 1, 2, 0, 0}},
+                                                            {mark, {garbled.get(), 0, 1, 2, 0}},
+                                                            {mark, {open_file.get(), 0, 1, 2, 0}},
+                                                            {mark, {0, 0, 1, 2, 0}}};
   for (const auto& [bytes, descriptors] : wrong) {
     const auto client = run.connect();
     run.serve();
@@ -81,7 +98,7 @@ TEST(ExecListenerTest, AGuestThatDoesNotReadIsToldOfAndNotWaitedFor) {
   while (sent) sent = send_message(run.control.get(), "x");
   const auto client = run.connect();
   run.serve();
-  must(send_message(client.get(), message(), {0, 1, 2, client.get()}));
+  must(send_request(client));
   run.serve();
   EXPECT_NE(must(receive_message(client.get(), 1000)).bytes.find("does not read"), std::string::npos);
 }
@@ -95,7 +112,7 @@ TEST(ExecListenerTest, ClientsThatSayNothingKeepNobodyOut) {
   }
   const auto client = run.connect();
   run.serve();
-  must(send_message(client.get(), message(), {0, 1, 2, client.get()}));
+  must(send_request(client));
   run.serve();
   EXPECT_TRUE(test::succeeded(run.seen_by_guest()));
 }

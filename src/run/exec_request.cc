@@ -27,17 +27,20 @@ Result<std::string_view> take_text(std::string_view* rest) {
 }  // namespace
 
 Result<std::string> to_message(const ExecRequest& request) {
-  const protocol::ExecSetup setup{request.own_terminal ? 1U : 0U, request.own_error ? 1U : 0U,
+  const protocol::ExecSetup setup{request.own_terminal ? 1U : 0U,
+                                  request.own_error ? 1U : 0U,
                                   static_cast<std::uint32_t>(request.command.size()),
-                                  static_cast<std::uint32_t>(request.variables.size())};
+                                  static_cast<std::uint32_t>(request.variables.size()),
+                                  request.signals.ignored,
+                                  request.signals.blocked};
   std::string message(reinterpret_cast<const char*>(&setup), sizeof setup);
   const auto add = [&message](const std::string& text) { message.append(text.c_str(), text.size() + 1); };
   add(request.directory);
   std::for_each(request.command.begin(), request.command.end(), add);
   std::for_each(request.variables.begin(), request.variables.end(), add);
   if (message.size() > protocol::kMostExecBytes) {
-    return fail(fmt::format("the command and its variables are too long: {} bytes, {} are the most", message.size(),
-                            protocol::kMostExecBytes));
+    return fail(fmt::format("the command's words and variables are too long: {} bytes, and Linux takes {} at most",
+                            message.size(), protocol::kMostExecBytes));
   }
   return message;
 }
@@ -60,13 +63,17 @@ Result<void> check_message(std::string_view message) {
   return {};
 }
 
-Result<Fd> sealed_message(std::string_view message) {
-  Fd file(static_cast<int>(
-      TRY(trace::check(::memfd_create("isolate-exec", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", "exec"))));
-  TRY_VOID(write_all(file.get(), message, "exec"));
-  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  TRY(trace::check(::fcntl(file.get(), F_ADD_SEALS, kSeals), "fcntl", "seals"));
-  return file;
+Result<void> check_sealed_message(const Fd& file) {
+  const int seals = ::fcntl(file.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & protocol::kSetupSeals) != protocol::kSetupSeals) return fail("it could still be changed");
+  const auto status = TRY(status_of(file.get(), "", AT_EMPTY_PATH));
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size == 0 || size > protocol::kMostExecBytes) return fail("its length");
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (memory == MAP_FAILED) return fail(errno, "mmap");
+  auto checked = check_message({static_cast<const char*>(memory), size});
+  ::munmap(memory, size);
+  return checked;
 }
 
 }  // namespace isolate

@@ -1,5 +1,5 @@
 // A further command for a running guest, as isolatectl exec sends it to the isolate of the run, and that to
-// isolate-init: one message, see linux/init_protocol.h (ExecSetup).
+// isolate-init: a message in a file, see linux/init_protocol.h (ExecSetup).
 #pragma once
 
 #include <string>
@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "linux/signal_reset.h"
 
 namespace isolate {
 
@@ -17,6 +18,7 @@ struct ExecRequest {
   std::string directory;               // in the guest, absolute; empty: that of the run
   bool own_terminal = false;           // 0 and 1 are a new terminal of the guest's
   bool own_error = false;              // and 2 too
+  SignalState signals{};               // what the command inherits of who asks for it
 };
 
 // Errors: plain text: it is too long.
@@ -25,7 +27,8 @@ Result<std::string> to_message(const ExecRequest& request);
 // Whether it is a whole message of that kind and nothing else. Errors: plain text: what is wrong.
 Result<void> check_message(std::string_view message);
 
-// The message in a file in memory that nobody can change.
-Result<Fd> sealed_message(std::string_view message);
+// check_message() of a sealed file (see sealed_file()) that another process has made. Errors: it can still be changed,
+// or is too long.
+Result<void> check_sealed_message(const Fd& file);
 
 }  // namespace isolate

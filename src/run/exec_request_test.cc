@@ -1,12 +1,8 @@
 #include "run/exec_request.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #include <cstring>
 
 #include "base/testing.h"
-#include "linux/file.h"
 #include "linux/init_protocol.h"
 
 namespace isolate {
@@ -61,15 +57,6 @@ TEST(ExecRequestTest, DirectoriesAndVariablesHaveAForm) {
 
 TEST(ExecRequestTest, WhatIsTooLongIsToldBeforeItIsSent) {
   EXPECT_FALSE(to_message({{std::string(protocol::kMostExecBytes, 'x')}, {}, "", false, false}));
-}
-
-TEST(ExecRequestTest, NobodyCanChangeASealedMessage) {
-  const auto file = must(sealed_message("text"));
-  EXPECT_EQ(::pwrite(file.get(), "x", 1, 0), -1);
-  EXPECT_EQ(::ftruncate(file.get(), 0), -1);
-  EXPECT_EQ(::mmap(nullptr, 4, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0), MAP_FAILED);
-  ASSERT_EQ(::lseek(file.get(), 0, SEEK_SET), 0);
-  EXPECT_EQ(must(read_all(file.get())), "text");
 }
 
 }  // namespace

@@ -57,9 +57,9 @@ Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, c
     case SeccompChoice::Kind::standard:
       return std::vector{TRY(standard_filter(capabilities, cache))};
     case SeccompChoice::Kind::file:
-      return std::vector{built_in(seccomp::kTerminalFilter), TRY(file_filter(choice.file, capabilities, cache))};
+      return std::vector{built_in(seccomp::kLeastFilter), TRY(file_filter(choice.file, capabilities, cache))};
   }
-  return std::vector{built_in(seccomp::kTerminalFilter)};
+  return std::vector{built_in(seccomp::kLeastFilter)};
 }
 
 }  // namespace isolate

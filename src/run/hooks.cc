@@ -17,6 +17,7 @@
 #include "linux/process.h"
 #include "linux/reporting_child.h"
 #include "linux/signal_reset.h"
+#include "linux/tree.h"
 #include "linux/user_namespace.h"
 #include "run/root_builder.h"
 #include "run/supervisor.h"
@@ -70,7 +71,7 @@ Result<void> become_shell(const std::string& command, const std::string& root) {
   auto arguments = pointer_array(argv);
   auto variables = pointer_array(environment);
   ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
-  reset_signals();
+  reset_signals(signals_of_caller());
   ::execve(arguments[0], arguments.data(), variables.data());
   return fail(errno, "start /bin/sh");
 }

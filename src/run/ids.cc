@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "pool/based_range.h"
 #include "pool/member_range.h"
 
 namespace isolate {
@@ -29,11 +31,14 @@ Result<std::uint32_t> take_range(FileLock* lock) {
   return fail(fmt::format("all {} ranges of ids are in use by other runs", kRangesOfRoot));
 }
 
-Result<void> check_no_host_user(const IdRange& range, bool groups) {
-  const auto name = owner_within(range, groups);
-  if (name.empty()) return {};
-  return fail(fmt::format("ids {} to {} would include the host's {} '{}'; take a range above all of them", range.base,
-                          range.base + range.count - 1, groups ? "group" : "user", name));
+// Root may share the ids of another user, but not without knowing it: that user can kill what runs with them.
+void warn_of_other_holder(const BasedRange& range) {
+  const auto holder = other_holder(range, 0);
+  if (holder.empty()) return;
+  log::warning(
+      fmt::format("ids {} belong to {} in /etc/subuid or /etc/subgid, who can kill and trace what runs with "
+                  "them; take a range that nobody has",
+                  describe(range), holder));
 }
 
 Result<void> check_owned(const std::vector<IdMapEntry>& owned, std::uint32_t base, const char* file) {
@@ -42,6 +47,26 @@ Result<void> check_owned(const std::vector<IdMapEntry>& owned, std::uint32_t bas
     if (base >= entry.outside && entry.count >= kGuestIds && base - entry.outside <= entry.count - kGuestIds) return {};
   }
   return fail(fmt::format("ids {} to {} are not yours in {}", base, base + kGuestIds - 1, file));
+}
+
+// Root of a container has the ids that it was given, often 65536, and no range for runs.
+Result<IdPlan> plan_with_own_ids(std::uint64_t count) {
+  if (count < kGuestIds) {
+    return fail(
+        fmt::format("root has {} ids here (/proc/self/uid_map and gid_map) and a run needs {}; give the "
+                    "container more, or use -e chroot, which does not isolate",
+                    count, kGuestIds));
+  }
+  IdPlan plan;
+  plan.maps = contiguous(0, 0);
+  plan.shares_own_ids = true;
+  return plan;
+}
+
+Result<void> check_mapped(const IdRange& range) {
+  if (own_ids(range).has_range) return {};
+  return fail(fmt::format("ids {} to {} are not in this user namespace (/proc/self/uid_map and gid_map)", range.base,
+                          range.base + range.count - 1));
 }
 
 Result<IdPlan> plan_for_root(const RunRequest& request, std::uint32_t root_owner) {
@@ -56,11 +81,15 @@ Result<IdPlan> plan_for_root(const RunRequest& request, std::uint32_t root_owner
   if (asked) {
     const auto uid_base = request.uid_base.value_or(request.gid_base.value_or(0));
     const auto gid_base = request.gid_base.value_or(uid_base);
-    TRY_VOID(check_no_host_user({uid_base, kGuestIds}, false));
-    TRY_VOID(check_no_host_user({gid_base, kGuestIds}, true));
+    TRY_VOID(check_unused(BasedRange{uid_base, gid_base}));
+    TRY_VOID(check_mapped({uid_base, kGuestIds}));
+    TRY_VOID(check_mapped({gid_base, kGuestIds}));
+    warn_of_other_holder({uid_base, gid_base});
     plan.maps = contiguous(uid_base, gid_base);
     // A template that belongs to this very range needs no mapping.
     plan.idmap_root = root_owner != uid_base;
+  } else if (const auto own = own_ids({kFirstRange, kRangesOfRoot * kGuestIds}); !own.has_range) {
+    return plan_with_own_ids(own.from_zero);
   } else {
     const auto base = request.dry_run ? kFirstRange : TRY(take_range(&plan.range_lock));
     plan.maps = contiguous(base, base);
@@ -92,12 +121,15 @@ Result<IdPlan> plan_for_user(const RunRequest& request, OwnerNamespace* owner, s
   IdPlan plan;
   const auto& caller = owner->caller();
   if (request.userns == UsernsMode::single) {
+    if (request.groups == GroupsMode::drop) {
+      return fail("--groups=drop: with --userns=single the kernel lets nobody give groups up (user_namespaces(7))");
+    }
     plan.maps = {{{0, caller.uid, 1}}, {{0, caller.gid, 1}}};
     plan.writer = MapWriter::self;
     return plan;
   }
   const auto& owned = owner->ids();
-  if (!owned.has_range()) return fail(advice_on_subids(caller));
+  if (!owned.has_range()) return fail(advice_on_subids(caller, !request.lasting));
   plan.writer = owned.writer;
   if (request.uid_base || request.gid_base) {
     const auto uid_base = request.uid_base.value_or(request.gid_base.value_or(0));

@@ -12,7 +12,7 @@ namespace {
 
 using test::verify;
 
-constexpr std::uint32_t kFreeBase = 1900000000;  // no user of any host
+constexpr std::uint32_t kFreeBase = 700000000;  // no user of any host
 
 class IdPlanTest : public ::testing::Test {
  protected:

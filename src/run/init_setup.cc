@@ -1,19 +1,17 @@
 #include "run/init_setup.h"
 
 #include <linux/filter.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 
-#include "base/trace.h"
-#include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/sealed_file.h"
 
 namespace isolate {
 namespace {
 
 Result<Fd> write_setup(protocol::Setup setup, const RunPlan& plan, const std::vector<seccomp::Filter>& filters,
-                       const std::vector<std::string>& environment) {
+                       const std::vector<std::string>& environment, const std::vector<std::string>& command) {
   for (const auto& limit : plan.limits) {
     if (setup.limits == protocol::kMostLimits) return fail("too many limits");
     setup.limit[setup.limits++] = {limit.resource, 0, std::min(limit.value, hard_limit(limit.resource))};
@@ -25,11 +23,12 @@ Result<Fd> write_setup(protocol::Setup setup, const RunPlan& plan, const std::ve
     content += filter;
   }
   setup.variables = static_cast<std::uint32_t>(environment.size());
-  for (const auto& variable : environment) content.append(variable.c_str(), variable.size() + 1);
+  setup.arguments = static_cast<std::uint32_t>(command.size());
+  for (const auto* texts : {&environment, &command}) {
+    for (const auto& text : *texts) content.append(text.c_str(), text.size() + 1);
+  }
   content.insert(0, reinterpret_cast<const char*>(&setup), sizeof setup);
-  Fd file(static_cast<int>(TRY(trace::check(::memfd_create("isolate-setup", MFD_CLOEXEC), "memfd_create", "setup"))));
-  TRY_VOID(write_all(file.get(), content, "setup"));
-  return file;
+  return sealed_file("isolate-setup", content);
 }
 
 }  // namespace
@@ -39,7 +38,9 @@ Result<Fd> make_init_setup(const RunPlan& plan) {
   setup.capabilities = plan.capabilities.mask();
   setup.own_group = plan.own_group ? 1 : 0;
   setup.own_terminal = plan.own_terminal ? 1 : 0;
-  return write_setup(setup, plan, plan.filters, plan.environment);
+  setup.ignored_signals = plan.signals.ignored;
+  setup.blocked_signals = plan.signals.blocked;
+  return write_setup(setup, plan, plan.filters, plan.environment, plan.command);
 }
 
 Result<Fd> make_boot_setup(const RunPlan& plan) {
@@ -47,7 +48,8 @@ Result<Fd> make_boot_setup(const RunPlan& plan) {
   setup.role = protocol::Role::becomes;
   setup.capabilities = plan.system.capabilities.mask();
   // By the first it knows that it is in a container, by the second where to tell that it has booted (sd_notify(3)).
-  return write_setup(setup, plan, plan.system.filters, {"container=lxc", "NOTIFY_SOCKET=/run/host/socket"});
+  return write_setup(setup, plan, plan.system.filters, {"container=lxc", "NOTIFY_SOCKET=/run/host/socket"},
+                     {protocol::kSystemInit});
 }
 
 }  // namespace isolate

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <limits.h>
 #include <linux/close_range.h>
-#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -20,11 +18,16 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/keys.h"
 #include "linux/mount.h"
 #include "linux/process.h"
+#include "linux/process_table.h"
 #include "linux/root_path.h"
 #include "linux/signal_reset.h"
+#include "linux/supplementary_groups.h"
+#include "linux/terminal_mount.h"
 #include "linux/user_namespace.h"
+#include "run/own_program.h"
 #include "run/root_builder.h"
 
 namespace isolate {
@@ -42,13 +45,15 @@ std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::ui
 
 class Launcher {
  public:
-  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root, const Adoption* adoption)
+  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root, const Adoption* adoption,
+           bool on_whole_machine)
       : plan_(plan),
         fds_(fds),
         steps_(*steps),
         caller_is_root_(caller_is_root),
         adoption_(adoption),
-        builder_(plan, fds.user_namespace) {}
+        builder_(plan, fds.user_namespace),
+        on_whole_machine_(on_whole_machine) {}
 
   Result<void> run() {
     // First of all, as the caller in his own namespaces.
@@ -84,6 +89,8 @@ class Launcher {
         return "bind";
       case MountKind::resolv_conf:
         return "resolv-conf";
+      case MountKind::hosts:
+        return "hosts";
       case MountKind::tun:
         return "tun";
     }
@@ -91,25 +98,38 @@ class Launcher {
   }
 
   Result<void> open_sources() {
-    if (!caller_is_root_) TRY_VOID(guard_init_program());
+    TRY_VOID(guard_programs());
+    // Root's launcher is in the pid namespace of the engine already, which belongs to the user namespace outside.
+    if (becomes_engine() && needs_own_proc()) own_proc_ = TRY(make_proc());
+    reopen_terminals();
     return builder_.open_sources();
   }
 
-  // To an ordinary user's guest isolate-init may be a file of root's, and with CAP_SYS_PTRACE it is reached by /proc:
-  // it is executed from a mount where nobody can change it.
-  Result<void> guard_init_program() {
-    char path[PATH_MAX];
-    const auto length = ::readlink(fmt::format("/proc/self/fd/{}", fds_.init_program).c_str(), path, sizeof path);
-    if (length <= 0) return fail(errno, "readlink isolate-init");
-    guarded_init_ = TRY(mount::copy_tree(AT_FDCWD, {path, static_cast<std::size_t>(length)}, false));
-    const auto here = TRY(status_of(guarded_init_.get(), "", AT_EMPTY_PATH));
-    const auto opened = TRY(status_of(fds_.init_program, "", AT_EMPTY_PATH));
-    if (here.st_dev != opened.st_dev || here.st_ino != opened.st_ino) {
-      return fail("isolate-init was replaced in this moment; try again");
+  // What has no name here, or is used exclusively, the guest gets as it is; isolate puts that back at the end.
+  void reopen_terminals() {
+    for (std::size_t i = 0; i < terminals_.size(); ++i) {
+      if (!fds_.streams.shared_terminals[i]) continue;
+      auto mount = read_only_terminal(fds_.streams.numbers[i]);
+      if (!mount) continue;
+      auto terminal = reopen_terminal(fds_.streams.numbers[i], *mount);
+      if (!terminal) continue;
+      terminals_[i] = std::move(*terminal);
+      fds_.streams.numbers[i] = terminals_[i].get();
     }
-    fds_.init_program = guarded_init_.get();
-    return mount::set_attributes(guarded_init_, {MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, -1, true, false},
-                                 "isolate-init");
+  }
+
+  // Processes of these programs are seen in the guest: isolate-init, and for a moment isolate-lxc. To an ordinary
+  // user's guest they may be files of root's, and with CAP_SYS_PTRACE they are reached by /proc.
+  Result<void> guard_programs() {
+    if (!caller_is_root_) {
+      guarded_init_ = TRY(mount_read_only("isolate-init", fds_.init_program));
+      fds_.init_program = guarded_init_.get();
+    }
+    if (fds_.engine_program >= 0) {
+      guarded_engine_ = TRY(mount_read_only(plan_.engine.own_program, fds_.engine_program));
+      fds_.engine_program = guarded_engine_.get();
+    }
+    return {};
   }
 
   Result<void> enter_groups() const {
@@ -117,15 +137,42 @@ class Launcher {
     return {};
   }
 
+  // What a bind of the caller's depends on stays; otherwise groups are none of the guest's business. Here, since they
+  // can be given up only in the user namespace, and the paths are those that the caller sees.
+  Result<void> enter_user_namespace() {
+    if (caller_is_root_) return become_root_in(fds_.user_namespace);
+    TRY_VOID(become_root_in(fds_.user_namespace, Groups::keep));
+    if (plan_.groups == GroupsMode::keep || TRY(a_bind_keeps_groups())) {
+      groups_ = Groups::keep;
+      return {};
+    }
+    return drop_groups();
+  }
+
+  Result<bool> a_bind_keeps_groups() const {
+    std::vector<std::string> sources;
+    for (const auto& mount : plan_.mounts) {
+      if (mount.kind == MountKind::bind) sources.push_back(mount.source);
+    }
+    if (sources.empty() || !has_supplementary_groups()) return false;
+    const auto found = TRY(first_that_needs_groups(sources));
+    if (found && plan_.groups == GroupsMode::drop) {
+      log::warning(fmt::format("bind {}: only a supplementary group gives you access, and --groups=drop gives it up",
+                               text::printable(sources[*found])));
+    }
+    return found && plan_.groups == GroupsMode::automatic;
+  }
+
   Result<void> enter_namespaces() {
     if (caller_is_root_) TRY_VOID(let_go_of_other_clones());
     if (fds_.mount_namespace >= 0) {
-      TRY_VOID(become_root_in(fds_.user_namespace));
+      TRY_VOID(enter_user_namespace());
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
       if (fds_.last_in_mount_namespace) return {};
       return mount::new_namespace();
     }
-    if (fds_.user_namespace >= 0) return join(fds_.user_namespace);
+    // Only root with the chroot engine has none: the ids are the host's then, but not its groups.
+    TRY_VOID(fds_.user_namespace >= 0 ? enter_user_namespace() : drop_groups());
     return mount::new_namespace();
   }
 
@@ -136,11 +183,6 @@ class Launcher {
     TRY_VOID(mount::new_namespace());
     let_go_of_mounted_clones();
     return {};
-  }
-
-  static Result<void> join(int user_namespace) {
-    TRY_VOID(become_root_in(user_namespace));
-    return mount::new_namespace();
   }
 
   Result<void> mount_root() {
@@ -155,9 +197,12 @@ class Launcher {
   Result<void> join_nested() {
     prepare_to_map();
     auto nested = TRY(make_user_namespace(nested_maps(), MapWriter::direct, process_limit()));
-    TRY_VOID(join(nested.get()));
+    TRY_VOID(become_root_in(nested.get(), groups_));
+    TRY_VOID(mount::new_namespace());
     return builder_.reopen();
   }
+
+  bool becomes_engine() const { return adoption_ == nullptr; }
 
   // A program that a launcher starts in a child, which can as well begin in the namespace below; it makes a mount
   // namespace of its own there.
@@ -174,7 +219,7 @@ class Launcher {
   static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 
   // A successful execve leaves 0 and 1, init's program, the control socket, the setup, and standard error twice: that
-  // of the engine is isolate's report, and isolate-init gives the command the caller's own.
+  // of the engine is isolate's report, and isolate-init gives the command its own.
   Result<void> arrange_descriptors() const {
     // By way of high numbers, so that none overwrites another.
     constexpr int kHigh = protocol::kLastFd + 1;
@@ -182,14 +227,16 @@ class Launcher {
       int descriptor;  // -1: none
       int number;
     };
-    std::array<Place, 8> places = {{{fds_.init_program, protocol::kProgramFd},
-                                    {fds_.control, protocol::kControlFd},
-                                    {STDERR_FILENO, protocol::kErrorFd},
-                                    {fds_.setup, protocol::kSetupFd},
-                                    {fds_.boot_setup, protocol::kBootSetupFd},
-                                    {fds_.bridge, protocol::kBridgeFd},
-                                    {fds_.log, protocol::kLogFd},
-                                    {fds_.report, STDERR_FILENO}}};
+    std::array<Place, 10> places = {{{fds_.init_program, protocol::kProgramFd},
+                                     {fds_.control, protocol::kControlFd},
+                                     {fds_.streams.numbers[STDIN_FILENO], STDIN_FILENO},
+                                     {fds_.streams.numbers[STDOUT_FILENO], STDOUT_FILENO},
+                                     {fds_.streams.numbers[STDERR_FILENO], protocol::kErrorFd},
+                                     {fds_.setup, protocol::kSetupFd},
+                                     {fds_.boot_setup, protocol::kBootSetupFd},
+                                     {fds_.bridge, protocol::kBridgeFd},
+                                     {fds_.log, protocol::kLogFd},
+                                     {fds_.report, STDERR_FILENO}}};
     for (auto& place : places) {
       if (place.descriptor < 0) continue;
       place.descriptor =
@@ -206,9 +253,6 @@ class Launcher {
     }
     return {};
   }
-
-  // What the caller's session holds in keys is not for the guest. Kernels without keys have nothing to hide, ignoring.
-  static void new_session_keyring() { ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }
 
   // The engine has to outlive what the terminal sends to all of the foreground: the command decides. isolate-init gives
   // the command the default actions back.
@@ -230,8 +274,9 @@ class Launcher {
     // The last line of the trace: from here on standard error is that of the engine.
     trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors());
-    if (adoption_ == nullptr) return execute(plan_.engine.program);
-    return made(make_engine());
+    if (becomes_engine()) return execute(plan_.engine.program);
+    TRY(make_engine());
+    return {};
   }
 
   Result<ChildProcess> make_engine() {
@@ -243,7 +288,7 @@ class Launcher {
     if (!plan_.ids.nested) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
-      auto outcome = become_root();
+      auto outcome = become_root(groups_);
       // isolate may have died while the change of ids had untied this from it; getppid() tells nothing in here.
       tie_to_parent(adoption_->pidfd());
       return outcome ? engine() : failed(outcome);
@@ -251,25 +296,30 @@ class Launcher {
     return fork_to_execute_below(nested, CLONE_NEWPID, nested_maps(), process_limit(), adoption_);
   }
 
-  static Result<void> made(Result<ChildProcess> engine) {
-    TRY(std::move(engine));
-    return {};
-  }
-
   int failed(const Result<void>& outcome) const {
     if (!outcome) report_error(outcome.error());
     return 125;
   }
 
-  // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two. On a whole
-  // machine some process has that number; in a container none may.
-  Result<void> show_own_processes() const {
+  // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two, which is 2 or 3.
+  // On a whole machine these are threads of the kernel; in a container there may be no such processes, or they may end.
+  bool needs_own_proc() const {
     constexpr const char* kFirstChild = "/proc/2/ns";
-    if (!plan_.engine.looks_into_proc && ::access(kFirstChild, F_OK) == 0) return {};
+    return plan_.engine.looks_into_proc || !on_whole_machine_ || ::access(kFirstChild, F_OK) != 0;
+  }
+
+  // Of the pid namespace that this process is in. It can be made by who has rights over that namespace only.
+  static Result<Fd> make_proc() {
+    return mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  }
+
+  Result<void> show_own_processes() const {
+    if (!needs_own_proc()) return {};
     TRY_VOID(mount::new_namespace());
-    auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    Fd made;
+    if (!own_proc_) made = TRY(make_proc());
     const auto place = TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
-    return mount::attach(proc, place.get(), "/proc");
+    return mount::attach(own_proc_ ? own_proc_ : made, place.get(), "/proc");
   }
 
   Result<void> execute(const std::vector<std::string>& argv) const {
@@ -285,9 +335,10 @@ class Launcher {
   }
 
   Result<void> become_first_process() const {
-    auto proc = TRY(mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    auto proc = TRY(make_proc());
     auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
     TRY_VOID(mount::attach(proc, place.get(), "/proc"));
+    TRY_VOID(cover_key_files(proc));
     TRY_VOID(mount::enter_root(builder_.root()));
     auto arguments = pointer_array(plan_.init);
     auto environment = pointer_array({});
@@ -308,7 +359,12 @@ class Launcher {
   bool caller_is_root_;
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
+  Groups groups_ = Groups::drop;
   Fd guarded_init_;
+  Fd guarded_engine_;
+  Fd own_proc_;
+  bool on_whole_machine_;
+  std::array<Fd, 3> terminals_;
   mutable int report_ = -1;
   mutable int engine_program_ = -1;
 };
@@ -322,8 +378,9 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
   // And only one that is made there has a /proc to be mounted in the run's namespaces.
   const bool becomes_engine = caller_is_root && !plan.engine.program.empty() && !plan.engine.looks_into_proc;
   if (!becomes_engine) adoption = TRY(Adoption::prepare());
+  const bool on_whole_machine = is_in_first_pid_namespace();
   auto body = [&] {
-    Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr);
+    Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr, on_whole_machine);
     auto outcome = launcher.run();
     if (!outcome) launcher.report_error(outcome.error());
     return outcome ? 0 : 125;

@@ -2,6 +2,7 @@
 // makes it a child of isolate's.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <vector>
 
@@ -12,16 +13,23 @@
 
 namespace isolate {
 
+// What the guest gets as 0, 1 and 2.
+struct StreamFds {
+  std::array<int, 3> numbers = {0, 1, 2};
+  std::array<bool, 3> shared_terminals = {};  // these are opened anew for the guest
+};
+
 struct LauncherFds {
   int user_namespace = -1;   // -1: the host's
   int mount_namespace = -1;  // of a leased clone; -1: a copy of the caller's is made
   int init_program = -1;
-  int engine_program = -1;               // one of isolate's own; -1: the plan names another by its path
-  int control = -1;                      // the guest's end of the control socket
-  int setup = -1;                        // what isolate-init reads at its start
-  int boot_setup = -1;                   // and what it reads to become the init of a system; -1: it never does
-  int bridge = -1;                       // where the engine asks for a connection with a bridge
-  int log = -1;                          // what it writes its log to
+  int engine_program = -1;  // one of isolate's own; -1: the plan names another by its path
+  int control = -1;         // the guest's end of the control socket
+  int setup = -1;           // what isolate-init reads at its start
+  int boot_setup = -1;      // and what it reads to become the init of a system; -1: it never does
+  int bridge = -1;          // where the engine asks for a connection with a bridge
+  int log = -1;             // what it writes its log to
+  StreamFds streams;
   int report = -1;                       // where an error goes, packed; closed by a successful start
   bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
   const std::function<Result<void>()>* enter_group = nullptr;  // moves the launcher to the guest's control group

@@ -16,6 +16,11 @@ std::string RunOutcome::start_error(const std::string& command) const {
   const auto shown = text::printable(command);
   if (exec_error == ELIBACC) return shown + ": its interpreter is missing in the root";
   if (exec_error == ENOENT) return shown + ": not found in the root";
+  if (exec_error == E2BIG) {
+    return shown +
+           ": its words and variables are too long for Linux: one may have 128 KiB, and all together a quarter of the "
+           "stack limit (ulimit -s) and 6 MiB at most; pass such data in a file or by standard input";
+  }
   return Error(exec_error, shown).message();
 }
 

@@ -13,6 +13,7 @@ constexpr int kTimedOut = 124;
 constexpr int kOwnFailure = 125;
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
+constexpr int kBySignal = 128;  // plus the number
 
 struct RunOutcome {
   std::optional<ExitStatus> ended;  // the command's own end
@@ -20,6 +21,7 @@ struct RunOutcome {
   int directory_error = 0;          // errno: its working directory could not be entered
   int setup_error = 0;              // errno: a limit, a filter or the terminal could not be set up
   bool timed_out = false;           // it was ended because its time was over
+  bool was_told_to_end = false;     // isolate got a signal that ends programs
   std::string engine_error;         // what the engine had to say when it ended before the command; empty: nothing
 
   // Errors: what could not be set up for it.

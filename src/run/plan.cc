@@ -7,8 +7,11 @@
 
 #include <cstdlib>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/userns_switches.h"
 #include "run/filters.h"
 #include "run/store_path.h"
 
@@ -26,11 +29,15 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   mounts.push_back({MountKind::devices, "/dev", "", false});
   if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
-  // What is changed in a template stays, in /home too.
-  if (!is_chroot || (request.directory.empty() && !request.lasting))
-    mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
-  if ((request.share_network && !is_bridged(request)) || is_chroot) {
-    mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
+  if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
+  const bool has_host_network = (request.share_network && !is_bridged(request)) || is_chroot;
+  if (has_host_network) mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
+  // Who maintains a root changes its own file.
+  if (!request.lasting && !(is_chroot && !request.directory.empty())) {
+    // Where the root's files stay after the run, the file that goes with the run takes no changes, so that none is
+    // lost.
+    const bool stays = request.keep || !request.directory.empty();
+    mounts.push_back({MountKind::hosts, "/etc/hosts", has_host_network ? "/etc/hosts" : "", stays});
   }
   if (request.engine == EngineKind::lxc && request.lxc.map_tun) {
     mounts.push_back({MountKind::tun, "/dev/net/tun", "/dev/net/tun", false});
@@ -125,7 +132,10 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   TRY_VOID(plan_limits(request, caller, plan));
   plan->seccomp = seccomp_choice(request);
   // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
-  const auto cache = caller.is_root() ? std::string("/run/isolate") : TRY(store_path(request.store, caller));
+  // Without a home, filters that are not built in are compiled each time.
+  const auto cache = caller.is_root() ? "/run/isolate" : store_path(request.store, caller).value_or("/nonexistent");
+  // Guests enter the stage there. Whoever keeps the filters would make it for root alone.
+  if (caller.is_root()) TRY_VOID(make_directories(cache, 0755));
   plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
   if (request.engine == EngineKind::lxc) {
     plan->system.capabilities = lxc_system_capabilities();
@@ -137,10 +147,43 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   plan->memory_files = request.memory_files;
   plan->environment = plan_environment(request);
   plan->command = request.command;
+  plan->signals = signals_of_caller();
+  plan->groups = request.groups;
   plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
-  plan->init.insert(plan->init.end(), request.command.begin(), request.command.end());
   return {};
 }
+
+namespace {
+
+// Nobody can make a namespace below the daemon's then, not even the daemon: the kernel asks for rights on the host,
+// which no process in a user namespace has. Without it the kernel counts the processes of each of the guest's users.
+void do_without_nested(const RunRequest& request, RunPlan* plan) {
+  const auto forbidding = switch_against_user_namespaces();
+  if (forbidding.empty()) return;
+  plan->ids.nested = false;
+  if (request.group_limits.processes) return;
+  log::warning(
+      fmt::format("user namespaces are forbidden to ordinary users ({}): each user of the guest may have {} "
+                  "processes, instead of all together; --pids limits them together",
+                  forbidding, plan->ids.process_limit));
+}
+
+}  // namespace
+
+namespace {
+
+// In whose guest the kernel takes somebody for the caller.
+bool has_callers_id(const Caller& caller, const IdPlan& ids) { return !caller.is_root() || ids.shares_own_ids; }
+
+// A guest that makes sandboxes of its own mounts /proc in them, which the kernel allows only where nothing is mounted
+// over a file of its own /proc.
+bool may_make_namespaces(const RunPlan& plan) {
+  const auto kind = plan.seccomp.kind;
+  return plan.capabilities.has(CAP_SYS_ADMIN) || kind == SeccompChoice::Kind::terminal ||
+         kind == SeccompChoice::Kind::none;
+}
+
+}  // namespace
 
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
@@ -148,8 +191,10 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   const bool guards_mounts = may_mount && request.engine != EngineKind::chroot;
   // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
-  const bool counts_processes = plan->ids.process_limit != kUnlimited && !caller.is_root();
+  const bool counts_processes =
+      plan->ids.process_limit != kUnlimited && (!caller.is_root() || plan->ids.shares_own_ids);
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
+  if (plan->ids.is_leased && counts_processes && !guards_mounts) do_without_nested(request, plan);
   EngineRequest engine;
   engine.root = plan->stage + "/root";
   engine.host_name = plan->clone_id;
@@ -157,6 +202,7 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
   if (is_bridged(request)) engine.bridge = request.lxc.bridge;
   engine.lasting = !request.directory.empty() || !plan->throw_away;
   engine.keeps_log = request.lxc.log;
+  engine.covers_keys = has_callers_id(caller, plan->ids) && !may_make_namespaces(*plan);
   engine.capabilities = plan->capabilities;
   engine.init = plan->init;
   plan->engine = TRY(plan_engine(request.engine, engine));
@@ -173,6 +219,9 @@ std::string describe(const RootMount& mount) {
       return fmt::format("mount tmpfs on {} (mode {:04o})", mount.target, mount.mode);
     case MountKind::devices:
       return fmt::format("mount devices on {} (null zero full random urandom tty, pts, shm)", mount.target);
+    case MountKind::hosts:
+      return fmt::format("mount hosts on {} (localhost and the guest's name){}", mount.target,
+                         mount.read_only ? ", read-only" : "");
     case MountKind::sys:
     case MountKind::bind:
     case MountKind::resolv_conf:
@@ -215,6 +264,23 @@ std::string quoted(const std::vector<std::string>& words) {
 
 }  // namespace
 
+std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request) {
+  std::vector<std::string> warnings;
+  if (plan.seccomp.kind == SeccompChoice::Kind::none && request.seccomp.kind == SeccompChoice::Kind::automatic) {
+    warnings.emplace_back(
+        "DISABLE_SECCOMP_WRAPPER is set: no seccomp filter keeps the command from typing into your terminal");
+  }
+  if (plan.ids.shares_own_ids) {
+    warnings.emplace_back("root has no range of ids for this run here: root inside is you, as for an ordinary user");
+  }
+  if (request.engine == EngineKind::chroot) {
+    warnings.emplace_back(
+        "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
+        "templates");
+  }
+  return warnings;
+}
+
 std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("engine: {}", engine_name(engine)));
@@ -227,12 +293,15 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
     lines.push_back("user ids: " + describe(plan.ids.maps.uid));
     lines.push_back("group ids: " + describe(plan.ids.maps.gid));
     if (plan.ids.idmap_root) lines.emplace_back("root: id-mapped, on disk as inside");
+    if (plan.ids.shares_own_ids) lines.emplace_back("user ids: the caller's own; root inside is the caller");
     if (plan.ids.nested) {
       lines.push_back(fmt::format("user ids: a namespace below, whose 0 is {} above", plan.ids.nested_private ? 1 : 0));
     }
   } else {
     lines.emplace_back("user ids: the host's own");
   }
+  if (plan.groups == GroupsMode::keep) lines.emplace_back("groups of the caller: kept");
+  if (plan.groups == GroupsMode::drop) lines.emplace_back("groups of the caller: dropped");
   for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
   for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
   for (const auto& limit : plan.limits) {

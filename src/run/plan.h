@@ -3,10 +3,12 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
+#include "linux/signal_reset.h"
 #include "run/ids.h"
 #include "run/request.h"
 #include "seccomp/profile.h"
@@ -20,6 +22,7 @@ enum class MountKind {
   sys,          // the host's /sys
   bind,         // `source` of the host
   resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
+  hosts,        // the root's own /etc/hosts with the lines that it lacks, those of the file `source` too
   tun,  // the device that makes tunnels: the host's, or for root one that the guest may open whatever that one's mode
 };
 
@@ -39,7 +42,8 @@ struct RunPlan {
   bool read_only_root = false;
   bool may_create_targets = true;  // false: a read-only run on a directory that changes nothing in it
   IdPlan ids;
-  std::string stage;  // where the launcher puts the root together, in its own mount namespace
+  GroupsMode groups = GroupsMode::automatic;  // for an ordinary user's run
+  std::string stage;                          // where the launcher puts the root together, in its own mount namespace
   std::vector<RootMount> mounts;
   std::string working_directory;
   CapabilitySet capabilities;
@@ -60,6 +64,7 @@ struct RunPlan {
   } system;
   std::vector<std::string> environment;
   std::vector<std::string> command;
+  SignalState signals{};          // of the caller, which the command inherits
   std::vector<std::string> init;  // the command line of isolate-init
 };
 
@@ -70,6 +75,9 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
 
 // Capabilities the command gets: the engine's, less those dropped, with those added.
 CapabilitySet planned_capabilities(const RunRequest& request);
+
+// What is weaker than a caller may think.
+std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);
 
 // The plan in lines for people.
 std::vector<std::string> describe(const RunPlan& plan, EngineKind engine);

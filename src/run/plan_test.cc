@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 
 #include "base/testing.h"
+#include "linux/file.h"
 
 namespace isolate {
 namespace {
@@ -50,23 +52,40 @@ class RunPlanTest : public ::testing::Test {
 const char* const kDevices = "mount devices on /dev (null zero full random urandom tty, pts, shm)";
 const char* const kTmp = "mount tmpfs on /tmp (mode 1777)";
 const char* const kHome = "mount tmpfs on /home (mode 0755)";
+const char* const kHosts = "mount hosts on /etc/hosts (localhost and the guest's name)";
 const char* const kResolv = "bind /etc/resolv.conf on /etc/resolv.conf, read-only";
 
-TEST_F(RunPlanTest, AGuestHasItsOwnDevTmpAndHome) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome})); }
+TEST_F(RunPlanTest, AGuestHasItsOwnDevAndTmp) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHosts})); }
+
+TEST_F(RunPlanTest, HomeIsEmptyMemoryWhereThatIsAskedFor) {
+  request_.empty_home = true;
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kHosts}));
+}
 
 TEST_F(RunPlanTest, BindsComeLastAndInTheOrderGiven) {
   request_.binds = {{"/b", "/tmp/b", false}, {"/a", "/home/a", true}};
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHosts, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
 }
 
 TEST_F(RunPlanTest, WithTheHostsNetworkComesItsResolver) {
   request_.share_network = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kResolv}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHosts, kResolv}));
 }
 
 TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
   request_.engine = EngineKind::chroot;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, "bind /sys on /sys", kResolv}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHosts, "bind /sys on /sys", kResolv}));
+}
+
+TEST_F(RunPlanTest, AHostsFileInMemoryTakesNoChangesWhereTheRootsOwnWouldKeepThem) {
+  const std::string read_only = std::string(kHosts) + ", read-only";
+  request_.keep = true;
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, read_only}));
+  request_.keep = false;
+  request_.directory = "/srv/root";
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, read_only}));
+  request_.lasting = true;
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp}));
 }
 
 TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {
@@ -109,9 +128,10 @@ TEST_F(RunPlanTest, CapabilitiesAreDroppedBeforeOthersAreAdded) {
   EXPECT_FALSE(planned_capabilities(request_).has(CAP_MKNOD));
 }
 
-TEST_F(RunPlanTest, InitIsToldDirectoryAndCommand) {
+TEST_F(RunPlanTest, TheCommandsWordsAreOnNoCommandLine) {
   request_.working_directory = "/srv";
-  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "/srv", "ls", "-l", "a b"}));
+  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "/srv"}));
+  EXPECT_EQ(plan().command, request_.command);
 }
 
 TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
@@ -121,7 +141,7 @@ TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
   EXPECT_EQ(after("--hostname"), "t-abc");
   EXPECT_EQ(after("--chdir"), "/");
   EXPECT_EQ(after("--dev-bind"), "/run/isolate/stage/root");
-  EXPECT_EQ(Lines(program.end() - 3, program.end()), request_.command);
+  EXPECT_EQ(Lines(program.end() - 3, program.end()), (Lines{"--", "/proc/self/fd/3", "/"}));
   request_.engine = EngineKind::chroot;
   EXPECT_TRUE(plan().engine.program.empty());
 }
@@ -230,6 +250,17 @@ TEST_F(RunPlanTest, TheDescriptionHasNoControlBytes) {
   for (const auto& line : describe(plan(), request_.engine)) {
     EXPECT_TRUE(std::none_of(line.begin(), line.end(), [](char c) { return c >= 0 && c < ' '; })) << line;
   }
+}
+
+TEST_F(RunPlanTest, AFilterKeptByTheFirstRunDoesNotCloseTheDirectoryToGuests) {
+  REQUIRE_ROOT();
+  request_.dropped_capabilities = capabilities("CHOWN");  // takes a filter of its own, which is kept
+  test::in_private_mounts([&]() -> Result<void> {
+    if (::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
+    plan();
+    TRY(status_of(AT_FDCWD, "/run/isolate/seccomp"));
+    return test::verify((TRY(status_of(AT_FDCWD, "/run/isolate")).st_mode & 07777) == 0755, "its mode is 0755");
+  });
 }
 
 }  // namespace

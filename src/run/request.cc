@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.h"
 
@@ -21,22 +22,72 @@ Result<void> check_target(const std::string& target, const std::string& shown) {
   return {};
 }
 
+// The last colon that separates: one behind a backslash belongs to a name. npos: there is none.
+std::size_t last_separator(std::string_view text) {
+  auto at = text.rfind(':');
+  while (at != std::string_view::npos && at > 0 && text[at - 1] == '\\') at = text.rfind(':', at - 1);
+  return at;
+}
+
+// "\:" is a colon; a backslash before anything else is itself.
+std::string without_escapes(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == ':') continue;
+    plain += text[i];
+  }
+  return plain;
+}
+
+// HOST:TARGET, or HOST alone, which is shown at its own path.
+struct BindPlaces {
+  std::string_view host;
+  std::string_view target;
+};
+BindPlaces places_in(std::string_view text) {
+  const auto at = last_separator(text);
+  if (at == std::string_view::npos) return {text, text};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+Result<void> check_host(std::string_view host, const std::string& shown) {
+  if (host.empty()) return fail(fmt::format("bind '{}': HOST is empty", shown));
+  if (!host.starts_with("~/")) return {};
+  return fail(fmt::format(
+      "bind '{}': a shell replaces '~/' only where a word begins with it; write $HOME/ instead (or ./~/)", shown));
+}
+
 }  // namespace
 
 Result<Bind> parse_bind(std::string_view text) {
-  const auto parts = text::split(text, ':');
   const auto shown = text::printable(text);
-  if (parts.size() < 2 || parts.size() > 3) return fail(fmt::format("bind '{}' is not HOST:TARGET[:ro]", shown));
-  Bind bind{parts[0], parts[1], false};
-  if (bind.source.empty()) return fail(fmt::format("bind '{}': HOST is empty", shown));
-  if (!bind.target.starts_with('/')) return fail(fmt::format("bind '{}': TARGET must begin with '/'", shown));
-  TRY_VOID(check_target(bind.target, shown));
-  if (parts.size() == 3) {
-    if (parts[2] != "ro" && parts[2] != "rw")
-      return fail(fmt::format("bind '{}': '{}' is neither ro nor rw", shown, text::printable(parts[2])));
-    bind.read_only = parts[2] == "ro";
+  auto places = places_in(text);
+  const bool has_mode = places.target.data() != places.host.data() && (places.target == "ro" || places.target == "rw");
+  const bool is_read_only = has_mode && places.target == "ro";
+  if (has_mode) places = places_in(places.host);
+  TRY_VOID(check_host(places.host, shown));
+  if (!places.target.starts_with('/')) {
+    const bool is_third = places_in(places.host).target.data() != places.host.data();
+    if (is_third && !has_mode && places_in(places.host).target.starts_with('/')) {
+      return fail(fmt::format("bind '{}': '{}' is neither ro nor rw", shown, text::printable(places.target)));
+    }
+    return fail(
+        fmt::format("bind '{}': TARGET must begin with '/', and so must HOST where it stands alone; a colon in "
+                    "a name is written '\\:'",
+                    shown));
   }
+  Bind bind{without_escapes(places.host), without_escapes(places.target), is_read_only};
+  TRY_VOID(check_target(bind.target, shown));
   return bind;
+}
+
+std::string escaped_colons(std::string_view path) {
+  std::string escaped;
+  for (const char c : path) {
+    if (c == ':') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
 }
 
 Result<std::string> parse_variable(std::string_view text) {
@@ -52,6 +103,14 @@ Result<std::string> parse_variable(std::string_view text) {
     return fail(fmt::format("environment: '{}' is not a name of a variable", text::printable(name)));
   }
   return std::string(name) + "=" + std::string(text.substr(at + 1));
+}
+
+Result<std::optional<std::string>> parse_variable_of(std::string_view text) {
+  if (text.find_first_of(":=") != std::string_view::npos) return TRY(parse_variable(text));
+  const auto empty = TRY(parse_variable(std::string(text) + "="));
+  const char* value = std::getenv(std::string(text).c_str());
+  if (value == nullptr) return std::nullopt;
+  return empty + value;
 }
 
 Result<EngineKind> parse_engine(std::string_view text) {
@@ -78,6 +137,13 @@ Result<UsernsMode> parse_userns(std::string_view text) {
   if (text == "private") return UsernsMode::private_range;
   if (text == "single") return UsernsMode::single;
   return fail(fmt::format("userns '{}' is none of auto, private, single", text::printable(text)));
+}
+
+Result<GroupsMode> parse_groups(std::string_view text) {
+  if (text == "auto") return GroupsMode::automatic;
+  if (text == "keep") return GroupsMode::keep;
+  if (text == "drop") return GroupsMode::drop;
+  return fail(fmt::format("groups '{}' is none of auto, keep, drop", text::printable(text)));
 }
 
 Result<SeccompChoice> parse_seccomp(std::string_view text) {

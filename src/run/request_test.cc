@@ -17,11 +17,26 @@ TEST(BindTest, HasSourceAndTargetAndMayBeReadOnly) {
 }
 
 TEST(BindTest, AnyOtherFormIsRefused) {
-  for (const char* text : {"", "/a", ":", "::", "/a:", ":/b", "/a:b", "/a:./b", "/a:/b:", "/a:/b:rx", "/a:/b:RO",
-                           "/a:/b:ro:", "/a:/b:/c:ro"}) {
+  for (const char* text : {"", "a", "ro", ":", "::", "/a:", ":/b", ":ro", "/a:b", "/a:./b", "/a:/b:", "/a:/b:rx",
+                           "/a:/b:RO", "/a:/b:ro:", "~/a:/b", "/a\\:/b:ro:x"}) {
     EXPECT_FALSE(parse_bind(text)) << text;
   }
-  EXPECT_EQ(message_of(parse_bind("/a\033:b")), "bind '/a\\x1b:b': TARGET must begin with '/'");
+  EXPECT_TRUE(message_of(parse_bind("/a\033:b")).starts_with("bind '/a\\x1b:b': TARGET must begin with '/'"));
+  EXPECT_EQ(message_of(parse_bind("/a:/b:rx")), "bind '/a:/b:rx': 'rx' is neither ro nor rw");
+}
+
+TEST(BindTest, HostAloneIsShownAtItsOwnPath) {
+  EXPECT_EQ(must(parse_bind("/a")), (Bind{"/a", "/a", false}));
+  EXPECT_EQ(must(parse_bind("/a/b:ro")), (Bind{"/a/b", "/a/b", true}));
+  EXPECT_EQ(must(parse_bind("/a\\:/b")), (Bind{"/a:/b", "/a:/b", false}));
+}
+
+TEST(BindTest, TheLastColonSeparatesAndOneBehindABackslashIsOfTheName) {
+  EXPECT_EQ(must(parse_bind("/10:20:/x:ro")), (Bind{"/10:20", "/x", true}));
+  EXPECT_EQ(must(parse_bind("/a:/b:/c")), (Bind{"/a:/b", "/c", false}));
+  EXPECT_EQ(must(parse_bind("/10\\:20:/x\\:ro")), (Bind{"/10:20", "/x:ro", false}));
+  EXPECT_EQ(must(parse_bind("/a\\b:/c\\d")), (Bind{"/a\\b", "/c\\d", false}));
+  EXPECT_EQ(must(parse_bind(escaped_colons("/a:ro") + ":/x")), (Bind{"/a:ro", "/x", false}));
 }
 
 TEST(BindTest, TheRootItselfIsNoTarget) {
@@ -37,6 +52,15 @@ TEST(VariableTest, NameAndValueArePartedByTheFirstColonOrEqualSign) {
   EXPECT_EQ(must(parse_variable("URL=http://x")), "URL=http://x");
   EXPECT_EQ(must(parse_variable("EMPTY=")), "EMPTY=");
   EXPECT_EQ(must(parse_variable("LINES=a\nb")), "LINES=a\nb");
+}
+
+TEST(VariableTest, ANameAloneHasTheValueOfThisProcess) {
+  const test::ScopedVariable set("ISOLATE_TEST_SET", " x:y=z");
+  const test::ScopedVariable unset("ISOLATE_TEST_UNSET", nullptr);
+  EXPECT_EQ(must(parse_variable_of("ISOLATE_TEST_SET")), "ISOLATE_TEST_SET= x:y=z");
+  EXPECT_EQ(must(parse_variable_of("ISOLATE_TEST_UNSET")), std::nullopt);
+  EXPECT_EQ(must(parse_variable_of("ISOLATE_TEST_SET=1")), "ISOLATE_TEST_SET=1");
+  for (const char* text : {"", "1A", "A-B"}) EXPECT_FALSE(parse_variable_of(text)) << text;
 }
 
 TEST(VariableTest, WhatAShellCouldNotNameIsRefused) {
@@ -58,6 +82,13 @@ TEST(UsernsModeTest, HasThreeNames) {
   EXPECT_EQ(must(parse_userns("private")), UsernsMode::private_range);
   EXPECT_EQ(must(parse_userns("single")), UsernsMode::single);
   EXPECT_EQ(message_of(parse_userns("host")), "userns 'host' is none of auto, private, single");
+}
+
+TEST(GroupsModeTest, HasThreeNames) {
+  EXPECT_EQ(must(parse_groups("auto")), GroupsMode::automatic);
+  EXPECT_EQ(must(parse_groups("keep")), GroupsMode::keep);
+  EXPECT_EQ(must(parse_groups("drop")), GroupsMode::drop);
+  EXPECT_EQ(message_of(parse_groups("all")), "groups 'all' is none of auto, keep, drop");
 }
 
 TEST(IdBaseTest, LeavesRoomForAllIdsOfAGuest) {

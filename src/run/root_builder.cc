@@ -15,6 +15,7 @@
 #include "linux/file.h"
 #include "linux/mount.h"
 #include "linux/root_path.h"
+#include "linux/terminal_mount.h"
 
 namespace isolate {
 namespace {
@@ -25,6 +26,15 @@ std::string layer_name(std::size_t number) { return fmt::format("l{}", number); 
 std::string bind_name(std::size_t number) { return fmt::format("b{}", number); }
 
 constexpr const char* kRootName = "root";
+constexpr const char* kDeviceName = "device";
+
+// Terminals open only on the devpts that they belong to; the rest needs no such mount.
+bool is_tied_to_its_mount(dev_t device) {
+  constexpr unsigned kFirstTerminals = 136;
+  constexpr unsigned kLastTerminals = 143;
+  const bool is_terminal = major(device) >= kFirstTerminals && major(device) <= kLastTerminals;
+  return is_terminal || device == makedev(5, 2);
+}
 
 }  // namespace
 
@@ -61,33 +71,70 @@ Result<void> RootBuilder::open_source(const std::string& path, const std::string
 
 Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) {
   const auto status = status_of(AT_FDCWD, mount.source);
-  if (!status) return fail(Error(status.error().code(), "bind " + text::printable(mount.source)));
+  const auto shown = "bind " + text::printable(mount.source);
+  if (!status) return fail(Error(status.error().code(), shown));
   // A device that is named is meant; one that lies in a directory is not.
   const bool is_device = S_ISCHR(status->st_mode) || S_ISBLK(status->st_mode);
+  if (is_device && plan_.ids.idmap_binds && !is_tied_to_its_mount(status->st_rdev))
+    return open_device(number, *status, shown);
   std::uint64_t attributes = is_device ? std::uint64_t{MOUNT_ATTR_NOSUID} : kNoSetuidNoDevices;
   if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
   const bool idmap = plan_.ids.idmap_binds && !is_device && mount.kind == MountKind::bind;
   auto opened = open_source(mount.source, bind_name(number), attributes, idmap, S_ISDIR(status->st_mode));
-  if (!opened) return fail(Error(opened.error().code(), "bind " + text::printable(mount.source)));
+  if (!opened) return fail(Error(opened.error().code(), shown));
+  if (idmap) warn_of_bind(mount, *status);
   return opened;
 }
 
-// Root's guest has other ids than root, to whom the host's device may belong alone.
+void RootBuilder::warn_of_bind(const RootMount& mount, const struct stat& source) {
+  const auto shown = "bind " + text::printable(mount.source);
+  if (source.st_uid >= kGuestIds || source.st_gid >= kGuestIds) {
+    warnings_.push_back(
+        fmt::format("{}: it belongs to {}:{}; ids above {} belong to nobody inside, and only their "
+                    "owner or root of the host can write there",
+                    shown, source.st_uid, source.st_gid, kGuestIds - 1));
+  }
+  if (S_ISSOCK(source.st_mode)) {
+    warnings_.push_back(fmt::format("{}: a server that checks who connects sees the guest as user {}, not as root",
+                                    shown, plan_.ids.maps.uid.front().outside));
+  }
+}
+
+namespace {
+
+// The id that `id` of the host has in an id-mapped bind, or that of root inside.
+std::uint32_t mapped_id(const std::vector<IdMapEntry>& map, std::uint32_t id) {
+  const auto& entry = map.front();
+  return id < entry.count ? entry.outside + id : entry.outside;
+}
+
+}  // namespace
+
+// Root's guest has other ids than root, to whom the host's device may belong alone. On a tmpfs that is made before the
+// user namespace is entered a device works.
+Result<void> RootBuilder::open_device(std::size_t number, const struct stat& device, const std::string& subject) {
+  auto directory = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  const auto uid = mapped_id(plan_.ids.maps.uid, device.st_uid);
+  const auto gid = mapped_id(plan_.ids.maps.gid, device.st_gid);
+  if (::mknodat(directory.get(), kDeviceName, device.st_mode, device.st_rdev) != 0 ||
+      ::fchownat(directory.get(), kDeviceName, uid, gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::fchmodat(directory.get(), kDeviceName, device.st_mode & 07777, 0) != 0) {
+    return fail(errno, subject + ": make the device");
+  }
+  sources_.push_back({bind_name(number), std::move(directory), true});
+  devices_.insert(number);
+  return {};
+}
+
 Result<void> RootBuilder::open_tun(const RootMount& mount, std::size_t number) {
   if (!plan_.ids.idmap_binds) {
     if (::access(mount.source.c_str(), R_OK | W_OK) != 0) return fail(errno, "LXC_MAP_TUN: " + mount.source);
     return open_bind(mount, number);
   }
-  constexpr unsigned kMajor = 10;
-  constexpr unsigned kMinor = 200;
-  constexpr mode_t kMode = 0666;
-  auto directory = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
-  if (::mknodat(directory.get(), "tun", S_IFCHR | kMode, makedev(kMajor, kMinor)) != 0 ||
-      ::fchmodat(directory.get(), "tun", kMode, 0) != 0) {
-    return fail(errno, "LXC_MAP_TUN: make the device");
-  }
-  sources_.push_back({bind_name(number), std::move(directory), true});
-  return {};
+  struct stat tun {};
+  tun.st_mode = S_IFCHR | 0666;
+  tun.st_rdev = makedev(10, 200);
+  return open_device(number, tun, "LXC_MAP_TUN");
 }
 
 Result<void> RootBuilder::open_sources() {
@@ -170,17 +217,28 @@ Result<Fd> RootBuilder::target_directory(const std::string& target) {
   if (!directory && directory.error().code() == ENOENT) {
     return fail(fmt::format("{} is not there in the root, and --read-only keeps it from being made", target));
   }
-  return directory;
+  return explained(std::move(directory), target);
+}
+
+Result<Fd> RootBuilder::explained(Result<Fd> place, const std::string& target) const {
+  if (place || place.error().code() != ENOTDIR) return place;
+  const auto file = root_path::first_non_directory(root_.get(), target);
+  return fail(fmt::format("bind on {}: {} is a file in the root, and would have to be a directory",
+                          text::printable(target), text::printable(file.empty() ? target : file)));
 }
 
 Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target, bool is_directory) {
   if (is_directory) {
-    auto directory = TRY(target_directory(target));
-    return mount::attach(tree, directory.get(), target);
+    auto directory = target_directory(target);
+    // In a clone, a link that leads nowhere gives way; in a directory that stays the caller's, it is theirs.
+    if (!directory && !plan_.root.lower.empty() && may_create_targets()) {
+      if (auto made = root_path::directory_in_place_of_link(root_.get(), target)) directory = std::move(made);
+    }
+    return mount::attach(tree, TRY(std::move(directory)).get(), target);
   }
-  auto file = TRY(root_path::file(root_.get(), target, may_create_targets()));
+  auto file = TRY(explained(root_path::file(root_.get(), target, may_create_targets()), target));
   if (S_ISDIR(TRY(status_of(file.get(), "", AT_EMPTY_PATH)).st_mode)) {
-    return fail(target + " is a directory in the root, and what is to be bound there is none");
+    return fail(text::printable(target) + " is a directory in the root, and what is bound there is a file");
   }
   return mount::attach(tree, file.get(), target);
 }
@@ -217,19 +275,14 @@ Result<void> bind_device(int directory, const char* name, unsigned major_number,
 
 // The terminal that is 0, 1 or 2, if any, as "console": programs that ask for its name look for it in /dev.
 Result<void> bind_terminal(int directory) {
-  char path[PATH_MAX];
   int terminal = STDIN_FILENO;
-  while (terminal <= STDERR_FILENO && ::ttyname_r(terminal, path, sizeof path) != 0) ++terminal;
+  while (terminal <= STDERR_FILENO && ::isatty(terminal) != 1) ++terminal;
   if (terminal > STDERR_FILENO) return {};
-  auto tree = mount::copy_tree(AT_FDCWD, path, false);
-  if (!tree) return {};  // a terminal of another mount namespace, ignoring: it stays without a name
-  const auto named = TRY(status_of(tree->get(), "", AT_EMPTY_PATH));
-  const auto open = TRY(status_of(terminal, "", AT_EMPTY_PATH));
-  if (named.st_dev != open.st_dev || named.st_ino != open.st_ino || !S_ISCHR(named.st_mode)) return {};
-  TRY_VOID(mount::set_attributes(*tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, true, false}, path));
+  auto tree = read_only_terminal(terminal);
+  if (!tree) return {};  // A terminal of another mount namespace stays without a name.
   TRY(open_file(directory, "console", O_CREAT | O_EXCL | O_WRONLY, 0600));
   auto target = TRY(open_file(directory, "console", O_PATH | O_NOFOLLOW));
-  return mount::attach(*tree, target.get(), path);
+  return mount::attach(*tree, target.get(), "/dev/console");
 }
 
 Result<void> attach_below(int directory, const char* name, const Fd& tree) {
@@ -276,19 +329,8 @@ Result<void> RootBuilder::mount_devices(const std::string& target) {
   return {};
 }
 
-Result<void> RootBuilder::mount_resolv_conf(const RootMount& mount) {
-  const auto number = static_cast<std::size_t>(&mount - plan_.mounts.data());
-  auto tree = mount::copy_tree(stage_.get(), bind_name(number), false);
-  if (!tree && tree.error().code() == ENOENT) return {};  // the host has none either
-  if (!tree) return fail(std::move(tree).error());
-  auto etc = TRY(target_directory("/etc"));
-  // What is there is covered, also a link: the name in /etc itself is mounted on, wherever it would lead.
-  auto target = open_file(etc.get(), "resolv.conf", O_PATH | O_NOFOLLOW);
-  if (!target && target.error().code() == ENOENT && may_create_targets()) {
-    TRY(open_file(etc.get(), "resolv.conf", O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0644));
-    target = open_file(etc.get(), "resolv.conf", O_PATH | O_NOFOLLOW);
-  }
-  return mount::attach(*tree, TRY(std::move(target)).get(), mount.target);
+std::string RootBuilder::source_name(std::size_t number) const {
+  return bind_name(number) + (devices_.contains(number) ? std::string("/") + kDeviceName : "");
 }
 
 Result<void> RootBuilder::mount_in_root(std::size_t number) {
@@ -305,14 +347,14 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
       return mount::attach(tree, place.get(), mount.target);
     }
     case MountKind::bind: {
-      auto tree = TRY(mount::copy_tree(stage_.get(), bind_name(number), true));
+      auto tree = TRY(mount::copy_tree(stage_.get(), source_name(number), true));
       const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
       return attach_tree(tree, mount.target, S_ISDIR(status.st_mode));
     }
-    case MountKind::tun: {
-      const auto source = bind_name(number) + (plan_.ids.idmap_binds ? "/tun" : "");
-      return attach_tree(TRY(mount::copy_tree(stage_.get(), source, false)), mount.target, false);
-    }
+    case MountKind::tun:
+      return attach_tree(TRY(mount::copy_tree(stage_.get(), source_name(number), false)), mount.target, false);
+    case MountKind::hosts:
+      return mount_hosts(mount);
     case MountKind::resolv_conf:
       return mount_resolv_conf(mount);
   }

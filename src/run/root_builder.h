@@ -2,8 +2,11 @@
 // template leads outside and nothing can be swapped in between.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
+#include <cstdint>
+#include <set>
 #include <vector>
 
 #include "base/fd.h"
@@ -46,16 +49,25 @@ class RootBuilder {
   };
   Result<void> open_source(const std::string& path, const std::string& name, std::uint64_t attributes, bool idmap,
                            bool recursive);
+  // A device node of the guest's own in place of the host's.
+  Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject);
   Result<void> open_tun(const RootMount& mount, std::size_t number);
   Result<void> open_bind(const RootMount& mount, std::size_t number);
+  std::string source_name(std::size_t number) const;  // below the stage
   Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
   Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);
   // A new directory of the stage's tmpfs as a mount of its own: all that a guest keeps in memory shares one tmpfs.
   Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes);
   Result<void> mount_devices(const std::string& target);
   Result<void> mount_resolv_conf(const RootMount& mount);
+  Result<void> mount_hosts(const RootMount& mount);
+  // Mounts a file on a name in /etc, whatever is there.
+  Result<void> cover_in_etc(const Fd& tree, const std::string& name);
+  void warn_of_bind(const RootMount& mount, const struct stat& source);
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
+  // Names the file of the root that is where a directory would have to be.
+  Result<Fd> explained(Result<Fd> place, const std::string& target) const;
   bool may_create_targets() const { return plan_.may_create_targets && !is_read_only_; }
 
   const RunPlan& plan_;
@@ -63,6 +75,7 @@ class RootBuilder {
   Fd stage_;
   Fd root_;
   std::vector<Source> sources_;
+  std::set<std::size_t> devices_;  // numbers of the mounts that open_device has made
   std::vector<std::string> warnings_;
   bool is_read_only_ = false;  // the root is, since its file system can't map ids
 };

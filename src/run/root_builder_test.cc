@@ -223,17 +223,13 @@ class MappedRootTest : public RootBuilderTest {
   MappedRootTest() {
     plan_.ids.idmap_root = true;
     plan_.ids.idmap_binds = true;
+    plan_.ids.maps = {{{0, kFirstId, 65536}}, {{0, kFirstId, 65536}}};
   }
   static Fd ids() {
     return test::must(make_user_namespace({{{0, kFirstId, 65536}}, {{0, kFirstId, 65536}}}, MapWriter::direct));
   }
-};
-
-// Mounted in the namespace itself: so its superblock is the guest's, and files of the host's root look like root's.
-TEST_F(MappedRootTest, LayersAndBindsBelongToTheGuestsRoot) {
-  write_text(directory_ / "host/file", "x");
-  bind(directory_ / "host", "/bound");
-  in_private_mounts([&]() -> Result<void> {
+  // Becomes root of the user namespace in between, as a launcher does.
+  Result<Names> build_as_guest() const {
     if (::chmod(directory_.path().c_str(), 0755) != 0) return fail(errno, "chmod");
     const auto namespace_fd = ids();
     RootBuilder builder(plan_, namespace_fd.get());
@@ -242,9 +238,19 @@ TEST_F(MappedRootTest, LayersAndBindsBelongToTheGuestsRoot) {
     TRY_VOID(become_root_in(namespace_fd.get()));
     if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare");
     TRY_VOID(builder.mount_root());
-    TRY_VOID(builder.mount_in_root(0));
+    for (std::size_t i = 0; i < plan_.mounts.size(); ++i) TRY_VOID(builder.mount_in_root(i));
     TRY_VOID(builder.finish());
-    TRY_VOID(verify(builder.warnings().empty(), "no warning"));
+    return builder.warnings();
+  }
+};
+
+// Mounted in the namespace itself: so its superblock is the guest's, and files of the host's root look like root's.
+TEST_F(MappedRootTest, LayersAndBindsBelongToTheGuestsRoot) {
+  write_text(directory_ / "host/file", "x");
+  bind(directory_ / "host", "/bound");
+  in_private_mounts([&]() -> Result<void> {
+    const auto warnings = TRY(build_as_guest());
+    TRY_VOID(verify(warnings.empty(), "no warning"));
     TRY_VOID(verify(TRY(status_of(AT_FDCWD, inside("/etc/issue"))).st_uid == 0, "a file of the layer is root's"));
     TRY_VOID(verify(TRY(status_of(AT_FDCWD, inside("/bound/file"))).st_uid == 0, "a file of the bind is root's"));
     write_text(inside("/made"), "x");
@@ -254,6 +260,36 @@ TEST_F(MappedRootTest, LayersAndBindsBelongToTheGuestsRoot) {
   for (const char* name : {"clone/upper/made", "host/made"}) {
     EXPECT_EQ(test::must(status_of(AT_FDCWD, directory_ / name)).st_uid, 0U) << name << " on disk";
   }
+}
+
+TEST_F(MappedRootTest, ADeviceIsANodeOfTheGuestsOwnWithTheHostsMode) {
+  const auto device = directory_ / "device";
+  ASSERT_EQ(::mknod(device.c_str(), S_IFCHR | 0660, makedev(1, 5)), 0);
+  ASSERT_EQ(::chmod(device.c_str(), 0660), 0);
+  ASSERT_EQ(::chown(device.c_str(), 0, 106), 0);
+  bind(device, "/given");
+  in_private_mounts([&]() -> Result<void> {
+    TRY(build_as_guest());
+    TRY(open_file(AT_FDCWD, inside("/given"), O_RDWR));
+    const auto status = TRY(status_of(AT_FDCWD, inside("/given")));
+    TRY_VOID(verify(status.st_uid == 0 && status.st_gid == 106, "it has the host's owners, as ids inside"));
+    TRY_VOID(verify((status.st_mode & 07777) == 0660 && status.st_rdev == makedev(1, 5), "it is the same device"));
+    if (::chmod(inside("/given").c_str(), 0666) != 0) return fail(errno, "chmod of the guest's own");
+    return {};
+  });
+  EXPECT_EQ(test::must(status_of(AT_FDCWD, device)).st_mode & 07777, 0660U) << "of the host's";
+}
+
+TEST_F(MappedRootTest, IdsAboveThoseInsideComeWithAWarning) {
+  write_text(directory_ / "high/file", "x");
+  ASSERT_EQ(::chown((directory_ / "high").c_str(), 70000, 0), 0);
+  for (const char* name : {"layer/bound", "layer/proc"}) std::filesystem::create_directories(directory_ / name);
+  bind(directory_ / "high", "/bound");
+  in_private_mounts([&]() -> Result<void> {
+    const auto warnings = TRY(build(ids().get()));
+    return verify(warnings.size() == 1 && warnings.front().find("belongs to 70000:0") != std::string::npos,
+                  "a warning");
+  });
 }
 
 TEST_F(MappedRootTest, WhatCannotMapIdsComesWithAWarning) {

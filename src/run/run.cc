@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -19,11 +18,13 @@
 #include "run/container_support.h"
 #include "run/daemon_lease.h"
 #include "run/guest_group.h"
+#include "run/guest_streams.h"
 #include "run/hooks.h"
 #include "run/init_setup.h"
 #include "run/launcher.h"
 #include "run/own_program.h"
 #include "run/plan.h"
+#include "run/reaper.h"
 #include "run/root_builder.h"
 #include "run/status_stream.h"
 #include "run/steps.h"
@@ -87,7 +88,7 @@ class Run {
   bool keeps_own_id_out() const { return !owner_.caller().is_root() && request_.userns == UsernsMode::private_range; }
 
   Result<void> use_shifted_layers(OverlayStore* store, const Lease& lease) {
-    if (!owner_.ids().has_range()) return fail(advice_on_subids(owner_.caller()));
+    if (!owner_.ids().has_range()) return fail(advice_on_subids(owner_.caller(), false));
     if (!store->has_shifted_layers(lease.generation())) {
       log::info("making a copy of template " + request_.template_name + " for private user namespaces, once");
     }
@@ -157,20 +158,13 @@ class Run {
       if (::fflush(stdout) != 0) return fail(errno, "write to standard output");
       return 0;
     }
-    if (plan_.seccomp.kind == SeccompChoice::Kind::none && request_.seccomp.kind == SeccompChoice::Kind::automatic) {
-      log::warning(
-          "DISABLE_SECCOMP_WRAPPER is set: no seccomp filter keeps the command from typing into your terminal");
-    }
-    if (request_.engine == EngineKind::chroot) {
-      log::warning(
-          "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
-          "templates");
-    }
+    for (const auto& warning : warnings_of(plan_, request_)) log::warning(warning);
     if (request_.engine == EngineKind::lxc) {
       container_ = TRY(ContainerSupport::prepare(request_.lxc, plan_, owner_.caller()));
     }
+    auto streams = TRY(steps_.run("streams", [this] { return GuestStreams::prepare(stream_options()); }));
     const int user_namespace = TRY(steps_.run("user-namespace", [this] { return open_user_namespace(); }));
-    auto outcome = hooked_spawn(user_namespace);
+    auto outcome = hooked_spawn(user_namespace, &streams);
     if (container_) container_->end();
     if (request_.post_hook.empty()) return outcome;
     // In any case: what the first hook did may have to be undone.
@@ -178,11 +172,21 @@ class Run {
     return worse(std::move(outcome), std::move(post), "");
   }
 
-  Result<int> hooked_spawn(int user_namespace) {
+  StreamOptions stream_options() const {
+    StreamOptions options;
+    // Where the guest has a terminal of its own, it gets that in place of all three.
+    if (plan_.own_terminal) options.is_needed = {false, false, false};
+    options.is_boundary = plan_.ids.new_namespace;
+    options.ignore_interrupt = request_.ignore_interrupt;
+    if (owner_.caller().is_root() && options.is_boundary) options.terminal_owner = plan_.ids.maps.uid.front().outside;
+    return options;
+  }
+
+  Result<int> hooked_spawn(int user_namespace, GuestStreams* streams) {
     if (!request_.pre_hook.empty()) {
       TRY_VOID(steps_.run("pre-hook", [&] { return hook("PRE_SPAWN_HOOK", request_.pre_hook, user_namespace); }));
     }
-    return spawn_and_wait(user_namespace);
+    return spawn_and_wait(user_namespace, streams);
   }
 
   Result<void> begin_plan() {
@@ -196,6 +200,7 @@ class Run {
   Result<void> make_plan() {
     if (leased_) {
       plan_.ids.maps = leased_->reply().maps;
+      plan_.ids.is_leased = true;
     } else {
       TRY_VOID(begin_plan());
       const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
@@ -223,7 +228,7 @@ class Run {
     if (!owner_.caller().is_root() && plan_.ids.maps == owner_.ids().maps) return owner_.descriptor();
     ProcessLimit processes;
     // Root's own processes are not to be counted: the namespace is made by an id that only this run has.
-    if (owner_.caller().is_root() && plan_.ids.process_limit != kUnlimited)
+    if (owner_.caller().is_root() && plan_.ids.process_limit != kUnlimited && !plan_.ids.shares_own_ids)
       processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
     lender_ = TRY(PendingUserNamespace::start(plan_.ids.maps, plan_.ids.writer, processes));
     user_namespace_ = TRY(lender_.finish());
@@ -240,7 +245,7 @@ class Run {
     return run_hook(name, command, plan_, owner_.caller(), {user_namespace, mount_namespace()}, stage);
   }
 
-  Result<int> spawn_and_wait(int user_namespace) {
+  Result<int> spawn_and_wait(int user_namespace, GuestStreams* streams) {
     auto init = TRY(open_own_program("isolate-init"));
     Fd engine;
     if (!plan_.engine.own_program.empty()) engine = TRY(open_own_program(plan_.engine.own_program));
@@ -260,13 +265,15 @@ class Run {
       fds.control = supervisor.guest_control().get();
       fds.setup = setup.get();
       fds.report = supervisor.report_writer().get();
+      fds.streams = streams->descriptors();
       fds.last_in_mount_namespace = request_.post_hook.empty();
       if (container_) container_->hand_to(&fds);
       fds.enter_group = group_.enter();
-      return launch(plan_, fds, &steps_, owner_.caller().is_root());
+      return launch(plan_, fds, &steps_, owner_.caller().is_root() && !plan_.ids.shares_own_ids);
     }));
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
+    TRY_VOID(steps_.run("copiers", [&] { return streams->start(); }));
     std::optional<ExecListener> listener;
     // While the engine starts. A run that has no place for it goes on without; isolatectl exec tells of that.
     TRY_VOID(steps_.run("exec-socket", [&]() -> Result<void> {
@@ -279,15 +286,16 @@ class Run {
       status_.started(pid, plan_.clone_id);
       group_.tell();
       if (listener) listener->sweep();
-      reap_abandoned();
+      if (pool_ != nullptr) reaper_.start(pool_);
       let_go_of_own_code();
     });
     steps_.record_since_last("run");
-    end_reaper();
+    auto written = streams->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
+    reaper_.end();
     // Its groups are below that of the guest.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
-    if (outcome) return conclude(*outcome);
+    if (outcome) return conclude(*outcome, std::move(written));
     return fail(group_.explained(std::move(outcome).error()));
   }
 
@@ -306,28 +314,8 @@ class Run {
 
   int mount_namespace() const { return leased_ ? leased_->mount_namespace() : -1; }
 
-  // Clones of runs that were killed go while this one's command runs.
-  void reap_abandoned() {
-    if (pool_ == nullptr) return;
-    if (auto abandoned = pool_->has_abandoned(); !abandoned || !*abandoned) return;
-    auto reaper = fork_child(0, [this] {
-      auto reaped = pool_->reap();
-      if (!reaped) log::warning("remove abandoned clones: " + reaped.error().message());
-      return 0;
-    });
-    if (reaper) reaper_ = std::move(*reaper);  // without one, the next run tries again, ignoring
-  }
-
-  // A removal that takes longer is left to the next run, which goes on where this one stopped.
-  void end_reaper() {
-    constexpr int kMostMilliseconds = 2000;
-    if (!reaper_.running()) return;
-    pollfd end{reaper_.pidfd(), POLLIN, 0};
-    ::poll(&end, 1, kMostMilliseconds);
-    reaper_.kill_and_reap();
-  }
-
-  Result<int> conclude(const RunOutcome& outcome) {
+  // `written`: the status of a run that has succeeded but for what became of its output.
+  Result<int> conclude(const RunOutcome& outcome, Result<int> written) {
     TRY_VOID(outcome.check_setup(request_.working_directory));
     if (outcome.exec_error != 0) {
       const auto reason = outcome.start_error(request_.command[0]);
@@ -339,11 +327,22 @@ class Run {
     const auto ended = outcome.ended.value_or(ExitStatus{true, SIGKILL});
     if (group_.is_out_of_memory()) log::warning(group_.notice_of_kill(ended));
     status_.ended(ended, outcome.timed_out, group_.is_out_of_memory());
-    return outcome.exit_status();
+    const int status = outcome.exit_status();
+    if (!written) return worse(status, fail(std::move(written).error()), "");
+    return status == 0 ? *written : status;
   }
 
   Result<void> end_lease(const Store& store, Lease* lease) {
-    if (!request_.keep) return steps_.run("lease-drop", [&] { return lease->drop(); });
+    if (!request_.keep) {
+      const auto dropped = TRY(steps_.run("lease-drop", [&] { return lease->drop(); }));
+      if (dropped == Lease::Dropped::slow) {
+        log::info(
+            fmt::format("clone {} takes long to remove: the next run or refresh of the template goes on with it, "
+                        "or isolatectl gc",
+                        lease->id()));
+      }
+      return {};
+    }
     TRY_VOID(steps_.run("lease-keep", [&] { return lease->keep(); }));
     log::info(fmt::format("kept clone {}: its changes are in {}; isolatectl gc --kept removes it", lease->id(),
                           store.clone_location(lease->id())));
@@ -366,7 +365,7 @@ class Run {
   std::optional<DaemonLease> leased_;
   std::optional<ContainerSupport> container_;  // with the engine lxc
   Pool* pool_ = nullptr;
-  ChildProcess reaper_;
+  Reaper reaper_;  // removes clones of runs that were killed
   GuestGroup group_;
   RunPlan plan_;
   PendingUserNamespace lender_;

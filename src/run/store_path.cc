@@ -10,7 +10,10 @@ Result<std::string> store_path(const std::string& asked, const Caller& caller) {
   const char* data_home = std::getenv("XDG_DATA_HOME");
   if (data_home != nullptr && *data_home == '/') return std::string(data_home) + "/isolate";
   const auto home = caller.home();
-  if (home.empty()) return fail("no store: HOME is not set; set it, or name a directory with --store");
+  if (home.empty())
+    return fail(
+        "no store: HOME is not set, and the user database has no home for you; set HOME, or name a directory with "
+        "--store");
   return home + "/.local/share/isolate";
 }
 

@@ -34,8 +34,9 @@ TEST(StorePathTest, AUsersIsInHisDataDirectory) {
 TEST(StorePathTest, WithoutAHomeThereIsNone) {
   const test::ScopedVariable data("XDG_DATA_HOME", nullptr);
   const test::ScopedVariable home("HOME", nullptr);
-  EXPECT_EQ(test::message_of(store_path("", kUser)),
-            "no store: HOME is not set; set it, or name a directory with --store");
+  EXPECT_EQ(test::message_of(store_path("", {3987654321, 1})),
+            "no store: HOME is not set, and the user database has no home for you; set HOME, or name a directory with "
+            "--store");
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,18 +15,10 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "run/own_stop.h"
 
 namespace isolate {
 namespace {
-
-sigset_t passed_on() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGWINCH}) {
-    sigaddset(&set, number);
-  }
-  return set;
-}
 
 // Of several descriptors the first is kept, and all others are closed.
 Supervisor::Attached attached_to(const msghdr& header) {
@@ -53,19 +44,6 @@ Supervisor::Attached attached_to(const msghdr& header) {
 }
 
 }  // namespace
-
-void Supervisor::hold_signals() {
-  const auto set = passed_on();
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  // A caller that ignores the ends of its children must not keep us from learning of ours.
-  ::signal(SIGCHLD, SIG_DFL);
-  ::signal(SIGPIPE, SIG_IGN);
-}
-
-Result<Fd> Supervisor::held_signals() {
-  const auto set = passed_on();
-  return Fd(static_cast<int>(TRY(trace::check(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd", ""))));
-}
 
 Result<Supervisor> Supervisor::make(const SupervisorOptions& options, std::optional<ControllingTerminal> terminal) {
   Supervisor supervisor;
@@ -113,10 +91,14 @@ bool Supervisor::read_control() {
 void Supervisor::take(Attached attached, const protocol::Message& message) {
   switch (message.kind) {
     case protocol::Kind::pid:
-      if (command_pid_ < 0) command_pid_ = attached.sender;
+      if (command_pid_ >= 0) break;
+      command_pid_ = attached.sender;
+      watch_.begin(command_pid_);
       break;
     case protocol::Kind::started:
-      if (!std::exchange(has_started_, true)) on_start_(command_pid_);
+      if (std::exchange(has_started_, true)) break;
+      on_start_(command_pid_);
+      send_kept_signals();
       break;
     case protocol::Kind::failed:
       outcome_.exec_error = message.value;
@@ -131,7 +113,13 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       outcome_.setup_error = message.value;
       break;
     case protocol::Kind::stopped:
-      if (has_started_) stop_too();
+      // An answer that is still to come must not be taken for the command's going on.
+      stops_later_ = has_started_ && watch_.waits_for_answer();
+      if (has_started_ && !stops_later_) stop_too();
+      break;
+    case protocol::Kind::answer:
+      watch_.answer(Clock::now());
+      if (!watch_.waits_for_answer() && std::exchange(stops_later_, false)) stop_too();
       break;
     case protocol::Kind::terminal:
       if (!options_.own_terminal || relay_) break;
@@ -143,53 +131,13 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       send({protocol::Kind::terminal, relay_ ? 0 : EMFILE});
       break;
     case protocol::Kind::continued:  // has done its work by its arrival, see stop_too
-    case protocol::Kind::signal:     // ours to send, not to get
+      stops_later_ = false;
+      break;
+    case protocol::Kind::signal:  // ours to send, not to get
     case protocol::Kind::exec:
       break;
   }
 }
-
-namespace {
-
-// Whether a process is stopped, as /proc shows it; one that can't be looked at is taken for stopped.
-bool is_stopped(pid_t pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  const auto name_end = stat ? stat->rfind(") ") : std::string::npos;
-  return name_end == std::string::npos || (*stat)[name_end + 2] == 'T';
-}
-
-// Continues this process when its time is over, should it be stopped then.
-class Alarm {
- public:
-  explicit Alarm(int milliseconds) {
-    if (milliseconds < 0) return;
-    sigevent event{};
-    event.sigev_notify = SIGEV_SIGNAL;
-    event.sigev_signo = SIGCONT;
-    has_timer_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
-    const itimerspec once{{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1'000'000L + 1}};
-    if (has_timer_) ::timer_settime(timer_, 0, &once, nullptr);
-  }
-  Alarm(const Alarm&) = delete;
-  Alarm& operator=(const Alarm&) = delete;
-  ~Alarm() {
-    if (has_timer_) ::timer_delete(timer_);
-  }
-
- private:
-  timer_t timer_{};
-  bool has_timer_ = false;
-};
-
-// Told from others' signals by its code, as the timer's are.
-void continue_for_ourselves(pid_t pid) {
-  siginfo_t info{};
-  info.si_signo = SIGCONT;
-  info.si_code = SI_TIMER;
-  ::syscall(SYS_rt_sigqueueinfo, pid, SIGCONT, &info);
-}
-
-}  // namespace
 
 bool Supervisor::goes_on() const {
   pollfd more{control_.get(), POLLIN, 0};
@@ -224,7 +172,10 @@ void Supervisor::stop_too() const {
   ::fcntl(control_.get(), F_SETFL, flags);
 }
 
-void Supervisor::send_signal(int number) const { send({protocol::Kind::signal, number}); }
+void Supervisor::send_signal(int number) {
+  send({protocol::Kind::signal, number});
+  if (protocol::asks_for_end(number)) watch_.ask(Clock::now());
+}
 
 void Supervisor::send(const protocol::Message& message) const {
   // When init is gone the end is about to be noticed, ignoring.
@@ -253,6 +204,7 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   // A stop of this process takes away a SIGCONT that was there when poll was asked.
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
+  outcome_.was_told_to_end |= number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
   if (number == SIGINT && options_.ignore_interrupt) return;
   // Of our own making, to end a stop: by the timer or as if, or by a message.
   if (number == SIGCONT && (info.ssi_code == SI_TIMER || (info.ssi_code > 0 && info.ssi_code != SI_KERNEL))) return;
@@ -262,10 +214,12 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && is_in_foreground;
   if (may_run(number)) {
     const bool is_size = number == SIGWINCH && relay_;  // told by the terminal's own new size
-    if (!has_it_already && !is_size) send_signal(number);
+    if (has_it_already || is_size) return;
+    send_signal(number);
+    if (protocol::asks_for_end(number)) unanswered_signal_ = number;
     return;
   }
-  if (number == SIGWINCH || number == SIGCONT) return;
+  if (number == SIGWINCH || number == SIGCONT || keeps_for_command(number)) return;
   if (number == SIGTSTP) {
     ::raise(SIGSTOP);
     return;
@@ -282,7 +236,8 @@ void Supervisor::let_go() {
 }
 
 int Supervisor::milliseconds_left() const {
-  const auto& deadline = engine_deadline_ ? engine_deadline_ : deadline_;
+  auto deadline = engine_deadline_ ? engine_deadline_ : deadline_;
+  if (const auto due = watch_.deadline(); due && (!deadline || *due < *deadline)) deadline = due;
   if (!deadline) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
   return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
@@ -300,6 +255,14 @@ void Supervisor::end_what_took_too_long(const ChildProcess& launcher) {
   send_signal(SIGTERM);
   send_signal(SIGCONT);  // one that was stopped would not notice
   deadline_ = Clock::now() + kGrace;
+}
+
+// What is in the guest has kept isolate-init from its work: nobody else reports the command's end.
+void Supervisor::end_what_is_silent(const ChildProcess& launcher) {
+  if (outcome_.ended || !watch_.give_up(Clock::now())) return;
+  if (watch_.waits_for_answer()) ending_signal_ = unanswered_signal_;
+  launcher.signal(SIGKILL);
+  if (is_further_) let_go();
 }
 
 // The rest of the guest, and the engine, have no more to say.
@@ -329,12 +292,13 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     auto copies = relay_ ? relay_->sources() : TerminalRelay(nullptr).sources();
     const bool takes_commands = listener_ != nullptr && has_started_ && control_;
     auto requests = takes_commands ? listener_->sources() : ExecListener::no_sources();
-    constexpr std::size_t kOwn = 4;
+    constexpr std::size_t kOwn = 5;
     std::array<pollfd, kOwn + TerminalRelay::kSources + ExecListener::kSources> sources{
         {{control_.get(), POLLIN, 0},
          {report_reader_.get(), POLLIN, 0},
          {signals_.get(), POLLIN, 0},
-         {engine_runs ? launcher.pidfd() : -1, POLLIN, 0}}};
+         {engine_runs ? launcher.pidfd() : -1, POLLIN, 0},
+         {outcome_.ended ? -1 : watch_.command(), POLLIN, 0}}};
     std::copy(requests.begin(), requests.end(), std::copy(copies.begin(), copies.end(), sources.begin() + kOwn));
     if (::poll(sources.data(), sources.size(), milliseconds_left()) < 0) {
       if (errno == EINTR) continue;
@@ -350,6 +314,8 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     if (sources[1].revents != 0) read_report();
     if (sources[2].revents != 0) pass_signal_on(launcher);
     end_what_took_too_long(launcher);
+    if (sources[4].revents != 0) watch_.command_has_ended(Clock::now());
+    end_what_is_silent(launcher);
     if (sources[3].revents == 0) continue;
     engine_runs = false;
     // What was said before the end is there by now; others who may hold the socket are not waited for.
@@ -385,6 +351,12 @@ Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
   const auto report = report_.substr(0, report_.find_last_not_of('\n') + 1);
   if (!report.empty() && !has_started_) return fail(Error::from_packed(report));
   outcome.engine_error = report;
+  if (watch_.has_given_up()) {
+    outcome.engine_error = "isolate-init does not answer: something in the guest has stopped it; the guest was ended";
+    // Killed just now, with the guest, it has not ended by itself.
+    if (const auto end = watch_.end_of_command(); end && ending_signal_ == 0) outcome.ended = end;
+    if (outcome.ended) return outcome;
+  }
   if (ending_signal_ != 0 || has_started_) {
     outcome.ended = ExitStatus{true, ending_signal_ != 0 ? ending_signal_ : SIGKILL};
     return outcome;

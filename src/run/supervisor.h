@@ -11,6 +11,7 @@
 #include "linux/process.h"
 #include "linux/terminal.h"
 #include "run/exec_listener.h"
+#include "run/init_watch.h"
 #include "run/outcome.h"
 #include "run/terminal_relay.h"
 
@@ -31,7 +32,7 @@ struct SupervisorOptions {
 class Supervisor {
  public:
   // Holds the signals that would end this process, or are passed on, back: whatever comes from here on is dealt with in
-  // wait(), and the lease is always dropped.
+  // wait(), and the lease is always dropped. Those that the caller ignores stay ignored.
   static void hold_signals();
   // A descriptor to read them from, as of signalfd(2).
   static Result<Fd> held_signals();
@@ -72,7 +73,10 @@ class Supervisor {
   // told.
   bool may_run(int signal);
   void pass_signal_on(const ChildProcess& launcher);
-  void send_signal(int number) const;
+  void send_signal(int number);
+  // A signal that the caller blocks waits for the command, as it would for any program. True if it is one.
+  bool keeps_for_command(int signal);
+  void send_kept_signals();
   void send(const protocol::Message& message) const;
   // Stops this process as its command was stopped; returns when it is continued, or when its time is over.
   void stop_too() const;
@@ -81,6 +85,7 @@ class Supervisor {
   int milliseconds_left() const;
   void let_go();
   void end_what_took_too_long(const ChildProcess& launcher);
+  void end_what_is_silent(const ChildProcess& launcher);
   void end_engine(const ChildProcess& launcher);
   void hand_terminal_back();
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
@@ -99,8 +104,12 @@ class Supervisor {
   std::function<void(pid_t)> on_start_;
   pid_t command_pid_ = -1;
   bool has_started_ = false;
-  int early_signal_ = 0;  // passed on before it was known whether the command has started
+  int early_signal_ = 0;            // passed on before it was known whether the command has started
+  std::uint64_t kept_signals_ = 0;  // as in SignalState
   int ending_signal_ = 0;
+  int unanswered_signal_ = 0;
+  bool stops_later_ = false;  // as the command has, once isolate-init has answered
+  InitWatch watch_;
   RunOutcome outcome_;
   ExecListener* listener_ = nullptr;
   bool is_further_ = false;  // there is no engine of this process's

@@ -1,6 +1,9 @@
 // The profiles that isolate brings with it.
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/kd.h>
+#include <linux/vt.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -43,8 +46,8 @@ constexpr std::array kRefusals = {
     Refusal{CAP_SYS_TTY_CONFIG, EPERM, "vhangup"},
     Refusal{CAP_SYS_NICE, EPERM, "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"},
     Refusal{kNoCapability, EPERM,
-            "add_key io_uring_enter io_uring_register io_uring_setup kexec_file_load kexec_load keyctl migrate_pages "
-            "move_pages pivot_root request_key swapoff swapon userfaultfd"},
+            "io_uring_enter io_uring_register io_uring_setup kexec_file_load kexec_load migrate_pages move_pages "
+            "pivot_root swapoff swapon userfaultfd"},
     // The arguments of a 32-bit program's sockets would be in memory; it falls back to a call each.
     Refusal{kNoCapability, ENOSYS, "socketcall"},
     // Old calls that the kernel has dropped or that no C library of today makes.
@@ -66,6 +69,12 @@ constexpr std::array kAlsoAllowed = {
     AlsoAllowed{{CAP_SYS_ADMIN, CAP_SYSLOG}, "syslog"},
 };
 
+// What types into a terminal, or stays on it when the guest has ended and no program needs. Locked modes, a new line
+// discipline and exclusive use keep others from working with it; the console's messages can be led away from it, and a
+// keyboard or a screen of the machine can be switched off.
+constexpr std::array<std::uint64_t, 10> kTerminalRequests = {
+    TIOCSTI, TIOCLINUX, TIOCEXCL, TIOCSETD, TIOCCONS, TIOCSLCKTRMIOS, TIOCSSERIAL, KDSETMODE, KDSKBMODE, VT_SETMODE};
+
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
@@ -79,15 +88,27 @@ Profile terminal_profile(bool and_vsock) {
   constexpr std::uint64_t kInt = 0xffffffff;  // the kernel takes no more of these arguments
   constexpr std::uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   Profile profile;
-  for (const std::uint64_t request : {std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
+  for (const std::uint64_t request : kTerminalRequests) {
     profile.rules.push_back({{"ioctl"}, kRefuse, {masked(1, kInt, request)}});
   }
   if (and_vsock) profile.rules.push_back({{"socket"}, kRefuse, {masked(0, kInt, AF_VSOCK)}});
   return profile;
 }
 
+Profile least_profile(bool and_vsock) {
+  Profile profile = terminal_profile(and_vsock);
+  // Whoever opens a file for which another process holds a lease waits until that lets go of it, 45 seconds at most. An
+  // id map makes the guest the owner of files that it shares with the host, and an owner may take a lease.
+  for (const std::uint64_t command : {std::uint64_t{F_SETLEASE}, std::uint64_t{F_NOTIFY}}) {
+    profile.rules.push_back({{"fcntl", "fcntl64"}, SCMP_ACT_ERRNO(EPERM), {masked(1, 0xffffffff, command)}});
+  }
+  // The kernel finds the keyring of a user by their id, so a guest with the caller's id would find the caller's.
+  profile.rules.push_back({{"add_key", "keyctl", "request_key"}, SCMP_ACT_ERRNO(EPERM), {}});
+  return profile;
+}
+
 Profile call_profile(const CapabilitySet& capabilities) {
-  Profile profile = terminal_profile(true);
+  Profile profile = least_profile(true);
   profile.newest_call = kNewestCall;
   profile.plain_personality = true;
   const auto refuse = [&profile](std::vector<std::string> calls, int error, std::vector<scmp_arg_cmp> arguments = {}) {

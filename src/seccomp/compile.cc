@@ -52,8 +52,10 @@ Result<void> add_rule(const Context& context, const Rule& rule) {
 constexpr std::uint32_t kX32 = 0x40000000;
 
 constexpr std::uint32_t kPersonalityI386 = 136;  // its number in arch/x86/entry/syscalls/syscall_32.tbl
-constexpr std::uint32_t kPlainPersonality =
-    static_cast<std::uint32_t>(PER_LINUX32) | static_cast<std::uint32_t>(UNAME26);
+// ADDR_NO_RANDOMIZE is what debuggers and some test suites run a program with. It weakens that program alone.
+constexpr std::uint32_t kPlainPersonality = static_cast<std::uint32_t>(PER_LINUX32) |
+                                            static_cast<std::uint32_t>(UNAME26) |
+                                            static_cast<std::uint32_t>(ADDR_NO_RANDOMIZE);
 
 // Instructions in front of the rules: they answer, or go on with what follows. Here, since the library knows no ranges
 // of calls and one test of an argument only. (A jump's offsets count from the next instruction: if so, if not.)

@@ -35,6 +35,7 @@ int main() {
       "// Made by generate-filters. An instruction (sock_filter) is a number.\n#pragma once\n\nnamespace "
       "isolate::seccomp {\n");
   const bool printed = print("kTerminalFilter", seccomp::terminal_profile(false)) &&
+                       print("kLeastFilter", seccomp::least_profile(false)) &&
                        print("kDefaultCallFilter", seccomp::call_profile(CapabilitySet::docker_default()));
   std::printf("}  // namespace isolate::seccomp\n");
   return printed && std::fflush(stdout) == 0 ? 0 : 1;

@@ -4,6 +4,7 @@
 
 #include <seccomp.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct Profile {
   // What comes before the rules:
   int newest_call =
       -1;  // calls with higher numbers are ENOSYS, as on a kernel that does not have them; -1: no such test
-  bool plain_personality = false;  // personality(2) may ask, and set PER_LINUX, PER_LINUX32 and UNAME26; else EPERM
+  // personality(2) may ask, and set PER_LINUX, PER_LINUX32, UNAME26 and ADDR_NO_RANDOMIZE; else EPERM
+  bool plain_personality = false;
 };
 
 // Instructions for seccomp(2): an array of sock_filter, as bytes.
@@ -35,11 +37,16 @@ using Filter = std::string;
 // Errors: two rules contradict each other; the filter would be longer than the kernel takes (4096 instructions).
 Result<Filter> compile(const Profile& profile);
 
-// Refuses (EPERM) what puts bytes into a terminal's input: ioctl TIOCSTI and TIOCLINUX, whatever the upper half of the
-// request says, since the kernel does not look at it. `and_vsock`: also sockets to the hypervisor, AF_VSOCK.
+// Refuses (EPERM) what puts bytes into a terminal's input (ioctl TIOCSTI and TIOCLINUX) or stays on one, whatever the
+// upper half of the request says, since the kernel does not look at it. `and_vsock`: also sockets to the hypervisor,
+// AF_VSOCK.
 Profile terminal_profile(bool and_vsock);
 
-// What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what terminal_profile() refuses.
+// What every guest with a filter is refused (EPERM): that, leases on files and dnotify (fcntl F_SETLEASE and F_NOTIFY),
+// and the calls for keys.
+Profile least_profile(bool and_vsock);
+
+// What Docker's profile allows with these capabilities, without io_uring, AF_VSOCK and what least_profile() refuses.
 // A call that is known and refused is EPERM, one that came after the list was made is ENOSYS, so that programs fall
 // back to older ones. It is a list of refusals, since a filter's length counts at each start: the kernel compiles it,
 // and asks it once for each call that there is.

@@ -1,5 +1,6 @@
 #include "seccomp/profile.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -42,7 +43,7 @@ constexpr unsigned long kNoFd = 4000;
 constexpr unsigned long kHigh = 1UL << 40;
 
 TEST(TerminalProfileTest, RefusesWhatFeedsATerminal) {
-  for (const unsigned long request : {0UL + TIOCSTI, 0UL + TIOCLINUX}) {
+  for (const unsigned long request : {0UL + TIOCSTI, 0UL + TIOCLINUX, 0UL + TIOCEXCL, 0UL + TIOCSETD, 0UL + TIOCCONS}) {
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request}), EPERM);
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request | kHigh}), EPERM)
         << "the kernel does not look at the upper half";
@@ -60,6 +61,24 @@ TEST(TerminalProfileTest, RefusesSocketsToTheHypervisorWhenAsked) {
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_VSOCK | kHigh, SOCK_STREAM}), EPERM);
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_UNIX, SOCK_STREAM}), 0);
   EXPECT_NE(errno_under({terminal_profile(false)}, SYS_socket, {AF_VSOCK, SOCK_STREAM}), EPERM);
+}
+
+TEST(LeastProfileTest, RefusesLeasesAndLetsOtherCommandsOfFcntlPass) {
+  for (const unsigned long command : {0UL + F_SETLEASE, 0UL + F_NOTIFY}) {
+    EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command}), EPERM);
+    EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command | kHigh}), EPERM);
+    EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_fcntl, {kNoFd, command}), EBADF);
+  }
+  for (const unsigned long command : {0UL + F_GETLEASE, 0UL + F_SETLK, 0UL + F_DUPFD_CLOEXEC, 0UL + F_SETPIPE_SZ}) {
+    EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command}), EBADF);
+  }
+}
+
+TEST(LeastProfileTest, RefusesTheCallsForKeysAndWhatFeedsATerminal) {
+  for (const long number : {SYS_keyctl, SYS_add_key, SYS_request_key}) {
+    EXPECT_EQ(errno_under({least_profile(false)}, number, {kNoFd}), EPERM);
+  }
+  EXPECT_EQ(errno_under({least_profile(false)}, SYS_ioctl, {kNoFd, TIOCSTI}), EPERM);
 }
 
 int errno_of(long number, std::vector<unsigned long> arguments = {},
@@ -91,7 +110,10 @@ TEST(CallProfileTest, AllowsWhatProgramsNeed) {
   EXPECT_EQ(errno_of(SYS_chroot, {0}), EFAULT) << "Docker's default capabilities hold CAP_SYS_CHROOT";
   EXPECT_EQ(errno_of(SYS_ptrace, {0x4206, kNoFd << 10}), ESRCH);
   EXPECT_EQ(errno_of(SYS_personality, {0xffffffff}), 0);
-  EXPECT_EQ(errno_of(SYS_personality, {0x40000}), EPERM) << "ADDR_NO_RANDOMIZE";
+  EXPECT_EQ(errno_of(SYS_personality, {0x40000}), 0) << "ADDR_NO_RANDOMIZE";
+  EXPECT_EQ(errno_of(SYS_personality, {0x40008}), 0) << "the same with PER_LINUX32";
+  EXPECT_EQ(errno_of(SYS_personality, {0x400000}), EPERM) << "READ_IMPLIES_EXEC";
+  EXPECT_EQ(errno_of(SYS_personality, {0x440000}), EPERM) << "READ_IMPLIES_EXEC and ADDR_NO_RANDOMIZE";
 }
 
 TEST(CallProfileTest, AllowsProcessesButNoNamespaces) {

@@ -10,6 +10,7 @@
 
 #include "base/trace.h"
 #include "linux/file.h"
+#include "store/subvolume.h"
 
 namespace isolate {
 namespace {
@@ -29,12 +30,6 @@ Result<void> make_snapshot(const std::string& source, const std::string& target,
                target + " of " + source);
 }
 
-// With all that a guest has made in it: it may make subvolumes, too.
-Result<void> delete_subvolume(const std::string& path) {
-  return check(::btrfs_util_delete_subvolume(path.c_str(), BTRFS_UTIL_DELETE_SUBVOLUME_RECURSIVE), "delete subvolume",
-               path);
-}
-
 }  // namespace
 
 Result<BtrfsStore> BtrfsStore::open(const std::string& path, OwnerNamespace* owner, MissingStore missing) {
@@ -52,7 +47,11 @@ Result<Generation> BtrfsStore::newest_generation(const std::string& name) {
 }
 
 Result<void> BtrfsStore::make_clone(const Generation& generation, const std::string& clone_id) {
-  return make_snapshot(generation.snapshot, place("clones/" + clone_id), 0);
+  const auto clone = place("clones/" + clone_id);
+  auto made = make_snapshot(generation.snapshot, clone, 0);
+  if (made || made.error().code() != ENOENT) return made;
+  TRY_VOID(make_directories(place("clones"), 0700));
+  return make_snapshot(generation.snapshot, clone, 0);
 }
 
 RootSource BtrfsStore::planned_root(const Generation& /*generation*/, const std::string& clone_id) const {
@@ -67,7 +66,7 @@ Result<std::string> BtrfsStore::begin_draft(const std::string& draft) {
 
 Result<void> BtrfsStore::finish_draft(const std::string& draft) {
   TRY_VOID(freeze(draft + "/tree", draft, 1));
-  return delete_subvolume(place(draft + "/tree"));
+  return delete_below(draft, "tree", std::nullopt);
 }
 
 // A snapshot is on disk, or not at all: the file system commits it with what is in it.
@@ -79,15 +78,20 @@ Result<void> BtrfsStore::freeze(const std::string& subvolume, const std::string&
   return {};
 }
 
-Result<void> BtrfsStore::remove(const std::string& parent, const std::string& name) {
+Result<void> BtrfsStore::remove(const std::string& parent, const std::string& name, Deadline deadline) {
   const auto top = parent + "/" + name;
-  if (is_subvolume(place(top))) return delete_subvolume(place(top));
-  if (is_subvolume(place(top + "/tree"))) TRY_VOID(delete_subvolume(place(top + "/tree")));
+  if (is_subvolume(place(top))) return delete_below(parent, name, deadline);
+  if (is_subvolume(place(top + "/tree"))) TRY_VOID(delete_below(top, "tree", deadline));
   auto generations = list_directory(directory(), top + "/generations");
   if (generations) {
-    for (const auto& generation : *generations) TRY_VOID(remove(top + "/generations", generation));
+    for (const auto& generation : *generations) TRY_VOID(remove(top + "/generations", generation, deadline));
   }
-  return DirectoryStore::remove(parent, name);
+  return DirectoryStore::remove(parent, name, deadline);
+}
+
+Result<void> BtrfsStore::delete_below(const std::string& parent, const std::string& name, Deadline deadline) {
+  const auto around = TRY(open_file(directory(), parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return delete_subvolume(around.get(), name, deadline);
 }
 
 Result<std::uint64_t> BtrfsStore::publish_clone(const Generation& base, const std::string& clone_id) {
@@ -109,7 +113,7 @@ Result<std::vector<std::string>> BtrfsStore::collect_garbage(const std::string& 
   const auto numbers = TRY(generation_numbers(name));
   for (const auto number : numbers) {
     if (number == numbers.back() || std::find(used.begin(), used.end(), number) != used.end()) continue;
-    TRY_VOID(remove("templates/" + name + "/generations", std::to_string(number)));
+    TRY_VOID(remove("templates/" + name + "/generations", std::to_string(number), std::nullopt));
     removed.push_back(fmt::format("generation {} of template {}", number, name));
   }
   return removed;

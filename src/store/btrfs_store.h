@@ -5,6 +5,8 @@
 //   drafts/X/tree                   a subvolume in the making
 #pragma once
 
+#include <cstdint>
+
 #include "store/directory_store.h"
 
 namespace isolate {
@@ -28,7 +30,8 @@ class BtrfsStore : public DirectoryStore {
   using DirectoryStore::DirectoryStore;
   Result<std::string> begin_draft(const std::string& draft) override;
   Result<void> finish_draft(const std::string& draft) override;
-  Result<void> remove(const std::string& parent, const std::string& name) override;
+  Result<void> remove(const std::string& parent, const std::string& name, Deadline deadline) override;
+  Result<void> delete_below(const std::string& parent, const std::string& name, Deadline deadline);
   std::string place(const std::string& name) const { return path() + "/" + name; }
   Result<void> freeze(const std::string& subvolume, const std::string& template_directory, std::uint64_t number);
 };

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 
 namespace isolate {
 namespace {
@@ -45,10 +46,7 @@ Result<Fd> DirectoryStore::open_directory(const std::string& path, const OwnerNa
       return fail(Error("there are no templates in " + path)
                       .advise("make one: isolatectl template create NAME --from debian:bookworm"));
     }
-    // All at once, so that even on a full disk there is a place to move to what is to be removed.
-    for (const char* below : {"", "/templates", "/clones", "/pools", "/drafts", "/trash"}) {
-      TRY_VOID(make_directories(path + below, 0700));
-    }
+    TRY_VOID(make_directories(path, 0700));
     directory = open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   }
   if (!directory) return fail(std::move(directory).error().within("store"));
@@ -63,6 +61,10 @@ Result<Fd> DirectoryStore::open_directory(const std::string& path, const OwnerNa
   if (status.st_uid != owner.caller().uid || (status.st_mode & 077) != 0) {
     return fail("store " + path + " must belong to you and be closed to all others (chmod 700)");
   }
+  if (missing == MissingStore::refuse) return directory;
+  // All at once, so that even on a full disk there is a place to move to what is to be removed.
+  for (const char* below : {"/templates", "/clones", "/pools", "/drafts", "/trash"})
+    TRY_VOID(make_directories(path + below, 0700));
   return directory;
 }
 
@@ -101,12 +103,12 @@ Result<bool> DirectoryStore::has_template(const std::string& name) {
   return status || status.error().code() != ENOENT;
 }
 
-Result<void> DirectoryStore::remove(const std::string& parent, const std::string& name) {
+Result<void> DirectoryStore::remove(const std::string& parent, const std::string& name, Deadline deadline) {
   auto remove_from = [&]() -> Result<void> {
     auto parent_directory = open_file(directory(), parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!parent_directory && parent_directory.error().code() == ENOENT) return {};
     if (!parent_directory) return fail(std::move(parent_directory).error());
-    return remove_tree(parent_directory->get(), name);
+    return remove_tree(parent_directory->get(), name, deadline);
   };
   // Without the namespace, which takes newuidmap to make, where there is nothing of other ids in it.
   auto removed = remove_from();
@@ -114,11 +116,12 @@ Result<void> DirectoryStore::remove(const std::string& parent, const std::string
   return owner_->run(remove_from);
 }
 
-Result<void> DirectoryStore::destroy_clone(const std::string& template_name, const std::string& clone_id) {
+Result<void> DirectoryStore::destroy_clone(const std::string& template_name, const std::string& clone_id,
+                                           Deadline deadline) {
   if (!is_clone_of(template_name, clone_id)) {
     return fail("'" + text::printable(clone_id) + "' is not a clone of template '" + template_name + "'");
   }
-  return remove("clones", clone_id);
+  return remove("clones", clone_id, deadline);
 }
 
 Result<std::vector<std::string>> DirectoryStore::clones(const std::string& template_name) {
@@ -129,17 +132,18 @@ Result<std::vector<std::string>> DirectoryStore::clones(const std::string& templ
   return ids;
 }
 
-Result<std::uint64_t> DirectoryStore::bytes_of(const std::string& name) {
+Result<DiskUse> DirectoryStore::use_of(const std::string& name, Deadline deadline) {
   // Shared with the child that may look into directories of other ids.
-  void* shared = ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* shared = ::mmap(nullptr, sizeof(DiskUse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return fail(errno, "mmap");
-  auto* bytes = static_cast<std::uint64_t*>(shared);
+  auto* use = static_cast<DiskUse*>(shared);
   auto outcome = owner_->run([&]() -> Result<void> {
-    *bytes = TRY(tree_usage(directory(), name)).bytes;
+    const auto counted = TRY(tree_usage(directory(), name, deadline));
+    *use = {counted.bytes, counted.is_complete};
     return {};
   });
-  const std::uint64_t result = *bytes;
-  ::munmap(shared, sizeof(std::uint64_t));
+  const DiskUse result = *use;
+  ::munmap(shared, sizeof(DiskUse));
   if (!outcome) return fail(std::move(outcome).error());
   return result;
 }

@@ -7,6 +7,7 @@
 //           trash/X                         what is being removed
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 
@@ -27,11 +28,16 @@ class DirectoryStore : public Store {
   Result<std::vector<TemplateInfo>> templates() override;
   Result<bool> has_template(const std::string& name) override;
   Result<TemplateInfo> info(const std::string& name) override;
-  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override;
+  using Store::destroy_clone;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id, Deadline deadline) override;
   Result<std::vector<std::string>> clones(const std::string& template_name) override;
   std::string clone_location(const std::string& clone_id) const override { return path_ + "/clones/" + clone_id; }
-  Result<std::uint64_t> clone_bytes(const std::string& clone_id) override { return bytes_of("clones/" + clone_id); }
-  Result<std::uint64_t> template_bytes(const std::string& name) override { return bytes_of("templates/" + name); }
+  Result<DiskUse> clone_use(const std::string& clone_id, Deadline deadline) override {
+    return use_of("clones/" + clone_id, deadline);
+  }
+  Result<std::uint64_t> template_bytes(const std::string& name) override {
+    return TRY(use_of("templates/" + name, std::nullopt)).bytes;
+  }
   Result<std::string> begin_template(const std::string& name) override;
   Result<void> publish_template(const std::string& name, const std::string& draft, const std::string& origin) override;
   Result<void> discard_draft(const std::string& draft) override;
@@ -39,7 +45,7 @@ class DirectoryStore : public Store {
   Result<std::vector<std::string>> collect_leftovers() override;
 
  protected:
-  // Opens the directory; when it does not exist it is made (mode 0700), or that is an error.
+  // Opens the directory. `create` makes it (mode 0700) and what a store has in it, where that is missing.
   static Result<Fd> open_directory(const std::string& path, const OwnerNamespace& owner, MissingStore missing);
   DirectoryStore(std::string path, OwnerNamespace* owner, Fd directory)
       : path_(std::move(path)), owner_(owner), directory_(std::move(directory)) {}
@@ -49,7 +55,7 @@ class DirectoryStore : public Store {
   // Makes it the first generation; `draft` as above.
   virtual Result<void> finish_draft(const std::string& draft) = 0;
   // Removes a tree of the store, all kinds of it.
-  virtual Result<void> remove(const std::string& parent, const std::string& name);
+  virtual Result<void> remove(const std::string& parent, const std::string& name, Deadline deadline = std::nullopt);
 
   // A new directory below drafts/, which belongs to whoever holds its lock.
   struct Draft {
@@ -67,7 +73,7 @@ class DirectoryStore : public Store {
  private:
   Result<std::vector<Draft>> abandoned_drafts();
   Result<Fd> open_drafts();
-  Result<std::uint64_t> bytes_of(const std::string& name);
+  Result<DiskUse> use_of(const std::string& name, Deadline deadline);
 
   std::string path_;
   OwnerNamespace* owner_;

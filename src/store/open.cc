@@ -114,6 +114,14 @@ std::vector<std::unique_ptr<Store>> open_all_stores(const std::string& main_stor
   return stores;
 }
 
+std::vector<std::string> name_list(Store& store) {
+  std::vector<std::string> names;
+  const auto infos = store.templates();
+  if (!infos) return names;
+  for (const auto& info : *infos) names.push_back(info.name);
+  return names;
+}
+
 Result<TemplatePlace> find_template(const std::string& asked, const std::string& main_store, OwnerNamespace* owner) {
   const auto reference = TRY(parse_reference(asked));
   const auto& name = reference.name;
@@ -125,8 +133,14 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
   if (others.empty() && (kind.empty() || kind == main->kind())) return TemplatePlace{std::move(main), name};
   TemplatePlace found{nullptr, name};
   std::string places;
+  std::vector<std::string> names;
   auto look_into = [&](std::unique_ptr<Store> store) -> Result<void> {
-    if ((!kind.empty() && kind != store->kind()) || !TRY(store->has_template(name))) return {};
+    if (!kind.empty() && kind != store->kind()) return {};
+    if (!TRY(store->has_template(name))) {
+      // For the message, where no store has it: one that can't be listed has nothing to name.
+      for (auto& other : name_list(*store)) names.push_back(std::move(other));
+      return {};
+    }
     places += (places.empty() ? "" : " and ") + store->description();
     found.store = std::move(store);
     return {};
@@ -141,7 +155,7 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
   }
   if (found.store == nullptr) {
     TRY_VOID(std::move(unknown));
-    return fail(Error(fmt::format("there is no template '{}'", asked)).advise("see isolatectl template list"));
+    return fail(missing_template(asked, "", std::move(names)));
   }
   if (places.find(" and ") != std::string::npos) {
     return fail(fmt::format("template '{}' is in {}; say which: KIND:{}", name, places, name));

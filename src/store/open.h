@@ -18,6 +18,9 @@ Result<std::vector<std::string>> known_stores(const std::string& main_store);
 std::vector<std::unique_ptr<Store>> open_all_stores(const std::string& main_store, OwnerNamespace* owner);
 Result<void> remember_store(const std::string& main_store, const std::string& description);
 
+// The names of a store's templates; empty where it can't be asked.
+std::vector<std::string> name_list(Store& store);
+
 // NAME, KIND:NAME, or a ZFS dataset POOL/PATH/NAME. Errors: plain text: it has none of these forms.
 Result<void> check_template_reference(const std::string& asked);
 // The name that the template would have in this store; empty when another store is meant. Errors: as above.

@@ -55,9 +55,13 @@ Result<void> OverlayStore::make_clone(const Generation& generation, const std::s
   // The upper directory's own mode and owner are what the guest sees on "/".
   TRY_VOID(make_directory(directory(), clone + "/upper", 0700));
   auto upper = TRY(open_file(directory(), clone + "/upper", O_RDONLY | O_DIRECTORY));
-  if (owner().caller().is_root() && (top.st_uid != 0 || top.st_gid != 0) &&
-      ::fchown(upper.get(), top.st_uid, top.st_gid) != 0) {
-    return fail(errno, "chown " + clone + "/upper");
+  if (owner().caller().is_root() && (top.st_uid != 0 || top.st_gid != 0)) {
+    // A template that belongs to a range is not id-mapped: the guest's root, who mounts the overlay, needs all of these.
+    for (const char* part : {"", "/work", "/upper"}) {
+      if (::fchownat(directory(), (clone + part).c_str(), top.st_uid, top.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
+        return fail(errno, "chown " + clone + part);
+      }
+    }
   }
   if (::fchmod(upper.get(), top.st_mode & 07777) != 0) return fail(errno, "chmod " + clone + "/upper");
   return {};
@@ -113,6 +117,15 @@ Result<std::uint64_t> OverlayStore::publish_clone(const Generation& base, const 
   }));
   TRY_VOID(write_generation(template_directory, number, names));
   return number;
+}
+
+Result<bool> OverlayStore::is_unchanged(const Generation& base, const std::string& clone_id) {
+  const auto upper = "clones/" + clone_id + "/upper";
+  // The guest's "/" itself; make_clone() has given it what the topmost layer has.
+  const auto now = TRY(status_of(directory(), upper));
+  const auto before = TRY(status_of(AT_FDCWD, base.layers.front()));
+  if (now.st_mode != before.st_mode || now.st_uid != before.st_uid || now.st_gid != before.st_gid) return false;
+  return TRY(list_directory(directory(), upper)).empty();
 }
 
 Result<std::uint64_t> OverlayStore::snapshot(const std::string& name) {

@@ -5,6 +5,8 @@
 //   clones/ID/{upper,work}          a clone
 #pragma once
 
+#include <cstdint>
+
 #include "store/directory_store.h"
 
 namespace isolate {
@@ -26,6 +28,7 @@ class OverlayStore : public DirectoryStore {
   RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
   std::string clone_location(const std::string& clone_id) const override;
   Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) override;
+  Result<bool> is_unchanged(const Generation& base, const std::string& clone_id) override;
   Result<std::uint64_t> snapshot(const std::string& name) override;
   Result<std::vector<std::string>> collect_garbage(const std::string& name,
                                                    const std::vector<std::uint64_t>& used) override;

@@ -132,7 +132,13 @@ TEST_F(OverlayStoreTest, NamesThatLeadOutOfTheStoreAreRefused) {
 TEST_F(OverlayStoreTest, AnUnknownTemplateComesWithAdvice) {
   EXPECT_EQ(message_of(store_.newest_generation("none")),
             "there is no template 'none' in overlay:" + path() +
-                "; see isolatectl template list, or make one: isolatectl template create none --from debian:bookworm");
+                "; make one: isolatectl template create none --from debian:bookworm");
+  add_template(store_, "one");
+  add_template(store_, "debian");
+  EXPECT_EQ(message_of(store_.newest_generation("debain")),
+            "there is no template 'debain' in overlay:" + path() +
+                "; there are: debian, one; nearest: debian; make one: isolatectl template create debain --from "
+                "debian:bookworm");
 }
 
 TEST_F(OverlayStoreTest, EachChangeIsALayerOnTopOfAllBefore) {
@@ -236,11 +242,11 @@ TEST_F(OverlayStoreTest, ADestroyedCloneIsGoneAndItsTemplateIsNot) {
 TEST_F(OverlayStoreTest, KnowsWhatClonesAndTemplatesTakeOnDisk) {
   add_template(store_, "t");
   must(store_.make_clone(newest(), "t-c"));
-  const auto empty = must(store_.clone_bytes("t-c"));
+  const auto empty = must(store_.clone_use("t-c", std::nullopt)).bytes;
   write_text(store_.clone_location("t-c") + "/file", std::string(1 << 20, 'x'));
-  EXPECT_GE(must(store_.clone_bytes("t-c")), empty + (1U << 20));
+  EXPECT_GE(must(store_.clone_use("t-c", std::nullopt)).bytes, empty + (1U << 20));
   EXPECT_LT(must(store_.template_bytes("t")), 1U << 20);
-  EXPECT_TRUE(test::fails_with(store_.clone_bytes("none"), ENOENT));
+  EXPECT_TRUE(test::fails_with(store_.clone_use("none", std::nullopt), ENOENT));
 }
 
 TEST_F(OverlayStoreTest, ARemovedTemplateLeavesNothing) {

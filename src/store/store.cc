@@ -5,6 +5,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
+#include "base/nearest.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "linux/file.h"
@@ -21,9 +24,28 @@ Result<void> check_template_name(std::string_view name) {
 Result<void> Store::check_exists(const std::string& name) {
   TRY_VOID(check_template_name(name));
   if (TRY(has_template(name))) return {};
-  return fail(Error(fmt::format("there is no template '{}' in {}", name, description()))
-                  .advise("see isolatectl template list, or make one: isolatectl template create " + name +
-                          " --from debian:bookworm"));
+  std::vector<std::string> names;
+  if (auto infos = templates()) {
+    for (const auto& info : *infos) names.push_back(info.name);
+  }
+  return fail(missing_template(name, " in " + description(), std::move(names)));
+}
+
+Error missing_template(const std::string& name, const std::string& place, std::vector<std::string> existing) {
+  constexpr std::size_t kMostShown = 10;
+  std::sort(existing.begin(), existing.end());
+  existing.erase(std::unique(existing.begin(), existing.end()), existing.end());
+  auto text = fmt::format("there is no template '{}'{}", text::printable(name), place);
+  const auto nearest = text::nearest(name, existing);
+  if (!existing.empty()) {
+    const auto others = existing.size() - std::min(existing.size(), kMostShown);
+    existing.resize(std::min(existing.size(), kMostShown));
+    text += "; there are: " + text::join(existing, ", ") + (others > 0 ? fmt::format(" and {} more", others) : "");
+  }
+  if (!nearest.empty()) text += "; nearest: " + nearest;
+  const auto plain = name.substr(name.rfind(':') + 1);
+  return Error(std::move(text))
+      .advise(fmt::format("make one: isolatectl template create {} --from debian:bookworm", text::printable(plain)));
 }
 
 Result<RootSource> Store::clone_root(const Generation& generation, const std::string& clone_id) {
@@ -33,6 +55,12 @@ Result<RootSource> Store::clone_root(const Generation& generation, const std::st
 Result<std::string> Store::begin_changes(const std::string& name) {
   return fail(fmt::format("template '{}' of {} is changed by clones only", name, description()));
 }
+
+Result<bool> Store::has_changes(const std::string& /*name*/) { return false; }
+
+Result<void> Store::leave_changes(const std::string& /*name*/) { return {}; }
+
+Result<bool> Store::is_unchanged(const Generation& /*base*/, const std::string& /*clone_id*/) { return false; }
 
 Result<void> Store::discard_changes(const std::string& /*name*/) { return {}; }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "linux/tree.h"
 
 namespace isolate {
 
@@ -32,6 +33,11 @@ struct TemplateInfo {
   std::int64_t created = 0;      // seconds since 1970, of the newest generation
   std::string origin;            // what it was made from
   std::string problem;           // why it can not be used; the rest but name and store is not known then
+};
+
+struct DiskUse {
+  std::uint64_t bytes = 0;
+  bool is_complete = true;  // false: there was no time to count all of it
 };
 
 class Store {
@@ -60,14 +66,19 @@ class Store {
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
   virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
   // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
-  // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted.
-  virtual Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) = 0;
+  // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted; ETIMEDOUT the deadline
+  // has come, and the next call goes on.
+  virtual Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id,
+                                     Deadline deadline) = 0;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) {
+    return destroy_clone(template_name, clone_id, std::nullopt);
+  }
   // All that carry the mark and descend from this template.
   virtual Result<std::vector<std::string>> clones(const std::string& template_name) = 0;
   // Where a kept clone's changes are, for people.
   virtual std::string clone_location(const std::string& clone_id) const = 0;
-  // What it takes on disk.
-  virtual Result<std::uint64_t> clone_bytes(const std::string& clone_id) = 0;
+  // What it takes on disk; where that has to be counted, as far as the deadline allows.
+  virtual Result<DiskUse> clone_use(const std::string& clone_id, Deadline deadline) = 0;
   virtual Result<std::uint64_t> template_bytes(const std::string& name) = 0;
 
   // A new template is built in a draft directory, and appears whole or not at all.
@@ -80,6 +91,9 @@ class Store {
   // destroyed. Errors: EAGAIN another generation was made since the clone was.
   virtual Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) = 0;
 
+  // True if it is certain that nothing was written to the clone.
+  virtual Result<bool> is_unchanged(const Generation& base, const std::string& clone_id);
+
   // Makes the template as it is now its next generation. Where nothing can be changed but through clones, that is the
   // newest one again.
   virtual Result<std::uint64_t> snapshot(const std::string& name) = 0;
@@ -87,8 +101,11 @@ class Store {
   // Whether a template can be changed in its place: a directory, whose changes snapshot() makes a generation of.
   // Otherwise it is changed by publish_clone().
   virtual bool has_working_tree() const { return false; }
-  // Gives back the directory. What is in it now comes back with discard_changes(), also after a crash in between.
+  // Gives back the directory. What was in it at the first call comes back with discard_changes(), also after a crash in
+  // between, until snapshot() makes the changes a generation. leave_changes() puts them aside.
   virtual Result<std::string> begin_changes(const std::string& name);
+  virtual Result<bool> has_changes(const std::string& name);
+  virtual Result<void> leave_changes(const std::string& name);
   virtual Result<void> discard_changes(const std::string& name);
 
   virtual Result<void> remove_template(const std::string& name) = 0;
@@ -108,6 +125,10 @@ constexpr const char* kCloneMounts = "/run/isolate/mounts";
 std::vector<std::string> mounted_clones();
 // Takes those off this mount namespace, which must be a private one.
 void let_go_of_mounted_clones();
+
+// There is no such template: which ones there are, the one that may be meant, and how to make one. `place`: where it
+// was looked for, such as " in overlay:/srv"; may be empty.
+Error missing_template(const std::string& name, const std::string& place, std::vector<std::string> existing);
 
 // Names of templates: 1 to 40 characters, since they become part of a host name.
 Result<void> check_template_name(std::string_view name);

@@ -210,7 +210,9 @@ bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Datase
   return written && written->size() == 1 && written->front().value("written") == "0";
 }
 
-Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id) {
+// ZFS itself does the work, in the background.
+Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id,
+                                     Deadline /*deadline*/) {
   if (!is_clone_name(template_name, clone_id)) {
     return fail("'" + text::printable(clone_id) + "' is not a clone of template '" + template_name + "'");
   }
@@ -309,10 +311,18 @@ void ZfsStore::unmount(const std::string& name) {
 }
 
 Result<std::string> ZfsStore::begin_changes(const std::string& name) {
-  TRY_VOID(discard_changes(name));  // of somebody who was interrupted
   auto place = TRY(mounted(name));
+  if (TRY(has_changes(name))) return place;
+  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
+  for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));  // left behind after their time
   TRY(zfs::run({"snapshot", "-o", set(kUndo, "yes"), dataset(name) + "@undo-" + now_name()}));
   return place;
+}
+
+// The snapshot to go back to is the newest one as long as the changes are no generation.
+Result<bool> ZfsStore::has_changes(const std::string& name) {
+  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
+  return found.back().is_snapshot() && !found.back().own(kUndo).empty();
 }
 
 Result<void> ZfsStore::discard_changes(const std::string& name) {

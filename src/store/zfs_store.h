@@ -3,6 +3,7 @@
 // a directory that only root can pass. For root alone.
 #pragma once
 
+#include <cstdint>
 #include <map>
 
 #include "linux/lock.h"
@@ -27,10 +28,13 @@ class ZfsStore : public Store {
   Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
   Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override;
   RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
-  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) override;
+  using Store::destroy_clone;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id, Deadline deadline) override;
   Result<std::vector<std::string>> clones(const std::string& template_name) override;
   std::string clone_location(const std::string& clone_id) const override;
-  Result<std::uint64_t> clone_bytes(const std::string& clone_id) override { return used_bytes(clone_id); }
+  Result<DiskUse> clone_use(const std::string& clone_id, Deadline /*deadline*/) override {
+    return DiskUse{TRY(used_bytes(clone_id))};
+  }
   Result<std::uint64_t> template_bytes(const std::string& name) override { return used_bytes(name); }
   Result<std::string> begin_template(const std::string& name) override;
   Result<void> publish_template(const std::string& name, const std::string& draft, const std::string& origin) override;
@@ -39,6 +43,11 @@ class ZfsStore : public Store {
   Result<std::uint64_t> snapshot(const std::string& name) override;
   bool has_working_tree() const override { return true; }
   Result<std::string> begin_changes(const std::string& name) override;
+  Result<bool> has_changes(const std::string& name) override;
+  Result<void> leave_changes(const std::string& name) override {
+    unmount(name);
+    return {};
+  }
   Result<void> discard_changes(const std::string& name) override;
   Result<void> remove_template(const std::string& name) override;
   Result<std::vector<std::string>> collect_garbage(const std::string& name,

@@ -111,21 +111,22 @@ interface org.isolate.Manager
 
 type Template (name: string, store: string, generation: int, size: int, fresh: int)
 type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
-# cpuUsec, memoryBytes, tasks: what the guest uses, where that can be had.
+# cpuUsec, memoryBytes, tasks: what the guest uses, where that can be had. bytesIncomplete: the clone takes more than
+# `bytes`; there was no time to count all of it.
 type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
-  bytes: int, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
+  bytes: int, bytesIncomplete: ?bool, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
 # memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
 type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 
 # A clone of the template, for the caller alone. Four descriptors come with the reply: a user namespace, a mount
-# namespace that holds the clone below /run/isolate/stage, and the locks of the lease and of its range of ids. The
+# namespace that holds the clone's root on /run/isolate/stage/root, and the locks of the lease and of its range of ids. The
 # lease ends when the last copy of the third one is closed. The connection is closed after the reply.
 # With limits, the guest is to enter the control group that has them by EnterGroup, and group is that one's directory.
 # userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's). uidBase, gidBase: for a
 # template whose files belong on disk to the range of 65536 ids that begins there: ids inside are that range.
 method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits) ->
-  (lease: string, template: string, store: string, generation: int, layers: int, readOnly: bool, uidMap: [][]int,
-  gidMap: [][]int, group: ?string)
+  (lease: string, template: string, store: string, generation: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int,
+  group: ?string)
 # Moves the process that has connected to the control group of the caller's own lease, in which none may be yet.
 method EnterGroup(lease: string) -> ()
 
@@ -222,7 +223,6 @@ Json to_json(const LeaseReply& reply) {
                {"template", reply.template_name},
                {"store", reply.store},
                {"generation", reply.generation},
-               {"layers", reply.layers},
                {"readOnly", reply.read_only},
                {"uidMap", to_json(reply.maps.uid)},
                {"gidMap", to_json(reply.maps.gid)}};
@@ -231,13 +231,13 @@ Json to_json(const LeaseReply& reply) {
 }
 
 Result<LeaseReply> lease_reply_from(const Json& parameters) {
-  constexpr std::uint64_t kMostLayers = 500;  // as many as the kernel takes
+  // Its clones came as layers, each a mount of its own.
+  if (parameters.contains("layers")) return fail("isolated is of an older version than isolate; restart it");
   LeaseReply reply;
   reply.lease = TRY(string_in(parameters, "lease"));
   reply.template_name = TRY(string_in(parameters, "template"));
   reply.store = TRY(string_in(parameters, "store"));
   reply.generation = TRY(number_in(parameters, "generation", UINT64_MAX));
-  reply.layers = TRY(number_in(parameters, "layers", kMostLayers));
   const auto read_only = parameters.find("readOnly");
   if (read_only == parameters.end() || !read_only->is_boolean()) return fail("readOnly: true or false is wanted");
   reply.read_only = read_only->get<bool>();

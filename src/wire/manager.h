@@ -1,6 +1,7 @@
 // What isolated tells and is asked: the Varlink interface org.isolate.Manager.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -17,8 +18,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kSocketPath = "/run/isolate/org.isolate.Manager";
 constexpr std::string_view kManager = "org.isolate.Manager";
-// Where a leased clone is, in the mount namespace that comes with it: l0, l1, ... and c (layers and the clone's own
-// directory), or root (the clone itself).
+// In the mount namespace that comes with a lease, the clone's root is on "root" below this directory.
 constexpr const char* kLeaseStage = "/run/isolate/stage";
 
 // The interface in Varlink's own language.
@@ -55,8 +55,7 @@ struct LeaseReply {
   std::string template_name;
   std::string store;
   std::uint64_t generation = 0;
-  std::uint64_t layers = 0;  // 0: the clone is a root by itself
-  bool read_only = false;    // the clone's file system can't map ids
+  bool read_only = false;  // the clone's file system can't map ids
   IdMaps maps;
   std::string group;  // the control group with the limits; empty: none were asked for
 };

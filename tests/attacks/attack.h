@@ -24,6 +24,7 @@ extern const struct probe escape_probes[];
 extern const struct probe process_probes[];
 extern const struct probe ipc_probes[];
 extern const struct probe inspect_probes[];
+extern const struct probe stream_probes[];
 
 // Each prints its line and returns its verdict. `refused` prints the name of the error first.
 enum verdict succeeded(const char* format, ...) __attribute__((format(printf, 1, 2)));

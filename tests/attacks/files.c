@@ -167,6 +167,28 @@ static enum verdict usual_devices(char** arguments) {
   return device(numbers);
 }
 
+// Commands of fcntl(2), also by the calls of 32-bit programs.
+static enum verdict fcntl_on(const char* path, int command, long argument, const char* what) {
+  if (path == NULL) return not_tried("which file?");
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd == -1) return not_tried("%s: %s", path, error_name(errno));
+  if (fcntl(fd, command, argument) == 0) return succeeded("%s", what);
+  const int error = errno;
+  if (call_i386(55, fd, command, argument, 0, 0) == 0) return succeeded("%s by int 0x80", what);
+  if (call_i386(221, fd, command, argument, 0, 0) == 0) return succeeded("%s by fcntl64", what);
+  return refused(error, "%s", what);
+}
+
+// file-lease FILE: whoever opens the file then waits for 45 seconds.
+static enum verdict file_lease(char** arguments) {
+  return fcntl_on(arguments[0], F_SETLEASE, F_WRLCK, "a lease on the file");
+}
+
+// directory-events DIRECTORY
+static enum verdict directory_events(char** arguments) {
+  return fcntl_on(arguments[0], F_NOTIFY, DN_ACCESS | DN_MULTISHOT, "events of the directory");
+}
+
 const struct probe file_probes[] = {{"write", "PATH...", write_any, 0},
                                     {"read", "PATH...", read_any, 0},
                                     {"device", "KIND:MAJOR:MINOR...", device, 0},
@@ -190,5 +212,7 @@ const struct probe file_probes[] = {{"write", "PATH...", write_any, 0},
                                     {"init-secrets", "", init_secrets, 1},
                                     {"kernel-addresses", "", symbol_addresses, 1},
                                     {"keys", "", keys, 1},
+                                    {"file-lease", "FILE", file_lease, 0},
+                                    {"directory-events", "DIRECTORY", directory_events, 0},
                                     {"device-nodes", "", usual_devices, 1},
                                     {NULL, NULL, NULL, 0}};

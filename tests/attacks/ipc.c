@@ -84,6 +84,35 @@ static enum verdict key(char** arguments) {
   return refused(error, "the key %s", arguments[0]);
 }
 
+// key-of-user NAME COMMAND...: the same in the keyring of the user, for a minute. Its number takes the place of an
+// argument RING.
+static enum verdict key_of_user(char** arguments) {
+  if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which name, which command?");
+  const long key = syscall(SYS_add_key, "user", arguments[0], "secret", 6L, KEY_SPEC_USER_KEYRING);
+  const long ring = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_KEYRING, 0L);
+  if (key == -1 || ring == -1) return not_tried("no key: %s", error_name(errno));
+  syscall(SYS_keyctl, KEYCTL_SET_TIMEOUT, key, 60L);
+  static char number[32];
+  snprintf(number, sizeof number, "%ld", ring);
+  for (char** argument = arguments + 1; *argument != NULL; argument++) {
+    if (strcmp(*argument, "RING") == 0) *argument = number;
+  }
+  execvp(arguments[1], arguments + 1);
+  return not_tried("no command %s", arguments[1]);
+}
+
+// key-link RING NAME: takes a keyring into the own session, and so what is in it.
+static enum verdict key_link(char** arguments) {
+  if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which ring, which name?");
+  const long ring = atol(arguments[0]);
+  if (syscall(SYS_keyctl, KEYCTL_LINK, ring, KEY_SPEC_SESSION_KEYRING) == -1 &&
+      call_i386(288, KEYCTL_LINK, ring, KEY_SPEC_SESSION_KEYRING, 0, 0) == -1) {
+    return refused(errno, "link the ring %ld", ring);
+  }
+  const long key = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", arguments[1], 0L);
+  return judge_result(key, "the key");
+}
+
 // abstract NAME: connects to a socket that has no file. A name may be "/tmp/.X11-unix/X0", too.
 static enum verdict abstract_socket(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which name?");
@@ -162,6 +191,8 @@ const struct probe ipc_probes[] = {{"shm-make", "KEY", shm_make, 0},
                                    {"queue-make", "/NAME", queue_make, 0},
                                    {"queue-remove", "/NAME", queue_remove, 0},
                                    {"queue", "/NAME", queue, 0},
+                                   {"key-of-user", "NAME COMMAND...", key_of_user, 0},
+                                   {"key-link", "RING NAME", key_link, 0},
                                    {"key-hold", "NAME COMMAND...", key_hold, 0},
                                    {"key", "NAME", key, 0},
                                    {"abstract", "NAME", abstract_socket, 0},

@@ -11,9 +11,9 @@
 
 #include "attack.h"
 
-static const struct probe* const tables[] = {terminal_probes, filter_probes, call_probes,   kernel_probes,
-                                             file_probes,     mount_probes,  escape_probes, process_probes,
-                                             ipc_probes,      inspect_probes};
+static const struct probe* const tables[] = {terminal_probes, filter_probes,  call_probes,   kernel_probes,
+                                             file_probes,     mount_probes,   escape_probes, process_probes,
+                                             ipc_probes,      inspect_probes, stream_probes};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 static enum verdict list(void) {

@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   ExecRequest request;
   request.own_terminal = setup.own_terminal != 0;
   request.own_error = setup.own_error != 0;
+  request.signals = {setup.ignored_signals, setup.blocked_signals};
   request.directory = take();
   for (std::uint32_t i = 0; i < setup.arguments; ++i) request.command.push_back(take());
   for (std::uint32_t i = 0; i < setup.variables; ++i) request.variables.push_back(take());

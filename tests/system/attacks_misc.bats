@@ -42,7 +42,7 @@ teardown_file() { remove_attacks; }
 @test "R3: memory for files has an end where --tmp-size says so" {
   local place
   for place in /tmp /home /dev/shm; do
-    run --separate-stderr with_attacks --tmp-size 4M sh -c "head -c 16M /dev/zero >$place/x; stat -c %s $place/x"
+    run --separate-stderr with_attacks --empty-home --tmp-size 4M sh -c "head -c 16M /dev/zero >$place/x; stat -c %s $place/x"
     [[ $stderr == *'No space left'* && ${lines[-1]} -le 4194304 ]] || complain "$place"
   done
 }
@@ -95,6 +95,34 @@ teardown_file() { remove_attacks; }
     # shellcheck disable=SC2086
     is_refused as_caller "$ATTACKS/attack" key-hold isolate-attack-key "$ISOLATE" --store "$STORE" -q -z debian \
       -d "$ATTACKS:/mnt:ro" $options /mnt/attack key isolate-attack-key
+  done
+}
+
+# with_key_of_user COMMAND...: behind the number of the caller's keyring, with a key in it.
+with_key_of_user() { as_caller "$ATTACKS/attack" key-of-user "isolate-attack-$MARK" "$@"; }
+
+@test "I1 control: the caller's own keyring is linked and its key named in plain bwrap" {
+  local bwrap=(bwrap --ro-bind "$TREE" / --proc /proc --dev /dev --ro-bind "$ATTACKS" /mnt --)
+  gets_through with_key_of_user "${bwrap[@]}" /mnt/attack key-link RING "isolate-attack-$MARK"
+  succeeds with_key_of_user "${bwrap[@]}" cat /proc/keys
+  expect_in_output "isolate-attack-$MARK"
+}
+
+@test "I1: nor is it linked with any filter, or named in /proc" {
+  local options
+  echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
+  for options in '' '--seccomp=tty' "--seccomp=$SCRATCH/profile.json" '-e chroot'; do
+    # shellcheck disable=SC2086
+    is_refused with_key_of_user "$ISOLATE" --store "$STORE" -q -z debian -d "$ATTACKS:/mnt:ro" $options \
+      /mnt/attack key-link RING "isolate-attack-$MARK"
+  done
+  # What lets an ordinary user's guest make sandboxes of its own lets it see the names.
+  local unnamed=('' '-e chroot')
+  if [[ $IDENTITY == root ]]; then unnamed+=('--seccomp=none' '--cap-add SYS_ADMIN'); fi
+  for options in "${unnamed[@]}"; do
+    # shellcheck disable=SC2086
+    succeeds with_key_of_user "$ISOLATE" --store "$STORE" -q -z debian $options cat /proc/keys
+    expect_not_in_output "isolate-attack-$MARK"
   done
 }
 
@@ -267,10 +295,10 @@ state_is_gone() { [[ ! -e /proc/$1 ]] || state_is Z "$1"; }
   [[ $(hostname; cat /proc/sys/kernel/domainname) == "$before" ]] || complain "names outside"
   is_refused with_attacks --cap-add ALL /mnt/attack clock
   is_refused with_attacks --cap-add ALL /mnt/attack clock-adjust
-  # READ_IMPLIES_EXEC and the personality of other systems.
+  # READ_IMPLIES_EXEC and the personality of other systems; then ADDR_NO_RANDOMIZE, which debuggers want, and the question.
   run --separate-stderr with_attacks perl -e '
-    print syscall(135, $_) == -1 ? "no " : "yes " for 0x400000, 0x0004, 0x0040000, 0xffffffff'
-  expect_output 'no no no yes '
+    print syscall(135, $_) == -1 ? "no " : "yes " for 0x400000, 0x0004, 0x440000, 0x0040000, 0xffffffff'
+  expect_output 'no no no yes yes '
 }
 
 @test "Z5: the chroot engine says what it is, and the oldest way out is not open" {

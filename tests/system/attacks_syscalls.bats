@@ -136,8 +136,26 @@ EPERM i386 120 $((flag | 17))"
   answers EPERM x86_64 chroot --cap-drop SYS_CHROOT
 }
 
-@test "S2: --seccomp=tty refuses only the terminal's requests" {
-  answers let-through x86_64 "setns add_key keyctl io_uring_setup $ALLOWED" --seccomp=tty
+@test "S2: --seccomp=tty refuses only the terminal's requests, leases on files, and the calls for keys" {
+  answers let-through x86_64 "setns io_uring_setup $ALLOWED" --seccomp=tty
+  answers EPERM x86_64 "add_key keyctl request_key" --seccomp=tty
+}
+
+@test "S2, O1: leases on files and dnotify are refused, whatever the upper half of the argument says" {
+  local options command
+  for options in '' '--seccomp=tty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    start_guest $options
+    for command in 1024 1026; do # F_SETLEASE, F_NOTIFY
+      filters_say "EPERM x86_64 72 3 $command 0"
+      filters_say "EPERM x86_64 72 3 $((command | 1 << 32)) 0"
+      filters_say "EPERM i386 55 3 $command 0"
+      filters_say "EPERM i386 221 3 $command 0"
+    done
+    # F_GETLEASE, F_SETLK, F_ADD_SEALS
+    filters_say $'allow x86_64 72 3 1025 0\nallow x86_64 72 3 6 0\nallow i386 221 3 1033 0'
+    end_guest
+  done
 }
 
 # --- S3 to S6 ---------------------------------------------------------------------------------------------------------
@@ -231,7 +249,8 @@ foreign_calls_are_refused() {
 @test "S6: a profile that allows everything still has the terminal filter" {
   echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
   is_refused_with EPERM with_attacks "--seccomp=$SCRATCH/profile.json" /mnt/attack tiocsti plain -1
-  answers let-through x86_64 'add_key io_uring_setup setns' "--seccomp=$SCRATCH/profile.json"
+  answers let-through x86_64 'io_uring_setup setns' "--seccomp=$SCRATCH/profile.json"
+  answers EPERM x86_64 'add_key keyctl request_key' "--seccomp=$SCRATCH/profile.json"
 }
 
 # Compiled filters are kept; a key, which ends with "standard", stands before them.

@@ -92,6 +92,38 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   expect_in_output nodev
 }
 
+# A device of root's that a group of the host may open, as /dev/kvm is. Nobody in a guest of root's is in that group.
+@test "a device that is named opens in root's guest, whoever it belongs to; it has the host's mode" {
+  [[ $IDENTITY == root ]] || return 0
+  local case kind major minor mode owner
+  for case in 'c 1 5 660 0:106' 'c 1 5 600 0:0' 'c 1 5 600 70000:70000'; do
+    read -r kind major minor mode owner <<<"$case"
+    mknod "$SCRATCH/device" "$kind" "$major" "$minor"
+    chown "$owner" "$SCRATCH/device"
+    chmod "$mode" "$SCRATCH/device"
+    succeeds in_clone -d "$SCRATCH/device:/dev/given" sh -c 'head -c 3 /dev/given | wc -c; stat -c "%a %t:%T %u:%g" /dev/given'
+    [[ $output == $'3\n'"$mode 1:5 ${owner/70000:70000/0:0}" ]] || complain "$case"
+    # The host's node is not changed from inside.
+    succeeds in_clone -d "$SCRATCH/device:/dev/given" chmod 666 /dev/given
+    [[ $(stat -c %a "$SCRATCH/device") == "$mode" ]] || complain "the host's mode"
+    rm "$SCRATCH/device"
+  done
+}
+
+@test "root is warned of a bind whose ids are above those inside, and of a socket" {
+  [[ $IDENTITY == root ]] || return 0
+  chown 70000:70000 "$SCRATCH/dir"
+  succeeds isolate -z debian -d "$SCRATCH/dir:/mnt" true
+  expect_in_errors "warning: bind $SCRATCH/dir: it belongs to 70000:70000"
+  [[ ${#stderr_lines[@]} == 1 ]]
+  perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' "$SCRATCH/socket"
+  succeeds isolate -z debian -d "$SCRATCH/socket:/run/socket" true
+  expect_in_errors "warning: bind $SCRATCH/socket: a server that checks who connects"
+  [[ ${#stderr_lines[@]} == 1 ]]
+  succeeds isolate -z debian -d "$SCRATCH/other:/mnt" true
+  expect_no_errors
+}
+
 @test "a source that is not there is refused by name" {
   isolate_refuses "$SCRATCH/nothing" 'No such file' -- isolate -z debian -d "$SCRATCH/nothing:/mnt" true
 }
@@ -148,4 +180,65 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   echo odd >"$SCRATCH/$name/file"
   succeeds in_clone -d "$SCRATCH/$name:/mnt/$name" cat "/mnt/$name/file"
   expect_output odd
+}
+
+# --- shorthands and odd places ----------------------------------------------------------------------------------------
+
+@test "-d DIR alone is shown at its own path, also read-only and by a relative name; --here is the current directory" {
+  succeeds in_clone -d "$SCRATCH/dir" cat "$SCRATCH/dir/file"
+  expect_output host
+  succeeds in_clone -d "$SCRATCH/dir:ro" -d "$SCRATCH/other/file" \
+    sh -c "cat $SCRATCH/dir/file $SCRATCH/other/file; ! touch $SCRATCH/dir/new && echo kept"
+  expect_output $'host\nother\nkept'
+  # shellcheck disable=SC2016  # for the shell that is started
+  succeeds as_caller sh -c 'cd "$1/dir" && exec "$2" --store "$3" -q -z debian -d ../other --here \
+    sh -c "pwd; cat file ../other/file; echo new >made"' sh "$SCRATCH" "$ISOLATE" "$STORE"
+  expect_output "$SCRATCH/dir"$'\nhost\nother'
+  [[ $(cat "$SCRATCH/dir/made") == new ]]
+  # shellcheck disable=SC2016
+  succeeds as_caller sh -c 'cd "$1/dir" && exec "$2" --store "$3" -q -z debian --here -p / pwd' \
+    sh "$SCRATCH" "$ISOLATE" "$STORE"
+  expect_output /
+  # shellcheck disable=SC2016
+  isolate_refuses --here root -- as_caller sh -c 'cd / && exec "$0" --store "$1" -q -z debian --here true' "$ISOLATE" "$STORE"
+  isolate_refuses "$SCRATCH/nothing" -- isolate -z debian -d "$SCRATCH/nothing" true
+}
+
+@test "colons in names: the last one separates, and \\: is one of a name" {
+  local name=2026-01-01T10:20:30
+  mkdir "$SCRATCH/$name"
+  echo dated >"$SCRATCH/$name/file"
+  succeeds in_clone -d "$SCRATCH/$name:/x:ro" sh -c 'cat /x/file; ! touch /x/new && echo kept'
+  expect_output $'dated\nkept'
+  succeeds in_clone -d "$SCRATCH/${name//:/\\:}:/x" cat /x/file
+  expect_output dated
+  succeeds in_clone -d "$SCRATCH/dir:/mnt/a\\:b" -d "$SCRATCH/${name//:/\\:}" \
+    cat /mnt/a:b/file "$SCRATCH/$name/file"
+  expect_output $'host\ndated'
+  isolate_refuses neither 'rx' -- isolate -z debian -d "$SCRATCH/dir:/x:rx" true
+}
+
+@test "a link of the root that leads nowhere is covered by what is bound on it" {
+  local make='ln -sfn ../run/no/such "$ROOTFS/etc/nowhere"; ln -sfn /etc/self "$ROOTFS/etc/self"
+    ln -sfn /etc/passwd "$ROOTFS/etc/somewhere"'
+  local name
+  for name in nowhere self; do
+    succeeds with_variables "PRE_SPAWN_HOOK=$make" -- -q -z debian -d "$SCRATCH/dir/file:/etc/$name" \
+      sh -c "cat /etc/$name; test ! -e /run/no"
+    expect_output host
+  done
+  succeeds with_variables "PRE_SPAWN_HOOK=$make" -- -q -z debian -d "$SCRATCH/dir:/etc/nowhere" \
+    sh -c 'cat /etc/nowhere/file; test ! -e /run/no'
+  expect_output host
+  isolate_refuses /etc/somewhere -- with_variables "PRE_SPAWN_HOOK=$make" -- -z debian -d "$SCRATCH/dir:/etc/somewhere" true
+}
+
+@test "binds that can't be: one line that names the place and what is wrong" {
+  isolate_refuses directory /etc -- isolate -z debian -d "$SCRATCH/dir/file:/etc" true
+  isolate_refuses 'would have to be a directory' /etc/passwd -- isolate -z debian -d "$SCRATCH/dir:/etc/passwd" true
+  isolate_refuses 'would have to be a directory' '/etc/passwd/x: /etc/passwd is' -- isolate -z debian -d "$SCRATCH/dir/file:/etc/passwd/x" true
+  # shellcheck disable=SC2088  # as a configuration or --bind=~/x has it
+  isolate_refuses "'~/" HOME -- isolate -z debian -d '~/x:/x' true
+  isolate_refuses 'must begin with' -- isolate -z debian -d "$SCRATCH/dir:relative" true
+  isolate_refuses /work -- isolate -z debian -p /work true
 }

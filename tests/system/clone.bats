@@ -28,6 +28,15 @@ load helpers
   expect_no_errors
 }
 
+@test "a run that compiles its own filter is no worse as the first one" {
+  local options
+  for options in '--cap-drop KILL' '--cap-drop KILL -e lxc'; do
+    # shellcheck disable=SC2086
+    succeeds in_private_mounts 'mount -t tmpfs tmpfs /run' "$ISOLATE" --store "$STORE" -q -z debian $options id -u
+    expect_output 0
+  done
+}
+
 @test "nothing of one run is seen by the next" {
   succeeds in_clone sh -c 'echo x >/marker; echo x >>/etc/hosts; rm /etc/debian_version; ls /marker'
   expect_output /marker
@@ -103,8 +112,8 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   [[ $stderr != *"$output"* ]] || complain "a clone is named"
 }
 
-@test "--read-only: the root can't be written, /tmp, /home and /dev can" {
-  succeeds in_clone --read-only sh -c '
+@test "--read-only: the root can't be written, /tmp, /dev and an empty /home can" {
+  succeeds in_clone --read-only --empty-home sh -c '
     ! touch /x && ! touch /etc/x && ! rm /etc/passwd && ! echo x >>/etc/passwd
     touch /tmp/x /home/x /dev/x && echo writable'
   expect_output writable
@@ -118,8 +127,8 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   expect_not_in_output written
 }
 
-@test "/tmp and /home are empty memory, /proc and /dev are the guest's own" {
-  succeeds in_clone sh -c '
+@test "/tmp and with --empty-home /home are empty memory, /proc and /dev are the guest's own" {
+  succeeds in_clone --empty-home sh -c '
     for i in /tmp /home /proc /dev; do stat -f -c %T $i; done; ls -A /tmp /home | grep -v :; true'
   [[ ${lines[*]} == 'tmpfs tmpfs proc tmpfs' ]] || complain "file systems"
   succeeds in_clone sh -c '

@@ -128,3 +128,34 @@ END
   isolate_refuses config.toml -- \
     as_caller env "XDG_CONFIG_HOME=$SCRATCH/config" "$ISOLATE" --store "$STORE" -z debian true
 }
+
+@test "every key is in the man page" {
+  local key
+  succeeds as_caller "$ISOLATE" --help
+  for key in $(grep -oP '^  (-., |    )--\K[a-z0-9-]+' <<<"$output"); do
+    grep -Eq "^\.It .*[ ,]$key( |,|$)|^\.Pq Li .*[ ,]*$key( |,|$)" "$BATS_TEST_DIRNAME/../../data/man/isolate.toml.5" ||
+      complain "isolate.toml(5) lacks $key"
+  done
+}
+
+@test "a file that somebody else owns or can write chooses nothing, whatever variable leads there" {
+  local path
+  mkdir -p "$SCRATCH/home/.config/isolate"
+  for path in .config .config/isolate .config/isolate/config.toml; do
+    echo 'engine = "chroot"' >"$SCRATCH/home/.config/isolate/config.toml"
+    chown -R "$CALLER_UID:$CALLER_GID" "$SCRATCH/home"
+    chmod 0644 "$SCRATCH/home/.config/isolate/config.toml"
+    succeeds as_caller env -u XDG_CONFIG_HOME "HOME=$SCRATCH/home" "$ISOLATE" --store "$STORE" -z debian true
+    expect_in_errors 'chroot engine'
+    chown "$USER_B_UID" "$SCRATCH/home/$path"
+    isolate_refuses "$SCRATCH/home/$path belongs to user $USER_B_UID" -- \
+      as_caller env -u XDG_CONFIG_HOME "HOME=$SCRATCH/home" "$ISOLATE" --store "$STORE" -z debian true
+    isolate_refuses "$SCRATCH/home/$path belongs to user $USER_B_UID" -- \
+      as_caller env "XDG_CONFIG_HOME=$SCRATCH/home/.config" "$ISOLATE" --store "$STORE" -z debian true
+    chown "$CALLER_UID" "$SCRATCH/home/$path"
+    chmod o+w "$SCRATCH/home/$path"
+    isolate_refuses "chmod go-w $SCRATCH/home/$path" -- \
+      as_caller env -u XDG_CONFIG_HOME "HOME=$SCRATCH/home" "$ISOLATE" --store "$STORE" -z debian true
+    chmod o-w "$SCRATCH/home/$path"
+  done
+}

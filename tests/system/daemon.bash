@@ -26,6 +26,7 @@ make_daemon() {
   install -d -m 0700 -o "$USER_B_UID" -g "$USER_B_GID" "$STORES/home-b"
   words_of_members
   for kind in "${KINDS[@]}"; do refresh "$kind" "$1"; done
+  if has_kind zfs; then ctl pool range zfs:deb "$ZFS_BASE"; fi
   start_daemon
 }
 remove_daemon() {

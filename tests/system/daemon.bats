@@ -56,6 +56,10 @@ teardown_file() { remove_daemon; }
     isolate_refuses '' -- run_in zfs -u "$base" true
   done
   isolate_refuses '-u and -g' -- run_in zfs -u "$ZFS_BASE" -g $((ZFS_BASE + 1)) true
+  # That the files belong to the range gives nobody its ids.
+  ctl pool range zfs:deb none
+  isolate_refuses 'not registered' 'isolatectl pool range' -- run_in zfs -u "$ZFS_BASE" true
+  ctl pool range zfs:deb "$ZFS_BASE"
   settles zfs "$SIZE" 120
 }
 
@@ -177,6 +181,8 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   expect_status 1
   start_daemon
   succeeds member "$ISOLATECTL" status
+  [[ $(member "$ISOLATECTL" status | tail -c 1 | od -An -c) == *'\n'* ]] || complain "no line feed"
+  [[ $output != *' 1 connections'* ]] || complain "1 connections"
   succeeds run_in overlay true
 }
 

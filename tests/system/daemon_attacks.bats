@@ -36,28 +36,47 @@ start_attack() {
 }
 overlay_is_leased() { pool_is overlay leased "$1"; }
 
-@test "control: a member enters his lease, reads its layers and writes his clone" {
-  run attack_as MEMBER control overlay:deb
-  expect_status 0
-  expect_not_in_output refused
-  expect_in_output 'succeeded: write to the clone'
-  expect_in_output 'succeeded: read l0'
+@test "control: a member enters their lease, reads its root and writes to it" {
+  local kind
+  for kind in overlay btrfs; do
+    run attack_as MEMBER control "$kind:deb"
+    expect_status 0
+    expect_not_in_output refused
+    expect_in_output 'succeeded: write to the root'
+  done
 }
 
-@test "M7: the flags of layers and clones are locked, in copies and in namespaces below too" {
-  is_refused attack_as MEMBER clear_flags overlay:deb
-  expect_in_output 'clear read-only of l0 in a copy: EPERM'
+@test "M7: the flags of a clone that is a root are locked, in copies and in namespaces below too" {
   is_refused attack_as MEMBER clear_flags btrfs:deb
-  expect_in_output 'clear nodev of root'
+  expect_in_output 'clear nodev of root in a copy: EPERM'
 }
 
-@test "M7: a layer can't be written" {
-  is_refused attack_as MEMBER write_layers overlay:deb
-  expect_in_output 'write l0/etc/passwd: EROFS'
+@test "M7, O1: of an overlay a member has the root alone, and no layer is in reach" {
+  is_refused attack_as MEMBER layers_in_reach overlay:deb
+}
+
+@test "O1: a lease on a file of the template keeps no other guest from opening that" {
+  local begin
+  OUT=leases start_attack MEMBER_B file_leases overlay:deb
+  wait_until 20 grep -q '^leases [1-9]' "$SCRATCH/leases" || complain "no lease was taken: $(cat "$SCRATCH/leases.err")"
+  begin=$EPOCHSECONDS
+  succeeds run_in overlay sh -c 'wc -c </etc/ld.so.cache'
+  ((EPOCHSECONDS - begin < 10)) || complain "it took $((EPOCHSECONDS - begin)) seconds"
+  kill_started KILL
+}
+
+@test "O1: who watches a template's files sees nothing of other guests" {
+  OUT=watch start_attack MEMBER_B watch overlay:deb 5
+  wait_until 20 grep -q watching "$SCRATCH/watch" || complain "it does not watch: $(cat "$SCRATCH/watch.err")"
+  succeeds run_in overlay sh -c 'cat /etc/ld.so.cache >/dev/null; ls /etc /usr/bin >/dev/null'
+  end_of_started
+  [[ $STATUS == 1 ]] || complain "$(cat "$SCRATCH/watch")"
+  grep -q 'refused: nothing was seen' "$SCRATCH/watch"
 }
 
 @test "nothing of the lease's mounts can be taken away to see what is below" {
   is_refused attack_as MEMBER unmount overlay:deb
+  is_refused attack_as MEMBER unmount btrfs:deb
 }
 
 @test "M7: no device node can be made in a clone" {
@@ -104,9 +123,9 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
     expect_status 1
   done
   # Another user does not get at the lease's namespace through its process either.
-  run -126 outsider "${executing[@]}" "/proc/$STARTED_PID/cwd/c/upper/suid"
+  run -126 outsider "${executing[@]}" "/proc/$STARTED_PID/cwd/root/suid"
   # The file of the member's own lease counts as one of a foreign namespace for him on the host, too.
-  run member "${executing[@]}" "/proc/$STARTED_PID/cwd/c/upper/suid"
+  run member "${executing[@]}" "/proc/$STARTED_PID/cwd/root/suid"
   expect_not_in_output euid=0
   kill_started KILL
 }
@@ -144,6 +163,35 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
       1342177280 1073741824 4294901759 4294967295
   done
 }
+
+@test "O2: a template whose files belong to somebody's range gives their ids to nobody else" {
+  local layer
+  ctl template create owned --from "$WORK/tree-root-small"
+  refresh_owned 0
+  layer=$(find "$MAIN/templates/owned/layers" -mindepth 1 -maxdepth 1)
+  chown -R --no-dereference "$SUBORDINATE_BASE:$SUBORDINATE_BASE" "$layer"
+  is_refused attack_as MEMBER_B foreign_ranges overlay:owned "$SUBORDINATE_BASE"
+  isolate_refuses 'not registered' -- member_b "$ISOLATE" -q -z overlay:owned -u "$SUBORDINATE_BASE" true
+  # Root can't register it for all members either.
+  isolatectl_refuses "belong to $USER_A" -- ctl pool range overlay:owned "$SUBORDINATE_BASE"
+  # The user to whom /etc/subuid and /etc/subgid give it may.
+  succeeds in_words MEMBER call org.isolate.Manager.Lease \
+    "{\"template\": \"overlay:owned\", \"uidBase\": $SUBORDINATE_BASE, \"gidBase\": $SUBORDINATE_BASE}"
+  [[ $(jq -c .uidMap <<<"$output") == "[[0,$SUBORDINATE_BASE,65536]]" ]] || complain "ids inside"
+  # What root may register: nothing of the host's, and nothing that isolate lends.
+  for base in 0 1000 60000 1073741824 1342177280 2147418112 4294967295 x; do
+    isolatectl_refuses '' -- ctl pool range overlay:owned "$base"
+  done
+  succeeds ctl pool range overlay:owned
+  expect_output none
+  succeeds ctl pool range overlay:owned 700000000 700065536
+  succeeds ctl pool range overlay:owned --json
+  [[ $(jq -c . <<<"$output") == '{"uid":700000000,"gid":700065536}' ]] || complain "registered"
+  isolate_refuses 'belongs to' -- member_b "$ISOLATE" -q -z overlay:owned -u 700000000 -g 700065536 true
+  wait_until 60 owned_is_removed || complain "$(ctl template remove overlay:owned 2>&1)"
+}
+refresh_owned() { here "$ISOLATE" --store "$MAIN" -q -r overlay:owned "$1"; }
+owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
 
 @test "D9: a lease lasts while a child of its client holds it, and is nobody else's meanwhile" {
   local clone pid

@@ -10,10 +10,12 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import socket
 import stat
 import struct
 import sys
+import time
 
 from varlink_client import MANAGER, Client, Closed, Lease, VarlinkError, call, hold, tell
 
@@ -86,8 +88,13 @@ def enter_new(template, userns=None):
     return lease
 
 
-def layers():
-    return sorted(name for name in os.listdir(STAGE) if name.startswith("l"))
+def raw_layers():
+    """What a lease should not show: an overlay's layers, and the clone's own directory."""
+    return [name for name in ("l0", "c/upper", "parts/l0", "parts/c") if os.path.lexists(f"{STAGE}/{name}")]
+
+
+def is_overlay():
+    return any("root overlay" in line for line in open("/proc/self/mounts", encoding="utf-8"))
 
 
 def write_file(path):
@@ -99,52 +106,54 @@ def write_file(path):
 
 
 def control(template):
-    """What the owner of a lease may do: enter, read the layers, write to the clone."""
+    """What the owner of a lease may do: enter, read the root, write to it."""
     enter_new(template)
-    for name in layers():
-        attempt(f"read {name}", os.listdir, name)
-    attempt("write to the clone", write_file, "c/upper/file")
+    attempt("read the root", os.listdir, "root/etc")
+    attempt("write to the root", write_file, "root/file")
+
+
+def layers_in_reach(template):
+    """Also when all is taken off that can be, and in a namespace below."""
+    enter_new(template)
+    if not is_overlay():
+        raise SystemExit("this is no overlay")
+    for name in raw_layers():
+        got_through(f"{name} is there")
+    LIBC.umount2(f"{STAGE}/root".encode(), MNT_DETACH)
+    for name in raw_layers() + os.listdir(f"{STAGE}/root") + os.listdir(f"{STAGE}/parts"):
+        got_through(f"{name} came to light")
+    unshare(CLONE_NEWUSER | CLONE_NEWNS)
+    for line in open("/proc/self/mountinfo", encoding="utf-8"):
+        if "/layers/" in line or "/clones/" in line:
+            got_through(f"it is mounted: {line}")
+    tell("refused: no layer is in reach")
 
 
 def clear_flags(template):
     enter_new(template)
     names = {ATTR_RDONLY: "read-only", ATTR_NOSUID: "nosuid", ATTR_NODEV: "nodev"}
-    targets = [(name, (ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV)) for name in layers()]
     # A clone that is a root by itself has set-user-id files that count, for the ids inside.
-    targets.append(("c", (ATTR_NOSUID, ATTR_NODEV)) if targets else ("root", (ATTR_NODEV,)))
-    for target, flags in targets:
-        for flag in flags:
-            what = f"clear {names[flag]} of {target}"
-            attempt(what, set_attributes, AT_FDCWD, f"{STAGE}/{target}", 0, flag)
-            attempt(what + " and below", set_attributes, AT_FDCWD, f"{STAGE}/{target}", AT_RECURSIVE, flag)
-            remaining = sum(other for other in flags if other != flag)
-            attempt(what + " by a remount", mount, None, f"{STAGE}/{target}", None, MS_REMOUNT | MS_BIND | remaining)
-            copy = copy_of_tree(f"{STAGE}/{target}")
-            attempt(what + " in a copy", set_attributes, copy, "", AT_EMPTY_PATH, flag)
+    target, flags = "root", (ATTR_NODEV,)
+    for flag in flags:
+        what = f"clear {names[flag]} of {target}"
+        attempt(what, set_attributes, AT_FDCWD, f"{STAGE}/{target}", 0, flag)
+        attempt(what + " and below", set_attributes, AT_FDCWD, f"{STAGE}/{target}", AT_RECURSIVE, flag)
+        remaining = sum(other for other in flags if other != flag)
+        attempt(what + " by a remount", mount, None, f"{STAGE}/{target}", None, MS_REMOUNT | MS_BIND | remaining)
+        copy = copy_of_tree(f"{STAGE}/{target}")
+        attempt(what + " in a copy", set_attributes, copy, "", AT_EMPTY_PATH, flag)
     # In namespaces below, all of it counts as somebody else's.
     unshare(CLONE_NEWUSER | CLONE_NEWNS)
-    for target, flags in targets:
-        for flag in flags:
-            what = f"clear {names[flag]} of {target} one namespace below"
-            attempt(what, set_attributes, AT_FDCWD, f"{STAGE}/{target}", 0, flag)
-
-
-def write_layers(template):
-    enter_new(template)
-    for name in layers():
-        attempt(f"make a file in {name}", write_file, f"{name}/attacked")
-        attempt(f"write {name}/etc/passwd", write_file, f"{name}/etc/passwd")
-        attempt(f"remove {name}/etc/passwd", os.unlink, f"{name}/etc/passwd")
-        attempt(f"chmod {name}/etc/passwd", os.chmod, f"{name}/etc/passwd", 0o777)
-        attempt(f"chown {name}/etc/passwd", os.chown, f"{name}/etc/passwd", 0, 0)
-        attempt(f"link out of {name}", os.link, f"{name}/etc/passwd", "c/upper/passwd")
-        attempt(f"attribute on {name}", os.setxattr, f"{name}/etc", b"user.attacked", b"1")
+    for flag in flags:
+        what = f"clear {names[flag]} of {target} one namespace below"
+        attempt(what, set_attributes, AT_FDCWD, f"{STAGE}/{target}", 0, flag)
 
 
 def unmount(template):
     enter_new(template)
     before = set(os.listdir("/"))
-    for name in layers() + ["c", ""]:
+    names = [] if is_overlay() else ["root"]
+    for name in names + [""]:
         target = f"{STAGE}/{name}".rstrip("/").encode()
         attempt(f"unmount {target.decode()}", lambda path=target: must(LIBC.umount2(path, 0), "umount"))
     for target in (b"/run/isolate/mounts", b"/run", b"/proc", b"/dev"):
@@ -154,11 +163,50 @@ def unmount(template):
 
 
 def devices(template, userns=None):
+    """None can be made; of an overlay, none that can be opened."""
     enter_new(template, userns)
-    place = "c/upper" if layers() else "root"
     for major, minor, kind in ((1, 1, stat.S_IFCHR), (1, 3, stat.S_IFCHR), (7, 0, stat.S_IFBLK), (8, 0, stat.S_IFBLK)):
-        path = f"{place}/{kind}-{major}-{minor}"
+        path = f"root/{kind}-{major}-{minor}"
         attempt(f"mknod {major}:{minor}", os.mknod, path, kind | 0o666, os.makedev(major, minor))
+
+
+def shared_files():
+    """By each name below the stage, with files of the template that every guest opens."""
+    paths = [f"{STAGE}/{place}/etc/ld.so.cache" for place in ["root"] + raw_layers()]
+    return [path for path in paths if os.path.exists(path)]
+
+
+def file_leases(template):
+    """Takes leases on what other guests open, tells how many, and keeps them. They are never let go of."""
+    enter_new(template)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    taken = []
+    for path in shared_files():
+        file = os.open(path, os.O_RDONLY)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        taken.append(file)
+    tell("leases", len(taken))
+    hold()
+
+
+def watch(template, seconds):
+    """Watches what other guests open. What it does itself it sees."""
+    enter_new(template)
+    events = LIBC.inotify_init1(os.O_NONBLOCK)
+    files = shared_files()
+    programs = [file.replace("/etc/ld.so.cache", "/usr/bin") for file in files]
+    for path in files + [os.path.dirname(file) for file in files] + programs:
+        must(LIBC.inotify_add_watch(events, path.encode(), 0xFFF), "inotify_add_watch")
+    with open(files[0], "rb") as file:
+        file.read(1)
+    if not os.read(events, 65536):
+        raise SystemExit("its own reading is not seen")
+    tell("watching")
+    time.sleep(float(seconds))
+    try:
+        got_through(f"{len(os.read(events, 65536))} bytes of events")
+    except BlockingIOError:
+        tell("refused: nothing was seen")
 
 
 def reach_out(template, *stores):
@@ -222,9 +270,9 @@ def locks(template):
 def suid(template, store):
     """Makes a set-user-id file that belongs to root on disk, tells where, and keeps the lease."""
     lease = enter_new(template)
-    with open("l0/usr/bin/id", "rb") as source, open("c/upper/suid", "wb") as target:
+    with open("root/usr/bin/id", "rb") as source, open("root/suid", "wb") as target:
         target.write(source.read())
-    os.chmod("c/upper/suid", 0o6755)
+    os.chmod("root/suid", 0o6755)
     tell(f"{store}/clones/{lease.reply['lease']}/upper/suid")
     hold()
 
@@ -236,6 +284,39 @@ def unlocked(template):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
     tell(lease.reply["lease"], *lease.range())
     hold()
+
+
+def shared(template):
+    """Makes both locks shared ones, and keeps them."""
+    lease = Lease(template)
+    for descriptor in (lease.lock, lease.range_lock):
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    tell(lease.reply["lease"], os.getpid())
+    hold()
+
+
+def inside(template):
+    """Lets go of all that is known of the lease, and is in its namespaces."""
+    lease = enter_new(template)
+    name = lease.reply["lease"]
+    lease.close()
+    tell(name, os.getpid())
+    hold()
+
+
+def given(template, uid_a, uid_b, group):
+    """As root: user A leases and ends, a process of user B has the descriptors."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        become(int(uid_a), [int(group)])
+        lease = Lease(template)
+        socket.send_fds(ours, [lease.reply["lease"].encode()], lease.descriptors)
+        os._exit(0)
+    become(int(uid_b), [int(group)])
+    name, descriptors, _, _ = socket.recv_fds(theirs, 255, 4)
+    tell(name.decode(), os.getpid())
+    hold()
+    os.close(descriptors[2])
 
 
 def inherited(template):
@@ -367,7 +448,8 @@ def main():
     name, *arguments = sys.argv[1:]
     attacks = {
         function.__name__: function
-        for function in (control, clear_flags, write_layers, unmount, devices, reach_out, kinds, locks, suid, unlocked)
+        for function in (control, layers_in_reach, clear_flags, unmount, devices, file_leases, watch, reach_out)
+        + (kinds, locks, suid, unlocked, shared, inside, given)
         + (inherited, ranges, foreign_ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
     }
     attacks[name](*arguments)

@@ -88,6 +88,51 @@ is_over() {
   settles overlay "$SIZE"
 }
 
+# start_attack WORDS ATTACK ARGUMENT...: it has a lease in CLONE, and the process that keeps it is KEEPER.
+start_attack() {
+  local words=$1
+  shift
+  words_of_tool daemon_attacks
+  start_words "$words" "${TOOL[@]}" "$@"
+  wait_until 20 grep -q . "$SCRATCH/out" || complain "no lease: $(cat "$SCRATCH/out.err")"
+  read -r CLONE KEEPER <"$SCRATCH/out"
+}
+is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
+
+@test "X3: a lease whose holder makes its lock a shared one, or has ended, is listed and ends by kill" {
+  local attack begin
+  for attack in shared inherited; do
+    start_attack MEMBER "$attack" overlay:deb
+    is_listed || complain "$attack: $(as_member --json ps)"
+    begin=$SECONDS
+    succeeds as_member kill "$CLONE"
+    # A shared lock's holder is the one that has asked for the lease: it is given time to end in order.
+    ((SECONDS - begin <= 9)) || complain "$attack: kill took $((SECONDS - begin)) s"
+    wait_until 5 process_ended "$KEEPER" || complain "$attack: $KEEPER lives"
+    [[ -z $(as_member --json ps | jq -r '.[].clone') ]] || complain "$attack: still listed"
+    settles overlay "$SIZE"
+  done
+}
+
+@test "X3: a lock that was handed to another user keeps no lease, and costs that user no process" {
+  start_attack HERE given overlay:deb "$USER_A_UID" "$USER_B_UID" "$GROUP_GID"
+  is_listed || complain "$(as_member --json ps)"
+  succeeds as_member kill "$CLONE"
+  [[ -z $(as_member --json ps | jq -r '.[].clone') ]] || complain "still listed"
+  process_ended "$KEEPER" && complain "a process of another user was killed"
+  settles overlay "$SIZE"
+  kill -KILL "$KEEPER"
+}
+
+@test "X3: whoever has let go of a lease and stays in it has no clone any more, and harms no other" {
+  start_attack MEMBER inside overlay:deb
+  settles overlay "$SIZE"
+  is_listed && complain "it is over"
+  succeeds run_in overlay sh -c 'cat /etc/debian_version >/new && cat /new'
+  kill_started KILL
+  settles overlay "$SIZE"
+}
+
 @test "a member runs commands in his leases, root in all, others in none" {
   start_member_guest -v WHO:guest
   succeeds as_member exec "$CLONE" sh -c 'id -u; echo "$WHO"; cat /proc/1/comm; exit 0'
@@ -137,4 +182,22 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
   as_member kill "$CLONE"
   is_over
   [[ ! -e $MEMBER_HOME/.isolate-runs ]] || complain "left in the home"
+}
+
+@test "a lease has the member's groups where a bind depends on one, and otherwise none" {
+  local options
+  mkdir "$SCRATCH/shared"
+  echo content >"$SCRATCH/shared/f"
+  chown -R "root:$GROUP_GID" "$SCRATCH/shared"
+  chmod 2770 "$SCRATCH/shared"
+  chmod 0640 "$SCRATCH/shared/f"
+  for options in '' '--userns=private'; do
+    # shellcheck disable=SC2086
+    succeeds run_in overlay $options -d "$SCRATCH/shared:/x" cat /x/f
+    expect_output content
+    # shellcheck disable=SC2086
+    succeeds run_in overlay $options -d /etc/hostname:/x grep ^Groups: /proc/self/status
+    expect_output $'Groups:\t '
+  done
+  settles overlay "$SIZE"
 }

@@ -46,6 +46,21 @@ burden() {
 @test "D8: clients that do not read what they asked for do not hinder others" { burden deaf 300; }
 @test "D5: thousands of connections of one user do not hinder others" { burden flood 3000; }
 
+# Eight processes of one member that do the same without a pause.
+flood() {
+  start_load "clients:$1" 8
+  succeeds member_b /usr/bin/python3 -E -s -B "$TOOLS/daemon_load.py" timed overlay:deb 10
+  [[ ${#lines[@]} == 10 && $(grep -cE '^[0-9]{1,3}$' <<<"$output") -ge 8 ]] || complain "milliseconds a lease"
+  note "$1: leases of another member took $(sort -n <<<"$output" | tr '\n' ' ')ms"
+  ends_load "clients:$1"
+}
+@test "X2: eight clients who connect and close do not hinder others" { flood closing; }
+@test "X2: eight clients who connect and say nothing do not hinder others" { flood quiet; }
+@test "X2: eight clients who send half a request do not hinder others" { flood half; }
+@test "X2: eight clients who list without a pause do not hinder others" { flood listing; }
+@test "X2: eight clients who lease without a pause do not hinder others" { flood leasing; }
+@test "X2: eight clients who do all of it do not hinder others" { flood mixed; }
+
 @test "D5: what thousands of connections cost is given back" {
   local before after
   wait_until 30 daemon_has_no_children
@@ -62,14 +77,19 @@ burden() {
 @test "D11: a member has at most 256 leases; others still get theirs, and one that ends makes room" {
   refresh overlay 0
   OUT=held start_words MEMBER /usr/bin/python3 -E -s -B "$TOOLS/varlink_client.py" lease overlay:deb 256
-  wait_until 200 grep -q all "$SCRATCH/held" || complain "$(wc -l <"$SCRATCH/held"): $(cat "$SCRATCH/held.err")"
+  wait_until 200 grep -qx all "$SCRATCH/held" || complain "$(wc -l <"$SCRATCH/held"): $(cat "$SCRATCH/held.err")"
   run --separate-stderr in_words MEMBER call org.isolate.Manager.Lease '{"template": "overlay:deb"}'
   [[ $status == 1 && $stderr == org.isolate.Manager.TooManyLeases* ]] || complain "the 257th"
   isolate_refuses leases -- run_in overlay true
   succeeds member_b "$ISOLATE" -q -z overlay:deb id -u
   expect_output 0
+  # What they let go of without ending a lease makes no room.
+  kill -USR2 "$STARTED_PID"
+  wait_until 20 grep -q 'ranges dropped' "$SCRATCH/held"
+  run --separate-stderr in_words MEMBER call org.isolate.Manager.Lease '{"template": "overlay:deb"}'
+  [[ $status == 1 && $stderr == org.isolate.Manager.TooManyLeases* ]] || complain "the 257th without locks of ranges"
   kill -USR1 "$STARTED_PID"
-  wait_until 20 grep -q dropped "$SCRATCH/held"
+  wait_until 20 grep -q '^dropped'  "$SCRATCH/held"
   wait_until 20 run_in overlay true || complain "no lease after one has ended"
   kill_started KILL
   wait_until 200 is_settled overlay 0 || complain "$(ctl pool status overlay:deb --json)"

@@ -8,11 +8,16 @@
     daemon_load.py silent TEMPLATE COUNT      connections that send nothing, or half a request
     daemon_load.py deaf TEMPLATE COUNT        connections that ask and do not read
     daemon_load.py flood TEMPLATE COUNT       opens so many connections and keeps them, opens others for those it loses
+    daemon_load.py clients:FLOOD TEMPLATE COUNT   so many processes, each of which does FLOOD without a pause: closing
+                                              (connects and closes), quiet, half (of a request), listing, leasing, mixed
 
-The last four go on until they are killed; a line "ready" tells that they have begun.
+The last ones go on until they are killed; a line "ready" tells that they have begun.
 """
 
+import ctypes
 import json
+import os
+import random
 import select
 import socket
 import sys
@@ -150,8 +155,65 @@ def send_some(connection, data):
         pass
 
 
+def closing(template):
+    del template
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(SOCKET)
+    connection.close()
+
+
+def quiet(template, data=b""):
+    """Keeps up to thirty connections, of which the oldest goes for a new one."""
+    del template
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(SOCKET)
+    kept.append(connection)
+    send_some(connection, data)
+    if len(kept) > 30:
+        kept.pop(0).close()
+
+
+def half(template):
+    data = request(MANAGER + "Lease", {"template": template})
+    quiet(template, data[: len(data) // 2])
+
+
+def listing(template):
+    del template
+    with Client() as client:
+        client.call(MANAGER + "ListLeases")
+
+
+def leasing(template):
+    Lease(template).close()
+
+
+def mixed(template):
+    random.choice((closing, quiet, half, listing, leasing))(template)
+
+
+kept = []
+
+
+def clients(flood, template, count):
+    work = {function.__name__: function for function in (closing, quiet, half, listing, leasing, mixed)}[flood]
+    for _ in range(count):
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(1, 9)  # killed with what has started it
+            while True:
+                try:
+                    work(template)
+                except (VarlinkError, Closed, OSError):
+                    continue
+    tell("ready")
+    while True:
+        time.sleep(60)
+
+
 def main():
     name, template, count = sys.argv[1:]
+    if name.startswith("clients:"):
+        clients(name.removeprefix("clients:"), template, int(count))
     modes = {function.__name__: function for function in (leases, errors, timed, slow, silent, deaf, flood)}
     modes[name](template, int(count))
 

@@ -1,5 +1,5 @@
 # identities: root user
-# isolatectl template edit: changes that succeed become the next generation; others never happened.
+# isolatectl template edit: changes that succeed become the next generation; others are kept apart, and never half of one.
 
 load helpers
 
@@ -38,18 +38,68 @@ in_small() { isolate -q -z small "$@"; }
   expect_output $'1\n2\n3\n4\n5\n/etc/file-5'
 }
 
-@test "a failing command changes nothing, and its status is told" {
+drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
+
+@test "a failing command changes nothing, its changes are kept, and the message says how to go on" {
   fingerprint "$STORE/templates" >"$SCRATCH/before"
-  run --separate-stderr edit sh -c 'echo spoilt >/etc/hostname; rm -r /usr/bin; exit 3'
-  [[ $status != 0 ]] || complain "expected a failure"
+  run -3 --separate-stderr edit sh -c 'echo spoilt >/etc/hostname; rm -r /usr/bin; exit 3'
+  expect_in_errors 'status 3'
+  expect_in_errors 'template edit small --continue'
+  expect_in_errors --publish
+  expect_in_errors --discard
   fingerprint "$STORE/templates" >"$SCRATCH/after"
   cmp "$SCRATCH/before" "$SCRATCH/after"
-  [[ $(generation) == 1 ]]
+  [[ $(generation) == 1 && $(drafts) == 1 ]]
+  succeeds isolatectl template edit small --discard
+  [[ $(generation) == 1 && $(drafts) == 0 ]]
+  store_is_clean "$STORE"
   run --separate-stderr edit sh -c 'echo spoilt >/etc/hostname; kill -KILL $$'
   [[ $status != 0 ]] || complain "expected a failure"
+  [[ $(generation) == 1 && $(drafts) == 1 ]]
+  succeeds isolatectl template edit small --discard
+  succeeds in_small sh -c '! grep -q spoilt /etc/hostname'
+}
+
+@test "a failing command that has written nothing leaves nothing" {
   run -127 --separate-stderr edit no-such-command
-  [[ $(generation) == 1 ]]
+  run -1 --separate-stderr edit false
+  [[ $(generation) == 1 && $(drafts) == 0 ]]
   store_is_clean "$STORE"
+}
+
+@test "--continue goes on where an edit has stopped, and --publish takes it as it is" {
+  run -1 --separate-stderr edit sh -c 'echo first >/etc/edited; chown 1000 /etc/edited; false'
+  run -1 --separate-stderr isolatectl template edit small --continue -- sh -c 'cat /etc/edited; echo more >>/etc/edited; false'
+  expect_output first
+  [[ $(generation) == 1 && $(drafts) == 1 ]]
+  succeeds isolatectl template edit small --continue -- sh -c 'echo last >>/etc/edited'
+  [[ $(generation) == 2 && $(drafts) == 0 ]]
+  succeeds in_small sh -c 'cat /etc/edited; stat -c %u /etc/edited'
+  expect_output $'first\nmore\nlast\n1000'
+  run -1 --separate-stderr edit sh -c 'echo as-it-is >/etc/edited; false'
+  succeeds isolatectl template edit small --publish
+  [[ $(generation) == 3 && $(drafts) == 0 ]]
+  succeeds in_small cat /etc/edited
+  expect_output as-it-is
+}
+
+@test "unpublished changes are not lost to another edit, to gc, nor to the template's removal" {
+  run -1 --separate-stderr edit sh -c 'echo work >/etc/edited; false'
+  isolatectl_refuses unpublished --continue --discard -- edit true
+  isolatectl_refuses unpublished -- isolatectl template snapshot small
+  isolatectl_refuses unpublished -- isolatectl template remove small
+  succeeds isolatectl gc --kept
+  expect_in_errors unpublished
+  succeeds in_small sh -c 'test ! -e /etc/edited'
+  [[ $(drafts) == 1 ]]
+  succeeds isolatectl template edit small --publish
+  succeeds in_small cat /etc/edited
+  expect_output work
+  isolatectl_refuses 'no unpublished' -- isolatectl template edit small --continue -- true
+  isolatectl_refuses 'no unpublished' -- isolatectl template edit small --discard
+  isolatectl_refuses 'no unpublished' -- isolatectl template edit small --publish
+  isolatectl_refuses -- isolatectl template edit small --publish --discard
+  isolatectl_refuses command -- isolatectl template edit small --discard -- true
 }
 
 @test "a run of the old generation keeps what it has, and gc leaves it that" {
@@ -87,19 +137,79 @@ in_small() { isolate -q -z small "$@"; }
 }
 edit_is_running() { a_process_with "^sh -c .*$MARK"; }
 
-@test "an edit that is killed changes nothing" {
+@test "an edit that is killed changes nothing, and what it had done can be gone on with" {
   local name
-  for name in INT TERM KILL; do
-    start "$ISOLATECTL" --store "$STORE" template edit small -- sh -c "echo spoilt >/etc/hostname; sleep 30; : $MARK"
+  for name in INT TERM HUP KILL; do
+    start "$ISOLATECTL" --store "$STORE" template edit small -- sh -c "echo $name >/etc/hostname; sleep 30; : $MARK"
     wait_until 10 edit_is_running
+    wait_until 5 a_guest_writes "$name"
     kill_started "$name"
     [[ $STATUS != 0 ]]
     wait_until 2 no_process_with "$MARK" || complain "still running after SIG$name"
     isolatectl gc
-    [[ $(generation) == 1 ]]
-    wait_until 2 store_is_clean "$STORE" || complain "left after SIG$name"
+    [[ $(generation) == 1 && $(drafts) == 1 ]] || complain "after SIG$name"
+    succeeds isolatectl template edit small --continue -- sh -c 'cat /etc/hostname; exit 0'
+    [[ $(generation) == 2 && ${lines[-1]} == "$name" ]] || complain "after SIG$name"
+    isolatectl template remove small
+    isolatectl template create small --from "$SCRATCH/small"
   done
-  succeeds in_small sh -c '! grep -q spoilt /etc/hostname'
+  succeeds in_small sh -c '! grep -q KILL /etc/hostname'
+}
+a_guest_writes() { [[ $(cat "$STORE"/clones/*/upper/etc/hostname 2>/dev/null) == "$1" ]]; }
+
+# shell_on_terminal STEP...: an edit without a command, on a terminal.
+shell_on_terminal() {
+  run --separate-stderr as_caller /usr/bin/python3 -I -S "$BATS_TEST_DIRNAME/terminal.py" "$@" -- \
+    "$ISOLATECTL" --store "$STORE" template edit small
+  [[ $status == 0 ]] || complain "terminal.py $*"
+}
+
+@test "a shell's changes are kept when it ends, whatever its last command was: its user is asked" {
+  local answer
+  for answer in '' y; do
+    shell_on_terminal 'wait:[edit small]' "type:echo $answer >>/etc/edited; false\\r" 'wait:[edit small]' 'type:exit\r' \
+      wait:'[Y/n/later]' "type:$answer\\r" 'wait:is now at generation'
+    expect_in_errors 'ended: status 0'
+  done
+  [[ $(generation) == 3 ]]
+  succeeds in_small cat /etc/edited
+  expect_output $'\ny'
+}
+
+@test "a shell's changes are dropped or kept for later where its user says so" {
+  shell_on_terminal 'wait:[edit small]' 'type:echo x >/etc/edited; exit\r' 'wait:[Y/n/later]' 'type:n\r' wait:unchanged
+  [[ $(generation) == 1 && $(drafts) == 0 ]]
+  shell_on_terminal 'wait:[edit small]' 'type:echo x >/etc/edited; exit\r' 'wait:[Y/n/later]' 'type:what\r' \
+    'wait:[Y/n/later]' 'type:later\r' wait:--continue
+  [[ $(generation) == 1 && $(drafts) == 1 ]]
+  succeeds isolatectl template edit small --discard
+  # A key that interrupts, and a terminal that goes away, are no answer.
+  shell_on_terminal 'wait:[edit small]' 'type:echo x >/etc/edited; exit\r' 'wait:[Y/n/later]' 'type:\x03' wait:--continue
+  [[ $(generation) == 1 && $(drafts) == 1 ]]
+  succeeds isolatectl template edit small --discard
+}
+
+@test "a shell whose terminal goes away leaves its changes" {
+  run --separate-stderr as_caller /usr/bin/python3 -I -S "$BATS_TEST_DIRNAME/terminal.py" 'wait:[edit small]' \
+    'type:echo work >/etc/edited; echo re""ady\r' wait:ready hangup -- "$ISOLATECTL" --store "$STORE" template edit small
+  wait_until 5 draft_is_there || complain "no draft"
+  [[ $(generation) == 1 ]]
+  succeeds isolatectl template edit small --publish
+  succeeds in_small cat /etc/edited
+  expect_output work
+}
+draft_is_there() { isolatectl gc && [[ $(drafts) == 1 ]]; }
+
+@test "a shell that has written nothing is not asked about" {
+  shell_on_terminal 'wait:[edit small]' 'type:unset HISTFILE; false\r' 'wait:[edit small]' 'type:exit\r' wait:nothing
+  [[ $(generation) == 1 && $(drafts) == 0 ]]
+}
+
+@test "the prompt names the template in a root whose own files set it, and in one that has sh only" {
+  shell_on_terminal 'wait:[edit small]' 'type:. /etc/bash.bashrc; echo re""ady\r' wait:ready 'wait:[edit small]' \
+    'type:bash\r' 'wait:[edit small]' 'type:exit\r' 'wait:[edit small]' 'type:rm -f /bin/bash /usr/bin/bash; exit\r' \
+    'wait:[Y/n/later]' 'type:y\r' 'wait:generation 2'
+  shell_on_terminal 'wait:[edit small]' 'type:exit\r' wait:nothing
 }
 
 @test "an edit has the network and root's rights, and files owned by all ids" {

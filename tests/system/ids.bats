@@ -94,7 +94,7 @@ ids_mapped() {
 @test "-u and -g set the base of the range" {
   local base=$SUBORDINATE_BASE root=(-z debian)
   if [[ $IDENTITY == root ]]; then
-    base=1879048192
+    base=700000000
   else
     # A user's templates are his own; a directory can belong to his range.
     make_tree_of_range "$SCRATCH/tree"
@@ -131,10 +131,10 @@ ids_mapped() {
 @test "an ordinary user may ask only for ids that are his" {
   if [[ $IDENTITY == root ]]; then
     # Root may ask for any free range, the user's of the tests is free of users.
-    succeeds isolate -q -z debian -u 1879048192 -g 1879048192 id -u
+    succeeds isolate -q -z debian -u 700000000 -g 700000000 id -u
     expect_output 0
   else
-    isolate_refuses -- isolate -z debian -u 1879048192 -g 1879048192 true
+    isolate_refuses -- isolate -z debian -u 700000000 -g 700000000 true
     isolate_refuses -- isolate -z debian -u $((SUBORDINATE_BASE + 1)) true
     isolate_refuses -- isolate -z debian -u $((SUBORDINATE_BASE - 1)) true
     isolate_refuses -- isolate -z debian -g $((SUBORDINATE_BASE + 1)) true

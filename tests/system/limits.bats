@@ -100,12 +100,16 @@ twenty_sleep() { [[ $(processes_with "^sleep $MARK" | wc -l) == 20 ]]; }
   expect_output $'0\n0'
 }
 
-@test "--tmp-size bounds /tmp, /home and /dev/shm together" {
+@test "--tmp-size bounds /tmp, /dev/shm and an empty /home together" {
   run --separate-stderr isolate -q --tmp-size 2M -z debian sh -c \
     'head -c 1500000 /dev/zero >/tmp/a && head -c 1500000 /dev/zero >/dev/shm/b'
   expect_status 1
   expect_in_errors "No space left on device"
   succeeds isolate -q --tmp-size 4M -z debian sh -c 'head -c 1500000 /dev/zero >/tmp/a && head -c 1500000 /dev/zero >/dev/shm/b'
+  run --separate-stderr isolate -q --tmp-size 2M --empty-home -z debian sh -c \
+    'head -c 1500000 /dev/zero >/tmp/a && head -c 1500000 /dev/zero >/home/b'
+  expect_status 1
+  expect_in_errors "No space left on device"
 }
 
 @test "a limit of processes that can't hold is refused" {

@@ -5,6 +5,7 @@
 
 load helpers
 load attacks
+load control_group
 
 setup_file() {
   build_attacks
@@ -15,21 +16,9 @@ teardown_file() {
   remove_attacks
 }
 
-# All processes of these tests are in it: root's runs make groups in it, and the user's are within one of his own.
-give_control_group() {
-  GROUP=/sys/fs/cgroup/systemd/isolate-test-$$
-  export GROUP
-  mkdir "$GROUP"
-  if [[ $IDENTITY == user ]]; then chown -R "$USER_A_UID:$USER_A_GID" "$GROUP"; fi
-}
-take_control_group() {
-  find "$GROUP" -depth -type d -exec rmdir {} +
-}
-
 setup() {
   common_setup
-  PLAIN_CALLER=("${CALLER[@]}")
-  CALLER=(sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$GROUP" "${CALLER[@]}")
+  enter_control_group
 }
 
 in_system() { isolate -q -e lxc -z system "$@"; }

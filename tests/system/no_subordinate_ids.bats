@@ -22,6 +22,26 @@ unpack_tree() {
   isolate_refuses subuid userns=single -- as_caller "$ISOLATE" --store "$B_STORE" -t "$SCRATCH/tree" true
 }
 
+@test "the range in the advice is nobody's, and the command gives it" {
+  unpack_tree
+  run --separate-stderr as_caller "$ISOLATE" --store "$B_STORE" -t "$SCRATCH/tree" true
+  local first
+  first=$(sed -n 's/.*--add-subuids \([0-9]*\)-.*/\1/p' <<<"$stderr")
+  [[ $first -ge 100000 ]] || complain "no range"
+  local start count
+  while IFS=: read -r _ start count; do
+    [[ $((first + 65536)) -le $start || $((start + count)) -le $first ]] || complain "$start:$count is somebody's"
+  done < <(cat /etc/subuid /etc/subgid)
+}
+
+@test "isolatectl gives no advice on options that it does not have" {
+  mkdir -p "$SCRATCH/tree/bin"
+  chown "$USER_B:" "$SCRATCH/tree/bin"
+  as_caller "$ISOLATECTL" --store "$B_STORE" template create x --from "$SCRATCH/tree"
+  fails_plainly 125 isolatectl subuid -- as_caller "$ISOLATECTL" --store "$B_STORE" template edit x -- true
+  [[ $stderr != *--userns* ]] || complain "an option of isolate"
+}
+
 @test "--userns=single works without a range" {
   unpack_tree
   succeeds as_caller "$ISOLATE" --store "$B_STORE" -q --userns=single -t "$SCRATCH/tree" \

@@ -11,7 +11,7 @@ load helpers
   isolate_refuses -- isolate -z debian -d /etc: true
   isolate_refuses -- isolate -z debian -d :/etc true
   isolate_refuses -- isolate -z debian -d /etc:/x:nonsense true
-  isolate_refuses -- isolate -z debian -v NOTHING true
+  isolate_refuses -- isolate -z debian -v NO-NAME true
   isolate_refuses -- isolate -z debian -v =value true
   isolate_refuses -- isolate -z debian -v :value true
   isolate_refuses -- isolate -z debian -p /no/such/place true

@@ -66,6 +66,21 @@ load helpers
   one_error_line isolate
 }
 
+@test "a script without #! is run by /bin/sh, directly, in PATH and when it is empty" {
+  mkdir "$SCRATCH/bin"
+  echo 'echo "$0 $1 $#"; exit 5' >"$SCRATCH/bin/script"
+  : >"$SCRATCH/bin/empty"
+  chmod 0755 "$SCRATCH/bin" "$SCRATCH"/bin/*
+  run --separate-stderr in_clone -d "$SCRATCH/bin:/opt/bin" /opt/bin/script argument ''
+  expect_status 5
+  expect_output '/opt/bin/script argument 2'
+  run --separate-stderr in_clone -d "$SCRATCH/bin:/opt/bin" -v PATH=/nowhere:/opt/bin:/bin script argument
+  expect_status 5
+  expect_output '/opt/bin/script argument 1'
+  run --separate-stderr in_clone -d "$SCRATCH/bin:/opt/bin" /opt/bin/empty
+  expect_status 0
+}
+
 @test "a script is run by its interpreter" {
   printf '#!/bin/sh\necho "$0 $1"; exit 5\n' >"$SCRATCH/script"
   chmod 0755 "$SCRATCH/script"

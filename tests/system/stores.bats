@@ -94,9 +94,35 @@ has_fresh_ones_only() {
     [[ $status == 3 ]] || complain "$kind"
     succeeds in_store "$kind" sh -c 'cat /edited && /bin/true'
     expect_output edited
+    succeeds ctl template edit "$kind:deb" --discard
     refresh "$kind"
     [[ -z $(comm -12 <(echo "$before") <(clones_of "$kind" | sort)) ]] || complain "$kind: clones of the one before"
     expect_pool "$kind" fresh 2
+  done
+}
+
+@test "what an edit that fails or is killed has done is kept apart, and goes on or away as its user says" {
+  local kind
+  for kind in "${KINDS[@]}"; do
+    run ctl template edit "$kind:deb" -- sh -c 'echo failed >/kept-apart; exit 3'
+    [[ $status == 3 ]] || complain "$kind"
+    isolatectl_refuses unpublished --continue -- ctl template edit "$kind:deb" -- true
+    isolatectl_refuses unpublished -- ctl template snapshot "$kind:deb"
+    succeeds in_store "$kind" test ! -e /kept-apart
+    start nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$ISOLATECTL" --store "$MAIN" -q template edit "$kind:deb" --continue -- \
+      sh -c "echo killed >>/kept-apart; echo ready; exec sleep $MARK"
+    wait_until 20 grep -q ready "$SCRATCH/out" || complain "$kind: $(cat "$SCRATCH/err")"
+    kill_started KILL
+    wait_until 5 no_process_with "^sleep $MARK" || complain "$kind: the command lives on"
+    succeeds ctl gc
+    succeeds in_store "$kind" test ! -e /kept-apart
+    succeeds ctl template edit "$kind:deb" --publish
+    succeeds in_store "$kind" cat /kept-apart
+    expect_output $'failed\nkilled'
+    run ctl template edit "$kind:deb" -- sh -c 'rm /kept-apart; exit 3'
+    succeeds ctl template edit "$kind:deb" --discard
+    succeeds ctl template edit "$kind:deb" -- cat /kept-apart
+    [[ $output == *$'failed\nkilled'* ]] || complain "$kind: not as before"
   done
 }
 

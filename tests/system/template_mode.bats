@@ -40,9 +40,17 @@ on_disk() {
     complain "owners"
 }
 
-@test "/home and /tmp are memory and do not persist" {
-  succeeds isolate -q -t "$SCRATCH/tree" sh -c 'touch /home/x /tmp/x'
-  [[ ! -e $SCRATCH/tree/home/x && ! -e $SCRATCH/tree/tmp/x ]]
+@test "changes below /home persist, also in a folder that the directory had; /tmp is memory" {
+  as_caller mkdir "$SCRATCH/tree/home/user"
+  succeeds isolate -q -t "$SCRATCH/tree" sh -c 'touch /home/x /home/user/x /tmp/x'
+  [[ -e $SCRATCH/tree/home/x && -e $SCRATCH/tree/home/user/x && ! -e $SCRATCH/tree/tmp/x ]]
+}
+
+@test "--empty-home hides /home of the directory, and nothing written there persists" {
+  as_caller mkdir "$SCRATCH/tree/home/user"
+  succeeds isolate -q --empty-home -t "$SCRATCH/tree" sh -c 'ls -A /home; touch /home/x'
+  expect_output ''
+  [[ ! -e $SCRATCH/tree/home/x && -d $SCRATCH/tree/home/user ]]
 }
 
 @test "a relative path, a link to the directory and a slash at the end are the same" {

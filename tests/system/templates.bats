@@ -179,8 +179,6 @@ END
 in_use() { isolatectl --json ps | jq -e --arg name "$1" 'any(.template == $name)' >/dev/null; }
 
 @test "usage errors give one line and status 1" {
-  isolatectl_refuses -- isolatectl
-  isolatectl_refuses -- isolatectl template
   isolatectl_refuses -- isolatectl nonsense
   isolatectl_refuses -- isolatectl template nonsense
   isolatectl_refuses -- isolatectl template show
@@ -193,4 +191,64 @@ in_use() { isolatectl --json ps | jq -e --arg name "$1" 'any(.template == $name)
   expect_in_output template
   succeeds as_caller "$ISOLATECTL" --version
   [[ $output =~ ^isolatectl\ [0-9]+\.[0-9]+ ]] || complain "version"
+}
+
+@test "a wrong word is named, with the nearest verb and all that there are" {
+  isolatectl_refuses "'list'" 'isolatectl template list' 'pool, gc, ps' -- isolatectl list
+  isolatectl_refuses "'tempalte'" 'nearest: isolatectl template' -- isolatectl tempalte list
+  isolatectl_refuses "'creat'" 'template create' 'create, edit, list' -- isolatectl template creat x
+  isolatectl_refuses "'delete'" 'nearest: isolatectl template remove' -- isolatectl template delete x
+  isolatectl_refuses "'sttus'" status -- isolatectl --json pool sttus
+}
+
+@test "without a verb the verbs are listed in one screen" {
+  local words
+  for words in '' template pool; do
+    # shellcheck disable=SC2086
+    run -1 --separate-stderr isolatectl $words
+    [[ ${#stderr_lines[@]} -le 24 && -z $output ]] || complain "not one screen: $words"
+    expect_in_errors list
+  done
+  run -1 --separate-stderr isolatectl
+  expect_in_errors 'template create'
+  expect_in_errors exec
+  run -125 --separate-stderr as_caller "$ISOLATE"
+  expect_in_errors 'isolate -z debian'
+  expect_in_errors 'isolatectl template create'
+}
+
+@test "help and --help work at each level, and rm and ls are remove and list" {
+  local words
+  for words in help --help 'help template' 'template help' 'template --help' 'help template create' \
+    'template create --help' 'help ps'; do
+    # shellcheck disable=SC2086
+    succeeds isolatectl $words
+    [[ ${output,,} == *usage* || $output == *--help* ]] || complain "$words"
+  done
+  expect_in_output --kept
+  create_small small
+  succeeds isolatectl template ls
+  expect_in_output small
+  succeeds isolatectl template rm small
+  [[ $(names) == '' ]]
+}
+
+@test "an unknown template is answered with those that there are, in one short line" {
+  isolatectl_refuses "no template 'smal'" 'template create smal' -- isolatectl template show smal
+  create_small small
+  create_small other
+  isolatectl_refuses "no template 'smal'" 'there are: other, small' 'nearest: small' -- isolatectl template show smal
+  isolate_refuses "no template 'smal'" 'there are: other, small' 'nearest: small' -- isolate -z smal true
+  [[ ${#stderr} -lt 300 && $stderr != *socket* ]] || complain "the message is long"
+}
+
+@test "list --size tells what each template takes on disk" {
+  create_small small
+  succeeds isolatectl template list
+  expect_not_in_output DISK
+  succeeds isolatectl template list --size
+  expect_in_output DISK
+  expect_in_output MiB
+  succeeds isolatectl --json template list --size
+  jq -e '.[0].bytes > 1000000' <<<"$output"
 }

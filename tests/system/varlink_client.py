@@ -14,6 +14,7 @@ nobody to talk to. 4: no answer came.
 """
 
 import array
+import fcntl
 import json
 import os
 import resource
@@ -42,14 +43,15 @@ class VarlinkError(Exception):
 class Client:
     def __init__(self, path=SOCKET):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(TIMEOUT)
         self.buffer = b""
         self.descriptors = []
         try:
+            # Waits for room in the socket's queue, which it would not with a timeout.
             self.socket.connect(path)
         except OSError:
             self.socket.close()
             raise
+        self.socket.settimeout(TIMEOUT)
 
     def __enter__(self):
         return self
@@ -161,6 +163,7 @@ def hold_leases(template, count):
         leases.append(lease)
         tell("leased", lease.reply["lease"])
     signal.signal(signal.SIGUSR1, lambda *_: let_go_of(leases.pop()))
+    signal.signal(signal.SIGUSR2, lambda *_: let_go_of_ranges(leases))
     tell("all")
     hold()
 
@@ -168,6 +171,13 @@ def hold_leases(template, count):
 def let_go_of(lease):
     lease.close()
     tell("dropped", lease.reply["lease"])
+
+
+def let_go_of_ranges(leases):
+    for lease in leases:
+        fcntl.flock(lease.range_lock, fcntl.LOCK_UN)
+        os.close(lease.descriptors.pop())
+    tell("ranges dropped")
 
 
 def hold():

@@ -13,6 +13,7 @@ setup_file() {
   chown -R --no-dereference "$BASE:$BASE" /isolate/range
   zfs snapshot "$PARENT/range@one"
   isolate -q -r "$PARENT/range" 0
+  isolatectl -q pool range "$PARENT/range" "$BASE"
 }
 teardown_file() { take_down_service; }
 teardown() {

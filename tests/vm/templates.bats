@@ -43,17 +43,20 @@ in_small() { isolate -q -z "$PARENT/small" "$@" 2>/dev/null; }
   [[ $(snapshots_of small | wc -l) -gt $before ]] || complain "$(snapshots_of small)"
   run isolatectl template edit zfs:small -- sh -c 'rm -rf /edited /etc; exit 3'
   [[ $status == 3 ]]
+  succeeds isolatectl template edit zfs:small --discard
   succeeds in_small cat /edited /etc/passwd
   expect_output $'edited\nroot:x:0:0::/root:/bin/sh'
 }
 
-@test "template edit: an editor that is killed leaves the dataset as it was" {
+@test "template edit: what an editor that is killed has done is kept apart, and dropped when its user says so" {
   create_small
   start "$ISOLATECTL" -q template edit zfs:small -- sh -c "rm -rf /etc; echo ready; exec sleep $MARK"
   wait_until 30 run_is_ready || complain "$(cat "$SCRATCH/err")"
   kill_started KILL
   wait_until 5 no_process_with "^sleep $MARK" || complain "the editor's shell lives on"
   succeeds in_small cat /etc/passwd
+  isolatectl_refuses unpublished -- isolatectl template edit zfs:small -- true
+  succeeds isolatectl template edit zfs:small --discard
   succeeds isolatectl template edit zfs:small -- true
   succeeds in_small cat /etc/passwd
 }

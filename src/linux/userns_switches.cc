@@ -1,0 +1,37 @@
+#include "linux/userns_switches.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+struct Switch {
+  const char* path;
+  std::string_view forbidding;
+  const char* name;
+};
+
+// Debian's and Ubuntu's kernels; the last one is everybody's, and counts for root, too.
+constexpr std::array<Switch, 3> kSwitches = {
+    {{"/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone"},
+     {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns"},
+     {"/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces"}}};
+
+}  // namespace
+
+std::string switch_against_user_namespaces() {
+  for (const auto& known : kSwitches) {
+    const auto text = read_file(known.path);  // a kernel without the switch has no such file
+    if (text && text->substr(0, text->find('\n')) == known.forbidding) {
+      return fmt::format("sysctl {} is {}", known.name, known.forbidding);
+    }
+  }
+  return {};
+}
+
+}  // namespace isolate

@@ -1,0 +1,13 @@
+#include "pool/disk_use_count.h"
+
+namespace isolate {
+
+Result<DiskUse> DiskUseCount::use_of(Store* store, const std::string& clone_id) {
+  const auto now = std::chrono::steady_clock::now();
+  // One share more, for the clones of pools that come after this one.
+  const auto shares = static_cast<std::chrono::steady_clock::rep>(waiting_ + 1);
+  if (waiting_ > 0) --waiting_;
+  return store->clone_use(clone_id, now + (*end_ - now) / shares);
+}
+
+}  // namespace isolate

@@ -1,0 +1,108 @@
+// Reaping: how used clones go, whatever their guests have left in them.
+#include <fmt/format.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/fault.h"
+#include "linux/file.h"
+#include "pool/pool.h"
+
+namespace isolate {
+
+Result<void> Pool::move_abandoned_to_trash(const char* from) const {
+  for (const auto& id : TRY(ids_in(from))) {
+    auto file = open_file(AT_FDCWD, state(from, id), O_RDWR);
+    if (!file) continue;  // ended since, ignoring
+    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
+    if (!lock) continue;
+    TRY_VOID(fault_point("reap-locked"));
+    // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
+    ::rename(state(from, id).c_str(), state(state_after_run(from, id), id).c_str());
+  }
+  return {};
+}
+
+Result<void> Pool::move_all_abandoned_to_trash() const {
+  TRY_VOID(move_abandoned_to_trash("leased"));
+  if (TRY(ids_in("making")).empty()) return {};
+  // Nobody is between making a state file and locking it while this lock is held.
+  auto alone = TRY(lock(FileLock::Mode::exclusive));
+  return move_abandoned_to_trash("making");
+}
+
+// Those that were never set aside come first, then the one whose turn was longest ago.
+Result<std::vector<std::string>> Pool::trash_in_turn() const {
+  std::vector<std::pair<std::int64_t, std::string>> turns;
+  for (auto& id : TRY(ids_in("trash"))) {
+    // For writing, too: whoever watches the directory is not to be woken by this (see begin_clone()).
+    const auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
+    if (!file) continue;  // another reaper was faster
+    const auto text = read_all(file->get());
+    turns.emplace_back(text ? lease_info_from(*text).set_aside : 0, std::move(id));
+  }
+  std::sort(turns.begin(), turns.end());
+  std::vector<std::string> ids;
+  for (auto& turn : turns) ids.push_back(std::move(turn.second));
+  return ids;
+}
+
+// If it can't be noted, this clone comes too early the next time, which is harmless.
+void Pool::set_aside(const std::string& clone_id) const {
+  const auto file = open_file(AT_FDCWD, state("trash", clone_id), O_RDWR);
+  if (!file) return;
+  const auto text = read_all(file->get());
+  if (!text) return;
+  auto info = lease_info_from(*text);
+  info.clone_id = clone_id;
+  info.template_name = template_name_;
+  info.set_aside = ::time(nullptr);
+  static_cast<void>(write_info("trash", info));
+}
+
+Result<ReapReport> Pool::reap(const ReapLimits& limits) {
+  TRY_VOID(move_all_abandoned_to_trash());
+  const auto end = std::chrono::steady_clock::now() + limits.in_all;
+  ReapReport report;
+  const auto ids = TRY(trash_in_turn());
+  std::deque<std::string> waiting(ids.begin(), ids.end());
+  while (!waiting.empty() && !has_come(end)) {
+    const auto id = std::move(waiting.front());
+    waiting.pop_front();
+    auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
+    if (!file) continue;  // another reaper was faster
+    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
+    if (!lock) continue;
+    TRY_VOID(fault_point("reap-moved"));
+    auto destroyed = store_->destroy_clone(template_name_, id, std::min(end, *deadline_in(limits.per_clone)));
+    if (destroyed) {
+      TRY_VOID(fault_point("reap-destroyed"));
+      ::unlink(state("trash", id).c_str());
+      report.destroyed.push_back(id);
+    } else if (destroyed.error().code() == ETIMEDOUT) {
+      set_aside(id);
+      waiting.push_back(id);
+    } else if (report.failure) {
+      // One that can't be removed must not keep the others.
+      report.failure = std::move(destroyed);
+    }
+  }
+  report.slow.assign(waiting.begin(), waiting.end());
+  return report;
+}
+
+Result<std::vector<std::string>> Pool::reap() {
+  auto report = TRY(reap(ReapLimits{}));
+  TRY_VOID(report.outcome());
+  return std::move(report.destroyed);
+}
+
+Result<void> ReapReport::outcome() const {
+  if (!failure || slow.empty()) return failure;
+  return fail(fmt::format("clone {} takes long to remove; what is left of it is removed later", slow.front()));
+}
+
+}  // namespace isolate

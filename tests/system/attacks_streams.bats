@@ -1,0 +1,269 @@
+# identities: root user
+# engines: bwrap lxc
+# Descriptors 0, 1 and 2 are streams in the direction in which the caller opened them, and nothing else: cases F7 to F11.
+
+# shellcheck disable=SC2016 # scripts are for the shells that the tests start
+
+load helpers
+load attacks
+
+setup_file() { build_attacks; }
+teardown_file() { remove_attacks; }
+
+# A caller's file that others may read, as scripts and logs are.
+make_file() {
+  printf 'one\ntwo\n' >"$SCRATCH/$1"
+  chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/$1"
+  chmod 0644 "$SCRATCH/$1"
+}
+is_unchanged() {
+  # What isolate itself writes to the log comes behind.
+  [[ $(grep -v '^isolate: warning: ' "$SCRATCH/$1") == $'one\ntwo' && $(stat -c '%a %u' "$SCRATCH/$1") == "644 $CALLER_UID" ]] ||
+    complain "$1 was changed: $(stat -c '%a %u' "$SCRATCH/$1"): $(cat "$SCRATCH/$1")"
+}
+# Streams of the identity's own, opened by it. in_streams REDIRECTIONS COMMAND...
+in_streams() {
+  local redirections=$1
+  shift
+  as_caller sh -c "exec \"\$@\" $redirections" sh "$@"
+}
+# Words of a guest with the attacks for in_streams.
+GUEST=()
+words_of_guest() { GUEST=("$ISOLATE" --store "$STORE" -q -z debian -d "$ATTACKS:/mnt:ro" "$@"); }
+
+setup() {
+  common_setup
+  words_of_guest
+}
+
+@test "F7 control: outside, a script given as input is rewritten, and a log that is appended to is read and truncated" {
+  make_file script
+  in_streams "<$SCRATCH/script" "$ATTACKS/attack" stream-rewrite 0
+  [[ $(cat "$SCRATCH/script") == evil ]]
+  make_file log
+  run in_streams "3>>$SCRATCH/log" "$ATTACKS/attack" stream-read 3
+  expect_in_output 'read: one'
+  in_streams "3>>$SCRATCH/log" "$ATTACKS/attack" stream-truncate 3
+  [[ ! -s $SCRATCH/log ]]
+}
+
+@test "F7: a file is a stream in the direction in which it was opened" {
+  local words
+  for words in '' '-e chroot'; do
+    [[ $words != '' && $IDENTITY == root ]] && continue # root's chroot is no boundary
+    # shellcheck disable=SC2086
+    words_of_guest $words
+    make_file script
+    run in_streams "<$SCRATCH/script" "${GUEST[@]}" /mnt/attack stream-rewrite 0
+    expect_status 1
+    in_streams "<$SCRATCH/script" "${GUEST[@]}" sh -c 'echo evil >&0; echo evil >/proc/self/fd/0; exit 0' 2>/dev/null
+    is_unchanged script
+    make_file log
+    run in_streams "2>>$SCRATCH/log" "${GUEST[@]}" /mnt/attack stream-read 2
+    expect_status 1
+    expect_not_in_output one
+    run in_streams "2>>$SCRATCH/log" "${GUEST[@]}" /mnt/attack stream-truncate 2
+    run in_streams "2>>$SCRATCH/log" "${GUEST[@]}" sh -c 'exec 3<&2 2>/dev/null; cat <&3'
+    expect_not_in_output one
+    is_unchanged log
+    # Opened for both, it is still a stream of one direction.
+    in_streams "0<>$SCRATCH/log" "${GUEST[@]}" sh -c 'echo evil >&0; exit 0' 2>/dev/null
+    is_unchanged log
+  done
+}
+
+@test "F8 control: outside, a program changes mode and attributes of its output, and keeps others from locking it" {
+  make_file out
+  in_streams "2>>$SCRATCH/out" "$ATTACKS/attack" stream-mode 2 04755
+  [[ $(stat -c %a "$SCRATCH/out") == 4755 ]]
+  start "$ATTACKS/attack" stream-lock 1
+  wait_until 5 grep -q held "$SCRATCH/err"
+  refute flock -n "$SCRATCH/out" true
+}
+
+@test "F8: mode, owner, attributes and locks of an output are the caller's" {
+  make_file log
+  in_streams "2>>$SCRATCH/log" "${GUEST[@]}" sh -c '/mnt/attack stream-mode 2 04755; /mnt/attack stream-attribute 2
+    chown nobody /proc/self/fd/2; exec 2>/dev/null; exit 0' >/dev/null
+  [[ $(stat -c '%a %u' "$SCRATCH/log") == "644 $CALLER_UID" ]]
+  refute getfattr --only-values -n user.evil "$SCRATCH/log"
+  local hold
+  for hold in lock lease; do
+    start "${GUEST[@]}" /mnt/attack "stream-$hold" 1
+    wait_until 10 grep -q held "$SCRATCH/err" || complain "$hold: $(cat "$SCRATCH/err")"
+    flock -n "$SCRATCH/out" true || complain "the guest has locked the caller's file"
+    timeout 2 sh -c "echo x >>'$SCRATCH/out'" || complain "the guest keeps others waiting"
+    kill_started TERM
+  done
+}
+
+@test "F9 control: a directory as standard input leads out of a root" {
+  gets_through in_streams "</" "$ATTACKS/attack" stream-walk 0 etc/hostname
+}
+
+@test "F9: directories and O_PATH are refused with one line, devices and files in memory are streams" {
+  fails_plainly 125 isolate 'standard input is a directory' '</dev/null' -- in_streams "<$SCRATCH" "${GUEST[@]}" true
+  fails_plainly 125 isolate 'standard output is a directory' -- in_streams "1<$SCRATCH" "${GUEST[@]}" true
+  fails_plainly 125 isolate 'standard input is a descriptor opened with O_PATH' -- as_caller /usr/bin/python3 -I -S -c '
+import os, sys
+os.dup2(os.open("/etc/passwd", os.O_PATH), 0)
+os.execv(sys.argv[1], sys.argv[1:])' "${GUEST[@]}" true
+  succeeds as_caller /usr/bin/python3 -I -S -c '
+import os, subprocess, sys
+memory = os.memfd_create("x", os.MFD_ALLOW_SEALING)
+os.write(memory, b"input")
+os.lseek(memory, 0, 0)
+subprocess.run([*sys.argv[1:], "sh", "-c", "cat; /mnt/attack stream-rewrite 0; exit 0"], stdin=memory)
+assert os.pread(memory, 100, 0) == b"input", os.pread(memory, 100, 0)' "${GUEST[@]}"
+  expect_in_output inputrefused
+}
+
+@test "F9: a block device is a stream" {
+  [[ $IDENTITY == root ]] || return 0
+  truncate -s 1M "$SCRATCH/disk"
+  local device
+  device=$(losetup --find --show "$SCRATCH/disk") || {
+    note 'no loop devices here'
+    return 0
+  }
+  run in_streams "0<>$device" "${GUEST[@]}" sh -c 'head -c 100000 | wc -c; /mnt/attack stream-rewrite 0; echo evil >&0'
+  losetup --detach "$device"
+  expect_in_output 100000
+  refute grep -q evil "$SCRATCH/disk"
+}
+
+# A service of the host's loopback address, and a client whose socket a program gets as 0 and 1.
+SOCKETS='
+import os, socket, subprocess, sys, threading
+server = socket.create_server(("127.0.0.1", 0))
+port = server.getsockname()[1]
+client = socket.create_connection(("127.0.0.1", port))
+peer, _ = server.accept()
+command = [word.replace("PORT", str(port)) for word in sys.argv[1:]]
+peer.sendall(b"from the peer\n")
+peer.shutdown(socket.SHUT_WR)
+process = subprocess.run(command, stdin=client, stdout=client, stderr=subprocess.PIPE)
+client.close()
+data = b""
+try:
+    while got := peer.recv(4096):
+        data += got
+except ConnectionResetError:
+    pass
+sys.stdout.write(data.decode())
+server.settimeout(0.2)
+try:
+    server.accept()
+    print("connected again")
+except TimeoutError:
+    pass
+'
+with_sockets() { as_caller /usr/bin/python3 -I -S -c "$SOCKETS" "$@"; }
+
+@test "F10 control: outside, a connected socket is connected with another service, and lists interfaces" {
+  run with_sockets "$ATTACKS/attack" stream-reconnect 0 PORT
+  expect_in_output 'connected again'
+  run with_sockets "$ATTACKS/attack" stream-interfaces 0
+  expect_in_output 'interfaces'
+}
+
+@test "F10: a TCP socket is a stream in each direction, and no way to another network" {
+  succeeds with_sockets "${GUEST[@]}" sh -c 'cat; echo from the guest'
+  expect_output $'from the peer\nfrom the guest'
+  run with_sockets "${GUEST[@]}" sh -c '/mnt/attack stream-reconnect 0 PORT; /mnt/attack stream-reconnect 1 PORT
+    /mnt/attack stream-interfaces 0; /mnt/attack stream-interfaces 1'
+  expect_not_in_output 'connected again'
+  expect_not_in_output succeeded
+  [[ $(grep -c refused <<<"$output") == 4 ]] || complain "expected four refusals"
+}
+
+DATAGRAMS='
+import os, socket, subprocess, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind("\0" + sys.argv[1])
+listener.settimeout(0.2)
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+ours.settimeout(0.2)
+subprocess.run(sys.argv[2:], stdout=theirs)
+for name, end in ("abstract", listener), ("peer", ours):
+    try:
+        while True:
+            print(name, end.recv(4096))
+    except TimeoutError:
+        pass
+'
+with_datagrams() { as_caller /usr/bin/python3 -I -S -c "$DATAGRAMS" "isolate-$MARK" "$@"; }
+
+@test "F10: a datagram socket sends what is written, message by message, and reaches no other socket" {
+  run with_datagrams "$ATTACKS/attack" stream-abstract 1 "isolate-$MARK"
+  expect_in_output "abstract b'evil'"
+  run with_datagrams "${GUEST[@]}" sh -c "/mnt/attack stream-abstract 1 isolate-$MARK >&2; echo one; echo two" 2>&1
+  expect_in_output "peer b'one\\n'"
+  expect_in_output "peer b'two\\n'"
+  expect_not_in_output 'abstract b'
+}
+
+# --- F11: terminals ---------------------------------------------------------------------------------------------------
+
+# on_shared_terminal SCRIPT: a script outside, on a terminal, in which $* is isolate with the attacks. The terminal's
+# state before and after is in $before and $after.
+on_shared_terminal() {
+  on_terminal -- sh -c "exec 3<&0
+    $ATTACKS/attack stream-state 0 >$SCRATCH/before
+    $1
+    $ATTACKS/attack stream-state 0 >$SCRATCH/after" sh "${GUEST[@]}"
+  before=$(cat "$SCRATCH/before") after=$(cat "$SCRATCH/after")
+}
+is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain "before $before, after $after"; }
+
+@test "F11 control: outside, mode, exclusive use and flags stay on a terminal" {
+  on_shared_terminal "$ATTACKS/attack stream-terminal 0 >$SCRATCH/attack"
+  [[ $after == *'mode 666'*'exclusive 1'*'nonblock 1'* ]] || complain "after $after"
+}
+
+@test "F11: a terminal is as before, however the run ends" {
+  local words
+  for words in '' '--seccomp=none' '--pty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    words_of_guest $words
+    on_shared_terminal '"$@" sh -c "/mnt/attack stream-terminal 0; /mnt/attack stream-terminal 2; exit 0" >/dev/null'
+    is_as_before
+    on_shared_terminal '"$@" sh -c "/mnt/attack stream-terminal 1 >&2; kill -KILL \$\$"'
+    is_as_before
+  done
+}
+
+@test "F11: a terminal is as before when isolate is killed" {
+  local words
+  for words in '' '--seccomp=none' '--pty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    words_of_guest $words
+    on_shared_terminal '"$@" sh -c "echo ready; stty -echo; /mnt/attack stream-terminal 0; sleep 600" <&3 >'"$SCRATCH/ready"' 2>&1 &
+      until grep -q ready '"$SCRATCH/ready"'; do sleep 0.05; done
+      sleep 1; kill -KILL $!; wait; sleep 0.5'
+    is_as_before
+  done
+  isolatectl gc
+}
+
+@test "F11: the filter refuses what stays on a terminal" {
+  [[ $ENGINE == bwrap ]] || return 0 # lxc has the same filter
+  local request
+  for request in 0x540c 0x5423 0x541d 0x5457 0x541f 0x4b3a 0x4b45 0x5602; do
+    is_refused_with EPERM with_attacks /mnt/attack ioctl plain -1 "$request"
+    run with_attacks --seccomp=none /mnt/attack ioctl plain -1 "$request"
+    expect_in_output EBADF
+  done
+}
+
+# A container has a terminal of its own.
+@test "F11: a terminal is opened by its names, and changed by none" {
+  [[ $ENGINE == bwrap ]] || return 0
+  on_shared_terminal '"$@" sh -c "echo by-""tty >\$(tty); echo by-""console >/dev/console; echo by-""stdout >/dev/stdout
+    chmod 666 /dev/console 2>/dev/null || echo un\"\"changed"'
+  expect_in_output by-tty
+  expect_in_output by-console
+  expect_in_output by-stdout
+  expect_in_output unchanged
+  is_as_before
+}

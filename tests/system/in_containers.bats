@@ -1,0 +1,37 @@
+# identities: root user
+# engines: bwrap lxc
+# isolate in a container: a pid namespace in which few processes have run, or none but isolate's own.
+
+load helpers
+
+# With a /proc of its own, in which no process has the number 2 by the time that isolate runs. That one is process 3.
+in_pid_namespace() { unshare --pid --fork --kill-child --mount-proc sh -c '/bin/true; "$@"' sh "$@"; }
+# As process 1.
+as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
+
+@test "in a pid namespace without a process 2 a run has its own processes, output and status" {
+  local place
+  for place in in_pid_namespace as_first_process; do
+    run -9 --separate-stderr "$place" "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian sh -c \
+      'cat /proc/1/comm; exit 9'
+    [[ $output == isolate-init && -z $stderr ]] || complain "$place"
+  done
+}
+
+@test "there a guest with all capabilities starts, whose namespaces are two" {
+  local place
+  for place in in_pid_namespace as_first_process; do
+    succeeds "$place" "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian --cap-add ALL cat /proc/1/comm
+    expect_output isolate-init
+  done
+}
+
+@test "there isolatectl runs further commands" {
+  succeeds in_pid_namespace "${CALLER[@]}" bash -c '
+    "$1" --store "$3" -q -z debian sh -c "echo up; exec sleep 60" >"$4" &
+    for ((i = 0; i < 200; i++)); do [[ -s $4 ]] && break || sleep 0.05; done
+    clone=$("$2" --store "$3" --json ps | jq -r ".[0].clone")
+    "$2" --store "$3" exec "$clone" cat /proc/1/comm
+    kill -TERM $! && wait $! || exit $(($? - 143))' bash "$ISOLATE" "$ISOLATECTL" "$STORE" "$SCRATCH/ready"
+  expect_output isolate-init
+}

@@ -1,0 +1,164 @@
+# identities: root
+# X1: guests that leave more than can be removed in a moment, or that go on while it is removed. The work on them is
+# bounded, pools are filled meanwhile, and in the end everything is gone.
+
+load helpers
+load stores
+only_kinds overlay btrfs
+
+setup_file() {
+  make_stores
+  ctl template create other --from "$WORK/tree-root-small"
+}
+teardown_file() { remove_stores; }
+teardown() {
+  local kind
+  kill "${STARTED[@]}" 2>/dev/null || true
+  for kind in "${KINDS[@]}"; do within_time "$ISOLATE" --store "$MAIN" -q -r "$kind:deb" -f 0 || true; done
+  common_teardown
+}
+
+# Those of the template "deb".
+clones_left() { clones_of "$1" | grep -c '^deb-' || true; }
+
+# Half a second on an idle machine, mostly. A removal without a bound never comes to this.
+within_time() { timeout --foreground 20 nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$@"; }
+
+# left_clone KIND COMMAND...: a clone in which the command has run, and which nobody has removed yet. Its directory is
+# in LEFT.
+left_clone() {
+  local kind=$1 id store
+  shift
+  id=$(in_store "$kind" --keep sh -c '"$@" >&2 && uname -n' sh "$@")
+  store=$MAIN
+  [[ $kind == overlay ]] || store=$STORES/btrfs/store
+  here mv "$store/pools/deb/kept/$id" "$store/pools/deb/trash/$id"
+  LEFT=$store/clones/$id
+}
+
+# As a member does who still has the clone mounted. Ends when nothing is left to fill.
+start_growing() {
+  local number
+  for number in 1 2 3; do
+    nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- \
+      perl -e 'chdir $ARGV[0] or die; mkdir "'"$number"'-$i" or exit while ++$i < 100000' "$1" 3>&- &
+    STARTED+=("$!")
+  done
+  sleep 0.2
+}
+
+@test "while a used clone grows faster than it can be removed, its pool and others are filled, and it goes when that ends" {
+  local kind
+  for kind in "${KINDS[@]}"; do
+    left_clone "$kind" true
+    if [[ $kind == btrfs ]]; then
+      # Subvolumes that appear while others are deleted.
+      nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- \
+        sh -c 'cd "$1" && while btrfs -q subvolume create s$((i = i + 1)) >/dev/null 2>&1; do :; done' sh "$LEFT" 3>&- &
+      STARTED+=("$!")
+    else
+      start_growing "$LEFT/upper"
+    fi
+    succeeds within_time "$ISOLATECTL" --store "$MAIN" -q ps
+    within_time "$ISOLATE" --store "$MAIN" -q -r "$kind:deb" 3 ||
+      complain "the same pool"
+    expect_pool "$kind" fresh 3
+    within_time "$ISOLATE" --store "$MAIN" -q -r overlay:other 2 ||
+      complain "another pool"
+    succeeds in_store "$kind" true
+    kill "${STARTED[@]}" 2>/dev/null || true
+    wait "${STARTED[@]}" 2>/dev/null || true
+    STARTED=()
+    succeeds ctl gc
+    expect_pool "$kind" waiting 0
+    here test ! -e "$LEFT" || complain "$kind: it is still there"
+  done
+}
+
+@test "10,000 directories in each other and 60,000 names are left by a run: it ends, ps shows it, gc removes all" {
+  local start
+  start_large_run
+  start=${EPOCHREALTIME/./}
+  succeeds ctl ps --json
+  ((${EPOCHREALTIME/./} - start < 5000000)) || complain "ps took $((${EPOCHREALTIME/./} - start)) us"
+  [[ $(jq '.[0] | .bytes > 1000000 and (.bytes_incomplete | type) == "boolean"' <<<"$output") == true ]] ||
+    complain "the large clone"
+  kill "$RUNNING"
+  kill "$RUNNING"
+  wait "$RUNNING" || true
+  ctl gc
+  wait_until 60 none_is_left || complain "$(ls "$MAIN/clones")"
+}
+none_is_left() {
+  ctl gc
+  [[ $(clones_left overlay) == 0 ]] && pool_is overlay waiting 0
+}
+start_large_run() {
+  nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$ISOLATE" --store "$MAIN" -q -z overlay:deb \
+    perl -e 'for (1..60000) { open F, ">", "/var/" . "n" x 200 . $_ } for (1..10000) { mkdir "d"; chdir "d" } $| = 1;
+      print "large\n"; sleep 3600' >"$SCRATCH/large" 3>&- &
+  RUNNING=$!
+  STARTED+=("$RUNNING")
+  wait_until 120 test -s "$SCRATCH/large" || complain "it does not get large"
+}
+
+# make_subvolumes: as a guest may, with what the template has.
+subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir or die "$dir: $!";
+    ioctl $d, $number, $argument or die "ioctl $number on $dir: $!"; }
+  sub make { call($_[0], 0x5000940e, pack "q a4088", 0, $_[1]) }
+  sub snapshot { open my $of, "<", $_[2] or die; call($_[0], 0x50009417, pack "q Q Q x32 a4040", fileno $of, 0, 2, $_[1]) }
+  sub freeze { call($_[0], 0x4008941a, pack "Q", 2) }
+  '
+
+@test "btrfs: a guest's subvolumes are removed: nested, read-only, and at the end of long paths" {
+  succeeds in_store btrfs perl -e "$subvolumes"'
+    make("/", "a"); make("/a", "b"); make("/a/b", "c"); mkdir "/a/b/d"; make("/a/b/d", "e");
+    snapshot("/", "taken", "/a");
+    freeze("/a/b/c"); freeze("/a/b"); freeze("/a");
+    my $long = "n" x 200; chdir "/root" or die;
+    for (1..40) { mkdir $long; chdir $long or die; make(".", "s"); chdir "s" or die }
+    print "made\n"'
+  expect_output made
+  expect_no_errors
+  [[ $(clones_left btrfs) == 0 ]] || complain "$(clones_of btrfs)"
+  succeeds ctl gc
+}
+
+@test "btrfs: a clone whose own root is read-only is removed" {
+  succeeds in_store btrfs perl -e "$subvolumes"'make("/", "a"); freeze("/a"); freeze("/")'
+  [[ $(clones_left btrfs) == 0 ]] || complain "$(clones_of btrfs)"
+}
+
+@test "files that a guest of root's makes immutable are no hindrance" {
+  local kind
+  for kind in "${KINDS[@]}"; do
+    succeeds in_store "$kind" -e chroot sh -ec 'mkdir -p /kept/below; echo x >/kept/below/file; echo x >/file
+      chattr +i /kept/below/file /kept/below /file; chattr +a /kept; chattr +i /'
+    [[ $(clones_left "$kind") == 0 ]] || complain "$kind: $(clones_of "$kind")"
+  done
+}
+
+@test "an overlay hands no subvolume calls on, and an empty subvolume in a clone is removed" {
+  local id
+  here "$ISOLATECTL" --store "overlay:$STORES/btrfs/overlay" -q template create deb --from "$WORK/tree-root-small"
+  run --separate-stderr here "$ISOLATE" --store "$STORES/btrfs/overlay" -q -z deb perl -e "$subvolumes"'make("/", "a")'
+  [[ $status != 0 && $stderr == *'ioctl 1342215182 on /: '* ]] || complain "a guest made a subvolume in its upper directory"
+  id=$(here "$ISOLATE" --store "$STORES/btrfs/overlay" -q -z deb --keep uname -n)
+  here btrfs -q subvolume create "$STORES/btrfs/overlay/clones/$id/upper/a" >/dev/null
+  here touch "$STORES/btrfs/overlay/clones/$id/upper/a/file"
+  succeeds here "$ISOLATECTL" --store "$STORES/btrfs/overlay" gc --kept
+  here test ! -e "$STORES/btrfs/overlay/clones/$id" || complain "it is still there"
+}
+
+@test "an empty directory that exists becomes a store" {
+  local kind main
+  for kind in btrfs overlay; do
+    here mkdir -m 0700 "$STORES/btrfs/empty-$kind"
+    succeeds ctl --store "$kind:$STORES/btrfs/empty-$kind" template create "in-$kind" --from "$WORK/tree-root-small"
+    main=$MAIN
+    [[ $kind == btrfs ]] || main=$STORES/btrfs/empty-overlay
+    succeeds here "$ISOLATE" --store "$main" -q -r "in-$kind" 1
+    succeeds here "$ISOLATE" --store "$main" -q -z "in-$kind" cat /etc/debian_version
+    succeeds here "$ISOLATECTL" --store "$main" -q template remove "in-$kind"
+  done
+}

@@ -1,0 +1,102 @@
+# identities: root user
+# builds: release
+# A template whose init is hostile (tests/attacks/hostile_init.c), with the engine lxc: what it can do to isolate-init and to
+# LXC's processes, which it sees when the command is attached to its system.
+
+load helpers
+load attacks
+load control_group
+
+setup_file() {
+  build_attacks
+  give_control_group
+}
+teardown_file() {
+  take_control_group
+  remove_attacks
+}
+
+setup() {
+  common_setup
+  enter_control_group
+}
+
+# make_hostile MODE: a root with that init, in TREE_WITH_INIT.
+make_hostile() {
+  TREE_WITH_INIT=$SCRATCH/tree-$1
+  copy_of_tree "$TREE_WITH_INIT"
+  as_caller sh -c 'cp "$1" "$2/usr/sbin/init" && echo "$3" >"$2/init.mode"' sh "$ATTACKS/hostile-init" "$TREE_WITH_INIT" "$1"
+}
+beside_it() { isolate -q -e lxc -t "$TREE_WITH_INIT" "$@"; }
+log_of_init() { cat "$TREE_WITH_INIT/init.log"; }
+# What the init has done to processes that are not its own.
+done_to_others() { log_of_init | grep -Ev '^(control|init): ' | sort -u; }
+init_is_at_work() { grep -qx 'init: waits' "$TREE_WITH_INIT/init.log" 2>/dev/null; }
+
+@test "control: the init's attacks succeed on a process of its own" {
+  local attack
+  make_hostile take
+  # The filter refuses some of them to all.
+  run -0 beside_it --seccomp=none sleep 0.5
+  for attack in 'an end on the control socket' 'the setup rewritten' fd mem root environ memory ptrace; do
+    log_of_init | grep -qx "control: $attack" || complain "$attack failed: $(log_of_init)"
+  done
+}
+
+@test "an init takes nothing of the processes beside it: descriptors, memory, program; nor does it forge the end" {
+  local options
+  make_hostile take
+  for options in '' --seccomp=none --cap-add=NET_ADMIN; do
+    run -7 --separate-stderr beside_it ${options:+"$options"} sh -c 'sleep 0.4; exit 7'
+    init_is_at_work || complain "the init did not run"
+    [[ -z $(done_to_others) ]] || complain "with $options: $(done_to_others)"
+    rm "$TREE_WITH_INIT/init.log"
+  done
+}
+
+@test "the command beside a hostile init is as confined as with bwrap, and the programs on the host stay as they are" {
+  local before look='grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status; grep . /proc/self/personality'
+  make_hostile take
+  before=$(stat -c '%n %a %u %s %y' "$BINDIR"/*)
+  succeeds beside_it sh -c "sleep 0.3; $look"
+  [[ $output == "$(in_clone -e bwrap sh -c "$look")" ]] || complain "not as with bwrap"
+  [[ $(stat -c '%n %a %u %s %y' "$BINDIR"/*) == "$before" ]] || complain "$(stat -c '%n %a %u %s %y' "$BINDIR"/*)"
+}
+
+@test "further commands beside a hostile init have nothing to be taken either" {
+  make_hostile take
+  as_caller "$ISOLATECTL" --store "$STORE" template create hostile --from "$TREE_WITH_INIT"
+  start_isolate -q -e lxc -z hostile sh -c "echo up; exec sleep $MARK"
+  wait_until 15 grep -qx up "$SCRATCH/out"
+  local clone
+  clone=$(isolatectl --json ps | jq -r '.[0].clone')
+  for _ in 1 2 3; do
+    run -3 isolatectl exec "$clone" sh -c 'sleep 0.3; exit 3'
+  done
+  succeeds isolatectl exec "$clone" cat /init.log
+  refute grep -Ev '^(control|init): ' <<<"$output"
+  isolatectl kill "$clone"
+  end_of_started 2>/dev/null
+  isolatectl template remove hostile
+}
+
+@test "stopped again and again by the init, isolate ends with the command and at SIGTERM" {
+  make_hostile stop
+  run -7 timeout 30 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -e lxc -t "$TREE_WITH_INIT" sh -c 'sleep 0.3; exit 7'
+  grep -q ': stopped' <<<"$(done_to_others)" || complain "nothing was stopped: $(log_of_init)"
+  start_isolate -q -e lxc -t "$TREE_WITH_INIT" sleep "$MARK"
+  wait_until 10 a_guest_sleeps
+  kill_started TERM
+  [[ $STATUS == 143 ]] || complain "status $STATUS"
+}
+
+@test "without room, time and files the isolate-init beside the init still ends with the command" {
+  make_hostile limits
+  run -7 timeout 30 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -e lxc -t "$TREE_WITH_INIT" sh -c 'sleep 0.5; exit 7'
+}
+
+@test "killed by the init, it is the end of the run" {
+  make_hostile kill
+  run --separate-stderr timeout 30 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -e lxc -t "$TREE_WITH_INIT" sleep 60
+  [[ $status == 125 || $status == 137 ]] || complain "status $status"
+}

@@ -1,0 +1,140 @@
+# identities: root user
+# engines: bwrap lxc
+# Standard streams work as those of any program: files, pipes and sockets, by descriptor and by name.
+
+# shellcheck disable=SC2016 # scripts are for the shells that the tests start
+
+load helpers
+
+# Runs a script in a shell of the identity, in which isolate is a function.
+by_caller() {
+  as_caller bash -c "isolate() { $ISOLATE --store $STORE -q -z debian \"\$@\"; }; cd $SCRATCH; $1"
+}
+
+@test "/dev/stdin, /dev/stdout and /dev/stderr open pipes and files" {
+  succeeds by_caller 'isolate sh -c "echo one >/dev/stdout" | cat'
+  expect_output one
+  succeeds by_caller 'isolate sh -c "echo one | tee /dev/stderr >/dev/null" 2>&1 | cat'
+  expect_output one
+  succeeds by_caller 'echo in | isolate cat /dev/stdin'
+  expect_output in
+  succeeds by_caller 'echo in >i; isolate sh -c "echo one >>/dev/stdout" >o; isolate cat /dev/stdin <i; cat o'
+  expect_output $'in\none'
+}
+
+# LXC gives an ordinary user's pipes the mode 0700.
+@test "another user of the guest opens them, too" {
+  [[ $ENGINE == bwrap || $IDENTITY == root ]] || return 0
+  succeeds by_caller 'isolate su nobody -s /bin/sh -c "echo one >/dev/stdout" | cat'
+  expect_output one
+  succeeds by_caller 'isolate su nobody -s /bin/sh -c "echo one >/dev/stdout" >o; cat o'
+  expect_output one
+}
+
+@test "the position in a file is shared, and what was not read is given back" {
+  succeeds by_caller 'seq 1 100000 >f; (isolate sh -c "read x; echo got \$x"; isolate head -n 1 >/dev/null; isolate true
+    isolate sh -c "read x; echo got \$x") <f'
+  expect_in_output 'got 1'
+  succeeds by_caller 'seq 1 100000 >f; (isolate sh -c "read x; echo \$x"; isolate true; isolate cat) <f | cmp - f'
+  succeeds by_caller 'seq 1 5 >f; (isolate sh -c "read x; echo \$x; read x"; isolate cat) <f'
+  expect_output $'1\n3\n4\n5'
+  succeeds by_caller 'seq 1 5 >f; while read -r x; do isolate true; echo "$x"; done <f'
+  expect_output $'1\n2\n3\n4\n5'
+  succeeds by_caller '(isolate echo a; isolate echo b) >f; echo c >>f; isolate echo d >>f; cat f'
+  expect_output $'a\nb\nc\nd'
+}
+
+@test "it is given back when isolate is killed" {
+  succeeds by_caller 'seq 1 100000 >f; exec 5<f
+    '"$ISOLATE --store $STORE"' -q -z debian sh -c "read x; echo ready >&2; sleep 600" <&5 2>err & pid=$!
+    until grep -q ready err; do sleep 0.05; done
+    kill -KILL $pid; wait 2>/dev/null; sleep 0.5; head -n 1 <&5'
+  expect_output 2
+  isolatectl gc
+}
+
+@test "standard output and error in one file keep their order" {
+  succeeds by_caller 'isolate sh -c "for i in 1 2 3 4 5 6 7 8 9; do echo out \$i; echo err \$i >&2; done" >f 2>&1; cat f'
+  expect_output "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'out %s\nerr %s\n' $i $i; done)"
+  succeeds by_caller 'isolate sh -c "echo out; echo err >&2; echo out" >>g 2>>g; cat g'
+  expect_output $'out\nerr\nout'
+}
+
+@test "a full disk is reported, and fails the run" {
+  run --separate-stderr in_private_mounts "mkdir -p $SCRATCH/small; mount -t tmpfs -o size=64k,mode=777 x $SCRATCH/small" \
+    sh -c "exec $ISOLATE --store $STORE -q -z debian sh -c 'trap \"\" PIPE; head -c 200000 /dev/zero 2>/dev/null; exit 0' \
+      >$SCRATCH/small/out"
+  expect_status 125
+  one_error_line isolate
+  expect_in_errors 'standard output'
+  expect_in_errors 'No space left on device'
+  rmdir "$SCRATCH/small"
+}
+
+@test "1 GB comes through whole, each way" {
+  succeeds by_caller 'bytes() { yes "$(seq 1 2000)" | head -c "$1"; }
+    bytes 1000000000 | isolate cat | cmp - <(bytes 1000000000)
+    bytes 1000000000 >in; isolate cat <in >out; cmp in out && echo same; rm out
+    isolate head -c 100000000 <in >>out; cmp -n 100000000 in out && echo same'
+  expect_output $'same\nsame'
+  rm -f "$SCRATCH"/{in,out}
+}
+
+@test "a named pipe and a terminal's controlling side are streams" {
+  succeeds by_caller 'mkfifo p q; cat p >o & echo in >q & isolate sh -c "cat; echo out" <q >p; wait; cat o'
+  expect_output $'in\nout'
+}
+
+@test "a reader that has gone ends the writer" {
+  run by_caller 'mkfifo p; head -n 1 p >o & isolate yes >p; echo "status $?"; wait; cat o'
+  expect_output $'status 141\ny'
+}
+
+@test "a sink that takes nothing holds isolate up until a signal comes" {
+  mkfifo "$SCRATCH/stuck"
+  chown "$CALLER_UID" "$SCRATCH/stuck"
+  sleep "$MARK" <>"$SCRATCH/stuck" 3>&- &
+  STARTED+=($!)
+  start sh -c "exec $ISOLATE --store $STORE -q -z debian head -c 100000 /dev/zero >$SCRATCH/stuck"
+  sleep 1.5
+  kill -0 "$STARTED_PID" || complain "isolate did not wait: $(cat "$SCRATCH/err")"
+  kill_started TERM
+  [[ $STATUS == 143 ]] || complain "status $STATUS"
+  # A command that is still at work: one signal ends it, and isolate gives the sink two seconds.
+  start sh -c "exec $ISOLATE --store $STORE -q -z debian yes >$SCRATCH/stuck"
+  sleep 1
+  kill -TERM "$STARTED_PID"
+  wait_until 6 eval "! kill -0 $STARTED_PID 2>/dev/null" || complain "isolate hangs"
+}
+
+@test "a guest that never reads does not hold isolate up" {
+  succeeds by_caller 'head -c 5000000 /dev/zero >f; time timeout 20 '"$ISOLATE --store $STORE"' -q -z debian true <f'
+  succeeds by_caller 'mkfifo p; sleep 3 >p & timeout 20 '"$ISOLATE --store $STORE"' -q -z debian true <p; kill %1'
+}
+
+@test "flags of the caller's pipe are as before" {
+  succeeds by_caller '{ isolate perl -e "use Fcntl; fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK)"
+    /usr/bin/python3 -c "import os; print(os.get_blocking(1))"; } | cat'
+  expect_output True
+}
+
+@test "what can't be read or written outside can't be inside" {
+  run --separate-stderr by_caller ': >f; isolate cat 0>f'
+  expect_in_errors 'bad file descriptor'
+  run --separate-stderr by_caller 'isolate echo x 1<f'
+  expect_in_errors 'bad file descriptor'
+}
+
+@test "further commands get streams as the first one does" {
+  start_isolate -q -z debian sleep "$MARK"
+  wait_until 15 a_guest_sleeps
+  local clone
+  clone=$(isolatectl --json ps | jq -r '.[0].clone')
+  succeeds as_caller bash -c "cd $SCRATCH; isolatectl() { $ISOLATECTL --store $STORE \"\$@\"; }
+    seq 1 1000 >f; (isolatectl exec $clone sh -c 'read x; echo \$x'; isolatectl exec $clone cat) <f >o 2>&1; cmp o f
+    isolatectl exec $clone sh -c 'echo one >/dev/stdout' | cat
+    isolatectl exec $clone sh -c 'exec 3<>/proc/self/fd/0; echo evil >&3' <f; cmp o f && echo same"
+  expect_output $'one\nsame'
+  fails_plainly 125 isolatectl 'standard input is a directory' -- as_caller sh -c "exec $ISOLATECTL --store $STORE exec $clone true <$SCRATCH"
+  kill_started TERM
+}

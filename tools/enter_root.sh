@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# enter_root.sh ROOT COMMAND...: runs a command in a Debian root as on a machine of its own: with /proc, /sys, /dev and /run.
+# Makes mounts and changes the root: fresh.sh calls it in mount, pid, IPC and UTS namespaces that are made for it.
+set -euo pipefail
+
+root=$1
+shift
+((BASHPID == 1)) || { echo "enter_root.sh: not the first process of a pid namespace" >&2 && exit 1; }
+# A machine has kernel threads with the lowest numbers. bwrap of Debian 12 depends on it, and isolate with it.
+for _ in 2 3 4; do sleep infinity & done
+mount --rbind "$root" "$root"
+cd "$root"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --bind /dev dev
+mount -t devpts -o newinstance,mode=620,gid=5,ptmxmode=666 devpts dev/pts
+mount -t tmpfs -o mode=1777,nosuid,nodev shm dev/shm
+mount -t tmpfs -o mode=0755,nosuid,nodev run run
+mkdir -m 1777 run/lock
+hostname fresh
+pivot_root . mnt
+cd /
+umount --lazy /mnt
+status=0
+env --ignore-environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
+  CI="${CI:-}" "$@" || status=$?
+exit "$status"
