@@ -136,7 +136,7 @@ StreamFds GuestStreams::descriptors() const {
   return descriptors;
 }
 
-Result<void> GuestStreams::start() {
+Result<void> GuestStreams::start(int guest) {
   for (const int number : {STDOUT_FILENO, STDERR_FILENO}) guests_[at(number)].reset();
   const bool copies = ours_[0] || ours_[1] || ours_[2];
   if (!copies) guests_[STDIN_FILENO].reset();
@@ -153,15 +153,15 @@ Result<void> GuestStreams::start() {
     if (ours_[at(number)]) TRY_VOID(start_copier(number));
   }
   guests_[STDIN_FILENO].reset();
-  return terminals_.empty() ? Result<void>() : start_keeper();
+  return terminals_.empty() ? Result<void>() : start_keeper(guest);
 }
 
-Result<void> GuestStreams::start_keeper() {
+Result<void> GuestStreams::start_keeper(int guest) {
   std::vector<int> flags(kNumbers.size(), -1);
   for (const auto& entry : flags_) {
     if (::isatty(entry.number) == 1) flags[at(entry.number)] = entry.before;
   }
-  keeper_ = TRY(start_terminal_keeper(terminals_, flags, run_reader_.get()));
+  keeper_ = TRY(start_terminal_keeper(terminals_, flags, run_reader_.get(), guest));
   return {};
 }
 

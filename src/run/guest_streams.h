@@ -39,8 +39,9 @@ class GuestStreams {
   // What the guest gets as `number`: that of the caller itself, or another.
   int descriptor(int number) const;
   StreamFds descriptors() const;
-  // Once the guest has its descriptors: starts the copying.
-  Result<void> start();
+  // Once the guest has its descriptors: starts the copying. `guest`: a pidfd of the process that the guest ends with; -1
+  // where it has no terminal of the caller's.
+  Result<void> start(int guest = -1);
 
   // Once the guest's command has ended: waits until all that it has written is where it goes, and puts terminals and
   // flags back. `is_patient`: however long that takes; otherwise two seconds for a portion. SIGTERM and the like end
@@ -60,7 +61,7 @@ class GuestStreams {
   Result<void> start_copier(int number);
   void watch_terminal(int number);
   void remember_flags(int number);
-  Result<void> start_keeper();
+  Result<void> start_keeper(int guest);
   Result<int> wait_for_copiers();
   void end_input();
   void restore();

@@ -273,7 +273,7 @@ class Run {
     }));
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
-    TRY_VOID(steps_.run("copiers", [&] { return streams->start(); }));
+    TRY_VOID(steps_.run("copiers", [&] { return streams->start(launcher.pidfd()); }));
     std::optional<ExecListener> listener;
     // While the engine starts. A run that has no place for it goes on without; isolatectl exec tells of that.
     TRY_VOID(steps_.run("exec-socket", [&]() -> Result<void> {

@@ -35,10 +35,22 @@ bool is_taken_back(pid_t leader, pid_t group) {
   return foreground > 0 && foreground != group && ::kill(-foreground, 0) == 0;
 }
 
+constexpr int kMostMilliseconds = 5000;
+
+void put_back(const std::vector<TerminalState>& terminals, const std::vector<int>& flags, pid_t leader, pid_t group) {
+  for (const auto& terminal : terminals) {
+    terminal.restore();
+    if (!is_taken_back(leader, group)) terminal.restore_modes();
+  }
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    if (const int before = flags[static_cast<std::size_t>(number)]; before >= 0) ::fcntl(number, F_SETFL, before);
+  }
+}
+
 }  // namespace
 
 Result<ChildProcess> start_terminal_keeper(const std::vector<TerminalState>& terminals, const std::vector<int>& flags,
-                                           int run) {
+                                           int run, int guest) {
   const pid_t leader = ::getsid(0);
   const pid_t group = ::getpgrp();
   return fork_child(0, [&] {
@@ -47,7 +59,7 @@ Result<ChildProcess> start_terminal_keeper(const std::vector<TerminalState>& ter
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
     ::setsid();
-    std::vector<int> kept = {run};
+    std::vector<int> kept = {run, guest};
     for (const auto& terminal : terminals) kept.push_back(terminal.fd());
     for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
       if (flags[static_cast<std::size_t>(number)] >= 0) kept.push_back(number);
@@ -57,13 +69,12 @@ Result<ChildProcess> start_terminal_keeper(const std::vector<TerminalState>& ter
     pollfd end{run, POLLIN, 0};
     while (::poll(&end, 1, -1) < 0 && errno == EINTR) {
     }
-    for (const auto& terminal : terminals) {
-      terminal.restore();
-      if (!is_taken_back(leader, group)) terminal.restore_modes();
-    }
-    for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
-      if (const int before = flags[static_cast<std::size_t>(number)]; before >= 0) ::fcntl(number, F_SETFL, before);
-    }
+    put_back(terminals, flags, leader, group);
+    if (guest < 0) return 0;
+    // It outlives isolate for a moment.
+    pollfd gone{guest, POLLIN, 0};
+    ::poll(&gone, 1, kMostMilliseconds);
+    put_back(terminals, flags, leader, group);
     return 0;
   });
 }
