@@ -11,6 +11,7 @@
 
 #include <cstring>
 
+#include "base/log.h"
 #include "linux/file.h"
 #include "linux/stream.h"
 #include "pool/member_range.h"
@@ -189,18 +190,32 @@ Result<int> GuestStreams::finish(bool is_patient) {
     auto told = write_all(run_.get(), "x", "streams");
   run_.reset();
   if (!is_patient) hurry_.reset();
-  end_input();
-  return wait_for_copiers();
+  auto read = end_input();
+  auto written = wait_for_copiers();
+  if (written && !read) return fail(std::move(read).error());
+  return written;
 }
 
 // It gives back what the guest has not taken. Only a device or a terminal that nobody reads from can hold it up.
-void GuestStreams::end_input() {
+Result<void> GuestStreams::end_input() {
   constexpr int kMostMilliseconds = 1000;
   auto& copier = copiers_[STDIN_FILENO];
-  if (!copier.running()) return;
+  if (!copier.running()) return {};
   pollfd end{copier.pidfd(), POLLIN, 0};
-  if (::isatty(STDIN_FILENO) != 1) ::poll(&end, 1, kMostMilliseconds);
-  copier.kill_and_reap();
+  if (::isatty(STDIN_FILENO) == 1 || ::poll(&end, 1, kMostMilliseconds) != 1) {
+    copier.kill_and_reap();
+    return {};
+  }
+  const auto ended = TRY(copier.wait());
+  if (ended.signalled || ended.value == 0) return {};
+  auto error =
+      Error(fmt::format("{}: not all of it could be read: {}", name_of(STDIN_FILENO), std::strerror(ended.value)));
+  struct stat status {};
+  const bool is_file = ::fstat(STDIN_FILENO, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+  if (is_file) return fail(std::move(error));
+  // A command that reads nothing may well have such a socket or device.
+  log::warning(error.message());
+  return {};
 }
 
 namespace {

@@ -46,7 +46,7 @@ class GuestStreams {
   // Once the guest's command has ended: waits until all that it has written is where it goes, and puts terminals and
   // flags back. `is_patient`: however long that takes; otherwise two seconds for a portion. SIGTERM and the like end
   // the waiting. Returns the exit status for a run whose command had succeeded: 0, or that of a broken pipe or of the
-  // signal. Errors: what could not be written, and why.
+  // signal. Errors: what could not be written or read, and why.
   Result<int> finish(bool is_patient);
 
  private:
@@ -63,7 +63,7 @@ class GuestStreams {
   void remember_flags(int number);
   Result<void> start_keeper(int guest);
   Result<int> wait_for_copiers();
-  void end_input();
+  Result<void> end_input();
   void restore();
 
   StreamOptions options_;

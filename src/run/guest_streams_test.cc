@@ -1,9 +1,13 @@
 #include "run/guest_streams.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <termios.h>
 
 #include "base/testing.h"
 #include "linux/file.h"
@@ -130,6 +134,43 @@ TEST(GuestStreamsTest, ASinkThatTakesNothingIsWaitedForUntilASignalComes) {
     }));
     TRY_VOID(expect_status(run_guest(write), 128 + SIGTERM));
     return verify(killer.wait().value().success(), "kill");
+  });
+}
+
+TEST(GuestStreamsTest, ADeviceThatBlocksDoesNotOutlastAHurry) {
+  test::in_child([]() -> Result<void> {
+    const Fd control(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (::grantpt(control.get()) != 0 || ::unlockpt(control.get()) != 0) return fail(errno, "terminal");
+    const Fd side(::ioctl(control.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    termios modes{};
+    ::cfmakeraw(&modes);
+    ::tcsetattr(side.get(), TCSANOW, &modes);
+    TRY_VOID(become_caller("/dev/zero", "/dev/null", O_WRONLY));
+    if (::dup2(control.get(), 1) < 0) return fail(errno, "dup2");
+    const auto flood = [](int in, int out) {
+      ::alarm(1);
+      return copy_bytes(in, out, SIZE_MAX);
+    };
+    return verify(!run_guest(flood, false), "an error");
+  });
+}
+
+TEST(GuestStreamsTest, WhatPollNeverCallsWritableFailsAtOnce) {
+  test::in_child([]() -> Result<void> {
+    const Fd sink(::epoll_create1(EPOLL_CLOEXEC));
+    TRY_VOID(become_caller("/dev/null", "/dev/null", O_WRONLY));
+    if (::dup2(sink.get(), 1) < 0) return fail(errno, "dup2");
+    const auto status = run_guest([](int, int out) { return write_all(out, "x", "test") ? 0 : 1; });
+    return verify(!status && status.error().message().find("Invalid argument") != std::string::npos, "an error");
+  });
+}
+
+TEST(GuestStreamsTest, AnInputThatCannotBeReadIsAnError) {
+  const test::TempDirectory directory;
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller("/proc/self/mem", directory / "out", O_WRONLY));  // nothing is at 0
+    const auto status = run_guest([](int in, int out) { return copy_bytes(in, out, SIZE_MAX); });
+    return verify(!status && status.error().message().find("Input/output error") != std::string::npos, "an error");
   });
 }
 

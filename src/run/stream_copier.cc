@@ -8,11 +8,15 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace isolate {
@@ -45,6 +49,26 @@ void follow_parent() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+// A write to a device may block whatever poll says of it. It is broken off every half a second, to look around.
+void break_off_regularly() {
+  const int signal = SIGRTMIN;
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ::sigaction(signal, &action, nullptr);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = signal;
+  timer_t timer{};
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return;
+  constexpr timespec kInterval{0, 500'000'000};
+  const itimerspec regularly{kInterval, kInterval};
+  ::timer_settime(timer, 0, &regularly, nullptr);
+}
+
 bool is_transient(int error) { return error == EINTR || error == EAGAIN; }
 
 struct Ends {
@@ -55,11 +79,11 @@ struct Ends {
 
 // Waits for `events` of `fd`; returns what came, 0 for nothing. It also returns when the run ends or a hurry begins, as
 // far as `ends` does not know that yet.
-short wait_for(const StreamCopy& copy, Ends* ends, int fd, short events) {
+short wait_for(const StreamCopy& copy, Ends* ends, int fd, short events, int most = -1) {
   std::array<pollfd, 3> sources = {{{fd, events, 0},
                                     {ends->run || ends->parent ? -1 : copy.run, POLLIN, 0},
                                     {ends->hurry ? -1 : copy.hurry, POLLIN, 0}}};
-  const int count = ::poll(sources.data(), sources.size(), ends->hurry ? kPatience : -1);
+  const int count = ::poll(sources.data(), sources.size(), ends->hurry && most < 0 ? kPatience : most);
   if (count >= 0 && sources[1].revents != 0) {
     ends->run = (sources[1].revents & POLLIN) != 0;
     ends->parent = !ends->run;
@@ -97,8 +121,8 @@ class Input {
     ::close(copy_.to);
     // The guest goes on with what is in the pipe.
     while (!has_ended()) wait_for(copy_, &ends_, -1, 0);
-    give_back();
-    return error;
+    // Who has not read what there was does not miss the rest.
+    return give_back() > 0 ? 0 : error;
   }
 
  private:
@@ -138,13 +162,15 @@ class Input {
     return 0;
   }
 
-  void give_back() const {
+  // Returns how much the guest has not read.
+  ssize_t give_back() const {
     int left = 0;
     if (::ioctl(copy_.guests, FIONREAD, &left) != 0) left = 0;
     // A guest that can open the pipe for writing has put more into it.
     const auto unread = std::min<ssize_t>(left + static_cast<ssize_t>(pending_.size()), taken_);
     // What can't seek keeps nothing, and there is nobody to tell.
     if (unread > 0) ::lseek(copy_.from, -unread, SEEK_CUR);
+    return unread;
   }
 
   const StreamCopy& copy_;
@@ -158,6 +184,7 @@ class Input {
 class Output {
  public:
   explicit Output(const StreamCopy& copy) : copy_(copy), way_(way_of(copy.to)) {
+    if (way_ == Way::byte) break_off_regularly();
     struct stat status {};
     is_always_ready_ = ::fstat(copy.to, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
   }
@@ -225,13 +252,32 @@ class Output {
   }
 
   int write_pending() {
-    if (const int error = wait_for_room(); error != 0 || !has_room_) return error;
+    // Not all sockets and devices that take something say so to poll: these are asked only after they have refused.
+    const bool may_refuse = way_ == Way::message || way_ == Way::byte;
+    if (!may_refuse || std::exchange(was_refused_, false)) {
+      if (const int error = wait_for_room(); error != 0) return error;
+      // The timer breaks this off as well.
+      if (!has_room_) return may_refuse ? note_refusal(EAGAIN) : 0;
+    }
     const ssize_t written = way_ == Way::message
                                 ? ::send(copy_.to, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
                                 : ::write(copy_.to, pending_.data(), pending_.size());
-    if (written < 0) return is_transient(errno) ? 0 : errno;
+    if (written < 0) return is_transient(errno) ? note_refusal(errno) : errno;
     pending_.erase(pending_.begin(), pending_.begin() + written);
+    refused_since_.reset();
     return 0;
+  }
+
+  // Nothing was written now, whatever poll says. Returns ETIMEDOUT when that goes on in a hurry.
+  int note_refusal(int error) {
+    using Clock = std::chrono::steady_clock;
+    was_refused_ = error == EAGAIN;
+    constexpr int kNap = 10;
+    const bool knew_of_end = ends_.run;
+    wait_for(copy_, &ends_, -1, 0, was_refused_ && refused_since_ ? kNap : 0);
+    if (!knew_of_end && ends_.run) note_what_is_left();
+    if (!refused_since_ || !ends_.hurry) refused_since_ = Clock::now();
+    return Clock::now() - *refused_since_ < std::chrono::milliseconds(kPatience) ? 0 : ETIMEDOUT;
   }
 
   const StreamCopy& copy_;
@@ -241,6 +287,8 @@ class Output {
   ssize_t left_ = -1;  // of what was in the pipe when the run ended; -1: it goes on
   bool is_always_ready_ = false;
   bool has_room_ = false;
+  bool was_refused_ = false;
+  std::optional<std::chrono::steady_clock::time_point> refused_since_;
   bool has_ended_ = false;  // nobody in the guest can write any more
 };
 

@@ -17,7 +17,7 @@ struct StreamCopy {
 
 // Copies from the caller's descriptor to the guest's pipe until the run ends; the guest sees the end of the input. What
 // the guest has not read by the end of the run goes back where the file can seek. Returns 0, or the errno of what
-// failed.
+// failed, where the guest has read all that came before.
 int copy_input(const StreamCopy& copy);
 
 // Copies from the guest's pipe to the caller's descriptor until nobody in the guest can write any more. When the run
