@@ -348,8 +348,9 @@ class Launcher {
 
  public:
   void report_error(const Error& error) const {
-    // Nobody listens when isolate is gone, ignoring: then this process ends as well.
-    [[maybe_unused]] auto written = write_all(report_ >= 0 ? report_ : fds_.report, error.packed(), "report");
+    // A page fits into each pipe: isolate reads after this process's end, and not at all when it is gone, ignoring.
+    const auto text = error.packed().substr(0, 4096);
+    [[maybe_unused]] auto written = write_all(report_ >= 0 ? report_ : fds_.report, text, "report");
   }
 
  private:

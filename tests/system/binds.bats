@@ -242,3 +242,12 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   isolate_refuses 'must begin with' -- isolate -z debian -d "$SCRATCH/dir:relative" true
   isolate_refuses /work -- isolate -z debian -p /work true
 }
+
+@test "paths longer than a pipe fail in one line, and hold nothing up" {
+  local long
+  long=$(head -c 100000 /dev/zero | tr '\0' a)
+  fails_plainly 125 isolate 'bind /aaa' 'File name too long' -- timeout -k 1 10 "${CALLER[@]}" "$ISOLATE" --store "$STORE" \
+    -q -z debian -d "/$long:/x" true
+  fails_plainly 125 isolate 'working directory /aaa' -- timeout -k 1 10 "${CALLER[@]}" "$ISOLATE" --store "$STORE" \
+    -q -z debian -p "/$long" true
+}
