@@ -39,8 +39,8 @@ class GuestStreams {
   // What the guest gets as `number`: that of the caller itself, or another.
   int descriptor(int number) const;
   StreamFds descriptors() const;
-  // Once the guest has its descriptors: starts the copying. `guest`: a pidfd of the process that the guest ends with; -1
-  // where it has no terminal of the caller's.
+  // Once the guest has its descriptors: starts the copying. `guest`: a pidfd of the process that the guest ends with;
+  // -1 where it has no terminal of the caller's.
   Result<void> start(int guest = -1);
 
   // Once the guest's command has ended: waits until all that it has written is where it goes, and puts terminals and
