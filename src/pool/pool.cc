@@ -1,5 +1,6 @@
 #include "pool/pool.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -113,25 +114,34 @@ Result<std::optional<LeaseInfo>> Pool::draft() const {
   return std::optional<LeaseInfo>();
 }
 
-const char* Pool::state_after_run(const char* from, const std::string& clone_id) const {
-  if (std::string_view(from) != "leased") return "trash";
-  const auto info = read_info(state(from, clone_id), clone_id, template_name_);
-  return info && is_draft(*info) ? "kept" : "trash";
+void Pool::move_ended_run(const std::string& clone_id) const {
+  const auto info = read_info(state("leased", clone_id), clone_id, template_name_);
+  if (!info) return;  // another reaper was faster
+  const bool is_kept = is_draft(*info);
+  if (!is_kept && end_in_trash(*info)) return;
+  // Without room for another file it goes with the one that it has. That another reaper was faster does not matter.
+  ::rename(state("leased", clone_id).c_str(), state(is_kept ? "kept" : "trash", clone_id).c_str());
 }
 
-Result<void> Pool::revoke(const LeaseInfo& info) const {
+Result<void> Pool::end_in_trash(const LeaseInfo& info) const {
   const auto& id = info.clone_id;
-  const auto unlocked = path_ + "/revoked-" + id;
+  // Others may do the same at this moment.
+  const auto unlocked = fmt::format("{}/unlocked-{}-{}", path_, id, ::getpid());
   {
     const auto file = TRY(open_file(AT_FDCWD, unlocked, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    TRY_VOID(write_info(file, info));
+    // On a full disk it stays empty, which is enough to destroy the clone, ignoring.
+    static_cast<void>(write_info(file, info));
   }
   auto moved = rename_file(AT_FDCWD, state("leased", id), AT_FDCWD, state("trash", id));
   if (moved) moved = rename_file(AT_FDCWD, unlocked, AT_FDCWD, state("trash", id));
   ::unlink(unlocked.c_str());  // it is gone already unless the lease was
-  if (!moved && moved.error().code() != ENOENT) return moved;
+  return moved;
+}
+
+Result<void> Pool::revoke(const LeaseInfo& info) const {
+  if (auto moved = end_in_trash(info); !moved && moved.error().code() != ENOENT) return moved;
   // Whoever watches for the ends of leases is told by the end of a reader.
-  const auto told = open_file(AT_FDCWD, state("trash", id), O_RDONLY);
+  const auto told = open_file(AT_FDCWD, state("trash", info.clone_id), O_RDONLY);
   return {};
 }
 

@@ -119,9 +119,12 @@ class Pool {
   std::string state(const char* directory, const std::string& clone_id = "") const;
   Result<void> make_state_directories() const;
   Result<void> move_abandoned_to_trash(const char* from) const;
+  // From leased/, with a state file that nobody has open: whoever has held the lease may still have the old one and
+  // lock it again, and the clone would never be destroyed. Errors: ENOENT, the lease is not there any more.
+  Result<void> end_in_trash(const LeaseInfo& info) const;
   bool is_draft(const LeaseInfo& info) const;
-  // Where the clone of an ended run goes: "kept" or "trash".
-  const char* state_after_run(const char* from, const std::string& clone_id) const;
+  // The clone of an ended run goes to "trash", or to "kept" if it is a draft.
+  void move_ended_run(const std::string& clone_id) const;
   Result<std::vector<LeaseInfo>> infos_in(const char* directory) const;
   // A locked state file in making/, under the name of a new clone; the caller holds lock(shared). It is open for
   // reading only: who is given the lock can't write there, and its end is told apart from that of a writer (inotify(7),

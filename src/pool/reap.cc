@@ -21,7 +21,11 @@ Result<void> Pool::move_abandoned_to_trash(const char* from) const {
     if (!lock) continue;
     TRY_VOID(fault_point("reap-locked"));
     // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
-    ::rename(state(from, id).c_str(), state(state_after_run(from, id), id).c_str());
+    if (std::string_view(from) == "leased") {
+      move_ended_run(id);
+    } else {
+      ::rename(state(from, id).c_str(), state("trash", id).c_str());
+    }
   }
   return {};
 }

@@ -242,6 +242,33 @@ TEST_F(RefreshTest, OneThatWasSetAsideComesAfterAllOthers) {
   EXPECT_EQ(store_.asked[3], ids[0]);
 }
 
+TEST_F(RefreshTest, WhoHasHadALeaseKeepsNothingByLockingItAgain) {
+  std::string id;
+  Fd copy;
+  {
+    const auto lease = must(Lease::take(&pool_, {}));
+    id = lease.id();
+    copy = must(open_file(AT_FDCWD, state("leased/" + id), O_RDONLY));
+  }
+  store_.slow = {id};
+  EXPECT_EQ(must(pool_.reap({kAMoment, kAMoment})).slow, Names{id});
+  store_.slow.clear();
+  const auto again = must(FileLock::try_lock(std::move(copy), FileLock::Mode::shared));
+  EXPECT_EQ(must(pool_.reap()), Names{id});
+  EXPECT_EQ(clones(), Names{});
+}
+
+TEST_F(RefreshTest, LeasesThatAreRevokedTwiceAtATimeAreFree) {
+  for (int round = 0; round < 60; ++round) {
+    const auto lease = must(Lease::take(&pool_, {}));
+    const LeaseInfo info = must(pool_.leases()).front();
+    auto other = must(fork_child(0, [&] { return pool_.revoke(info) ? 0 : 1; }));
+    must(pool_.revoke(info));
+    EXPECT_TRUE(must(other.wait()).success());
+    ASSERT_EQ(must(pool_.reap()), Names{lease.id()}) << round;
+  }
+}
+
 TEST_F(RefreshTest, ARunLeavesACloneThatTakesLongToTheNextReap) {
   std::string id;
   {
