@@ -192,10 +192,15 @@ void PoolKeeper::work() {
     look(false);
     look_at_.reset();
   }
-  for (auto& [key, kept] : pools_) {
-    if (!kept.due || *kept.due > now || kept.child.running()) continue;
-    if (children().size() >= kMostAtATime) return;
-    refresh(&kept);
+  while (children().size() < kMostAtATime) {
+    // The one that waits longest: a few pools in which something happens all the time must not keep all others waiting.
+    Kept* first = nullptr;
+    for (auto& [key, kept] : pools_) {
+      const bool is_due = kept.due && *kept.due <= now && !kept.child.running();
+      if (is_due && (first == nullptr || *kept.due < *first->due)) first = &kept;
+    }
+    if (first == nullptr) return;
+    refresh(first);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "isolated/pool_keeper.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/testing.h"
@@ -89,6 +90,26 @@ TEST_F(PoolKeeperTest, ItRestsWhenThereIsNothingToDo) {
   ASSERT_TRUE(keep_until_fresh(1));
   // Its own work must not wake it for ever.
   EXPECT_TRUE(keep_until([&] { return keeper_.next() > Clock::now() + seconds(5); }));
+}
+
+TEST_F(PoolKeeperTest, PoolsThatAreAlwaysBusyKeepNoOtherWaiting) {
+  test::add_template(*store_, "a");
+  test::add_template(*store_, "b");
+  Pool busy[] = {Pool(store_.get(), "a"), Pool(store_.get(), "b")};
+  for (auto& pool : busy) must(pool.refresh({1U, false, true}));
+  must(pool_.refresh({1U, false, true}));
+  ASSERT_TRUE(keep_until([&] { return keeper_.next() > Clock::now() + seconds(5); }));
+  const auto use = [](Pool* pool) { auto lease = must(Lease::take(pool, {})); };
+  use(&pool_);
+  ASSERT_EQ(status().fresh, 0U);
+  for (int round = 0; round < 4; ++round) {
+    for (auto& pool : busy) use(&pool);
+    keeper_.read_events();
+    ::usleep(30'000);  // what was told is due then
+    keeper_.work();
+    while (!keeper_.is_idle()) keeper_.collect();
+  }
+  EXPECT_EQ(status().fresh, 1U);
 }
 
 TEST_F(PoolKeeperTest, WhatFailsIsTriedAgainLaterAndLater) {
