@@ -156,18 +156,23 @@ Result<Fd> attach_stage() {
   return tmpfs;
 }
 
+// The kernel clears the parent-death signal where a process enters a user namespace or changes its ids. The member may
+// stop this process, since the namespace is theirs: it must not outlive the daemon.
+Result<void> stay_tied(pid_t parent) {
+  die_with_parent();
+  if (::getppid() != parent) return fail(ESRCH, "isolated");
+  return {};
+}
+
 // Files are made and opened as root of the user namespace from here on. For everything else this process stays root of
-// the host, so the member can't send it signals. The kernel clears the parent-death signal at a change of ids.
-Result<void> use_files_as_root_inside() {
-  const pid_t parent = ::getppid();
+// the host.
+Result<void> use_files_as_root_inside(pid_t parent) {
   if (::setgroups(0, nullptr) != 0) return fail(errno, "setgroups");
   ::setfsgid(0);
   ::setfsuid(0);
   // Both calls return the id that was set before, and no error.
   if (::setfsgid(0) != 0 || ::setfsuid(0) != 0) return fail("setfsuid: the ids were not changed");
-  die_with_parent();
-  if (::getppid() != parent) return fail(ESRCH, "isolated");
-  return {};
+  return stay_tied(parent);
 }
 
 // The overlay belongs to the user namespace, so no device node on it works. It keeps mounts of the layers of its own,
@@ -223,10 +228,12 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   const auto stage = TRY(attach_stage());
   if (!is_overlay) TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
   // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
+  const pid_t parent = ::getppid();
   TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
+  TRY_VOID(stay_tied(parent));
   TRY_VOID(mount::new_namespace());
   if (is_overlay) {
-    TRY_VOID(use_files_as_root_inside());
+    TRY_VOID(use_files_as_root_inside(parent));
     TRY_VOID(mount_overlay(parts, root.lower.size()));
   }
   handover.mount_namespace = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));

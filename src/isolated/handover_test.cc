@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/testing.h"
@@ -91,6 +93,20 @@ TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
     TRY_VOID(expect_error(clear(root, MOUNT_ATTR_NODEV), EPERM, "clearing a flag"));
     return expect_error(::umount2(root.c_str(), 0) == 0 ? Result<void>() : fail(errno, "umount"), EINVAL, "umount");
   })));
+}
+
+TEST_F(HandoverTest, WhoPreparesItStillDiesWithTheDaemon) {
+  for (const auto& root : {overlay(), plain()}) {
+    EXPECT_TRUE(succeeded(inside([&](const Peer& peer) -> Result<void> {
+      die_with_parent();
+      int signal = 0;
+      TRY(PendingUserNamespace::start(member_maps(peer, kBase, false), MapWriter::direct, {UINT64_MAX, peer.uid}));
+      if (::prctl(PR_GET_PDEATHSIG, &signal) != 0 || signal != SIGKILL) return fail("the namespace's maker does not");
+      TRY(prepare(peer, root));
+      if (::prctl(PR_GET_PDEATHSIG, &signal) != 0 || signal != SIGKILL) return fail("it does not");
+      return {};
+    })));
+  }
 }
 
 TEST_F(HandoverTest, OfAnOverlayThereIsTheRootAndNoLayer) {

@@ -38,29 +38,43 @@ class CountedMaker {
     TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));
     maker.has_securebits_ = true;
     const auto id = *processes.counted_as;
+    ::prctl(PR_GET_PDEATHSIG, &maker.death_signal_);
+    maker.parent_ = ::getppid();
     TRY(trace::check(::syscall(SYS_setresuid, id, id, -1), "setresuid", "maker of a namespace"));
     maker.has_id_ = true;
+    maker.stay_tied();
     return maker;
   }
   CountedMaker(CountedMaker&& other) noexcept
       : limit_before_(other.limit_before_),
         has_limit_(std::exchange(other.has_limit_, false)),
         has_securebits_(std::exchange(other.has_securebits_, false)),
-        has_id_(std::exchange(other.has_id_, false)) {}
+        has_id_(std::exchange(other.has_id_, false)),
+        death_signal_(other.death_signal_),
+        parent_(other.parent_) {}
   CountedMaker& operator=(CountedMaker&&) = delete;
   ~CountedMaker() {
     // Who could not become himself again must not go on as somebody else.
     if (has_id_ && ::syscall(SYS_setresuid, 0, 0, -1) != 0) ::abort();
+    if (has_id_) stay_tied();
     if (has_securebits_ && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) ::abort();
     if (has_limit_ && ::setrlimit(RLIMIT_NPROC, &limit_before_) != 0) ::abort();
   }
 
  private:
   CountedMaker() = default;
+  // A change of ids clears the parent-death signal. Meanwhile the parent may have died.
+  void stay_tied() const {
+    if (death_signal_ == 0) return;
+    ::prctl(PR_SET_PDEATHSIG, death_signal_);
+    if (::getppid() != parent_) ::raise(death_signal_);
+  }
   rlimit limit_before_{};
   bool has_limit_ = false;
   bool has_securebits_ = false;
   bool has_id_ = false;
+  int death_signal_ = 0;
+  pid_t parent_ = 0;
 };
 
 // Holds a child back until it is let go, and its parent until the child has become another program.
