@@ -25,6 +25,7 @@ Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
   EnginePlan plan;
   plan.mounts_proc_itself = true;
   plan.no_new_privileges = true;
+  plan.own_network = !request.share_network;
   plan.program = {TRY(find_bwrap()),  "--die-with-parent",
                   "--as-pid-1",       "--unshare-pid",
                   "--unshare-ipc",    "--unshare-uts",
@@ -35,7 +36,6 @@ Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
                   "--chdir",          "/"};
   const auto covered = request.covers_keys ? key_files() : std::vector<std::string>{};
   for (const auto& file : covered) plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
-  if (!request.share_network) plan.program.emplace_back("--unshare-net");
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
   // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.
   auto capabilities = request.capabilities;

@@ -29,9 +29,10 @@ struct EnginePlan {
   std::string own_program;  // one of isolate's own programs, which is executed in place of program[0]; empty: none
   bool mounts_proc_itself = false;  // otherwise the launcher mounts /proc in the new pid namespace
   bool no_new_privileges = false;   // set by the launcher before the engine starts
-  std::string bridge;               // it wants a connection with this one; empty: none
-  bool ends_in_order = false;       // it has work to do when the command has ended, and then ends by itself
-  bool looks_into_proc = false;     // it needs a /proc that shows its own pid namespace
+  bool own_network = false;      // the launcher gives it a network namespace; otherwise it has the host's, or makes one
+  std::string bridge;            // it wants a connection with this one; empty: none
+  bool ends_in_order = false;    // it has work to do when the command has ended, and then ends by itself
+  bool looks_into_proc = false;  // it needs a /proc that shows its own pid namespace
 };
 
 // bubblewrap: every namespace but the user's, which the launcher has made. Errors: bwrap is not installed.

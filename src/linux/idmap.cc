@@ -30,19 +30,25 @@ std::string describe(const std::vector<IdMapEntry>& map) {
   return text::join(parts, ", ");
 }
 
-OwnIds own_ids_in(std::string_view map, const IdRange& range) {
-  OwnIds ids;
+std::vector<IdMapEntry> parse_id_map(std::string_view map) {
+  std::vector<IdMapEntry> entries;
   for (const auto& line : text::split(map, '\n')) {
-    std::vector<std::uint64_t> numbers;
+    std::vector<std::uint32_t> numbers;
     for (const auto& word : text::split(line, ' ')) {
       if (word.empty()) continue;
-      numbers.push_back(text::number(word, "id", 0, kMostIds).value_or(0));
+      numbers.push_back(static_cast<std::uint32_t>(text::number(word, "id", 0, kMostIds).value_or(0)));
     }
-    if (numbers.size() != 3) continue;
-    const auto first = numbers[0];
-    const auto end = first + numbers[2];
-    if (first <= ids.from_zero) ids.from_zero = std::max(ids.from_zero, end);
-    if (first <= range.base && range.base + std::uint64_t{range.count} <= end) ids.has_range = true;
+    if (numbers.size() == 3) entries.push_back({numbers[0], numbers[1], numbers[2]});
+  }
+  return entries;
+}
+
+OwnIds own_ids_in(std::string_view map, const IdRange& range) {
+  OwnIds ids;
+  for (const auto& entry : parse_id_map(map)) {
+    const auto end = entry.inside + std::uint64_t{entry.count};
+    if (entry.inside <= ids.from_zero) ids.from_zero = std::max(ids.from_zero, end);
+    if (entry.inside <= range.base && range.base + std::uint64_t{range.count} <= end) ids.has_range = true;
   }
   return ids;
 }

@@ -31,6 +31,9 @@ struct IdMaps {
 // "0 1000 1, 1 100000 65535": for people and for plans.
 std::string describe(const std::vector<IdMapEntry>& map);
 
+// The entries in the text of /proc/PID/uid_map or gid_map. Lines of another form are passed over.
+std::vector<IdMapEntry> parse_id_map(std::string_view map);
+
 struct IdRange {
   std::uint32_t base = 0;
   std::uint32_t count = 0;

@@ -79,6 +79,13 @@ TEST(IdMapTest, DescriptionsAreTriplesInOrder) {
   EXPECT_EQ(describe(std::vector<IdMapEntry>{}), "");
 }
 
+TEST(IdMapTest, AMapOfTheKernelsIsReadLineByLine) {
+  EXPECT_EQ(parse_id_map("         0       1000          1\n         1     100000      65535\n"),
+            (std::vector<IdMapEntry>{{0, 1000, 1}, {1, 100000, 65535}}));
+  EXPECT_EQ(parse_id_map("         0          0 4294967295\n"), (std::vector<IdMapEntry>{{0, 0, 4294967295}}));
+  EXPECT_TRUE(parse_id_map("\n0 1\n").empty());
+}
+
 TEST(UserNameTest, KnowsUsersOfTheMachine) {
   EXPECT_EQ(user_name(0), "root");
   EXPECT_EQ(user_name(3987654321), "") << "nobody has this id";

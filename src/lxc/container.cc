@@ -19,6 +19,7 @@
 #include "linux/init_protocol.h"
 #include "linux/keys.h"
 #include "linux/mount.h"
+#include "linux/network_namespace.h"
 #include "lxc/log.h"
 #include "lxc/network.h"
 
@@ -83,6 +84,9 @@ std::string automatic_mounts(const ContainerRequest& request) {
 }
 
 Result<void> configure_network(const ContainerRequest& request, Configuration* configuration) {
+  if (!request.ping_groups.empty()) {
+    TRY_VOID(configuration->set("lxc.sysctl.net.ipv4.ping_group_range", request.ping_groups));
+  }
   if (request.network == Network::bridge) {
     TRY_VOID(configuration->set("lxc.net.0.type", "none"));
     return configuration->set("lxc.namespace.share.net", std::to_string(request.network_holder));
@@ -142,8 +146,11 @@ Result<void> prepare(ContainerRequest* request) {
   ::setenv("HOME", state.c_str(), 1);
   ::setenv("XDG_RUNTIME_DIR", state.c_str(), 1);
   // LXC listens on an abstract socket, which all of this namespace could reach.
-  if (request->network != Network::host)
+  if (request->network != Network::host) {
     TRY(trace::check(::unshare(CLONE_NEWNET), "unshare", "network of LXC's monitor"));
+    // LXC would not start a container whose settings it can't write, so they are tried in this network.
+    if (auto groups = allow_ping()) request->ping_groups = std::move(*groups);
+  }
   if (request->network == Network::bridge) request->network_holder = TRY(make_bridged_network(protocol::kBridgeFd));
   return {};
 }

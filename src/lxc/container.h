@@ -17,9 +17,11 @@ struct ContainerRequest {
   std::string name;  // of one run alone: LXC's own socket is called after it
   std::string root;
   Network network = Network::none;
-  bool boots = false;         // its first process is the init of a system
-  bool shuts_down = false;    // which is shut down in order, and not just ended
-  bool keeps_log = false;     // LXC's whole log goes to the descriptor kLogFd
+  bool boots = false;       // its first process is the init of a system
+  bool shuts_down = false;  // which is shut down in order, and not just ended
+  bool keeps_log = false;   // LXC's whole log goes to the descriptor kLogFd
+  std::string
+      ping_groups;  // that may ping, as sysctl net.ipv4.ping_group_range takes them; empty: as the kernel has it
   pid_t network_holder = -1;  // with a bridge: a process that is in the container's network
 };
 

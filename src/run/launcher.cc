@@ -20,6 +20,7 @@
 #include "linux/init_protocol.h"
 #include "linux/keys.h"
 #include "linux/mount.h"
+#include "linux/network_namespace.h"
 #include "linux/process.h"
 #include "linux/process_table.h"
 #include "linux/root_path.h"
@@ -67,7 +68,7 @@ class Launcher {
     TRY_VOID(steps_.run("stage", [this] { return builder_.attach_sources(); }));
     TRY_VOID(steps_.run("root", [this] { return mount_root(); }));
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
-      TRY_VOID(steps_.run(step_name(plan_.mounts[i].kind), [this, i] { return builder_.mount_in_root(i); }));
+      TRY_VOID(steps_.run(step_name(plan_.mounts[i]), [this, i] { return builder_.mount_in_root(i); }));
     }
     TRY_VOID(steps_.run("root-finish", [this] { return builder_.finish(); }));
     if (plan_.ids.nested && !engine_starts_nested()) {
@@ -77,26 +78,6 @@ class Launcher {
   }
 
  private:
-  static const char* step_name(MountKind kind) {
-    switch (kind) {
-      case MountKind::tmpfs:
-        return "tmpfs";
-      case MountKind::devices:
-        return "devices";
-      case MountKind::sys:
-        return "sys";
-      case MountKind::bind:
-        return "bind";
-      case MountKind::resolv_conf:
-        return "resolv-conf";
-      case MountKind::hosts:
-        return "hosts";
-      case MountKind::tun:
-        return "tun";
-    }
-    return "mount";
-  }
-
   Result<void> open_sources() {
     TRY_VOID(guard_programs());
     // Root's launcher is in the pid namespace of the engine already, which belongs to the user namespace outside.
@@ -322,8 +303,17 @@ class Launcher {
     return mount::attach(own_proc_ ? own_proc_ : made, place.get(), "/proc");
   }
 
+  // A guest whose /proc/sys can't be written here works all the same: only ping is left to its root then.
+  Result<void> enter_own_network() const {
+    if (!plan_.engine.own_network) return {};
+    TRY_VOID(new_network_namespace());
+    [[maybe_unused]] auto range = allow_ping();
+    return {};
+  }
+
   Result<void> execute(const std::vector<std::string>& argv) const {
     TRY_VOID(show_own_processes());
+    TRY_VOID(enter_own_network());
     auto arguments = pointer_array(argv);
     auto environment = pointer_array({});
     if (engine_program_ >= 0) {

@@ -213,25 +213,6 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
 
 namespace {
 
-std::string describe(const RootMount& mount) {
-  switch (mount.kind) {
-    case MountKind::tmpfs:
-      return fmt::format("mount tmpfs on {} (mode {:04o})", mount.target, mount.mode);
-    case MountKind::devices:
-      return fmt::format("mount devices on {} (null zero full random urandom tty, pts, shm)", mount.target);
-    case MountKind::hosts:
-      return fmt::format("mount hosts on {} (localhost and the guest's name){}", mount.target,
-                         mount.read_only ? ", read-only" : "");
-    case MountKind::sys:
-    case MountKind::bind:
-    case MountKind::resolv_conf:
-    case MountKind::tun:
-      break;
-  }
-  return fmt::format("bind {} on {}{}", text::printable(mount.source), text::printable(mount.target),
-                     mount.read_only ? ", read-only" : "");
-}
-
 std::string describe(const SeccompChoice& choice) {
   switch (choice.kind) {
     case SeccompChoice::Kind::none:
@@ -302,6 +283,7 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   }
   if (plan.groups == GroupsMode::keep) lines.emplace_back("groups of the caller: kept");
   if (plan.groups == GroupsMode::drop) lines.emplace_back("groups of the caller: dropped");
+  if (plan.engine.own_network) lines.emplace_back("network: of its own, a loopback interface");
   for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
   for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
   for (const auto& limit : plan.limits) {

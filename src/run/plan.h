@@ -11,28 +11,11 @@
 #include "linux/signal_reset.h"
 #include "run/ids.h"
 #include "run/request.h"
+#include "run/root_mount.h"
 #include "seccomp/profile.h"
 #include "store/store.h"
 
 namespace isolate {
-
-enum class MountKind {
-  tmpfs,        // a directory in memory, with `mode`
-  devices,      // /dev: a tmpfs with the usual nodes, pts and shm
-  sys,          // the host's /sys
-  bind,         // `source` of the host
-  resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
-  hosts,        // the root's own /etc/hosts with the lines that it lacks, those of the file `source` too
-  tun,  // the device that makes tunnels: the host's, or for root one that the guest may open whatever that one's mode
-};
-
-struct RootMount {
-  MountKind kind = MountKind::tmpfs;
-  std::string target;
-  std::string source;
-  bool read_only = false;
-  unsigned mode = 0755;
-};
 
 struct RunPlan {
   std::string clone_id;  // also the host name

@@ -45,6 +45,42 @@ ABSTRACT_CLIENT='use Socket; socket(my $s, PF_UNIX, SOCK_STREAM, 0);
   expect_output 'through lo'
 }
 
+# An echo request by an ICMP socket (icmp(7)) as the ids given, if any.
+PING='if (@ARGV) { $( = $ARGV[1]; $) = "$ARGV[1] $ARGV[1]"; ($<, $>) = ($ARGV[0]) x 2 }
+  socket(my $s, 2, 2, 1) or die "no ICMP socket: $!\n"; send($s, pack("CCnnn", 8, 0, 0, 0, 1), 0,
+    pack("Sna4x8", 2, 0, "\x7f\0\0\1")) or die "not sent: $!\n";
+  $SIG{ALRM} = sub { die "no answer\n" }; alarm(5); recv($s, my $answer, 100, 0);
+  print "answer ", unpack("C", $answer), " for $> ", $) + 0, "\n"'
+
+@test "every user of a guest can ping in a network of the guest's own" {
+  succeeds in_clone perl -e "$PING" 65534 65534
+  expect_output 'answer 0 for 65534 65534'
+  succeeds in_clone --cap-drop NET_RAW perl -e "$PING" 1000 65535
+  expect_output 'answer 0 for 1000 65535'
+  succeeds in_clone --cap-drop NET_RAW perl -e "$PING"
+  expect_output 'answer 0 for 0 0'
+}
+
+@test "so they can with --userns=private, and with one id" {
+  if [[ $IDENTITY == root ]]; then
+    skip "--userns is for ordinary users"
+  fi
+  succeeds in_clone --userns=private perl -e "$PING" 65534 65534
+  expect_output 'answer 0 for 65534 65534'
+  succeeds in_clone --userns=single perl -e "$PING"
+  expect_output 'answer 0 for 0 0'
+}
+
+@test "who may ping on the host stays the host's setting, also with -n" {
+  local before setting=/proc/sys/net/ipv4/ping_group_range
+  before=$(cat "$setting")
+  succeeds in_clone cat "$setting"
+  expect_not_in_output "$before"
+  succeeds in_clone -n cat "$setting"
+  run in_clone -n sh -c "echo 0 0 >$setting"
+  [[ $(cat "$setting") == "$before" ]]
+}
+
 @test "with -n the network namespace is the host's" {
   [[ $(in_clone -n readlink /proc/self/ns/net) == "$(readlink /proc/self/ns/net)" ]]
   [[ $(in_clone readlink /proc/self/ns/net) != "$(readlink /proc/self/ns/net)" ]]
