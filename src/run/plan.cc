@@ -28,6 +28,7 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   const bool is_chroot = request.engine == EngineKind::chroot;
   mounts.push_back({MountKind::devices, "/dev", "", false});
   if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
+  if (request.engine == EngineKind::bwrap) mounts.push_back({MountKind::processors, "/sys", "", true});
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   const bool has_host_network = (request.share_network && !is_bridged(request)) || is_chroot;

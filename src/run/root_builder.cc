@@ -245,14 +245,6 @@ Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target,
 
 namespace {
 
-// /dev, /proc and /sys must be what they look like, and not lead to some other place of the root.
-Result<Fd> ordinary_directory(int root, const std::string& target, bool create) {
-  auto directory = TRY(root_path::directory(root, target, create));
-  const auto status = TRY(status_of(root, target.substr(1), AT_SYMLINK_NOFOLLOW));
-  if (S_ISDIR(status.st_mode)) return directory;
-  return fail(fmt::format("{} of the root is a symbolic link; it must be an ordinary directory", target));
-}
-
 struct Device {
   const char* name;
   unsigned minor;
@@ -293,6 +285,12 @@ Result<void> attach_below(int directory, const char* name, const Fd& tree) {
 
 }  // namespace
 
+Result<Fd> RootBuilder::ordinary_directory(const std::string& target, bool create) const {
+  const auto there = status_of(root_.get(), target.substr(1), AT_SYMLINK_NOFOLLOW);
+  if (!there || !S_ISLNK(there->st_mode)) return root_path::directory(root_.get(), target, create);
+  return fail(fmt::format("{} of the root is a symbolic link; it must be an ordinary directory", target));
+}
+
 Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint64_t attributes) {
   TRY_VOID(make_directory(stage_.get(), name, mode));
   if (::fchmodat(stage_.get(), name.c_str(), mode, 0) != 0) return fail(errno, "chmod " + name);
@@ -306,7 +304,7 @@ Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint6
 }
 
 Result<void> RootBuilder::mount_devices(const std::string& target) {
-  auto place = TRY(ordinary_directory(root_.get(), target, may_create_targets()));
+  auto place = TRY(ordinary_directory(target, may_create_targets()));
   auto tmpfs = TRY(scratch("dev", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   TRY_VOID(mount::attach(tmpfs, place.get(), target));
   const int dev = tmpfs.get();  // this very mount, whatever happens to the path
@@ -340,12 +338,10 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
       return attach_tree(TRY(scratch(fmt::format("s{}", number), mount.mode, kNoSetuidNoDevices)), mount.target, true);
     case MountKind::devices:
       return mount_devices(mount.target);
-    case MountKind::sys: {
-      auto place = TRY(ordinary_directory(root_.get(), mount.target, may_create_targets()));
-      auto tree = TRY(mount::copy_tree(AT_FDCWD, mount.source, true));
-      TRY_VOID(mount::set_attributes(tree, {0, -1, true, true}, mount.source));
-      return mount::attach(tree, place.get(), mount.target);
-    }
+    case MountKind::sys:
+      return mount_host_sys(mount);
+    case MountKind::processors:
+      return mount_processors(mount);
     case MountKind::bind: {
       auto tree = TRY(mount::copy_tree(stage_.get(), source_name(number), true));
       const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
@@ -362,7 +358,8 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
 }
 
 Result<void> RootBuilder::finish() {
-  TRY(ordinary_directory(root_.get(), "/proc", may_create_targets()));
+  TRY(ordinary_directory("/proc", may_create_targets()));
+  TRY_VOID(close_sys());
   auto working_directory = root_path::directory(root_.get(), plan_.working_directory, false);
   if (!working_directory) {
     return fail(

@@ -58,6 +58,12 @@ class RootBuilder {
   Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);
   // A new directory of the stage's tmpfs as a mount of its own: all that a guest keeps in memory shares one tmpfs.
   Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes);
+  // /dev, /proc and /sys must be what they look like, and not lead to some other place of the root.
+  Result<Fd> ordinary_directory(const std::string& target, bool create) const;
+  Result<void> mount_host_sys(const RootMount& mount);
+  Result<void> mount_processors(const RootMount& mount);
+  // Makes the guest's /sys read-only, once binds have found or made their places in it.
+  Result<void> close_sys() const;
   Result<void> mount_devices(const std::string& target);
   Result<void> mount_resolv_conf(const RootMount& mount);
   Result<void> mount_hosts(const RootMount& mount);
@@ -74,6 +80,7 @@ class RootBuilder {
   int idmap_userns_;
   Fd stage_;
   Fd root_;
+  Fd sys_;  // the guest's own /sys, if any
   std::vector<Source> sources_;
   std::set<std::size_t> devices_;  // numbers of the mounts that open_device has made
   std::vector<std::string> warnings_;

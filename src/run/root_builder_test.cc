@@ -164,6 +164,42 @@ TEST_F(RootBuilderTest, DevHasTheUsualDevicesAndNoOther) {
   });
 }
 
+TEST_F(RootBuilderTest, SysMayNotBeALink) {
+  plan_.mounts.push_back({MountKind::processors, "/sys", "", true});
+  link("/no/such", "sys");
+  expect_error("/sys of the root is a symbolic link; it must be an ordinary directory");
+}
+
+TEST_F(RootBuilderTest, SysHasProcessorsReadOnlyAndBindsFindTheirPlaceThere) {
+  plan_.template_name = "t";
+  plan_.mounts.push_back({MountKind::processors, "/sys", "", true});
+  bind(directory_ / "outside", "/sys/class/bound");
+  in_private_mounts([&]() -> Result<void> {
+    TRY(build());
+    TRY_VOID(verify(TRY(list_directory(AT_FDCWD, inside("/sys"))) == Names{"class", "devices"}, "nothing else"));
+    TRY_VOID(verify(TRY(list_directory(AT_FDCWD, inside("/sys/devices"))) == Names{"system"}, "nothing else below"));
+    const auto online = inside("/sys/devices/system/cpu/online");
+    TRY_VOID(verify(TRY(read_file(online)) == TRY(read_file("/sys/devices/system/cpu/online")), "the host's"));
+    for (const auto& path : {online, inside("/sys/devices/system/cpu/uevent")}) {
+      const auto opened = open_file(AT_FDCWD, path, O_WRONLY);
+      TRY_VOID(verify(!opened && opened.error().code() == EROFS, "EROFS for " + path));
+    }
+    const auto made = make_directory(AT_FDCWD, inside("/sys/made"), 0755);
+    TRY_VOID(verify(!made && made.error().code() == EROFS, "EROFS for /sys"));
+    return make_directory(AT_FDCWD, inside("/sys/class/bound/made"), 0755);
+  });
+  std::filesystem::remove(directory_ / "outside/made");
+}
+
+TEST_F(RootBuilderTest, ADirectoryWithoutSysStaysSo) {
+  plan_.root = {{}, directory_ / "layer"};
+  plan_.mounts.push_back({MountKind::processors, "/sys", "", true});
+  in_private_mounts([&]() -> Result<void> {
+    TRY(build());
+    return verify(!test::exists(directory_ / "layer/sys"), "no /sys");
+  });
+}
+
 TEST_F(RootBuilderTest, TmpfsHasTheModeAskedFor) {
   plan_.mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   in_private_mounts([&]() -> Result<void> {

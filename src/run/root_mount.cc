@@ -15,6 +15,8 @@ std::string describe(const RootMount& mount) {
     case MountKind::hosts:
       return fmt::format("mount hosts on {} (localhost and the guest's name){}", mount.target,
                          mount.read_only ? ", read-only" : "");
+    case MountKind::processors:
+      return fmt::format("mount processors on {} (the host's devices/system/cpu and node), read-only", mount.target);
     case MountKind::sys:
     case MountKind::bind:
     case MountKind::resolv_conf:
@@ -32,6 +34,7 @@ const char* step_name(const RootMount& mount) {
     case MountKind::devices:
       return "devices";
     case MountKind::sys:
+    case MountKind::processors:
       return "sys";
     case MountKind::bind:
       return "bind";

@@ -9,6 +9,7 @@ enum class MountKind {
   tmpfs,        // a directory in memory, with `mode`
   devices,      // /dev: a tmpfs with the usual nodes, pts and shm
   sys,          // the host's /sys
+  processors,   // /sys: read-only, of the host's what tells processors and memory nodes
   bind,         // `source` of the host
   resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
   hosts,        // the root's own /etc/hosts with the lines that it lacks, those of the file `source` too

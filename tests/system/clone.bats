@@ -161,6 +161,24 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   [[ $(uname -n) == "$before" ]]
 }
 
+@test "programs find the processors of the machine in /sys" {
+  [[ $ENGINE == bwrap ]] || skip "LXC mounts a /sys of its own"
+  succeeds in_clone sh -c 'cat /sys/devices/system/cpu/online; ls -d /sys/devices/system/cpu/cpu0/topology; lscpu'
+  expect_in_output "$(cat /sys/devices/system/cpu/online)"
+  [[ ! -d /sys/devices/system/cpu/cpu0/topology ]] || expect_in_output 'Socket(s)'
+  succeeds in_clone --dry-run true
+  expect_in_output 'mount processors on /sys'
+}
+
+@test "what is bound below /sys finds its place there" {
+  mkdir "$SCRATCH/bound"
+  touch "$SCRATCH/bound/file"
+  succeeds in_clone -d "$SCRATCH/bound:/sys/class/bound" ls /sys/class/bound
+  expect_output file
+  succeeds in_clone -d "$SCRATCH/bound:/sys" ls /sys
+  expect_output file
+}
+
 @test "no other file system of the host is seen" {
   succeeds in_clone sh -c 'cat /proc/self/mountinfo'
   expect_not_in_output "$WORK"

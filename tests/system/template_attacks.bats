@@ -84,9 +84,9 @@ unplant() {
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/$1"
 }
 
-@test "/proc and /dev may not be links" {
+@test "/proc, /dev and /sys may not be links" {
   local name way
-  for name in proc dev; do
+  for name in proc dev sys; do
     for way in "$SCRATCH/victim" "/oldroot$SCRATCH/victim" "../../../../../../..$SCRATCH/victim" /srv; do
       plant "$name" "$way"
       isolate_refuses "/$name" -- isolate -t "$SCRATCH/tree" true
@@ -124,7 +124,7 @@ unplant() {
 
 @test "files in place of the folders that we mount on are refused" {
   local name
-  for name in proc dev; do
+  for name in proc dev sys; do
     rmdir "$SCRATCH/tree/$name" 2>/dev/null || rm -rf --one-file-system "$SCRATCH/tree/$name"
     touch "$SCRATCH/tree/$name"
     isolate_refuses "/$name" -- isolate -t "$SCRATCH/tree" true
