@@ -1,5 +1,6 @@
 #include "run/init_watch.h"
 
+#include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,7 +23,9 @@ constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 }  // namespace
 
 void InitWatch::begin(pid_t command) {
-  if (command > 0) command_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, command, 0)));
+  if (command <= 0) return;
+  command_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, command, 0)));
+  if (!command_ && errno == ESRCH) command_has_ended(Clock::now());
 }
 
 void InitWatch::command_has_ended(Clock::time_point now) {
