@@ -6,8 +6,6 @@ set -euo pipefail
 root=$1
 shift
 ((BASHPID == 1)) || { echo "enter_root.sh: not the first process of a pid namespace" >&2 && exit 1; }
-# A machine has kernel threads with the lowest numbers. bwrap of Debian 12 depends on it, and isolate with it.
-for _ in 2 3 4; do sleep infinity & done
 mount --rbind "$root" "$root"
 cd "$root"
 mount -t proc proc proc

@@ -20,10 +20,12 @@ failed=0
 
 usage() { fail "usage: ./dev fresh [bookworm|trixie] [-- VERB [ARGUMENT...]]"; }
 
+host_suite() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
+
 # This machine's sources of packages, for the suite.
 package_sources() {
   local host
-  host=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  host=$(host_suite)
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | sort -u |
     awk -v host="$host" -v suite="$suite" \
       '$3 == host || $3 == host "-updates" || $3 == host "-security" { sub("^" host, suite, $3); print }'
@@ -161,6 +163,8 @@ check_demo() {
   check "examples of README.md and of the man pages ($suite)" inside "sudo tests/examples/run $user" || true
   check "./dev uninstall ($suite)" uninstalls || true
   check "lists of packages ($suite)" lists_are_complete || true
+  # On this machine's own release ./dev test and ./dev vm do the same.
+  [[ $suite != "$(host_suite)" ]] || return 0
   check "./dev package ($suite)" inside 'sudo ./dev package' || true
   check "unit tests ($suite)" unit_tests_pass || true
 }
