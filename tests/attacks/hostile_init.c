@@ -198,6 +198,6 @@ int main(void) {
     closedir(processes);
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
-    if (strcmp(mode, "take") != 0) usleep(2000);
+    if (strcmp(mode, "take") != 0) usleep(strcmp(mode, "stop") == 0 ? 10000 : 2000);
   }
 }

@@ -98,6 +98,8 @@ common_setup() {
 # next test begins clean.
 common_teardown() {
   local pid status=0
+  # A run that is over may still be at removing its clone, which is its own business.
+  wait_until 3 trash_is_empty "$STORE" || true
   for pid in "${STARTED[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   if ! wait_until 2 no_process_with "$MARK|$SCRATCH/"; then
     echo "still running:" >&2
@@ -127,6 +129,7 @@ unmount_scratch() {
 
 # The clones, leases and half-made things of a store, a line each.
 state_in() { find "$1"/{clones,drafts,trash} "$1"/pools/*/{making,leased,trash} -mindepth 1 -maxdepth 1 2>/dev/null; }
+trash_is_empty() { [[ -z $(find "$1"/pools/*/trash -mindepth 1 -maxdepth 1 2>/dev/null) ]]; }
 store_is_clean() { [[ -z $(state_in "$1") ]]; }
 
 # A root of the identity that a test may spoil: directories of its own, files shared with TREE by hard links; nothing is

@@ -4,8 +4,6 @@
 
 load daemon
 
-SWITCHES=(kernel.unprivileged_userns_clone user.max_user_namespaces)
-
 setup_file() {
   set_up_service 2
   make_small_root "$WORK/small"
