@@ -12,10 +12,10 @@ namespace isolate::init {
 struct Command {
   const protocol::Setup* setup;  // its limits and filters
   char** arguments;              // one place before them is writable, see program.h
-  SignalState signals;  // what it inherits of whoever asked for it
-  int socket;           // where it is reported on, and signals for it come from
-  bool own_group;       // it leads a process group
-  bool own_terminal;    // which is in the foreground of this process's terminal
+  SignalState signals;           // what it inherits of whoever asked for it
+  int socket;                    // where it is reported on, and signals for it come from
+  bool own_group;                // it leads a process group
+  bool own_terminal;             // which is in the foreground of this process's terminal
   pid_t pid;
 };
 

@@ -56,7 +56,8 @@ Result<void> OverlayStore::make_clone(const Generation& generation, const std::s
   TRY_VOID(make_directory(directory(), clone + "/upper", 0700));
   auto upper = TRY(open_file(directory(), clone + "/upper", O_RDONLY | O_DIRECTORY));
   if (owner().caller().is_root() && (top.st_uid != 0 || top.st_gid != 0)) {
-    // A template that belongs to a range is not id-mapped: the guest's root, who mounts the overlay, needs all of these.
+    // A template that belongs to a range is not id-mapped: the guest's root, who mounts the overlay, needs all of
+    // these.
     for (const char* part : {"", "/work", "/upper"}) {
       if (::fchownat(directory(), (clone + part).c_str(), top.st_uid, top.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
         return fail(errno, "chown " + clone + part);
