@@ -62,11 +62,15 @@ Result<void> end_processes(const LeaseInfo& info, const Fd& file, std::chrono::n
 
 }  // namespace
 
-Result<void> end_lease(const Pool& pool, const LeaseInfo& info, const Patience& patience) {
+Result<void> end_lease(const Pool& pool, const LeaseInfo& asked, const Patience& patience) {
+  auto info = asked;
   constexpr unsigned kLongestPause = 500'000;
   unsigned pause = 10'000;  // microseconds
   const auto file = pool.open_lease(info.clone_id);
   if (!file || !FileLock::is_held_by_others(*file)) return fail(ESRCH, "lease " + info.clone_id);
+  // Without that, another namespace of the same user could have the number by the time it is compared.
+  const auto space = TRY(hold_namespace(info));
+  if (!space) info.user_namespace = 0;
   const auto begin = Clock::now();
   while (FileLock::is_held_by_others(*file) && is_leased(pool, info)) {
     const auto passed = Clock::now() - begin;

@@ -72,6 +72,16 @@ bool is_in_namespace(pid_t pid, const LeaseInfo& info) {
 
 }  // namespace
 
+Result<Fd> hold_namespace(const LeaseInfo& info) {
+  const auto table = TRY(ProcessTable::read());
+  for (const auto& [pid, process] : table.all()) {
+    auto space = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+    // What was opened is held from here on, so its number stays its own while that is looked at.
+    if (space && is_in_namespace(pid, info)) return std::move(*space);
+  }
+  return Fd();
+}
+
 Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd& lease_file) {
   const auto file_status = TRY(status_of(lease_file.get(), "", AT_EMPTY_PATH));
   std::vector<HeldProcess> found;

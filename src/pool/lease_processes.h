@@ -28,6 +28,10 @@ class LeaseSupervisor {
   ProcessStatus status_;
 };
 
+// Keeps the lease's user namespace, or one below it, and so the number of both: the kernel gives a number away again as
+// soon as its namespace is gone. Empty when no process is in it. Ask while the lease is held.
+Result<Fd> hold_namespace(const LeaseInfo& info);
+
 // Whatever else belongs to a lease: processes of its user that hold its lock, and all that are in the user namespace
 // that the daemon has made for it. Nobody else's are among them, also if they were given the lock.
 Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd& lease_file);
