@@ -63,7 +63,8 @@ PING='if (@ARGV) { $( = $ARGV[1]; $) = "$ARGV[1] $ARGV[1]"; ($<, $>) = ($ARGV[0]
 
 @test "so they can with --userns=private, and with one id" {
   if [[ $IDENTITY == root ]]; then
-    skip "--userns is for ordinary users"
+    isolate_refuses 'for ordinary users' -- isolate -z debian --userns=single true
+    return
   fi
   succeeds in_clone --userns=private perl -e "$PING" 65534 65534
   expect_output 'answer 0 for 65534 65534'
