@@ -160,7 +160,7 @@ check_demo() {
   check "another release is refused ($suite)" refuses_another_release || true
   check "./dev demo ($suite)" demo_works || return
   check "what the demo tells to do next ($suite)" next_commands_work || true
-  check "examples of README.md and of the man pages ($suite)" inside "sudo tests/examples/run $user" || true
+  check "examples of README.md, docs and the man pages ($suite)" inside "sudo tests/examples/run $user" || true
   check "./dev uninstall ($suite)" uninstalls || true
   check "lists of packages ($suite)" lists_are_complete || true
   # On this machine's own release ./dev test and ./dev vm do the same.
