@@ -52,9 +52,9 @@ Result<std::string> read_up_to(int fd, std::size_t most, const std::string& name
   std::string bytes(most, '\0');
   std::size_t length = 0;
   while (length < most) {
+    TRY_VOID(Interruption::wait_until_readable(fd));
     const ssize_t got = ::read(fd, bytes.data() + length, most - length);
     if (got < 0 && errno != EINTR) return fail(errno, "read " + name);
-    TRY_VOID(Interruption::check());
     if (got == 0) break;
     if (got > 0) length += static_cast<std::size_t>(got);
   }

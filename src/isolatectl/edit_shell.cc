@@ -29,15 +29,6 @@ std::string find_program(const std::vector<std::string>& directories, const std:
   return "";
 }
 
-// Signals that the run of the command has blocked end the question.
-void accept_signals() {
-  Interruption::catch_signals();
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, number);
-  ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
-}
-
 // A shell with job control leaves the terminal to its own process group, which has ended.
 void take_foreground() {
   const auto before = ::signal(SIGTTOU, SIG_IGN);
@@ -73,15 +64,15 @@ Result<EditShell> shell_of(const std::string& template_name, const std::vector<s
 }
 
 Answer ask_whether_to_keep(const std::string& template_name) {
-  accept_signals();
+  Interruption::catch_signals();
   take_foreground();
   while (true) {
     const auto question = fmt::format("Keep the changes to template {}? [Y/n/later] ", template_name);
     // A terminal that can't be written to can't be read from either, which is noticed below.
     [[maybe_unused]] auto asked = write_all(STDERR_FILENO, question, "terminal");
     char line[64];
-    const ssize_t length = ::read(STDIN_FILENO, line, sizeof line);
-    if (length <= 0 || Interruption::requested()) {
+    const bool is_answered = Interruption::wait_until_readable(STDIN_FILENO).has_value();
+    if (!is_answered || ::read(STDIN_FILENO, line, sizeof line) <= 0) {
       [[maybe_unused]] auto ended = write_all(STDERR_FILENO, "\n", "terminal");
       return Answer::later;
     }

@@ -1,7 +1,10 @@
 #include "isolatectl/interruption.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
+
+#include <array>
 
 #include "linux/signal_reset.h"
 
@@ -11,6 +14,15 @@ namespace {
 volatile sig_atomic_t was_requested = 0;
 void on_signal(int /*number*/) { was_requested = 1; }
 
+constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+
+sigset_t interrupting_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (int number : kSignals) ::sigaddset(&signals, number);
+  return signals;
+}
+
 constexpr int kPollMilliseconds = 100;  // a signal that comes just before poll() is noticed by the next round
 constexpr int kGraceRounds = 50;        // 5 seconds
 
@@ -19,17 +31,38 @@ constexpr int kGraceRounds = 50;        // 5 seconds
 void Interruption::catch_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
-    // What the caller ignores, as with nohup, does not interrupt.
+  for (int number : kSignals) {
+    // A signal that the caller ignores, as nohup does, stays ignored.
     if (!has_signal(signals_of_caller().ignored, number)) ::sigaction(number, &action, nullptr);
   }
   ::signal(SIGPIPE, SIG_IGN);
+  // A command that was run before may have left them blocked.
+  const auto signals = interrupting_signals();
+  ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
 bool Interruption::requested() { return was_requested != 0; }
 
 Result<void> Interruption::check() {
   if (requested()) return fail("interrupted; nothing was left behind");
+  return {};
+}
+
+Result<void> Interruption::wait_until_readable(int fd) {
+  // The signals are blocked but for the time in ppoll(2), so that none comes between the look at the flag and the wait.
+  const auto signals = interrupting_signals();
+  sigset_t before;
+  ::sigprocmask(SIG_BLOCK, &signals, &before);
+  pollfd source{fd, POLLIN, 0};
+  int ready = -1;
+  int error = EINTR;
+  while (!requested() && ready < 0 && error == EINTR) {
+    ready = ::ppoll(&source, 1, nullptr, &before);
+    error = errno;
+  }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  TRY_VOID(check());
+  if (ready < 0) return fail(error, "ppoll");
   return {};
 }
 

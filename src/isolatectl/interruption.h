@@ -13,6 +13,9 @@ class Interruption {
   static bool requested();
   // Errors: "interrupted".
   static Result<void> check();
+  // Waits until a read from `fd` no longer blocks. A signal that comes at any moment after catch_signals() ends the
+  // wait, also one just before it. Errors: "interrupted"; those of ppoll(2).
+  static Result<void> wait_until_readable(int fd);
 };
 
 // Waits for a child while `on_output` reads from `output` (-1: nothing to read) whenever there is something; it returns

@@ -24,6 +24,43 @@ TEST(InterruptionTest, IsNoEndOfTheProcess) {
   }
 }
 
+// With a flag that is looked at before read(2), a signal between the two would be lost and the read would never end.
+TEST(InterruptionTest, EndsAWaitForInputAlsoWhenItComesJustBefore) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    test::in_child([number]() -> Result<void> {
+      const auto silent = TRY(make_pipe("test"));
+      Interruption::catch_signals();
+      ::raise(number);
+      return verify(!Interruption::wait_until_readable(silent.read.get()), "interrupted");
+    });
+  }
+}
+
+TEST(InterruptionTest, EndsAWaitForInputWhereTheSignalWasBlocked) {
+  test::in_child([]() -> Result<void> {
+    const auto silent = TRY(make_pipe("test"));
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    ::raise(SIGTERM);
+    Interruption::catch_signals();
+    return verify(!Interruption::wait_until_readable(silent.read.get()), "interrupted");
+  });
+}
+
+TEST(InterruptionTest, AWaitForInputEndsWithInputAndWithItsEnd) {
+  test::in_child([]() -> Result<void> {
+    auto pipe = TRY(make_pipe("test"));
+    Interruption::catch_signals();
+    TRY_VOID(write_all(pipe.write.get(), "x", "pipe"));
+    TRY_VOID(Interruption::wait_until_readable(pipe.read.get()));
+    char byte = 0;
+    TRY_VOID(verify(::read(pipe.read.get(), &byte, 1) == 1, "there is a byte"));
+    pipe.write.reset();
+    return Interruption::wait_until_readable(pipe.read.get());
+  });
+}
+
 TEST(InterruptionTest, EndsWhatIsWaitedFor) {
   test::in_child([]() -> Result<void> {
     Interruption::catch_signals();
