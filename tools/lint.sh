@@ -49,7 +49,10 @@ check_shell() {
 }
 
 check_man_pages() {
-  mandoc -T lint -W warning data/man/*.[1-8]
+  # EXAMPLES stands near the top, where a reader looks first; mandoc wants it further down.
+  local complaints
+  complaints=$(mandoc -T lint -W warning data/man/*.[1-8] 2>&1 | grep -v 'sections out of conventional order' || true)
+  [[ -z $complaints ]] || fail "$complaints"
 }
 
 # Every source must be known to the build, or nobody would compile it, let alone check it.
