@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
+#include "linux/terminal.h"
 #include "linux/userns_switches.h"
 #include "run/filters.h"
 #include "run/store_path.h"
@@ -114,10 +115,6 @@ Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPla
   return {};
 }
 
-bool is_on_terminal() {
-  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
-}
-
 }  // namespace
 
 Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
@@ -142,9 +139,12 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
     plan->system.capabilities = lxc_system_capabilities();
     plan->system.filters = TRY(plan_filters(plan->seccomp, plan->system.capabilities, cache + "/seccomp"));
   }
-  plan->own_session = request.engine == EngineKind::lxc;
+  const bool is_container = request.engine == EngineKind::lxc;
+  const unsigned terminals = count_standard_terminals();
+  // A guest that is given no terminal must not open the caller's by the name /dev/tty either.
+  plan->own_session = is_container || terminals == 0;
   // Where a command would have no control over the terminal that it has, it gets its own.
-  plan->own_terminal = request.own_terminal || (plan->own_session && is_on_terminal());
+  plan->own_terminal = request.own_terminal || (is_container && terminals == kStandardDescriptors);
   plan->memory_files = request.memory_files;
   plan->environment = plan_environment(request);
   plan->command = request.command;

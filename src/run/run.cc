@@ -194,6 +194,7 @@ class Run {
     plan_.umask = umask_;
     TRY_VOID(isolate::begin_plan(request_, owner_.caller(), &plan_));
     plan_.own_group = plan_.own_terminal || plan_.own_session || !terminal_;
+    if (!plan_.own_terminal && count_standard_terminals() == 0) terminal_.reset();  // the guest leaves it as it is
     return {};
   }
 
