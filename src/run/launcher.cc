@@ -239,7 +239,8 @@ class Launcher {
   // the command the default actions back.
   static void ignore_terminal_signals() {
     reset_signals();
-    for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU}) {
+    for (int number :
+         {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ, SIGTSTP, SIGTTIN, SIGTTOU}) {
       ::signal(number, SIG_IGN);
     }
   }

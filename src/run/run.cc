@@ -296,7 +296,7 @@ class Run {
     // Its groups are below that of the guest.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
-    if (outcome) return conclude(*outcome, std::move(written));
+    if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
     return fail(group_.explained(std::move(outcome).error()));
   }
 

@@ -328,9 +328,8 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     control_.reset();
   }
   const auto engine = launcher.running() ? TRY(launcher.wait()) : ExitStatus{};
-  auto outcome = conclude(engine);
   hand_terminal_back();
-  return outcome;
+  return conclude(engine);
 }
 
 Result<RunOutcome> Supervisor::wait_for_further(Fd connection) {
@@ -342,7 +341,7 @@ Result<RunOutcome> Supervisor::wait_for_further(Fd connection) {
 // A command that has ended by itself may have changed the modes on purpose (stty).
 void Supervisor::hand_terminal_back() {
   constexpr int kLikeASignal = 128;
-  if (relay_) relay_->finish();
+  if (relay_) outcome_.output_error = relay_->finish();
   const bool was_broken_off = !outcome_.ended || outcome_.ended->shell_code() >= kLikeASignal;
   if (terminal_ && has_started_ && was_broken_off) terminal_->restore();
 }
