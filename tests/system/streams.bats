@@ -156,6 +156,17 @@ by_caller() {
   expect_output True
 }
 
+@test "they are as before when isolate is killed, too" {
+  # Whatever the guest does to its descriptors is not done to the caller's open files.
+  succeeds by_caller 'mkfifo go; { exec 5<&0; '"$ISOLATE --store $STORE"' -q -z debian perl -e \
+      "use Fcntl; fcntl(\$_, F_SETFL, O_NONBLOCK) for STDIN, STDOUT; \$| = 1; print qq(ready\n); sleep 600" <&5 & pid=$!
+    read -r x <go; kill -KILL $pid; wait $pid 2>/dev/null
+    /usr/bin/python3 -c "import os; print(os.get_blocking(0), os.get_blocking(1))"
+    } < <(sleep 5) | { read -r line; echo "$line" >go; cat; }'
+  expect_output 'True True'
+  isolatectl gc
+}
+
 @test "what can't be read or written outside can't be inside" {
   run --separate-stderr by_caller ': >f; isolate cat 0>f'
   expect_in_errors 'bad file descriptor'
