@@ -28,8 +28,12 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   std::vector<RootMount> mounts;
   const bool is_chroot = request.engine == EngineKind::chroot;
   mounts.push_back({MountKind::devices, "/dev", "", false});
-  if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
-  if (request.engine == EngineKind::bwrap) mounts.push_back({MountKind::processors, "/sys", "", true});
+  if (is_chroot) {
+    mounts.push_back({MountKind::sys, "/sys", "/sys", false});
+  } else {
+    // For a root with an init LXC mounts a /sys of its own over this.
+    mounts.push_back({MountKind::processors, "/sys", "", true});
+  }
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   const bool has_host_network = (request.share_network && !is_bridged(request)) || is_chroot;

@@ -73,9 +73,9 @@ TEST_F(RunPlanTest, WithTheHostsNetworkComesItsResolver) {
   EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts, kResolv}));
 }
 
-TEST_F(RunPlanTest, LxcMountsSysItself) {
+TEST_F(RunPlanTest, AContainerHasTheProcessorsToo) {
   request_.engine = EngineKind::lxc;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHosts}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts}));
 }
 
 TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
