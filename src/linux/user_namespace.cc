@@ -40,7 +40,7 @@ Error explained(Error error) {
   if (const char* container = ::getenv("container");
       error.code() == EPERM && container != nullptr && std::string_view(container) == "isolate") {
     return std::move(error).advise(
-        "a guest of isolate may make user namespaces only where it was started with --cap-add SYS_ADMIN");
+        "the filter of a guest of isolate refuses new user namespaces; --seccomp=tty for the outer run allows them");
   }
   if (error.code() == EPERM) {
     return std::move(error).advise("user namespaces are not allowed here (a container's seccomp filter, or a chroot)");
