@@ -119,13 +119,14 @@ Result<std::vector<Part>> overlay_parts(const RootSource& root, int idmap) {
 }
 
 // A clone that is a root by itself: read-only where its file system can't map ids.
-Result<Part> whole_clone(const std::string& path, int idmap, bool* read_only) {
-  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
-  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, path);
+Result<Part> whole_clone(const RootSource& root, int idmap, bool* read_only) {
+  auto tree = TRY(open_root(root, false));
+  const auto name = name_of_root(root);
+  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, name);
   if (!mapped) {
     if (mapped.error().code() != EINVAL) return fail(std::move(mapped).error());
     *read_only = true;
-    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, path));
+    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, name));
   }
   return Part{kRootName, std::move(tree)};
 }
@@ -217,13 +218,14 @@ Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const Ro
   if (is_overlay) {
     parts = TRY(overlay_parts(root, idmap));
   } else {
-    parts.push_back(TRY(whole_clone(root.directory, idmap, &handover.read_only)));
+    parts.push_back(TRY(whole_clone(root, idmap, &handover.read_only)));
   }
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_entered(peer, proc));
   TRY_VOID(mount::new_namespace());
-  // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
+  // A copy of another clone's mount (a kept one's, or a leased one's of zfs-fuse) would keep it from being destroyed
+  // for as long as this one is leased.
   let_go_of_mounted_clones();
   const auto stage = TRY(attach_stage());
   if (!is_overlay) TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));

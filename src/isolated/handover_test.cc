@@ -68,6 +68,10 @@ class HandoverTest : public ::testing::Test {
   }
   RootSource overlay() const { return {{directory_ / "layer"}, directory_ / "clone"}; }
   RootSource plain() const { return {{}, directory_ / "plain"}; }
+  // As a clone of ZFS: a file system that is mounted nowhere.
+  static RootSource file_system() {
+    return {{}, "", mount::FileSystem{"tmpfs", {{"source", "a-clone"}, {"mode", "0755"}}}};
+  }
   static Result<Handover> prepare(const Peer& peer, const RootSource& root) {
     return prepare_handover(peer, member_maps(peer, kBase, false), root, Mapping::id_mapped);
   }
@@ -96,7 +100,7 @@ TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
 }
 
 TEST_F(HandoverTest, WhoPreparesItStillDiesWithTheDaemon) {
-  for (const auto& root : {overlay(), plain()}) {
+  for (const auto& root : {overlay(), plain(), file_system()}) {
     EXPECT_TRUE(succeeded(inside([&](const Peer& peer) -> Result<void> {
       die_with_parent();
       int signal = 0;
@@ -164,6 +168,24 @@ TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {
     return {};
   })));
   EXPECT_TRUE(test::exists(directory_ / "plain/new"));
+}
+
+TEST_F(HandoverTest, ACloneThatIsAFileSystemIsMountedInTheLeaseAlone) {
+  EXPECT_TRUE(succeeded(inside([](const Peer& peer) -> Result<void> {
+    // Opened here, it tells of the namespace that this process and the member's are in until then.
+    const auto mounts_outside = TRY(open_file(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY));
+    const auto handover = TRY(prepare(peer, file_system()));
+    if (handover.read_only) return fail("read-only");
+    const auto outside = TRY(read_all(mounts_outside.get()));
+    if (outside.find("a-clone") != std::string::npos) return fail("the member's process sees it: " + outside);
+    const auto own = TRY(read_file("/proc/self/mountinfo"));
+    if (own.find(" /run/isolate/stage/root ") == std::string::npos || own.find("a-clone") == std::string::npos) {
+      return fail("it is not in the lease: " + own);
+    }
+    TRY_VOID(become_root());
+    TRY(open_file(AT_FDCWD, "/run/isolate/stage/root/new", O_CREAT | O_WRONLY, 0600));
+    return {};
+  })));
 }
 
 TEST_F(HandoverTest, MountsOfOtherClonesAreNotTakenAlong) {

@@ -39,7 +39,7 @@ Result<void> check_range(const wire::LeaseRequest& request, const TemplatePlace&
 
 // Nothing is mapped with a range of the peer's choice: the template's files have to belong to it.
 Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& root) {
-  const auto top = TRY(status_of(AT_FDCWD, root.lower.empty() ? root.directory : root.lower.front()));
+  const auto top = TRY(status_of_root(root));
   const auto uid = *request.uid_base;
   const auto gid = *request.gid_base;
   if (top.st_uid != uid || top.st_gid != gid) {

@@ -53,6 +53,11 @@ Result<Fd> make(const char* type, const std::vector<Option>& options, std::uint6
       TRY(trace::check(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, attributes), "fsmount", type))));
 }
 
+bool is_known(const char* type) {
+  const Fd context(static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC)));
+  return context || errno != ENODEV;
+}
+
 Result<void> mount_overlay(const Overlay& overlay, const std::string& target) {
   std::string options = "userxattr,lowerdir=" + text::join(overlay.lower, ":");
   if (!overlay.upper.empty()) options += ",upperdir=" + overlay.upper + ",workdir=" + overlay.work;

@@ -36,6 +36,16 @@ struct Option {
 // A new instance of a file system, mounted but attached nowhere. `attributes` are MOUNT_ATTR_* flags.
 Result<Fd> make(const char* type, const std::vector<Option>& options, std::uint64_t attributes);
 
+// What make() needs for a file system.
+struct FileSystem {
+  std::string type;
+  std::vector<Option> options;
+  std::uint64_t attributes = 0;
+};
+
+// False if the kernel has no file system of that type, and no module for it.
+bool is_known(const char* type);
+
 struct Overlay {
   std::vector<std::string> lower;  // topmost first; short names relative to the current directory
   std::string upper;

@@ -83,6 +83,7 @@ class Launcher {
     // Root's launcher is in the pid namespace of the engine already, which belongs to the user namespace outside.
     if (becomes_engine() && needs_own_proc()) own_proc_ = TRY(make_proc());
     reopen_terminals();
+    if (fds_.root >= 0) builder_.take_root(Fd(fds_.root));
     return builder_.open_sources();
   }
 
@@ -157,8 +158,8 @@ class Launcher {
     return mount::new_namespace();
   }
 
-  // A copy of another run's clone would keep it busy for as long as this one lasts. In a namespace below, mounts from
-  // above can't be taken off any more.
+  // A copy of a mounted clone, kept or of zfs-fuse, would keep it busy for as long as this run lasts. In a namespace
+  // below, mounts from above can't be taken off any more.
   static Result<void> let_go_of_other_clones() {
     if (mounted_clones().empty()) return {};
     TRY_VOID(mount::new_namespace());

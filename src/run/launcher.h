@@ -22,6 +22,7 @@ struct StreamFds {
 struct LauncherFds {
   int user_namespace = -1;   // -1: the host's
   int mount_namespace = -1;  // of a leased clone; -1: a copy of the caller's is made
+  int root = -1;             // the root, a detached mount, where it is a file system; -1: the plan tells
   int init_program = -1;
   int engine_program = -1;  // one of isolate's own; -1: the plan names another by its path
   int control = -1;         // the guest's end of the control socket

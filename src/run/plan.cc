@@ -267,7 +267,11 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("engine: {}", engine_name(engine)));
   lines.push_back(fmt::format("clone: {}", plan.clone_id));
-  if (plan.root.lower.empty()) lines.push_back("root: directory " + plan.root.directory + " itself");
+  if (plan.root.lower.empty()) {
+    const bool is_directory = !plan.root.file_system;
+    const auto what = is_directory ? "directory" : "file system " + plan.root.file_system->type;
+    lines.push_back(fmt::format("root: {} {} itself", what, name_of_root(plan.root)));
+  }
   for (const auto& layer : plan.root.lower) lines.push_back("root: layer " + layer);
   if (!plan.root.lower.empty()) lines.push_back("root: changes in " + plan.root.directory + "/upper");
   if (plan.read_only_root) lines.emplace_back("root: read-only");

@@ -105,6 +105,14 @@ TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, "bind /sys on /sys", kResolv}));
 }
 
+TEST_F(RunPlanTest, ARootThatIsAFileSystemIsNamedByWhatItIsMountedFrom) {
+  RunPlan plan;
+  plan.root = {{}, "", mount::FileSystem{"zfs", {{"source", "pool/deb_1"}}}};
+  EXPECT_EQ(describe(plan, EngineKind::chroot).at(2), "root: file system zfs pool/deb_1 itself");
+  plan.root = {{}, "/srv/root"};
+  EXPECT_EQ(describe(plan, EngineKind::chroot).at(2), "root: directory /srv/root itself");
+}
+
 TEST_F(RunPlanTest, OfTheCallersEnvironmentOnlyTermIsSeen) {
   const test::ScopedVariable secret("AWS_SECRET_ACCESS_KEY", "x");
   const test::ScopedVariable path("PATH", "/evil");

@@ -22,6 +22,7 @@
 #include "run/hooks.h"
 #include "run/init_setup.h"
 #include "run/launcher.h"
+#include "run/lease_end.h"
 #include "run/own_program.h"
 #include "run/plan.h"
 #include "run/reaper.h"
@@ -79,7 +80,8 @@ class Run {
       shifted = steps_.run("shifted-layers", [&] { return use_shifted_layers(store, lease); });
     }
     auto outcome = shifted ? on_lease(lease, &pool) : Result<int>(fail(std::move(shifted).error()));
-    auto ended = end_lease(*place.store, &lease);
+    root_.reset();  // still there if the run has failed before it began
+    auto ended = end_lease(*place.store, &lease, request_.keep, &steps_);
     pool.signal_use();
     return worse(std::move(outcome), std::move(ended), "the clone is left to the next run or isolatectl gc");
   }
@@ -130,7 +132,7 @@ class Run {
     pool_ = pool;
     plan_.clone_id = lease.id();
     plan_.template_name = lease.generation().template_name;
-    if (plan_.root.directory.empty()) plan_.root = lease.root();
+    if (pool == nullptr) plan_.root = lease.root();
     return execute();
   }
 
@@ -203,11 +205,7 @@ class Run {
       plan_.ids.is_leased = true;
     } else {
       TRY_VOID(begin_plan());
-      const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
-      auto owner_of_root = status_of(AT_FDCWD, top);
-      if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
-      if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
-      plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
+      plan_.ids = TRY(plan_ids(request_, &owner_, TRY(owner_of_root(plan_.root, &root_))));
     }
     TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
     plan_.group_limits = group_.limits();
@@ -260,6 +258,7 @@ class Run {
       LauncherFds fds;
       fds.user_namespace = user_namespace;
       fds.mount_namespace = mount_namespace();
+      fds.root = root_.get();
       fds.init_program = init.get();
       fds.engine_program = engine.get();
       fds.control = supervisor.guest_control().get();
@@ -271,6 +270,8 @@ class Run {
       fds.enter_group = group_.enter();
       return launch(plan_, fds, &steps_, owner_.caller().is_root() && !plan_.ids.shares_own_ids);
     }));
+    // The guest has it: what is held here would keep the clone from being destroyed.
+    root_.reset();
     // It goes with the guest then, while this process waits for that anyway.
     if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
     TRY_VOID(steps_.run("copiers", [&] { return streams->start(launcher.pidfd()); }));
@@ -332,23 +333,6 @@ class Run {
     return status == 0 ? *written : status;
   }
 
-  Result<void> end_lease(const Store& store, Lease* lease) {
-    if (!request_.keep) {
-      const auto dropped = TRY(steps_.run("lease-drop", [&] { return lease->drop(); }));
-      if (dropped == Lease::Dropped::slow) {
-        log::info(
-            fmt::format("clone {} takes long to remove: the next run or refresh of the template goes on with it, "
-                        "or isolatectl gc",
-                        lease->id()));
-      }
-      return {};
-    }
-    TRY_VOID(steps_.run("lease-keep", [&] { return lease->keep(); }));
-    log::info(fmt::format("kept clone {}: its changes are in {}; isolatectl gc --kept removes it", lease->id(),
-                          store.clone_location(lease->id())));
-    return {};
-  }
-
   // What failed after the command is told; it decides the exit status only where the command had succeeded.
   Result<int> worse(Result<int> outcome, Result<void> after, const std::string& advice) {
     if (!after && !outcome) log::warning(after.error().message());  // the first failure is the one to end with
@@ -368,6 +352,7 @@ class Run {
   Reaper reaper_;  // removes clones of runs that were killed
   GuestGroup group_;
   RunPlan plan_;
+  Fd root_;  // a detached mount of a root that is a file system, until the guest has it
   PendingUserNamespace lender_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;
