@@ -109,8 +109,6 @@ TEST_F(RunPlanTest, ARootThatIsAFileSystemIsNamedByWhatItIsMountedFrom) {
   RunPlan plan;
   plan.root = {{}, "", mount::FileSystem{"zfs", {{"source", "pool/deb_1"}}}};
   EXPECT_EQ(describe(plan, EngineKind::chroot).at(2), "root: file system zfs pool/deb_1 itself");
-  plan.root = {{}, "/srv/root"};
-  EXPECT_EQ(describe(plan, EngineKind::chroot).at(2), "root: directory /srv/root itself");
 }
 
 TEST_F(RunPlanTest, OfTheCallersEnvironmentOnlyTermIsSeen) {

@@ -125,6 +125,7 @@ class Run {
     plan_.clone_id = place.store->new_clone_id(place.name);
     plan_.template_name = place.name;
     plan_.root = place.store->planned_root(generation, plan_.clone_id);
+    model_ = TRY(place.store->generation_root(generation));
     return execute();
   }
 
@@ -205,7 +206,7 @@ class Run {
       plan_.ids.is_leased = true;
     } else {
       TRY_VOID(begin_plan());
-      plan_.ids = TRY(plan_ids(request_, &owner_, TRY(owner_of_root(plan_.root, &root_))));
+      plan_.ids = TRY(plan_ids(request_, &owner_, TRY(owner_of_root(model_ ? *model_ : plan_.root, &root_))));
     }
     TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
     plan_.group_limits = group_.limits();
@@ -352,7 +353,8 @@ class Run {
   Reaper reaper_;  // removes clones of runs that were killed
   GuestGroup group_;
   RunPlan plan_;
-  Fd root_;  // a detached mount of a root that is a file system, until the guest has it
+  std::optional<RootSource> model_;  // of the clone that a run would have which is only planned
+  Fd root_;                          // a detached mount of a root that is a file system, until the guest has it
   PendingUserNamespace lender_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;

@@ -60,6 +60,8 @@ class Store {
   // What a run on the clone is put together from, and where that will be: the former makes sure that it is there.
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
   virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
+  // What clones of the generation begin as, to be looked at and not to be written. Errors: it can't be looked at.
+  virtual Result<RootSource> generation_root(const Generation& generation);
   // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
   // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted; ETIMEDOUT the deadline
   // has come, and the next call goes on.

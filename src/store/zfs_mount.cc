@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <array>
 
@@ -58,6 +59,20 @@ Result<void> mount_on(const std::string& dataset, const std::string& place) {
   TRY(run({"mount", dataset}));
   // The daemon of zfs-fuse mounts where it is, which may be another mount namespace.
   if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
+  return {};
+}
+
+// The kernel lets go of a namespace's mounts a moment after its last process has ended.
+Result<void> destroy_when_free(const std::string& dataset) {
+  constexpr int kTries = 4;
+  constexpr timespec kPause{0, 50'000'000};
+  Result<std::string> destroyed = run({"destroy", dataset});
+  for (int i = 1; i < kTries && !destroyed && destroyed.error().code() == EBUSY; ++i) {
+    ::nanosleep(&kPause, nullptr);
+    destroyed = run({"destroy", dataset});
+  }
+  // Gone meanwhile: a command whose caller was killed may still be at work, ignoring.
+  if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
   return {};
 }
 

@@ -22,5 +22,8 @@ Result<mount::FileSystem> file_system_of(const Dataset& dataset);
 bool is_mounted(const std::string& path);
 // Has the zfs program mount the dataset, whose mount point is `place`. One that is mounted stays so.
 Result<void> mount_on(const std::string& dataset, const std::string& place);
+// Destroys a dataset that was mounted in a namespace which has just ended. One that is gone is no error. Errors: EBUSY
+// it is mounted still.
+Result<void> destroy_when_free(const std::string& dataset);
 
 }  // namespace isolate::zfs

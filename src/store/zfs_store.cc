@@ -38,20 +38,6 @@ std::string now_name() {
   return fmt::format("{}.{:09}Z", text, now.tv_nsec);
 }
 
-// The kernel lets go of a namespace's mounts a moment after its last process has ended.
-Result<void> destroy_when_free(const std::string& dataset) {
-  constexpr int kTries = 4;
-  constexpr timespec kPause{0, 50'000'000};
-  Result<std::string> destroyed = zfs::run({"destroy", dataset});
-  for (int i = 1; i < kTries && !destroyed && destroyed.error().code() == EBUSY; ++i) {
-    ::nanosleep(&kPause, nullptr);
-    destroyed = zfs::run({"destroy", dataset});
-  }
-  // Gone meanwhile: a command whose caller was killed may still be at work, ignoring.
-  if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
-  return {};
-}
-
 // NAME_TIME
 bool is_clone_name(const std::string& template_name, const std::string& id) {
   const auto dash = id.rfind('_');
@@ -196,6 +182,13 @@ Result<RootSource> ZfsStore::clone_root(const Generation& generation, const std:
   return root;
 }
 
+Result<RootSource> ZfsStore::generation_root(const Generation& generation) {
+  if (!zfs::kernel_has_zfs())
+    return fail("zfs-fuse can't show " + generation.snapshot + " before there is a clone of it");
+  const mount::FileSystem snapshot{"zfs", {{"source", generation.snapshot}, {"ro", ""}}, MOUNT_ATTR_RDONLY};
+  return RootSource{{}, "", snapshot};
+}
+
 bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Dataset& clone) {
   if (!clone.own(kClone).empty() || !clone.value("origin").starts_with(dataset(template_name) + "@")) return false;
   auto written = zfs::get(clone.name, 1, "written");
@@ -214,7 +207,7 @@ Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std
       return fail(fmt::format("{} is not a clone that isolate made of {}; it stays", dataset(clone_id),
                               dataset(template_name)));
     }
-    TRY_VOID(destroy_when_free(dataset(clone_id)));
+    TRY_VOID(zfs::destroy_when_free(dataset(clone_id)));
   } else if (found.error().code() != ENOENT) {
     return fail(std::move(found).error());
   }

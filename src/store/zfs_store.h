@@ -29,6 +29,7 @@ class ZfsStore : public Store {
   Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
   Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override;
   RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
+  Result<RootSource> generation_root(const Generation& generation) override;
   using Store::destroy_clone;
   Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id, Deadline deadline) override;
   Result<std::vector<std::string>> clones(const std::string& template_name) override;

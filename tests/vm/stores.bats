@@ -74,6 +74,13 @@ cleared() {
   wait "${STARTED[@]}" || true
 }
 
+@test "--dry-run plans a run on a clone and makes none" {
+  succeeds isolate --dry-run -z "$DATASET" true
+  expect_in_output "root: file system zfs $PARENT/debisl_"
+  expect_in_output 'root: id-mapped, on disk as inside'
+  no_clones debisl || complain "$(clones_of debisl)"
+}
+
 @test "root can't destroy or unmount a clone under its run" {
   local clone
   start_run -z "$DATASET" -- true
