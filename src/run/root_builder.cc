@@ -149,7 +149,8 @@ Result<void> RootBuilder::open_sources() {
   const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
   // An overlay is mounted inside the user namespace, where no device works; a directory itself must be told.
   std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
-  if (!is_overlay && plan_.read_only_root) attributes |= MOUNT_ATTR_RDONLY;
+  // A clone's places for mounts are made first; finish() makes it read-only.
+  if (!is_overlay && plan_.read_only_root && !plan_.may_create_targets) attributes |= MOUNT_ATTR_RDONLY;
   TRY_VOID(
       open_source(plan_.root.directory, is_overlay ? "c" : kRootName, attributes, plan_.ids.idmap_root, recursive));
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {

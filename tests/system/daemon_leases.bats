@@ -201,3 +201,14 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
   done
   settles overlay "$SIZE"
 }
+
+@test "a clone of the daemon's can be read-only, in which places for mounts are made all the same" {
+  local kind
+  make_shared
+  for kind in "${KINDS[@]}"; do
+    succeeds run_in "$kind" --read-only -d "$SHARED:/made/for/it" sh -c \
+      'test -d /made/for/it && test -e /etc/hosts && ! touch /new 2>/dev/null && echo read-only'
+    expect_output read-only
+    expect_no_errors
+  done
+}
