@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
-#include "linux/userns_switches.h"
 #include "run/filters.h"
 #include "run/store_path.h"
 
@@ -93,6 +92,11 @@ Result<EnginePlan> plan_engine(EngineKind engine, const EngineRequest& request) 
   return plan_chroot(request);
 }
 
+std::vector<ResourceLimit> planned_limits(const RunRequest& request) {
+  const bool isolates = request.engine != EngineKind::chroot;
+  return with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
+}
+
 }  // namespace
 
 CapabilitySet planned_capabilities(const RunRequest& request) {
@@ -102,13 +106,22 @@ CapabilitySet planned_capabilities(const RunRequest& request) {
   return capabilities;
 }
 
+bool locks_mounts(const RunRequest& request) {
+  if (request.engine == EngineKind::chroot) return false;
+  return planned_capabilities(request).has(CAP_SYS_ADMIN) ||
+         (request.engine == EngineKind::lxc && lxc_system_capabilities().has(CAP_SYS_ADMIN));
+}
+
+std::uint64_t planned_process_limit(const RunRequest& request) {
+  return limit_of(planned_limits(request), RLIMIT_NPROC);
+}
+
 namespace {
 
 Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   TRY_VOID(check_reachable(request.limits));
-  const bool isolates = request.engine != EngineKind::chroot;
-  plan->limits = with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
-  if (!isolates && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
+  plan->limits = planned_limits(request);
+  if (request.engine == EngineKind::chroot && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
     return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
   }
   return {};
@@ -156,23 +169,6 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
 
 namespace {
 
-// Nobody can make a namespace below the daemon's then, not even the daemon: the kernel asks for rights on the host,
-// which no process in a user namespace has. Without it the kernel counts the processes of each of the guest's users.
-void do_without_nested(const RunRequest& request, RunPlan* plan) {
-  const auto forbidding = switch_against_user_namespaces();
-  if (forbidding.empty()) return;
-  plan->ids.nested = false;
-  if (request.group_limits.processes) return;
-  log::warning(
-      fmt::format("user namespaces are forbidden to ordinary users ({}): each user of the guest may have {} "
-                  "processes, instead of all together; --pids limits them together",
-                  forbidding, plan->ids.process_limit));
-}
-
-}  // namespace
-
-namespace {
-
 // In whose guest the kernel takes somebody for the caller.
 bool has_callers_id(const Caller& caller, const IdPlan& ids) { return !caller.is_root() || ids.shares_own_ids; }
 
@@ -187,15 +183,12 @@ bool may_make_namespaces(const RunPlan& plan) {
 }  // namespace
 
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
-  // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
-  const bool may_mount = plan->capabilities.has(CAP_SYS_ADMIN) || plan->system.capabilities.has(CAP_SYS_ADMIN);
-  const bool guards_mounts = may_mount && request.engine != EngineKind::chroot;
+  const bool guards_mounts = locks_mounts(request);
   // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
   const bool counts_processes =
       plan->ids.process_limit != kUnlimited && (!caller.is_root() || plan->ids.shares_own_ids);
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
-  if (plan->ids.is_leased && counts_processes && !guards_mounts) do_without_nested(request, plan);
   EngineRequest engine;
   engine.root = plan->stage + "/root";
   engine.host_name = plan->clone_id;

@@ -59,6 +59,12 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
 // Capabilities the command gets: the engine's, less those dropped, with those added.
 CapabilitySet planned_capabilities(const RunRequest& request);
 
+// Whether the guest may have CAP_SYS_ADMIN: in the namespace that owns its mounts it could make read-only ones
+// writable.
+bool locks_mounts(const RunRequest& request);
+// How many processes all of the guest may have together; kUnlimited.
+std::uint64_t planned_process_limit(const RunRequest& request);
+
 // What is weaker than a caller may think.
 std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);
 

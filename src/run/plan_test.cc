@@ -269,5 +269,29 @@ TEST_F(RunPlanTest, AFilterKeptByTheFirstRunDoesNotCloseTheDirectoryToGuests) {
   });
 }
 
+TEST(PlanTest, MountsAreLockedForWhoeverMayMount) {
+  RunRequest request;
+  EXPECT_FALSE(locks_mounts(request));
+  request.added_capabilities = capabilities("SYS_ADMIN");
+  EXPECT_TRUE(locks_mounts(request));
+  request.engine = EngineKind::chroot;
+  EXPECT_FALSE(locks_mounts(request));
+  RunRequest container;
+  container.engine = EngineKind::lxc;
+  EXPECT_TRUE(locks_mounts(container)) << "its init may mount";
+}
+
+TEST(PlanTest, ProcessesAreLimitedUnlessAskedForOtherwise) {
+  RunRequest request;
+  EXPECT_LE(planned_process_limit(request), 4096U);
+  request.limits = {{"nproc", RLIMIT_NPROC, 50}};
+  EXPECT_EQ(planned_process_limit(request), 50U);
+  request.limits = {{"nproc", RLIMIT_NPROC, kUnlimited}};
+  EXPECT_EQ(planned_process_limit(request), kUnlimited);
+  RunRequest maintained;
+  maintained.engine = EngineKind::chroot;
+  EXPECT_EQ(planned_process_limit(maintained), kUnlimited);
+}
+
 }  // namespace
 }  // namespace isolate

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/fd.h"
@@ -36,6 +37,10 @@ class RootBuilder {
 
   // Finds the root again in a mount namespace that was copied since for a namespace below.
   Result<void> reopen();
+  // Where the guest's mount namespace is not a copy of this one: attaches a copy of the finished root on `door`, from
+  // where the kernel copies it into the guest's. The other function finds it there.
+  Result<void> hand_over(const std::string& door);
+  Result<void> take_over(const std::string& door);
 
   int root() const { return root_.get(); }
   // Lines for the caller: what works less well than asked for.

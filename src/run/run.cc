@@ -100,8 +100,8 @@ class Run {
     const auto limits = TRY(group_.for_daemon());
     auto asked = TRY(steps_.run("lease", [&] { return DaemonLease::ask(request_, limits, owner_.caller()); }));
     TRY_VOID(steps_.run("plan", [this] { return begin_plan(); }));
-    leased_ = TRY(
-        steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, limits, owner_.caller()); }));
+    leased_ =
+        TRY(steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, owner_.caller()); }));
     plan_.clone_id = leased_->reply().lease;
     plan_.template_name = leased_->reply().template_name;
     plan_.root = leased_->root();
@@ -211,14 +211,8 @@ class Run {
     }
     TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
     plan_.group_limits = group_.limits();
-    if (leased_ && leased_->reply().read_only) make_root_read_only();
+    if (leased_) leased_->adapt(&plan_);
     return {};
-  }
-
-  void make_root_read_only() {
-    plan_.read_only_root = true;
-    plan_.may_create_targets = false;
-    log::warning(unmapped_warning(leased_->reply().store, true));
   }
 
   Result<int> open_user_namespace() {
@@ -260,6 +254,8 @@ class Run {
       LauncherFds fds;
       fds.user_namespace = user_namespace;
       fds.mount_namespace = mount_namespace();
+      if (leased_) fds.nested_user_namespace = leased_->nested_user_namespace();
+      if (leased_) fds.nested_mount_namespace = leased_->nested_mount_namespace();
       fds.init_program = init.get();
       fds.engine_program = engine.get();
       fds.control = supervisor.guest_control().get();
@@ -272,7 +268,7 @@ class Run {
       return launch(plan_, fds, &steps_, owner_.caller().is_root() && !plan_.ids.shares_own_ids);
     }));
     // It goes with the guest then, while this process waits for that anyway.
-    if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
+    if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespaces();
     TRY_VOID(steps_.run("copiers", [&] { return streams->start(launcher.pidfd()); }));
     std::optional<ExecListener> listener;
     // While the engine starts. A run that has no place for it goes on without; isolatectl exec tells of that.
