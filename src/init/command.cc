@@ -154,11 +154,11 @@ bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int)
 }
 
 void obey(const Command& command, const Message& message) {
-  if (message.kind != Kind::signal) return;
+  if (message.kind != Kind::signal && message.kind != Kind::group_signal) return;
   // A group of the command's own was stopped as a whole, and lost the terminal's foreground.
-  const bool continues_group = message.value == SIGCONT && command.own_group;
-  if (continues_group && command.own_terminal) ::tcsetpgrp(STDIN_FILENO, command.pid);
-  ::kill(continues_group ? -command.pid : command.pid, message.value);
+  const bool is_for_group = message.kind == Kind::group_signal || message.value == SIGCONT;
+  if (message.value == SIGCONT && command.own_terminal) ::tcsetpgrp(STDIN_FILENO, command.pid);
+  ::kill(is_for_group && command.own_group ? -command.pid : command.pid, message.value);
   if (asks_for_end(message.value)) report_at_once(command.socket, Kind::answer, message.value);
 }
 

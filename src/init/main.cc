@@ -148,6 +148,9 @@ int main(int argc, char** argv) {
   if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
   const int signals = hold_signals();
+  // This process leads the session, and not the command: a process group can be stopped only while one of its members
+  // has a parent outside the group in the same session. Where the engine has made a session this fails, which is right.
+  if (setup->own_session != 0) ::setsid();
   if (command.own_terminal) {
     if (const int error = open_terminal(kControlFd, true); error != 0) return fail(Kind::no_setup, error);
   }

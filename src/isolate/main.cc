@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "isolate/options.h"
+#include "linux/signal_reset.h"
 #include "run/run.h"
 
 namespace {
@@ -38,6 +39,7 @@ int print(const std::string& text) {
 
 int main(int argc, char** argv) {
   open_standard_descriptors();
+  isolate::survive_file_size_limit();
   if (argc <= 1) {
     ::fputs(kShortUsage, stderr);
     return 125;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "isolatectl/commands.h"
 #include "isolatectl/verbs.h"
+#include "linux/signal_reset.h"
 #include "run/outcome.h"
 
 namespace isolate {
@@ -245,6 +246,7 @@ int main_with_exceptions(int argc, char** argv) {
 }  // namespace isolate
 
 int main(int argc, char** argv) {
+  isolate::survive_file_size_limit();
   // CLI11 and the standard library report by exceptions; nothing of ours throws.
   try {
     return isolate::main_with_exceptions(argc, argv);

@@ -18,7 +18,7 @@
 #include "linux/file.h"
 #include "linux/mount.h"
 #include "linux/process.h"
-#include "linux/user_namespace.h"
+#include "linux/reporting_child.h"
 #include "wire/manager.h"
 
 namespace isolate {
@@ -41,6 +41,7 @@ bool has_ended(int pidfd) {
 
 // Directories of /proc, opened while that is the host's.
 struct ProcDirectories {
+  Fd top;
   Fd own_namespaces;
   Fd peer;
 };
@@ -51,7 +52,8 @@ Result<void> check_user_namespace(const ProcDirectories& proc) {
 }
 
 Result<ProcDirectories> open_proc(const Peer& peer) {
-  ProcDirectories proc{TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY)),
+  ProcDirectories proc{TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),
+                       TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY)),
                        TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY))};
   // Said before any work is done; what counts is looked at again when the peer's namespace has been entered.
   TRY_VOID(check_user_namespace(proc));
@@ -93,6 +95,7 @@ Result<void> check_entered(const Peer& peer, const ProcDirectories& proc) {
 }
 
 constexpr const char* kRootName = "root";
+constexpr const char* kDoorName = "door";
 constexpr const char* kPartsName = "parts";
 constexpr const char* kCloneName = "c";
 
@@ -119,13 +122,14 @@ Result<std::vector<Part>> overlay_parts(const RootSource& root, int idmap) {
 }
 
 // A clone that is a root by itself: read-only where its file system can't map ids.
-Result<Part> whole_clone(const std::string& path, int idmap, bool* read_only) {
-  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
-  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, path);
+Result<Part> whole_clone(const RootSource& root, int idmap, bool* read_only) {
+  auto tree = TRY(open_root(root, false));
+  const auto name = name_of_root(root);
+  auto mapped = mount::set_attributes(tree, {MOUNT_ATTR_NODEV, idmap, true, false}, name);
   if (!mapped) {
     if (mapped.error().code() != EINVAL) return fail(std::move(mapped).error());
     *read_only = true;
-    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, path));
+    TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, name));
   }
   return Part{kRootName, std::move(tree)};
 }
@@ -151,7 +155,7 @@ Result<void> attach_at(const Fd& tree, int directory, const char* name) {
 // A tmpfs on the stage. Gives back its top directory.
 Result<Fd> attach_stage() {
   auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  for (const char* name : {kRootName, kPartsName}) TRY_VOID(make_directory(tmpfs.get(), name, 0755));
+  for (const char* name : {kRootName, kPartsName, kDoorName}) TRY_VOID(make_directory(tmpfs.get(), name, 0755));
   TRY_VOID(mount::attach(tmpfs, TRY(open_stage()).get(), wire::kLeaseStage));
   return tmpfs;
 }
@@ -196,47 +200,97 @@ Result<void> mount_overlay(const std::vector<Part>& parts, std::size_t layers) {
   return {};
 }
 
-}  // namespace
+// What a lease whose guest has a user namespace beside it takes from there.
+struct Beside {
+  Fd mount_namespace;  // the guest's
+  Fd door;             // to be attached in the lease's own: the guest's mount namespace has a slave of it
+  Fd overlay;          // the clone's root, if that is an overlay
+};
 
-IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids) {
-  if (private_ids) return {{{0, range_base, kGuestIds}}, {{0, range_base, kGuestIds}}};
-  return {{{0, peer.uid, 1}, {1, range_base + 1, kGuestIds - 1}},
-          {{0, peer.gid, 1}, {1, range_base + 1, kGuestIds - 1}}};
+// The guest's mount namespace gets a mount that follows `door`: what is attached on `door` elsewhere, the kernel copies
+// to it and locks, for it belongs to another user namespace (attach_recursive_mnt, lock_mnt_tree; Linux 5.2).
+Result<Fd> make_door() {
+  const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+  const auto follower = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  TRY_VOID(attach_at(follower, stage.get(), kDoorName));
+  TRY_VOID(mount::set_propagation(follower, MS_SHARED, kDoorName));
+  auto door = TRY(mount::copy_tree(follower.get(), "", false));
+  TRY_VOID(mount::set_propagation(follower, MS_SLAVE, kDoorName));
+  return door;
 }
 
-Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping) {
+// In a process that is in the mount namespace with the stage still. An overlay is mounted by the guest's user
+// namespace: set-user-id programs on it count only for processes in the one that has mounted it, or below.
+Result<std::vector<Fd>> make_beside(const ProcDirectories& proc, int user_namespace, const std::vector<Part>& parts,
+                                    std::size_t layers) {
+  const pid_t parent = ::getppid();
+  TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace of the guest"));
+  TRY_VOID(mount::new_namespace());
+  TRY_VOID(use_files_as_root_inside(parent));
+  std::vector<Fd> made;
+  made.push_back(TRY(open_file(proc.top.get(), "self/ns/mnt", O_RDONLY)));
+  made.push_back(TRY(make_door()));
+  if (layers == 0) return made;
+  TRY_VOID(mount_overlay(parts, layers));
+  const auto root = std::string(wire::kLeaseStage) + "/" + kRootName;
+  made.push_back(TRY(mount::copy_tree(AT_FDCWD, root, false)));
+  TRY(trace::check(::umount2(root.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", root));
+  return made;
+}
+
+Result<Beside> prepare_beside(const ProcDirectories& proc, const LeaseNamespaces& namespaces,
+                              const std::vector<Part>& parts, std::size_t layers) {
+  if (namespaces.nested != wire::Nested::beside) return Beside();
+  auto made = TRY(descriptors_from_child([&] { return make_beside(proc, namespaces.guest.get(), parts, layers); }));
+  made.resize(3);
+  return Beside{std::move(made[0]), std::move(made[1]), std::move(made[2])};
+}
+
+// In the lease's mount namespace: the overlay, and the door.
+Result<void> attach_roots(const Beside& beside, const std::vector<Part>& parts, std::size_t layers, pid_t parent) {
+  if (beside.door) {
+    const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+    TRY_VOID(attach_at(beside.door, stage.get(), kDoorName));
+    return beside.overlay ? attach_at(beside.overlay, stage.get(), kRootName) : Result<void>();
+  }
+  if (layers == 0) return {};
+  TRY_VOID(use_files_as_root_inside(parent));
+  return mount_overlay(parts, layers);
+}
+
+}  // namespace
+
+Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& namespaces, const RootSource& root,
+                                  Mapping mapping) {
   Handover handover;
   // Of this process, while /proc is still the host's.
   const auto proc = TRY(open_proc(peer));
-  // Made as the member, who can enter it for that.
-  handover.lender = TRY(PendingUserNamespace::start(maps, MapWriter::direct, {UINT64_MAX, peer.uid}));
-  handover.user_namespace = TRY(handover.lender.finish());
-  const int idmap = mapping == Mapping::id_mapped ? handover.user_namespace.get() : -1;
+  const int idmap = mapping == Mapping::id_mapped ? namespaces.user_namespace.get() : -1;
   const bool is_overlay = !root.lower.empty();
   std::vector<Part> parts;
   if (is_overlay) {
     parts = TRY(overlay_parts(root, idmap));
   } else {
-    parts.push_back(TRY(whole_clone(root.directory, idmap, &handover.read_only)));
+    parts.push_back(TRY(whole_clone(root, idmap, &handover.read_only)));
   }
 
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_entered(peer, proc));
   TRY_VOID(mount::new_namespace());
-  // A copy of another clone's mount would keep it from being destroyed for as long as this one is leased.
+  // A copy of another clone's mount (a kept one's, or a leased one's of zfs-fuse) would keep it from being destroyed
+  // for as long as this one is leased.
   let_go_of_mounted_clones();
   const auto stage = TRY(attach_stage());
   if (!is_overlay) TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
+  auto beside = TRY(prepare_beside(proc, namespaces, parts, root.lower.size()));
   // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
   const pid_t parent = ::getppid();
-  TRY(trace::check(::setns(handover.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
+  TRY(trace::check(::setns(namespaces.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
   TRY_VOID(stay_tied(parent));
   TRY_VOID(mount::new_namespace());
-  if (is_overlay) {
-    TRY_VOID(use_files_as_root_inside(parent));
-    TRY_VOID(mount_overlay(parts, root.lower.size()));
-  }
+  TRY_VOID(attach_roots(beside, parts, root.lower.size(), parent));
   handover.mount_namespace = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
+  handover.guest_mount_namespace = std::move(beside.mount_namespace);
   return handover;
 }
 

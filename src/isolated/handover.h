@@ -4,13 +4,10 @@
 // (mount_namespaces(7)). Of an overlay the member gets the finished mount, and none of the layers.
 #pragma once
 
-#include <cstdint>
-
 #include "base/fd.h"
 #include "base/result.h"
+#include "isolated/lease_namespaces.h"
 #include "isolated/peer.h"
-#include "linux/idmap.h"
-#include "linux/user_namespace.h"
 #include "store/store.h"
 
 namespace isolate {
@@ -21,19 +18,18 @@ enum class Mapping {
 };
 
 struct Handover {
-  PendingUserNamespace lender;
-  Fd user_namespace;
   Fd mount_namespace;
-  bool read_only = false;  // the clone's file system can't map ids
+  Fd guest_mount_namespace;  // with Nested::beside
+  bool read_only = false;    // the clone's file system can't map ids
 };
-
-// Inside: id 0 is the member (or with `private_ids` the first of the range), the others are those of the range.
-IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids);
 
 // The clone's root is on "root" below the stage. The view of the host in the mount namespace is that of the peer's
 // process; what it has mounted below /run/isolate is not there. This process itself is in both namespaces afterwards,
-// and good for nothing else. Errors: EPERM the peer is in another user namespace, or has a root of its own; ESRCH it
-// has ended.
-Result<Handover> prepare_handover(const Peer& peer, const IdMaps& maps, const RootSource& root, Mapping mapping);
+// and good for nothing else. With Nested::beside there is a second mount namespace with the same view, which belongs to
+// the guest's user namespace: what is mounted on "door" below the stage appears there, too, and the kernel locks it,
+// since it comes from another user namespace's mounts. Errors: EPERM the peer is in another user namespace, or has a
+// root of its own; ESRCH it has ended.
+Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& namespaces, const RootSource& root,
+                                  Mapping mapping);
 
 }  // namespace isolate

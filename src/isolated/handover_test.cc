@@ -1,18 +1,10 @@
 #include "isolated/handover.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
-#include "base/testing.h"
-#include "linux/file.h"
-#include "linux/mount.h"
-#include "linux/process.h"
-#include "linux/reporting_child.h"
-#include "linux/user_namespace.h"
+#include "isolated/handover_testing.h"
 
 namespace isolate {
 namespace {
@@ -21,73 +13,9 @@ using test::fails_with;
 using test::must;
 using test::succeeded;
 
-constexpr uid_t kMember = 61234;
-constexpr std::uint32_t kBase = 1900000000;
-
-// In a mount namespace with a /run of its own, and with a process of a member to hand over to.
-class HandoverTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    REQUIRE_ROOT();
-    for (const char* name : {"layer", "clone/upper", "clone/work", "plain"}) {
-      std::filesystem::create_directories(directory_ / name);
-    }
-    test::write_text(directory_ / "layer/file", "of the template");
-    test::write_text(directory_ / "plain/file", "of the clone");
-  }
-
-  // Runs `body` in a child where everything is prepared.
-  Result<void> inside(
-      const std::function<Result<void>(const Peer&)>& body, const std::function<void()>& member = [] {}) {
-    return TRY(ReportingChild::start([&]() -> Result<void> {
-             if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare");
-             TRY_VOID(mount::make_all_private());
-             if (::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
-             TRY_VOID(make_directories("/run/isolate/stage", 0755));
-             int ready[2];
-             int life[2];
-             if (::pipe2(ready, O_CLOEXEC) != 0 || ::pipe2(life, O_CLOEXEC) != 0) return fail(errno, "pipe");
-             auto process = TRY(fork_child(0, [&] {
-               ::close(life[1]);
-               member();
-               if (::setgroups(0, nullptr) != 0 || ::setresgid(kMember, kMember, kMember) != 0) return 1;
-               if (::setresuid(kMember, kMember, kMember) != 0) return 1;
-               if (::write(ready[1], "x", 1) != 1) return 1;
-               char end = 0;
-               return ::read(life[0], &end, 1) == 0 ? 0 : 1;
-             }));
-             // It ends with this: in the namespaces that are made nobody has the right to kill it.
-             const Fd keeps_alive(life[1]);
-             ::close(ready[1]);
-             char byte = 0;
-             if (::read(ready[0], &byte, 1) != 1) return fail("the member's process has failed");
-             const int copy = ::fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3);
-             return body(Peer{kMember, kMember, process.pid(), Fd(copy)});
-           }))
-        .finish();
-  }
-  RootSource overlay() const { return {{directory_ / "layer"}, directory_ / "clone"}; }
-  RootSource plain() const { return {{}, directory_ / "plain"}; }
-  static Result<Handover> prepare(const Peer& peer, const RootSource& root) {
-    return prepare_handover(peer, member_maps(peer, kBase, false), root, Mapping::id_mapped);
-  }
-  static Result<void> expect_error(const Result<void>& outcome, int code, const std::string& what) {
-    if (!outcome && outcome.error().code() == code) return {};
-    return fail(what + ": " + (outcome ? "succeeded" : outcome.error().message()));
-  }
-  static Result<void> clear(const std::string& path, std::uint64_t flags) {
-    mount_attr attributes{};
-    attributes.attr_clr = flags;
-    if (::syscall(SYS_mount_setattr, AT_FDCWD, path.c_str(), 0, &attributes, sizeof attributes) == 0) return {};
-    return fail(errno, "mount_setattr");
-  }
-
-  test::TempDirectory directory_;
-};
-
 TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    const auto handover = TRY(prepare(peer, plain()));
+    const auto prepared = TRY(prepare(peer, plain()));
     TRY_VOID(become_root());
     const std::string root = "/run/isolate/stage/root";
     TRY_VOID(expect_error(clear(root, MOUNT_ATTR_NODEV), EPERM, "clearing a flag"));
@@ -96,7 +24,7 @@ TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
 }
 
 TEST_F(HandoverTest, WhoPreparesItStillDiesWithTheDaemon) {
-  for (const auto& root : {overlay(), plain()}) {
+  for (const auto& root : {overlay(), plain(), file_system()}) {
     EXPECT_TRUE(succeeded(inside([&](const Peer& peer) -> Result<void> {
       die_with_parent();
       int signal = 0;
@@ -111,7 +39,7 @@ TEST_F(HandoverTest, WhoPreparesItStillDiesWithTheDaemon) {
 
 TEST_F(HandoverTest, OfAnOverlayThereIsTheRootAndNoLayer) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    const auto handover = TRY(prepare(peer, overlay()));
+    const auto prepared = TRY(prepare(peer, overlay()));
     TRY_VOID(become_root());
     if (!test::names_below("/run/isolate/stage/parts").empty()) return fail("parts are there");
     const auto mounts = TRY(read_file("/proc/self/mountinfo"));
@@ -120,14 +48,14 @@ TEST_F(HandoverTest, OfAnOverlayThereIsTheRootAndNoLayer) {
     if (TRY(read_file(root + "/file")) != "of the template") return fail("the layer's file is not in the root");
     // Uncovered, nothing is below.
     if (::umount2(root.c_str(), MNT_DETACH) != 0) return fail(errno, "umount");
-    return test::verify(test::names_below("/run/isolate/stage").size() == 2, "something was below the root");
+    return test::verify(test::names_below("/run/isolate/stage").size() == 3, "something was below the root");
   })));
   EXPECT_EQ(test::read_text(directory_ / "layer/file"), "of the template");
 }
 
 TEST_F(HandoverTest, AnOverlayCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    const auto handover = TRY(prepare(peer, overlay()));
+    const auto prepared = TRY(prepare(peer, overlay()));
     TRY_VOID(become_root());
     const std::string root = "/run/isolate/stage/root/";
     for (const char* name : {"mine", "other"}) {
@@ -148,7 +76,7 @@ TEST_F(HandoverTest, AnOverlayCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside)
 
 TEST_F(HandoverTest, TheMemberCanSignalNoProcessOfTheDaemons) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    const auto handover = TRY(prepare(peer, overlay()));
+    const auto prepared = TRY(prepare(peer, overlay()));
     const auto status = TRY(read_file("/proc/self/status"));
     // Of the four ids the last is the one that files are made with.
     return test::verify(status.find(fmt::format("\nUid:\t65534\t65534\t65534\t0\n")) != std::string::npos, status);
@@ -157,8 +85,8 @@ TEST_F(HandoverTest, TheMemberCanSignalNoProcessOfTheDaemons) {
 
 TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    const auto handover = TRY(prepare(peer, plain()));
-    if (handover.read_only) return fail("read-only");
+    const auto prepared = TRY(prepare(peer, plain()));
+    if (prepared.handover.read_only) return fail("read-only");
     TRY_VOID(become_root());
     TRY(open_file(AT_FDCWD, "/run/isolate/stage/root/new", O_CREAT | O_WRONLY, 0600));
     return {};
@@ -166,12 +94,30 @@ TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {
   EXPECT_TRUE(test::exists(directory_ / "plain/new"));
 }
 
+TEST_F(HandoverTest, ACloneThatIsAFileSystemIsMountedInTheLeaseAlone) {
+  EXPECT_TRUE(succeeded(inside([](const Peer& peer) -> Result<void> {
+    // Opened here, it tells of the namespace that this process and the member's are in until then.
+    const auto mounts_outside = TRY(open_file(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY));
+    const auto prepared = TRY(prepare(peer, file_system()));
+    if (prepared.handover.read_only) return fail("read-only");
+    const auto outside = TRY(read_all(mounts_outside.get()));
+    if (outside.find("a-clone") != std::string::npos) return fail("the member's process sees it: " + outside);
+    const auto own = TRY(read_file("/proc/self/mountinfo"));
+    if (own.find(" /run/isolate/stage/root ") == std::string::npos || own.find("a-clone") == std::string::npos) {
+      return fail("it is not in the lease: " + own);
+    }
+    TRY_VOID(become_root());
+    TRY(open_file(AT_FDCWD, "/run/isolate/stage/root/new", O_CREAT | O_WRONLY, 0600));
+    return {};
+  })));
+}
+
 TEST_F(HandoverTest, MountsOfOtherClonesAreNotTakenAlong) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     // The member's process has the same mount namespace.
     TRY_VOID(make_directories("/run/isolate/mounts/other", 0700));
     if (::mount("tmpfs", "/run/isolate/mounts/other", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
-    const auto handover = TRY(prepare(peer, plain()));
+    const auto prepared = TRY(prepare(peer, plain()));
     const auto mounts = TRY(read_file("/proc/self/mountinfo"));
     if (mounts.find("/run/isolate/mounts/other") != std::string::npos) return fail("it is there");
     return {};
@@ -194,7 +140,7 @@ TEST_F(HandoverTest, TheMemberMayEnterAndAnotherUserMayNot) {
         if (::setns(user.get(), CLONE_NEWUSER) != 0) return fail(errno, "setns");
         return {};
       }));
-      const auto handover = TRY(prepare(peer, plain()));
+      const auto prepared = TRY(prepare(peer, plain()));
       if (::write(ends[1], "x", 1) != 1) return fail(errno, "write");
       return entering.finish();
     });

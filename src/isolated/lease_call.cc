@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/fault.h"
@@ -39,7 +40,7 @@ Result<void> check_range(const wire::LeaseRequest& request, const TemplatePlace&
 
 // Nothing is mapped with a range of the peer's choice: the template's files have to belong to it.
 Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& root) {
-  const auto top = TRY(status_of(AT_FDCWD, root.lower.empty() ? root.directory : root.lower.front()));
+  const auto top = TRY(status_of_root(root));
   const auto uid = *request.uid_base;
   const auto gid = *request.gid_base;
   if (top.st_uid != uid || top.st_gid != gid) {
@@ -49,12 +50,27 @@ Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& r
   return IdMaps{{{0, uid, kGuestIds}}, {{0, gid, kGuestIds}}};
 }
 
+// The limits of the lease's control group. It limits processes where the kernel does not count those of the guest's
+// user namespace. If there is no tree of groups, or no controller for that, isolate says so.
+Result<GroupLimits> limits_of(const wire::LeaseRequest& request, wire::Nested nested) {
+  auto limits = request.limits;
+  if (!request.nested || !request.nested->processes || nested == wire::Nested::below) return limits;
+  const auto tree = group_tree();
+  if (!tree) return limits;
+  GroupLimits counted;
+  counted.processes = *request.nested->processes;
+  if (!TRY(available_limits(*tree, counted)).processes) return limits;
+  limits.processes = std::min(limits.processes.value_or(UINT64_MAX), *counted.processes);
+  return limits;
+}
+
 // Before this process is in other namespaces. Whatever becomes of it, the group is over with the lease.
-Result<std::string> make_group(const Lease& lease, const wire::LeaseRequest& request, uid_t uid, const IdMaps& maps) {
+Result<std::string> make_group(const Lease& lease, const wire::LeaseRequest& request, const GroupLimits& limits,
+                               uid_t uid, const IdMaps& maps) {
   const auto tree = group_tree();
   if (!tree) return fail("limits are not to be had with a clone of the daemon's: " + no_group_tree());
   const auto alone = TRY(lock_groups());
-  auto group = TRY(LimitGroup::make(*tree, lease_group_name(lease.id()), request.limits));
+  auto group = TRY(LimitGroup::make(*tree, lease_group_name(lease.id()), limits));
   TRY_VOID(set_lease_of_group(group.path(), {uid, TRY(path_of_descriptor(lease.lock_descriptor()))}));
   const auto path = group.path();
   // An init in it makes groups, as root of its own.
@@ -64,6 +80,8 @@ Result<std::string> make_group(const Lease& lease, const wire::LeaseRequest& req
   group.leave();
   return path;
 }
+
+Result<std::uint64_t> inode_of(const Fd& file) { return TRY(status_of(file.get(), "", AT_EMPTY_PATH)).st_ino; }
 
 Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& request, MemberRange range,
                         const TemplatePlace& place) {
@@ -80,22 +98,30 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   const bool is_based = request.uid_base.has_value();
   const auto maps =
       is_based ? TRY(based_maps(request, lease.root())) : member_maps(peer, range.base, request.private_ids);
+  auto namespaces = TRY(make_lease_namespaces(peer, maps, request.nested));
+  const auto limits = TRY(limits_of(request, namespaces.nested));
   std::string group;
-  if (request.limits.any()) group = TRY(make_group(lease, request, peer.uid, maps));
+  if (limits.any()) group = TRY(make_group(lease, request, limits, peer.uid, maps));
   const auto info_file = TRY(lease.open_info());
-  auto handover = TRY(prepare_handover(peer, maps, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
-  const auto user_namespace = TRY(status_of(handover.user_namespace.get(), "", AT_EMPTY_PATH));
-  TRY_VOID(lease.set_user_namespace(info_file, user_namespace.st_ino));
+  auto handover =
+      TRY(prepare_handover(peer, namespaces, lease.root(), is_based ? Mapping::as_they_are : Mapping::id_mapped));
+  TRY_VOID(lease.set_user_namespaces(info_file, TRY(inode_of(namespaces.user_namespace)),
+                                     namespaces.guest ? TRY(inode_of(namespaces.guest)) : 0));
   TRY_VOID(fault_point("lease-prepared"));
 
   const wire::LeaseReply reply{
-      lease.id(), place.name, place.store->description(), lease.generation().number, handover.read_only, maps, group};
+      lease.id(), place.name, place.store->description(), lease.generation().number, handover.read_only,
+      maps,       group,      namespaces.nested};
   Answer answer{"", wire::to_json(reply).dump(), {}, true};
-  answer.descriptors.resize(wire::kLeaseDescriptors);
-  answer.descriptors[wire::kUserNamespace] = std::move(handover.user_namespace);
+  answer.descriptors.resize(descriptors_of(reply));
+  answer.descriptors[wire::kUserNamespace] = std::move(namespaces.user_namespace);
   answer.descriptors[wire::kMountNamespace] = std::move(handover.mount_namespace);
   answer.descriptors[wire::kLeaseLock] = TRY(duplicate(lease.lock_descriptor()));
   answer.descriptors[wire::kRangeLock] = TRY(duplicate(range.lock.fd()));
+  if (namespaces.guest) answer.descriptors[wire::kNestedUserNamespace] = std::move(namespaces.guest);
+  if (handover.guest_mount_namespace) {
+    answer.descriptors[wire::kNestedMountNamespace] = std::move(handover.guest_mount_namespace);
+  }
   log::info(fmt::format("leased {} of {} to uid {}, pid {}", lease.id(), place.name, peer.uid, peer.pid));
   return answer;
 }

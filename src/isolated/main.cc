@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "isolated/group_keeper.h"
 #include "isolated/server.h"
+#include "linux/signal_reset.h"
 
 namespace isolate {
 namespace {
@@ -71,6 +72,7 @@ Result<void> run(const std::string& store) {
 }  // namespace isolate
 
 int main(int argc, char** argv) {
+  isolate::survive_file_size_limit();
   isolate::log::set_up("isolated", false);
   const auto options = isolate::parse(argc, argv);
   if (!options) return 2;

@@ -75,6 +75,12 @@ TEST_F(ServiceTest, WhatDoesNotExistIsAnErrorAndTheConnectionGoesOn) {
   EXPECT_EQ(call("org.varlink.service.Stop")["error"], "org.varlink.service.MethodNotFound");
   EXPECT_EQ(call("com.example.A")["error"], "org.varlink.service.InterfaceNotFound");
   EXPECT_EQ(call("org.isolate.Manager.Lease", {{"template", 1}})["error"], "org.varlink.service.InvalidParameter");
+  for (const Json& nested : {Json(true), Json::object(), Json{{"locksMounts", "yes"}}, Json{{"processes", 5}},
+                             Json{{"locksMounts", true}, {"pid", 1}}, Json{{"locksMounts", true}, {"processes", -1}}}) {
+    EXPECT_EQ(call("org.isolate.Manager.Lease", {{"template", "t"}, {"nested", nested}})["error"],
+              "org.varlink.service.InvalidParameter")
+        << nested;
+  }
   EXPECT_EQ(call("org.isolate.Manager.Lease", {{"template", "other"}})["error"], "org.isolate.Manager.NoSuchTemplate");
   EXPECT_EQ(call("org.isolate.Manager.GetStatus")["parameters"]["pid"], 4711);
 }

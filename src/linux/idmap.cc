@@ -43,6 +43,17 @@ std::vector<IdMapEntry> parse_id_map(std::string_view map) {
   return entries;
 }
 
+std::vector<IdMapEntry> identity_map(std::string_view above, std::uint32_t count) {
+  std::vector<IdMapEntry> map;
+  for (const auto& entry : parse_id_map(above)) {
+    if (entry.inside >= count) continue;
+    map.push_back({entry.inside, entry.inside, std::min(entry.count, count - entry.inside)});
+  }
+  const auto by_inside = [](const IdMapEntry& one, const IdMapEntry& other) { return one.inside < other.inside; };
+  std::sort(map.begin(), map.end(), by_inside);
+  return map;
+}
+
 OwnIds own_ids_in(std::string_view map, const IdRange& range) {
   OwnIds ids;
   for (const auto& entry : parse_id_map(map)) {

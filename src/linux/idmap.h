@@ -34,6 +34,10 @@ std::string describe(const std::vector<IdMapEntry>& map);
 // The entries in the text of /proc/PID/uid_map or gid_map. Lines of another form are passed over.
 std::vector<IdMapEntry> parse_id_map(std::string_view map);
 
+// For a namespace below the one that has the map: the ids below `count`, each as itself. An entry may not span two
+// entries of the map above, which a container of an ordinary user's has.
+std::vector<IdMapEntry> identity_map(std::string_view above, std::uint32_t count);
+
 struct IdRange {
   std::uint32_t base = 0;
   std::uint32_t count = 0;

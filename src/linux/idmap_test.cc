@@ -86,6 +86,12 @@ TEST(IdMapTest, AMapOfTheKernelsIsReadLineByLine) {
   EXPECT_TRUE(parse_id_map("\n0 1\n").empty());
 }
 
+TEST(IdMapTest, ANamespaceBelowHasTheEntriesOfTheOneAbove) {
+  using Map = std::vector<IdMapEntry>;
+  EXPECT_EQ(identity_map("0 0 4294967295\n", 65536), (Map{{0, 0, 65536}}));
+  EXPECT_EQ(identity_map("1 100000 65536\n0 1000 1\n70000 5 10\n", 65536), (Map{{0, 0, 1}, {1, 1, 65535}}));
+}
+
 TEST(UserNameTest, KnowsUsersOfTheMachine) {
   EXPECT_EQ(user_name(0), "root");
   EXPECT_EQ(user_name(3987654321), "") << "nobody has this id";

@@ -53,7 +53,7 @@ struct Setup {
   uint32_t variables;  // of the environment, each ended by a zero byte: engines are given none
   // The command's words, each ended by a zero byte, at least 1. Not on a command line: bwrap takes 9000 words at most.
   uint32_t arguments;
-  uint32_t padding;
+  uint32_t own_session;      // 1: isolate-init leads a session, without the caller's controlling terminal
   uint64_t ignored_signals;  // by the caller, and so by the command; bit N-1 is signal N
   uint64_t blocked_signals;
 };
@@ -77,7 +77,7 @@ constexpr int kExecEndGrace = 5000;           // milliseconds from SIGHUP to SIG
 
 // What isolatectl sends to the isolate of a run: this text, with ExecDescriptors. isolate sends Kind::exec on with the
 // same descriptors.
-constexpr char kExecMark[] = "isolate-exec 2";
+constexpr char kExecMark[] = "isolate-exec 3";
 
 // The descriptors beside Kind::exec, in this order. Over the socket, the command's start, stops and end are told as
 // those of the first one are over the control socket, and signals for it come from there; when its other end is closed,
@@ -85,19 +85,20 @@ constexpr char kExecMark[] = "isolate-exec 2";
 enum ExecDescriptor { kExecSetup, kExecInput, kExecOutput, kExecError, kExecSocket, kExecDescriptors };
 
 enum class Kind : uint32_t {
-  pid = 1,           // from the command's process just before execve; the kernel adds its pid (SCM_CREDENTIALS)
-  started = 2,       // execve worked
-  failed = 3,        // execve failed; value: errno
-  ended = 4,         // value: status as wait(2) gives it
-  signal = 5,        // to init: send signal `value` to the command
-  no_directory = 6,  // the working directory could not be entered; value: errno
-  stopped = 7,       // the command was stopped
-  terminal = 8,      // with a descriptor: the isolate side of the command's terminal. Back: it has its size and modes;
-                     // the command starts then; value: errno
-  no_setup = 9,      // a limit, a filter or the terminal could not be set up; value: errno
-  continued = 10,    // after `stopped`: the command goes on
-  exec = 11,         // to init: start a further command; with ExecDescriptors
-  answer = 12,       // a signal that asks for an end was passed on
+  pid = 1,            // from the command's process just before execve; the kernel adds its pid (SCM_CREDENTIALS)
+  started = 2,        // execve worked
+  failed = 3,         // execve failed; value: errno
+  ended = 4,          // value: status as wait(2) gives it
+  signal = 5,         // to init: send signal `value` to the command
+  no_directory = 6,   // the working directory could not be entered; value: errno
+  stopped = 7,        // the command was stopped
+  terminal = 8,       // with a descriptor: the isolate side of the command's terminal. Back: it has its size and modes;
+                      // the command starts then; value: errno
+  no_setup = 9,       // a limit, a filter or the terminal could not be set up; value: errno
+  continued = 10,     // after `stopped`: the command goes on
+  exec = 11,          // to init: start a further command; with ExecDescriptors
+  answer = 12,        // a signal that asks for an end was passed on
+  group_signal = 13,  // to init: send signal `value` to the command's process group, as a terminal does with its keys
 };
 
 // Signals that are to end a command. To each of them isolate-init answers, whatever the command does then: isolate

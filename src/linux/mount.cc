@@ -39,6 +39,14 @@ Result<void> set_attributes(const Fd& tree, const Attributes& attributes, const 
   return {};
 }
 
+Result<void> set_propagation(const Fd& tree, std::uint64_t propagation, const std::string& subject) {
+  mount_attr raw{};
+  raw.propagation = propagation;
+  TRY(trace::check(::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &raw, sizeof raw), "mount_setattr",
+                   "propagation of " + subject));
+  return {};
+}
+
 Result<Fd> make(const char* type, const std::vector<Option>& options, std::uint64_t attributes) {
   Fd context(static_cast<int>(TRY(trace::check(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), "fsopen", type))));
   for (const auto& option : options) {
@@ -51,6 +59,11 @@ Result<Fd> make(const char* type, const std::vector<Option>& options, std::uint6
                    type));
   return Fd(static_cast<int>(
       TRY(trace::check(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, attributes), "fsmount", type))));
+}
+
+bool is_known(const char* type) {
+  const Fd context(static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC)));
+  return context || errno != ENODEV;
 }
 
 Result<void> mount_overlay(const Overlay& overlay, const std::string& target) {
@@ -67,8 +80,13 @@ Result<void> make_all_private() {
   return {};
 }
 
-Result<void> new_namespace() {
+Result<void> copy_namespace() {
   TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
+  return {};
+}
+
+Result<void> new_namespace() {
+  TRY_VOID(copy_namespace());
   return make_all_private();
 }
 

@@ -29,12 +29,25 @@ struct Attributes {
 // Errors: EINVAL the file system can't map ids, EPERM a flag is locked or the mount belongs to somebody else.
 Result<void> set_attributes(const Fd& tree, const Attributes& attributes, const std::string& subject);
 
+// How the mount that `tree` refers to passes on what is mounted on it: MS_SHARED, MS_SLAVE or MS_PRIVATE (mount(2)).
+Result<void> set_propagation(const Fd& tree, std::uint64_t propagation, const std::string& subject);
+
 struct Option {
   const char* key;
   std::string value;  // empty: a flag
 };
 // A new instance of a file system, mounted but attached nowhere. `attributes` are MOUNT_ATTR_* flags.
 Result<Fd> make(const char* type, const std::vector<Option>& options, std::uint64_t attributes);
+
+// What make() needs for a file system.
+struct FileSystem {
+  std::string type;
+  std::vector<Option> options;
+  std::uint64_t attributes = 0;
+};
+
+// False if the kernel has no file system of that type, and no module for it.
+bool is_known(const char* type);
 
 struct Overlay {
   std::vector<std::string> lower;  // topmost first; short names relative to the current directory
@@ -51,6 +64,10 @@ Result<void> make_all_private();
 
 // A copy of this mount namespace for this process, in which every mount is private.
 Result<void> new_namespace();
+
+// The same, but each mount goes on to pass on what it did: for a namespace that is known to share no more than it
+// should.
+Result<void> copy_namespace();
 
 // Makes `root` the root of this mount namespace, and lets go of the old one.
 Result<void> enter_root(int root);

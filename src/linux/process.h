@@ -1,4 +1,4 @@
-// Child processes: made by clone3 or posix_spawn, held by a pidfd, killed and reaped when their owner goes.
+// Child processes: made by clone or posix_spawn, held by a pidfd, killed and reaped when their owner goes.
 #pragma once
 
 #include <sys/types.h>
@@ -54,8 +54,8 @@ class ChildProcess {
 };
 
 // Runs `body` in a child and ends it with what body returns, without running exit handlers. `namespaces` are CLONE_NEW*
-// flags of clone(2) (clone3, Linux 5.3). The child dies with its parent (PR_SET_PDEATHSIG). With CLONE_PARENT among the
-// flags that is this process's parent, of which `parent_pidfd` is a descriptor.
+// flags of clone(2) (CLONE_PIDFD, Linux 5.2). The child dies with its parent (PR_SET_PDEATHSIG). With CLONE_PARENT
+// among the flags that is this process's parent, of which `parent_pidfd` is a descriptor.
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd = -1);
 
 // Asks the kernel to kill this process when its parent ends; must be asked again after a change of user ids.

@@ -224,8 +224,16 @@ TEST(ForkChildTest, ForbiddenNamespacesAreErrors) {
   test::in_child([]() -> Result<void> {
     if (::setresuid(1, 1, 1) != 0) return fail(errno, "setresuid");
     auto child = fork_child(CLONE_NEWPID, [] { return 0; });
-    return test::verify(!child && child.error().code() == EPERM, "EPERM of clone3");
+    return test::verify(!child && child.error().code() == EPERM, "EPERM of clone");
   });
+}
+
+TEST(ForkChildTest, AFilterThatRefusesClone3IsNoHindrance) {
+  test::expect_success(test::outcome_in_child([]() -> Result<void> {
+    TRY_VOID(test::refuse_clone3());
+    auto child = TRY(fork_child(0, [] { return 7; }));
+    return test::verify(TRY(child.wait()).value == 7, "its exit status");
+  }));
 }
 
 TEST(EnvironmentTest, HoldsEveryVariable) {

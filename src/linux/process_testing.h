@@ -3,7 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -38,6 +43,27 @@ inline int pause_for_good() {
   ::pause();
   return 0;
 }
+
+// From here on a system call of this process and its children is an error; with `flag`, only if its first argument has
+// it.
+inline Result<void> refuse_call(std::uint32_t number, std::uint32_t flag, std::uint32_t error) {
+  std::array<sock_filter, 6> program = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
+                                         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+                                         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1),
+                                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+                                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+  // Without a flag to look for, the call is refused right away.
+  if (flag == 0) program[2] = program[4];
+  const sock_fprog filter{program.size(), program.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(errno, "no_new_privs");
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return fail(errno, "seccomp");
+  return {};
+}
+// As the filters of containers do, so that clone(2) is used, whose flags a filter can see.
+inline Result<void> refuse_clone3() { return refuse_call(SYS_clone3, 0, ENOSYS); }
+// A namespace below another one is made by unshare(2): so it looks where the host lets nobody make one there.
+inline Result<void> refuse_unsharing() { return refuse_call(SYS_unshare, CLONE_NEWUSER, EPERM); }
 
 using Fork = std::function<Result<ChildProcess>(const std::function<int()>& body)>;
 

@@ -1,10 +1,12 @@
 #include "linux/reporting_child.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/trace.h"
 #include "linux/file.h"
+#include "linux/socket.h"
 
 namespace isolate {
 
@@ -38,6 +40,21 @@ Result<void> ReportingChild::finish() {
   TRY_VOID(std::move(reported));
   if (!status.success()) return fail("a helper process ended with " + status.describe());
   return {};
+}
+
+Result<std::vector<Fd>> descriptors_from_child(const std::function<Result<std::vector<Fd>>()>& body) {
+  int ends[2];
+  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "descriptors"));
+  const Fd here(ends[0]);
+  const Fd there(ends[1]);
+  auto child = TRY(ReportingChild::start([&]() -> Result<void> {
+    const auto opened = TRY(body());
+    std::vector<int> numbers;
+    for (const auto& descriptor : opened) numbers.push_back(descriptor.get());
+    return send_message(there.get(), "d", numbers);
+  }));
+  TRY_VOID(child.finish());
+  return std::move(TRY(receive_message(here.get(), 1)).descriptors);
 }
 
 }  // namespace isolate

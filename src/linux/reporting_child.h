@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -26,5 +27,9 @@ class ReportingChild {
   ChildProcess process_;
   Fd reader_;
 };
+
+// Runs `body` in such a child and gives back the descriptors that it has opened, at most kMostPassed. What they refer
+// to outlives the child. Errors: that of the body.
+Result<std::vector<Fd>> descriptors_from_child(const std::function<Result<std::vector<Fd>>()>& body);
 
 }  // namespace isolate

@@ -34,6 +34,13 @@ inline const SignalState& signals_of_caller() {
   return state;
 }
 
+// Makes a write beyond the caller's limit of file sizes (RLIMIT_FSIZE) fail with EFBIG, which is reported like any
+// other error. By default SIGXFSZ would end this process without a word. Commands get the caller's own action back.
+inline void survive_file_size_limit() {
+  signals_of_caller();
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
 // Default actions for all signals but those in `state`, and no others blocked.
 inline void reset_signals(const SignalState& state = {0, 0}) {
   sigset_t blocked;

@@ -11,6 +11,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <string>
+
+#include "base/trace.h"
 #include "linux/file.h"
 
 namespace isolate {
@@ -66,6 +69,13 @@ bool is_same_stream(int one, int other) {
   struct stat second {};
   return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
          first.st_ino == second.st_ino;
+}
+
+Result<Fd> reopen_pipe(int fd) {
+  const auto flags = static_cast<int>(TRY(trace::check(::fcntl(fd, F_GETFL), "fcntl", "pipe")));
+  auto pipe = TRY(open_file(AT_FDCWD, "/proc/self/fd/" + std::to_string(fd), flags & O_ACCMODE));
+  TRY(trace::check(::fcntl(pipe.get(), F_SETFL, flags & (O_NONBLOCK | O_DIRECT)), "fcntl", "pipe"));
+  return pipe;
 }
 
 bool keeps_boundaries(int fd) {

@@ -2,6 +2,7 @@
 // reading or writing.
 #pragma once
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace isolate {
@@ -24,6 +25,10 @@ bool can_be_written(int fd);
 // Whether two descriptors are the same stream: one open file, or one file that is opened for appending twice, where the
 // order in which they are written shows. What the kernel does not tell counts as different.
 bool is_same_stream(int one, int other);
+
+// The anonymous pipe `fd` opened once more, in its direction. The new open file has the flags of `fd` (O_NONBLOCK,
+// O_DIRECT) and does not share them. Errors: EACCES where the pipe belongs to another user.
+Result<Fd> reopen_pipe(int fd);
 
 // Whether the messages of a socket have boundaries.
 bool keeps_boundaries(int fd);

@@ -5,6 +5,15 @@
 #include <unistd.h>
 
 namespace isolate {
+
+unsigned count_standard_terminals() {
+  unsigned count = 0;
+  for (unsigned number = 0; number < kStandardDescriptors; ++number) {
+    if (::isatty(static_cast<int>(number)) == 1) ++count;
+  }
+  return count;
+}
+
 BlockedStop::BlockedStop() {
   sigset_t set;
   sigemptyset(&set);

@@ -12,6 +12,10 @@
 
 namespace isolate {
 
+constexpr unsigned kStandardDescriptors = 3;
+// How many of this process's descriptors 0, 1 and 2 are terminals.
+unsigned count_standard_terminals();
+
 // While it lives, the kernel does not stop this process for changing a terminal from behind the foreground.
 class BlockedStop {
  public:

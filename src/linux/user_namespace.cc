@@ -5,9 +5,12 @@
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -31,8 +34,7 @@ Error explained(Error error) {
   if (const auto name = switch_against_user_namespaces(); !name.empty()) {
     return std::move(error).advise(
         "user namespaces are forbidden to ordinary users: " + name +
-        "; change that as root, or run a clone that the daemon isolated leases to members of the group isolate (-e "
-        "bwrap, without --cap-add SYS_ADMIN)");
+        "; change that as root, or run a clone that the daemon isolated leases to members of the group isolate");
   }
   if (error.code() == ENOSPC) {
     return std::move(error).advise("the limit of user namespaces is reached (sysctl user.max_user_namespaces)");
@@ -40,10 +42,12 @@ Error explained(Error error) {
   if (const char* container = ::getenv("container");
       error.code() == EPERM && container != nullptr && std::string_view(container) == "isolate") {
     return std::move(error).advise(
-        "a guest of isolate may make user namespaces only where it was started with --cap-add SYS_ADMIN");
+        "the filter of a guest of isolate refuses new user namespaces; --seccomp=tty for the outer run allows them");
   }
   if (error.code() == EPERM) {
-    return std::move(error).advise("user namespaces are not allowed here (a container's seccomp filter, or a chroot)");
+    return std::move(error).advise(
+        "user namespaces are not allowed here (a container's seccomp filter, or a chroot); members of the group "
+        "isolate can run clones that the daemon isolated leases to them");
   }
   return error;
 }
@@ -161,6 +165,63 @@ Result<Fd> PendingUserNamespace::finish() {
 
 Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const ProcessLimit& processes) {
   return TRY(PendingUserNamespace::start(maps, writer, processes)).finish();
+}
+
+namespace {
+
+// As id 0 of the user namespace that this process is in, makes one below, says so, and stays in it for good.
+Result<void> become_root_below(std::uint64_t most_processes, const Fd& made) {
+  TRY_VOID(become_root());
+  // The owner of the namespace above has this process's ids, and must not trace it: it has the daemon's memory.
+  TRY(trace::check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl", "not dumpable"));
+  rlimit limit{};
+  TRY(trace::check(::getrlimit(RLIMIT_NPROC, &limit), "getrlimit", "processes"));
+  limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(most_processes));
+  TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
+  TRY(trace::check(::unshare(CLONE_NEWUSER), "unshare", "user namespace"));
+  TRY_VOID(write_all(made.get(), "x", "user namespace"));
+  ::pause();
+  return {};
+}
+
+// In `above`, with root's ids, by which the files of the holder in /proc can be opened: makes and maps a namespace
+// below, tells its holder's pid, and waits until that was looked at.
+Result<void> hold_namespace_below(int above, const IdMaps& maps, std::uint64_t most_processes, const Fd& told,
+                                  const Fd& looked_at) {
+  const pid_t parent = ::getppid();
+  TRY(trace::check(::setns(above, CLONE_NEWUSER), "setns", "user namespace"));
+  die_with_parent();  // entering the namespace has cleared that
+  if (::getppid() != parent) return fail(ESRCH, "parent process");
+  auto made = TRY(make_pipe("user namespace"));
+  auto holder = TRY(ReportingChild::start([&] { return become_root_below(most_processes, made.write); }));
+  made.write.reset();
+  char byte = 0;
+  if (::read(made.read.get(), &byte, 1) != 1) return holder.finish();
+  TRY_VOID(write_both(holder.process().pid(), maps));
+  const pid_t pid = holder.process().pid();
+  TRY_VOID(write_all(told.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "user namespace"));
+  [[maybe_unused]] const auto end = ::read(looked_at.get(), &byte, 1);  // the parent closes its end or dies
+  return {};
+}
+
+}  // namespace
+
+Result<Fd> make_user_namespace_below(int above, const IdMaps& maps, std::uint64_t most_processes) {
+  auto told = TRY(make_pipe("user namespace"));
+  auto looked_at = TRY(make_pipe("user namespace"));
+  auto child = TRY(ReportingChild::start([&] {
+    looked_at.write.reset();
+    return hold_namespace_below(above, maps, most_processes, told.write, looked_at.read);
+  }));
+  told.write.reset();
+  pid_t pid = -1;
+  Result<Fd> made = fail("user namespace");
+  if (::read(told.read.get(), &pid, sizeof pid) == static_cast<ssize_t>(sizeof pid)) {
+    made = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+  }
+  looked_at.write.reset();
+  TRY_VOID(child.finish());
+  return made;
 }
 
 Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,

@@ -36,6 +36,12 @@ class PendingUserNamespace {
   Fd helpers_errors_;  // what the two have to say
 };
 
+// Makes one below `above`, for which the kernel counts at most `most_processes` together. It is made by the id 0 of
+// `above`; this process, root of the host, does not enter it and keeps its ids. Nobody with rights in `above` can look
+// into the processes that make it. Errors: EPERM the host allows none there: with kernel.unprivileged_userns_clone=0
+// the kernel asks for rights on the host, which no process in a user namespace has.
+Result<Fd> make_user_namespace_below(int above, const IdMaps& maps, std::uint64_t most_processes);
+
 // fork_to_execute in a user namespace below this process's own, which the child makes at its start.
 Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,
                                            const IdMaps& maps, const ProcessLimit& processes,

@@ -1,8 +1,11 @@
 #include "linux/user_namespace.h"
 
+#include <fmt/format.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/nsfs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,6 +153,60 @@ TEST_F(UserNamespaceTest, NewuidmapRefusesRangesOfOthers) {
                       "allowed); see /etc/subuid and /etc/subgid",
                   "a plain refusal, not: " + test::message_of(made));
   });
+}
+
+constexpr uid_t kOwner = 54321;
+const IdMaps kOfOwner = {{{0, kOwner, 1}, {1, kFirstId, 65535}}, {{0, kOwner, 1}, {1, kFirstId, 65535}}};
+const IdMaps kSame = {{{0, 0, 1}, {1, 1, 65535}}, {{0, 0, 1}, {1, 1, 65535}}};
+
+TEST_F(UserNamespaceTest, OneBelowAnotherBelongsToItsRootAndIsMappedWithinIt) {
+  const auto above = test::must(make_user_namespace(kOfOwner, MapWriter::direct, {UINT64_MAX, kOwner}));
+  const auto below = test::must(make_user_namespace_below(above.get(), kSame, 4096));
+  uid_t owner = 0;
+  ASSERT_EQ(::ioctl(below.get(), NS_GET_OWNER_UID, &owner), 0);
+  EXPECT_EQ(owner, kOwner);
+  const Fd parent(::ioctl(below.get(), NS_GET_PARENT));
+  ASSERT_TRUE(parent);
+  EXPECT_EQ(test::must(status_of(parent.get(), "", AT_EMPTY_PATH)).st_ino,
+            test::must(status_of(above.get(), "", AT_EMPTY_PATH)).st_ino);
+  test::expect_success(run_as_root_in(above.get(), [&]() -> Result<void> {
+    TRY_VOID(become_root_in(below.get()));
+    const auto uids = TRY(map_of_this_process("uid_map"));
+    return verify(uids == "0 0 1 1 1 65535", uids);
+  }));
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+}
+
+TEST_F(UserNamespaceTest, ItsProcessesAreCountedTogetherAndNobodyElsesAre) {
+  const auto above = test::must(make_user_namespace(kOfOwner, MapWriter::direct, {UINT64_MAX, kOwner}));
+  const auto below = test::must(make_user_namespace_below(above.get(), kSame, 3));
+  // Others of the owner's, outside.
+  std::vector<ChildProcess> others;
+  for (int i = 0; i < 5; ++i) {
+    others.push_back(test::must(fork_child(0, [] { return ::setresuid(kOwner, kOwner, kOwner) + ::pause(); })));
+  }
+  test::expect_success(run_as_root_in(above.get(), [&]() -> Result<void> {
+    TRY_VOID(become_root_in(below.get()));
+    std::vector<ChildProcess> children;
+    while (true) {
+      // Each as a user of its own inside.
+      const auto id = static_cast<uid_t>(100 + children.size());
+      auto child = fork_child(0, [id] { return ::setresuid(id, id, id) + ::pause(); });
+      if (!child) break;
+      children.push_back(std::move(*child));
+      if (children.size() > 10) break;
+    }
+    return verify(children.size() == 2, fmt::format("{} more processes than the first", children.size()));
+  }));
+}
+
+TEST_F(UserNamespaceTest, WhereNoneMayBeMadeBelowTheReasonComesBack) {
+  const auto above = test::must(make_user_namespace(kOfOwner, MapWriter::direct, {UINT64_MAX, kOwner}));
+  test::expect_success(run_as_root_in(above.get(), []() -> Result<void> {
+    const auto limit = TRY(open_file(AT_FDCWD, "/proc/sys/user/max_user_namespaces", O_WRONLY));
+    return write_all(limit.get(), "0", "limit");
+  }));
+  EXPECT_TRUE(test::fails_with(make_user_namespace_below(above.get(), kSame, 4096), ENOSPC));
 }
 
 TEST_F(UserNamespaceTest, SwitchedOffOnesSayWhichSwitch) {

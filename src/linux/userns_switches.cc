@@ -1,11 +1,13 @@
 #include "linux/userns_switches.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <array>
 #include <string_view>
 
 #include "linux/file.h"
+#include "linux/shared_child.h"
 
 namespace isolate {
 namespace {
@@ -32,6 +34,14 @@ std::string switch_against_user_namespaces() {
     }
   }
   return {};
+}
+
+std::string reason_against_user_namespaces() {
+  // With AppArmor's switch one can be made, without any rights in it.
+  if (auto name = switch_against_user_namespaces(); !name.empty()) return name;
+  const auto child = fork_to_execute([] { return 0; }, CLONE_NEWUSER);
+  if (child || child.error().code() != EPERM) return {};
+  return "a container's seccomp filter, or another rule of the host, refuses them";
 }
 
 }  // namespace isolate

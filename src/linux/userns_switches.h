@@ -9,4 +9,8 @@ namespace isolate {
 // and a namespace can be made unless something else forbids it.
 std::string switch_against_user_namespaces();
 
+// Why this process can't make a user namespace that it has rights in, such as a switch that is on, or a filter of
+// system calls; empty: it can, or what is in its way is in everybody's (user.max_user_namespaces). It is tried.
+std::string reason_against_user_namespaces();
+
 }  // namespace isolate

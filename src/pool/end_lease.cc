@@ -69,8 +69,7 @@ Result<void> end_lease(const Pool& pool, const LeaseInfo& asked, const Patience&
   const auto file = pool.open_lease(info.clone_id);
   if (!file || !FileLock::is_held_by_others(*file)) return fail(ESRCH, "lease " + info.clone_id);
   // Without that, another namespace of the same user could have the number by the time it is compared.
-  const auto space = TRY(hold_namespace(info));
-  if (!space) info.user_namespace = 0;
+  const auto held = TRY(hold_namespaces(&info));
   const auto begin = Clock::now();
   while (FileLock::is_held_by_others(*file) && is_leased(pool, info)) {
     const auto passed = Clock::now() - begin;
@@ -81,7 +80,7 @@ Result<void> end_lease(const Pool& pool, const LeaseInfo& asked, const Patience&
     pause = std::min(pause * 2, kLongestPause);
   }
   // Whoever has let go of the lock may still be in the guest.
-  if (info.user_namespace == 0) return {};
+  if (info.user_namespace == 0 && info.guest_namespace == 0) return {};
   for (const auto& process : TRY(other_processes(info, *file))) TRY_VOID(send(process, SIGKILL));
   return {};
 }

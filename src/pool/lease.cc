@@ -82,8 +82,9 @@ Result<void> Lease::make_clone() {
 
 Result<Fd> Lease::open_info() const { return open_file(AT_FDCWD, pool_->state("leased", id()), O_WRONLY); }
 
-Result<void> Lease::set_user_namespace(const Fd& info_file, std::uint64_t inode) {
-  info_.user_namespace = inode;
+Result<void> Lease::set_user_namespaces(const Fd& info_file, std::uint64_t own, std::uint64_t guest) {
+  info_.user_namespace = own;
+  info_.guest_namespace = guest;
   return Pool::write_info(info_file, info_);
 }
 

@@ -27,10 +27,10 @@ class Lease {
   // Whoever has a copy of this descriptor, open for reading, holds the lease; the last one's end is its end.
   int lock_descriptor() const { return lock_.fd(); }
 
-  // Writes down in which user namespace the lease's processes are. `info_file` was opened by open_info, as this process
-  // has no way to that any more once it is in other namespaces.
+  // Writes down in which user namespaces the lease's processes are; 0: the guest has none of its own. `info_file` was
+  // opened by open_info, as this process has no way to that any more once it is in other namespaces.
   Result<Fd> open_info() const;
-  Result<void> set_user_namespace(const Fd& info_file, std::uint64_t inode);
+  Result<void> set_user_namespaces(const Fd& info_file, std::uint64_t own, std::uint64_t guest);
 
   // Destroys the clone. What can't be removed now, or not within ten seconds, is left to the next reap.
   enum class Dropped { gone, busy, slow };

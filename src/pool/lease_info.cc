@@ -16,6 +16,7 @@ std::string to_text(const LeaseInfo& info) {
                                {"generation", info.generation},
                                {"edit", info.edit},
                                {"userNamespace", info.user_namespace},
+                               {"guestNamespace", info.guest_namespace},
                                {"boot", info.boot},
                                {"setAside", info.set_aside}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -42,6 +43,7 @@ LeaseInfo lease_info_from(const std::string& text) {
   info.since = static_cast<std::int64_t>(number("since", INT64_MAX));
   info.generation = number("generation", UINT64_MAX);
   info.user_namespace = number("userNamespace", UINT64_MAX);
+  info.guest_namespace = number("guestNamespace", UINT64_MAX);
   info.boot = string("boot");
   const auto edit = json.find("edit");
   info.edit = edit != json.end() && edit->is_boolean() && edit->get<bool>();

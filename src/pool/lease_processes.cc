@@ -50,16 +50,16 @@ bool keeps_lock(pid_t pid, const struct stat& file) {
   return holds_lock(pid, file).value_or(false);
 }
 
-// Whether the process is in that user namespace, or one below it, and the namespace is the lease's: its number is
-// another one's once it is gone.
-bool is_in_namespace(pid_t pid, const LeaseInfo& info) {
-  if (info.user_namespace == 0) return false;
+// Whether the process is in the user namespace of that number, or one below it, and the namespace is the lease's: its
+// number is another one's once it is gone.
+bool is_in_namespace(pid_t pid, std::uint64_t number, const LeaseInfo& info) {
+  if (number == 0) return false;
   auto space = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
   constexpr int kDeepest = 32;  // as deep as the kernel lets them be
   for (int depth = 0; space && depth <= kDeepest; ++depth) {
     const auto status = status_of(space->get(), "", AT_EMPTY_PATH);
     if (!status) return false;
-    if (status->st_ino == info.user_namespace) {
+    if (status->st_ino == number) {
       uid_t owner = 0;
       return ::ioctl(space->get(), NS_GET_OWNER_UID, &owner) == 0 && std::to_string(owner) == info.user;
     }
@@ -70,16 +70,31 @@ bool is_in_namespace(pid_t pid, const LeaseInfo& info) {
   return false;
 }
 
-}  // namespace
+bool is_in_namespace(pid_t pid, const LeaseInfo& info) {
+  return is_in_namespace(pid, info.user_namespace, info) || is_in_namespace(pid, info.guest_namespace, info);
+}
 
-Result<Fd> hold_namespace(const LeaseInfo& info) {
-  const auto table = TRY(ProcessTable::read());
+// Empty if no process is in it.
+Fd hold_namespace(std::uint64_t number, const LeaseInfo& info, const ProcessTable& table) {
   for (const auto& [pid, process] : table.all()) {
     auto space = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
     // What was opened is held from here on, so its number stays its own while that is looked at.
-    if (space && is_in_namespace(pid, info)) return std::move(*space);
+    if (space && is_in_namespace(pid, number, info)) return std::move(*space);
   }
-  return Fd();
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Fd>> hold_namespaces(LeaseInfo* info) {
+  const auto table = TRY(ProcessTable::read());
+  std::vector<Fd> held;
+  for (auto* number : {&info->user_namespace, &info->guest_namespace}) {
+    auto space = *number == 0 ? Fd() : hold_namespace(*number, *info, table);
+    if (!space) *number = 0;
+    held.push_back(std::move(space));
+  }
+  return held;
 }
 
 Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd& lease_file) {

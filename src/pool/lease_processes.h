@@ -28,11 +28,12 @@ class LeaseSupervisor {
   ProcessStatus status_;
 };
 
-// Keeps the lease's user namespace, or one below it, and so the number of both: the kernel gives a number away again as
-// soon as its namespace is gone. Empty when no process is in it. Ask while the lease is held.
-Result<Fd> hold_namespace(const LeaseInfo& info);
+// Keeps the lease's user namespaces, or namespaces below them, and so their numbers: the kernel gives a number away
+// again as soon as its namespace is gone. Those in which no process is are 0 in `info` afterwards. Ask while the lease
+// is held.
+Result<std::vector<Fd>> hold_namespaces(LeaseInfo* info);
 
-// Whatever else belongs to a lease: processes of its user that hold its lock, and all that are in the user namespace
+// Whatever else belongs to a lease: processes of its user that hold its lock, and all that are in the user namespaces
 // that the daemon has made for it. Nobody else's are among them, also if they were given the lock.
 Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd& lease_file);
 

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "linux/file.h"
 
 namespace isolate {
 namespace {
@@ -139,6 +140,8 @@ Result<BridgeConnector> BridgeConnector::start(const std::string& bridge, const 
   TRY(trace::check(::setsockopt(own.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), "setsockopt", "SO_PASSCRED"));
   auto child = TRY(fork_child(0, [&] {
     guest_end.reset();
+    // Neither the lease nor the clone's mount lasts as long as this process.
+    close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, own.get()});
     return serve(own.get(), bridge, caller.is_root());
   }));
   return BridgeConnector(std::move(child), std::move(guest_end));

@@ -5,8 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "linux/idmap.h"
+#include "linux/userns_switches.h"
+#include "pool/lease_group.h"
+#include "run/root_builder.h"
 #include "run/store_path.h"
 #include "store/open.h"
 
@@ -100,7 +104,22 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   return true;
 }
 
-Result<wire::Client> DaemonLease::ask(const RunRequest& request, const GroupLimits& limits, const Caller& caller) {
+namespace {
+
+// What the launcher would do itself, if the caller could make a user namespace.
+std::optional<wire::NestedRequest> nested_request(const RunRequest& request) {
+  wire::NestedRequest nested;
+  nested.locks_mounts = locks_mounts(request);
+  const auto limit = planned_process_limit(request);
+  if (limit != kUnlimited) nested.processes = limit;
+  if (!nested.locks_mounts && !nested.processes) return std::nullopt;
+  return nested;
+}
+
+}  // namespace
+
+Result<DaemonLease::Asked> DaemonLease::ask(const RunRequest& request, const GroupLimits& limits,
+                                            const Caller& caller) {
   auto client = wire::Client::connect();
   if (!client) return fail(no_template(request, caller, client.error()));
   TRY_VOID(check_request(request));
@@ -113,26 +132,49 @@ Result<wire::Client> DaemonLease::ask(const RunRequest& request, const GroupLimi
   }
   wanted.engine = engine_name(request.engine);
   wanted.limits = limits;
+  auto reason = isolate::reason_against_user_namespaces();
+  if (!reason.empty()) wanted.nested = nested_request(request);
   client->send("Lease", wire::to_json(wanted));
-  return std::move(*client);
+  return Asked{std::move(*client), std::move(wanted), std::move(reason)};
 }
 
-Result<DaemonLease> DaemonLease::receive(wire::Client client, const RunRequest& request, const GroupLimits& limits,
-                                         const Caller& caller) {
-  const auto parameters = client.receive();
+Result<DaemonLease> DaemonLease::receive(Asked asked, const RunRequest& request, const Caller& caller) {
+  const auto parameters = asked.client.receive();
   if (!parameters) {
     const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
     return fail(is_unknown ? no_template(request, caller, parameters.error()) : Error(parameters.error().message));
   }
   auto reply = TRY(wire::lease_reply_from(*parameters));
-  auto descriptors = client.take_descriptors();
-  if (descriptors.size() != wire::kLeaseDescriptors) {
-    return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors.size(),
-                            static_cast<int>(wire::kLeaseDescriptors)));
+  auto descriptors = asked.client.take_descriptors();
+  if (descriptors.size() != descriptors_of(reply)) {
+    return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors.size(), descriptors_of(reply)));
   }
   // One that does not know limits would leave them out.
-  if (limits.any() && reply.group.empty()) return fail("isolated is of a version without limits; restart it");
-  return DaemonLease(std::move(reply), std::move(descriptors));
+  if (asked.request.limits.any() && reply.group.empty()) {
+    return fail("isolated is of a version without limits; restart it");
+  }
+  const auto& nested = asked.request.nested;
+  if (nested && nested->locks_mounts && reply.nested == wire::Nested::none) {
+    return fail("isolated is of a version that makes no user namespaces for guests; restart it");
+  }
+  return DaemonLease(std::move(reply), std::move(descriptors), std::move(asked.reason_against_user_namespaces));
+}
+
+void DaemonLease::adapt(RunPlan* plan) const {
+  if (reply_.read_only) {
+    plan->read_only_root = true;
+    plan->may_create_targets = false;
+    log::warning(unmapped_warning(reply_.store, true));
+  }
+  if (reason_.empty()) return;
+  plan->ids.nested = reply_.nested == wire::Nested::below;
+  const bool is_counted = reply_.nested == wire::Nested::below || !reply_.group.empty();
+  const auto limit = plan->ids.process_limit;
+  if (limit == kUnlimited || is_counted) return;
+  log::warning(
+      fmt::format("each user of the guest may have {} processes, instead of all together: you may make no user "
+                  "namespaces ({}), and no control group counts them: {}",
+                  limit, reason_, no_group_tree()));
 }
 
 Result<void> DaemonLease::enter_group() const {

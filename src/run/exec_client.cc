@@ -94,8 +94,9 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
       {message.get(), sent(STDIN_FILENO), sent(STDOUT_FILENO), sent(STDERR_FILENO), supervisor.guest_control().get()}));
   TRY_VOID(streams.start());
   const auto outcome = supervisor.wait_for_further(std::move(connection));
-  const auto written = streams.finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
+  auto copied = streams.finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
   if (!outcome) return fail(outcome.error());
+  const auto written = outcome->check_output(std::move(copied));
   TRY_VOID(outcome->check_setup(request.directory));
   if (outcome->exec_error == EUSERS) {
     return fail(fmt::format("{} commands run in the guest already, which is the most", protocol::kMostExecCommands));

@@ -71,8 +71,11 @@ Result<void> GuestStreams::prepare_stream(int number) {
   }
   const bool is_own_way = is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
   if (!options_.is_boundary || kind == StreamKind::memory_device || (kind == StreamKind::pipe && is_own_way)) {
-    remember_flags(number);
-    if (kind == StreamKind::pipe) open_to_others(number, is_input);
+    if (kind == StreamKind::pipe && is_own_way) {
+      share_pipe(number);
+    } else {
+      remember_flags(number);
+    }
     return {};
   }
   if (kind == StreamKind::directory || kind == StreamKind::path) {
@@ -94,6 +97,17 @@ void GuestStreams::watch_terminal(int number) {
   if (options_.terminal_owner && shared_[at(number)]) [[maybe_unused]]
     auto lent = state->lend_to(*options_.terminal_owner, kFirstRange);
   terminals_.push_back(std::move(*state));
+}
+
+// The guest gets an open file of its own: the caller's keeps its flags, whatever becomes of isolate.
+void GuestStreams::share_pipe(int number) {
+  open_to_others(number, number == STDIN_FILENO);
+  auto reopened = reopen_pipe(number);
+  if (reopened) {
+    guests_[at(number)] = std::move(*reopened);
+  } else {
+    remember_flags(number);  // the pipe of another user: the flags are put back at the end
+  }
 }
 
 void GuestStreams::remember_flags(int number) { flags_.push_back({number, ::fcntl(number, F_GETFL)}); }
@@ -159,9 +173,7 @@ Result<void> GuestStreams::start(int guest) {
 
 Result<void> GuestStreams::start_keeper(int guest) {
   std::vector<int> flags(kNumbers.size(), -1);
-  for (const auto& entry : flags_) {
-    if (::isatty(entry.number) == 1) flags[at(entry.number)] = entry.before;
-  }
+  for (const auto& entry : flags_) flags[at(entry.number)] = entry.before;
   keeper_ = TRY(start_terminal_keeper(terminals_, flags, run_reader_.get(), guest));
   return {};
 }

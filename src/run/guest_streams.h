@@ -60,6 +60,7 @@ class GuestStreams {
   Result<void> make_dead_end(int number);
   Result<void> start_copier(int number);
   void watch_terminal(int number);
+  void share_pipe(int number);
   void remember_flags(int number);
   Result<void> start_keeper(int guest);
   Result<int> wait_for_copiers();

@@ -188,18 +188,37 @@ TEST(GuestStreamsTest, PipesAreTheCallersOwnAndOpenToAllInTheirDirection) {
     const auto out = TRY(make_pipe("test"));
     if (::dup2(in.read.get(), 0) < 0 || ::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
     const auto streams = TRY(GuestStreams::prepare({}));
-    TRY_VOID(verify(streams.descriptor(0) == 0 && streams.descriptor(1) == 1, "direct"));
+    for (const int number : {0, 1}) {
+      const auto callers = TRY(status_of(number, "", AT_EMPTY_PATH));
+      const auto guests = TRY(status_of(streams.descriptor(number), "", AT_EMPTY_PATH));
+      TRY_VOID(verify(callers.st_ino == guests.st_ino && callers.st_dev == guests.st_dev, "the same pipe"));
+    }
     TRY_VOID(verify((TRY(status_of(0, "", AT_EMPTY_PATH)).st_mode & 07777) == 0604, "the mode of the input"));
     return verify((TRY(status_of(1, "", AT_EMPTY_PATH)).st_mode & 07777) == 0602, "the mode of the output");
   });
 }
 
-TEST(GuestStreamsTest, FlagsOfTheCallersOwnArePutBack) {
+// So nothing has to be put back when isolate is killed.
+TEST(GuestStreamsTest, APipeHasFlagsOfItsOwnInTheGuest) {
   test::in_child([]() -> Result<void> {
     const auto out = TRY(make_pipe("test"));
     if (::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
+    ::fcntl(1, F_SETFL, O_NONBLOCK);
+    const auto streams = TRY(GuestStreams::prepare({}));
+    TRY_VOID(verify((::fcntl(streams.descriptor(1), F_GETFL) & O_NONBLOCK) != 0, "as the caller's"));
+    ::fcntl(streams.descriptor(1), F_SETFL, 0);
+    return verify((::fcntl(1, F_GETFL) & O_NONBLOCK) != 0, "the caller's is as before");
+  });
+}
+
+TEST(GuestStreamsTest, FlagsOfTheCallersOwnArePutBack) {
+  const test::TempDirectory directory;
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller("/dev/null", directory / "out", O_WRONLY));
     {
-      const auto streams = TRY(GuestStreams::prepare({}));
+      StreamOptions options;
+      options.is_boundary = false;
+      const auto streams = TRY(GuestStreams::prepare(options));
       ::fcntl(1, F_SETFL, O_NONBLOCK);
     }
     return verify((::fcntl(1, F_GETFL) & O_NONBLOCK) == 0, "blocks again");

@@ -45,8 +45,8 @@ Result<void> enter_mounts(int mount_namespace) {
 Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
   TRY_VOID(mount::new_namespace());
   const Fd working_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  TRY_VOID(renew_work_directory(run.root.directory));
-  // The layers as they are on disk, and nothing else.
+  if (!run.root.lower.empty()) TRY_VOID(renew_work_directory(run.root.directory));
+  // The clone as it is on disk, and nothing else.
   RunPlan plan;
   plan.root = run.root;
   plan.throw_away = false;  // a mount without syncing would leave a mark that forbids the next one
@@ -96,12 +96,12 @@ Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
 
 Result<void> run_hook(const char* name, const std::string& command, const RunPlan& plan, const Caller& caller,
                       const HookNamespaces& namespaces, const std::string& stage) {
-  const bool is_overlay = !plan.root.lower.empty();
-  const std::string root = is_overlay ? stage + "/root" : plan.root.directory;
+  const bool is_mounted = plan.root.lower.empty() && !plan.root.file_system;
+  const std::string root = is_mounted ? plan.root.directory : stage + "/root";
   auto hook = TRY(ReportingChild::start([&]() -> Result<void> {
     if (!caller.is_root()) TRY_VOID(become_root_in(namespaces.user, Groups::keep));
     if (namespaces.mount >= 0) TRY_VOID(enter_mounts(namespaces.mount));
-    if (is_overlay) TRY_VOID(mount_clone(plan, stage));
+    if (!is_mounted) TRY_VOID(mount_clone(plan, stage));
     ::umask(plan.umask);
     return become_shell(command, root);
   }));

@@ -71,6 +71,16 @@ TEST_F(HookTest, ItsMountsAreNotTheHosts) {
   EXPECT_EQ(must(read_file("/proc/self/mountinfo")).find(directory_.path()), std::string::npos);
 }
 
+TEST_F(HookTest, ACloneThatIsAFileSystemIsMountedForItAlone) {
+  RunPlan plan;
+  plan.root = {{}, "", mount::FileSystem{"tmpfs", {{"source", "a-clone"}, {"mode", "0755"}}}};
+  const std::string command =
+      "echo changed >\"$ROOTFS/file\" && grep -q \" $ROOTFS .* a-clone \" /proc/self/mountinfo && "
+      "! grep a-clone /proc/$PPID/mountinfo";
+  test::expect_success(run_hook("PRE_SPAWN_HOOK", command, plan, Caller::current(), {}, directory_ / "stage"));
+  EXPECT_EQ(must(read_file("/proc/self/mountinfo")).find("a-clone"), std::string::npos);
+}
+
 TEST_F(HookTest, OnADirectoryItselfRootfsIsThatDirectory) {
   RunPlan plan;
   plan.root = {{}, directory_.path()};

@@ -58,7 +58,8 @@ Result<IdPlan> plan_with_own_ids(std::uint64_t count) {
                     count, kGuestIds));
   }
   IdPlan plan;
-  plan.maps = contiguous(0, 0);
+  plan.maps.uid = identity_map(TRY(read_file("/proc/self/uid_map")), kGuestIds);
+  plan.maps.gid = identity_map(TRY(read_file("/proc/self/gid_map")), kGuestIds);
   plan.shares_own_ids = true;
   return plan;
 }

@@ -38,6 +38,7 @@ Result<Fd> make_init_setup(const RunPlan& plan) {
   setup.capabilities = plan.capabilities.mask();
   setup.own_group = plan.own_group ? 1 : 0;
   setup.own_terminal = plan.own_terminal ? 1 : 0;
+  setup.own_session = plan.own_session ? 1 : 0;
   setup.ignored_signals = plan.signals.ignored;
   setup.blocked_signals = plan.signals.blocked;
   return write_setup(setup, plan, plan.filters, plan.environment, plan.command);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -23,13 +22,16 @@
 #include "linux/network_namespace.h"
 #include "linux/process.h"
 #include "linux/process_table.h"
+#include "linux/reporting_child.h"
 #include "linux/root_path.h"
 #include "linux/signal_reset.h"
 #include "linux/supplementary_groups.h"
 #include "linux/terminal_mount.h"
 #include "linux/user_namespace.h"
+#include "run/engine_descriptors.h"
 #include "run/own_program.h"
 #include "run/root_builder.h"
+#include "wire/manager.h"
 
 namespace isolate {
 namespace {
@@ -59,9 +61,32 @@ class Launcher {
   Result<void> run() {
     // First of all, as the caller in his own namespaces.
     if (fds_.enter_group != nullptr) TRY_VOID(steps_.run("control-group", *fds_.enter_group));
+    if (is_beside()) {
+      // Nobody gets from the lease's namespaces into the guest's: a child puts the root together.
+      TRY_VOID(TRY(ReportingChild::start([this] {
+                 is_builder_ = true;
+                 return build_root();
+               })).finish());
+      TRY_VOID(steps_.run("user-namespace-nested", [this] { return enter_beside(); }));
+    } else {
+      TRY_VOID(build_root());
+      if (plan_.ids.nested && !engine_starts_nested()) {
+        TRY_VOID(steps_.run("user-namespace-nested", [this] { return join_nested(); }));
+      }
+    }
+    return steps_.run("engine", [this] { return start_engine(); });
+  }
+
+ private:
+  // The daemon has made the guest's namespaces, and they don't lie below those of the lease.
+  bool is_beside() const { return fds_.nested_mount_namespace >= 0; }
+
+  Result<void> build_root() {
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
     if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
-    if (fds_.groups != nullptr) TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
+    if (fds_.groups != nullptr && !is_builder_) {
+      TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
+    }
     TRY_VOID(steps_.run("sources", [this] { return open_sources(); }));
     for (const auto& warning : builder_.warnings()) log::warning(warning);
     if (caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
@@ -70,19 +95,29 @@ class Launcher {
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       TRY_VOID(steps_.run(step_name(plan_.mounts[i]), [this, i] { return builder_.mount_in_root(i); }));
     }
-    TRY_VOID(steps_.run("root-finish", [this] { return builder_.finish(); }));
-    if (plan_.ids.nested && !engine_starts_nested()) {
-      TRY_VOID(steps_.run("user-namespace-nested", [this] { return join_nested(); }));
-    }
-    return steps_.run("engine", [this] { return start_engine(); });
+    return steps_.run("root-finish", [this]() -> Result<void> {
+      TRY_VOID(builder_.finish());
+      return is_builder_ ? builder_.hand_over(wire::kLeaseDoor) : Result<void>();
+    });
   }
 
- private:
+  // The root is finished. Programs and terminals are opened in the mount namespace where they are used.
+  Result<void> enter_beside() {
+    TRY_VOID(enter_user_namespace(fds_.nested_user_namespace));
+    TRY(trace::check(::setns(fds_.nested_mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the guest"));
+    if (fds_.groups != nullptr) TRY_VOID(enter_groups());
+    TRY_VOID(guard_programs());
+    reopen_terminals();
+    return builder_.take_over(wire::kLeaseDoor);
+  }
+
   Result<void> open_sources() {
+    if (is_builder_) return builder_.open_sources();
     TRY_VOID(guard_programs());
     // Root's launcher is in the pid namespace of the engine already, which belongs to the user namespace outside.
     if (becomes_engine() && needs_own_proc()) own_proc_ = TRY(make_proc());
     reopen_terminals();
+    if (fds_.root >= 0) builder_.take_root(Fd(fds_.root));
     return builder_.open_sources();
   }
 
@@ -120,9 +155,9 @@ class Launcher {
 
   // What a bind of the caller's depends on stays; otherwise groups are none of the guest's business. Here, since they
   // can be given up only in the user namespace, and the paths are those that the caller sees.
-  Result<void> enter_user_namespace() {
-    if (caller_is_root_) return become_root_in(fds_.user_namespace);
-    TRY_VOID(become_root_in(fds_.user_namespace, Groups::keep));
+  Result<void> enter_user_namespace(int user_namespace) {
+    if (caller_is_root_) return become_root_in(user_namespace);
+    TRY_VOID(become_root_in(user_namespace, Groups::keep));
     if (plan_.groups == GroupsMode::keep || TRY(a_bind_keeps_groups())) {
       groups_ = Groups::keep;
       return {};
@@ -137,7 +172,7 @@ class Launcher {
     }
     if (sources.empty() || !has_supplementary_groups()) return false;
     const auto found = TRY(first_that_needs_groups(sources));
-    if (found && plan_.groups == GroupsMode::drop) {
+    if (found && plan_.groups == GroupsMode::drop && !is_builder_) {
       log::warning(fmt::format("bind {}: only a supplementary group gives you access, and --groups=drop gives it up",
                                text::printable(sources[*found])));
     }
@@ -147,18 +182,19 @@ class Launcher {
   Result<void> enter_namespaces() {
     if (caller_is_root_) TRY_VOID(let_go_of_other_clones());
     if (fds_.mount_namespace >= 0) {
-      TRY_VOID(enter_user_namespace());
+      TRY_VOID(enter_user_namespace(fds_.user_namespace));
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
       if (fds_.last_in_mount_namespace) return {};
-      return mount::new_namespace();
+      // All of it is private but the door, which is to lead to the guest from a copy as well.
+      return is_builder_ ? mount::copy_namespace() : mount::new_namespace();
     }
     // Only root with the chroot engine has none: the ids are the host's then, but not its groups.
-    TRY_VOID(fds_.user_namespace >= 0 ? enter_user_namespace() : drop_groups());
+    TRY_VOID(fds_.user_namespace >= 0 ? enter_user_namespace(fds_.user_namespace) : drop_groups());
     return mount::new_namespace();
   }
 
-  // A copy of another run's clone would keep it busy for as long as this one lasts. In a namespace below, mounts from
-  // above can't be taken off any more.
+  // A copy of a mounted clone, kept or of zfs-fuse, would keep it busy for as long as this run lasts. In a namespace
+  // below, mounts from above can't be taken off any more.
   static Result<void> let_go_of_other_clones() {
     if (mounted_clones().empty()) return {};
     TRY_VOID(mount::new_namespace());
@@ -176,9 +212,12 @@ class Launcher {
   }
 
   Result<void> join_nested() {
-    prepare_to_map();
-    auto nested = TRY(make_user_namespace(nested_maps(), MapWriter::direct, process_limit()));
-    TRY_VOID(become_root_in(nested.get(), groups_));
+    Fd made;
+    if (fds_.nested_user_namespace < 0) {
+      prepare_to_map();
+      made = TRY(make_user_namespace(nested_maps(), MapWriter::direct, process_limit()));
+    }
+    TRY_VOID(become_root_in(made ? made.get() : fds_.nested_user_namespace, groups_));
     TRY_VOID(mount::new_namespace());
     return builder_.reopen();
   }
@@ -187,7 +226,9 @@ class Launcher {
 
   // A program that a launcher starts in a child, which can as well begin in the namespace below; it makes a mount
   // namespace of its own there.
-  bool engine_starts_nested() const { return !plan_.engine.program.empty() && !caller_is_root_; }
+  bool engine_starts_nested() const {
+    return !plan_.engine.program.empty() && !caller_is_root_ && fds_.nested_user_namespace < 0;
+  }
 
   IdMaps nested_maps() const {
     const unsigned first = plan_.ids.nested_private ? 1 : 0;
@@ -199,47 +240,12 @@ class Launcher {
   // A process that has changed its ids can't write the maps of its children unless it is dumpable.
   static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 
-  // A successful execve leaves 0 and 1, init's program, the control socket, the setup, and standard error twice: that
-  // of the engine is isolate's report, and isolate-init gives the command its own.
-  Result<void> arrange_descriptors() const {
-    // By way of high numbers, so that none overwrites another.
-    constexpr int kHigh = protocol::kLastFd + 1;
-    struct Place {
-      int descriptor;  // -1: none
-      int number;
-    };
-    std::array<Place, 10> places = {{{fds_.init_program, protocol::kProgramFd},
-                                     {fds_.control, protocol::kControlFd},
-                                     {fds_.streams.numbers[STDIN_FILENO], STDIN_FILENO},
-                                     {fds_.streams.numbers[STDOUT_FILENO], STDOUT_FILENO},
-                                     {fds_.streams.numbers[STDERR_FILENO], protocol::kErrorFd},
-                                     {fds_.setup, protocol::kSetupFd},
-                                     {fds_.boot_setup, protocol::kBootSetupFd},
-                                     {fds_.bridge, protocol::kBridgeFd},
-                                     {fds_.log, protocol::kLogFd},
-                                     {fds_.report, STDERR_FILENO}}};
-    for (auto& place : places) {
-      if (place.descriptor < 0) continue;
-      place.descriptor =
-          static_cast<int>(TRY(trace::check(::fcntl(place.descriptor, F_DUPFD_CLOEXEC, kHigh), "dup", "descriptor")));
-      if (place.number == STDERR_FILENO) report_ = place.descriptor;
-    }
-    if (fds_.engine_program >= 0) {
-      engine_program_ =
-          static_cast<int>(TRY(trace::check(::fcntl(fds_.engine_program, F_DUPFD_CLOEXEC, kHigh), "dup", "engine")));
-    }
-    TRY(trace::check(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), "close_range", "from 3 on, at execve"));
-    for (const auto& place : places) {
-      if (place.descriptor >= 0 && ::dup2(place.descriptor, place.number) < 0) return fail(errno, "dup2");
-    }
-    return {};
-  }
-
   // The engine has to outlive what the terminal sends to all of the foreground: the command decides. isolate-init gives
   // the command the default actions back.
   static void ignore_terminal_signals() {
     reset_signals();
-    for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU}) {
+    for (int number :
+         {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ, SIGTSTP, SIGTTIN, SIGTTOU}) {
       ::signal(number, SIG_IGN);
     }
   }
@@ -254,7 +260,7 @@ class Launcher {
     die_with_parent();
     // The last line of the trace: from here on standard error is that of the engine.
     trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
-    TRY_VOID(arrange_descriptors());
+    TRY_VOID(arrange_descriptors(fds_, &kept_));
     if (becomes_engine()) return execute(plan_.engine.program);
     TRY(make_engine());
     return {};
@@ -266,7 +272,8 @@ class Launcher {
       return fork_to_execute(init, CLONE_NEWPID | CLONE_NEWUTS, adoption_);
     }
     auto engine = [this] { return failed(execute(plan_.engine.program)); };
-    if (!plan_.ids.nested) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
+    const bool is_in_place = !plan_.ids.nested || fds_.nested_user_namespace >= 0;
+    if (is_in_place) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
       auto outcome = become_root(groups_);
@@ -316,8 +323,8 @@ class Launcher {
     TRY_VOID(enter_own_network());
     auto arguments = pointer_array(argv);
     auto environment = pointer_array({});
-    if (engine_program_ >= 0) {
-      ::execveat(engine_program_, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
+    if (kept_.engine_program >= 0) {
+      ::execveat(kept_.engine_program, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
     } else {
       ::execve(arguments[0], arguments.data(), environment.data());
     }
@@ -340,7 +347,7 @@ class Launcher {
   void report_error(const Error& error) const {
     // A page fits into each pipe: isolate reads after this process's end, and not at all when it is gone, ignoring.
     const auto text = error.packed().substr(0, 4096);
-    [[maybe_unused]] auto written = write_all(report_ >= 0 ? report_ : fds_.report, text, "report");
+    [[maybe_unused]] auto written = write_all(kept_.report >= 0 ? kept_.report : fds_.report, text, "report");
   }
 
  private:
@@ -351,13 +358,13 @@ class Launcher {
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
   Groups groups_ = Groups::drop;
+  bool is_builder_ = false;  // this process ends when the root is finished
   Fd guarded_init_;
   Fd guarded_engine_;
   Fd own_proc_;
   bool on_whole_machine_;
   std::array<Fd, 3> terminals_;
-  mutable int report_ = -1;
-  mutable int engine_program_ = -1;
+  KeptDescriptors kept_;
 };
 
 }  // namespace

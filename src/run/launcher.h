@@ -22,6 +22,11 @@ struct StreamFds {
 struct LauncherFds {
   int user_namespace = -1;   // -1: the host's
   int mount_namespace = -1;  // of a leased clone; -1: a copy of the caller's is made
+  int root = -1;             // the root, a detached mount, where it is a file system; -1: the plan tells
+  // The guest's own user namespace, which the daemon has made; -1: if the guest needs one, the launcher makes it. With
+  // the mount namespace that belongs to it, neither lies below the lease's.
+  int nested_user_namespace = -1;
+  int nested_mount_namespace = -1;
   int init_program = -1;
   int engine_program = -1;  // one of isolate's own; -1: the plan names another by its path
   int control = -1;         // the guest's end of the control socket

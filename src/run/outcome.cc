@@ -30,4 +30,9 @@ int RunOutcome::exit_status() const {
   return ended.value_or(ExitStatus{true, SIGKILL}).shell_code();
 }
 
+Result<int> RunOutcome::check_output(Result<int> copied) const {
+  if (output_error == 0 || !copied) return copied;
+  return fail(output_error, "standard output: not all of what the command wrote could be written");
+}
+
 }  // namespace isolate

@@ -22,6 +22,7 @@ struct RunOutcome {
   int setup_error = 0;              // errno: a limit, a filter or the terminal could not be set up
   bool timed_out = false;           // it was ended because its time was over
   bool was_told_to_end = false;     // isolate got a signal that ends programs
+  int output_error = 0;             // errno: not all that its own terminal shows could be written
   std::string engine_error;         // what the engine had to say when it ended before the command; empty: nothing
 
   // Errors: what could not be set up for it.
@@ -29,6 +30,8 @@ struct RunOutcome {
   // Why it could not be started.
   std::string start_error(const std::string& command) const;
   int exit_status() const;
+  // `copied`: what became of the streams that are copied. Errors: that, or why not all of the output was written.
+  Result<int> check_output(Result<int> copied) const;
 };
 
 }  // namespace isolate

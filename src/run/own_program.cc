@@ -18,7 +18,8 @@ Result<Fd> open_own_program(const std::string& name) {
   const std::string own(path, static_cast<std::size_t>(length));
   const std::string directory = own.substr(0, own.rfind('/'));
   for (const auto& candidate : {directory + "/" + name, directory + "/../libexec/isolate/" + name}) {
-    if (auto fd = open_file(AT_FDCWD, candidate, O_RDONLY)) return fd;
+    auto fd = open_file(AT_FDCWD, candidate, O_RDONLY);
+    if (fd || (fd.error().code() != ENOENT && fd.error().code() != ENOTDIR)) return fd;
   }
   return fail(name + " is missing beside " + own + "; install isolate again");
 }

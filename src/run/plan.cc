@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/init_protocol.h"
-#include "linux/userns_switches.h"
+#include "linux/terminal.h"
 #include "run/filters.h"
 #include "run/store_path.h"
 
@@ -27,8 +27,12 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   std::vector<RootMount> mounts;
   const bool is_chroot = request.engine == EngineKind::chroot;
   mounts.push_back({MountKind::devices, "/dev", "", false});
-  if (is_chroot) mounts.push_back({MountKind::sys, "/sys", "/sys", false});
-  if (request.engine == EngineKind::bwrap) mounts.push_back({MountKind::processors, "/sys", "", true});
+  if (is_chroot) {
+    mounts.push_back({MountKind::sys, "/sys", "/sys", false});
+  } else {
+    // For a root with an init LXC mounts a /sys of its own over this.
+    mounts.push_back({MountKind::processors, "/sys", "", true});
+  }
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   const bool has_host_network = (request.share_network && !is_bridged(request)) || is_chroot;
@@ -93,6 +97,11 @@ Result<EnginePlan> plan_engine(EngineKind engine, const EngineRequest& request) 
   return plan_chroot(request);
 }
 
+std::vector<ResourceLimit> planned_limits(const RunRequest& request) {
+  const bool isolates = request.engine != EngineKind::chroot;
+  return with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
+}
+
 }  // namespace
 
 CapabilitySet planned_capabilities(const RunRequest& request) {
@@ -102,20 +111,25 @@ CapabilitySet planned_capabilities(const RunRequest& request) {
   return capabilities;
 }
 
+bool locks_mounts(const RunRequest& request) {
+  if (request.engine == EngineKind::chroot) return false;
+  return planned_capabilities(request).has(CAP_SYS_ADMIN) ||
+         (request.engine == EngineKind::lxc && lxc_system_capabilities().has(CAP_SYS_ADMIN));
+}
+
+std::uint64_t planned_process_limit(const RunRequest& request) {
+  return limit_of(planned_limits(request), RLIMIT_NPROC);
+}
+
 namespace {
 
 Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPlan* plan) {
   TRY_VOID(check_reachable(request.limits));
-  const bool isolates = request.engine != EngineKind::chroot;
-  plan->limits = with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
-  if (!isolates && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
+  plan->limits = planned_limits(request);
+  if (request.engine == EngineKind::chroot && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
     return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
   }
   return {};
-}
-
-bool is_on_terminal() {
-  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
 }
 
 }  // namespace
@@ -142,9 +156,12 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
     plan->system.capabilities = lxc_system_capabilities();
     plan->system.filters = TRY(plan_filters(plan->seccomp, plan->system.capabilities, cache + "/seccomp"));
   }
-  plan->own_session = request.engine == EngineKind::lxc;
+  const bool is_container = request.engine == EngineKind::lxc;
+  const unsigned terminals = count_standard_terminals();
+  // A guest that is given no terminal must not open the caller's by the name /dev/tty either.
+  plan->own_session = is_container || terminals == 0;
   // Where a command would have no control over the terminal that it has, it gets its own.
-  plan->own_terminal = request.own_terminal || (plan->own_session && is_on_terminal());
+  plan->own_terminal = request.own_terminal || (is_container && terminals == kStandardDescriptors);
   plan->memory_files = request.memory_files;
   plan->environment = plan_environment(request);
   plan->command = request.command;
@@ -153,23 +170,6 @@ Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan
   plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
   return {};
 }
-
-namespace {
-
-// Nobody can make a namespace below the daemon's then, not even the daemon: the kernel asks for rights on the host,
-// which no process in a user namespace has. Without it the kernel counts the processes of each of the guest's users.
-void do_without_nested(const RunRequest& request, RunPlan* plan) {
-  const auto forbidding = switch_against_user_namespaces();
-  if (forbidding.empty()) return;
-  plan->ids.nested = false;
-  if (request.group_limits.processes) return;
-  log::warning(
-      fmt::format("user namespaces are forbidden to ordinary users ({}): each user of the guest may have {} "
-                  "processes, instead of all together; --pids limits them together",
-                  forbidding, plan->ids.process_limit));
-}
-
-}  // namespace
 
 namespace {
 
@@ -187,15 +187,12 @@ bool may_make_namespaces(const RunPlan& plan) {
 }  // namespace
 
 Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
-  // With CAP_SYS_ADMIN in the namespace that owns its mounts, a guest could make read-only ones writable.
-  const bool may_mount = plan->capabilities.has(CAP_SYS_ADMIN) || plan->system.capabilities.has(CAP_SYS_ADMIN);
-  const bool guards_mounts = may_mount && request.engine != EngineKind::chroot;
+  const bool guards_mounts = locks_mounts(request);
   // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
   plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
   const bool counts_processes =
       plan->ids.process_limit != kUnlimited && (!caller.is_root() || plan->ids.shares_own_ids);
   plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
-  if (plan->ids.is_leased && counts_processes && !guards_mounts) do_without_nested(request, plan);
   EngineRequest engine;
   engine.root = plan->stage + "/root";
   engine.host_name = plan->clone_id;
@@ -267,7 +264,11 @@ std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("engine: {}", engine_name(engine)));
   lines.push_back(fmt::format("clone: {}", plan.clone_id));
-  if (plan.root.lower.empty()) lines.push_back("root: directory " + plan.root.directory + " itself");
+  if (plan.root.lower.empty()) {
+    const bool is_directory = !plan.root.file_system;
+    const auto what = is_directory ? "directory" : "file system " + plan.root.file_system->type;
+    lines.push_back(fmt::format("root: {} {} itself", what, name_of_root(plan.root)));
+  }
   for (const auto& layer : plan.root.lower) lines.push_back("root: layer " + layer);
   if (!plan.root.lower.empty()) lines.push_back("root: changes in " + plan.root.directory + "/upper");
   if (plan.read_only_root) lines.emplace_back("root: read-only");

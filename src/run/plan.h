@@ -34,10 +34,10 @@ struct RunPlan {
   std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;
-  bool own_group = false;     // the command leads a process group: there is no terminal whose foreground it shares
-  bool own_terminal = false;  // and has a terminal of its own
-  bool own_session = false;   // the engine makes a session: the caller's terminal is not the guest's controlling one
-  mode_t umask = 022;         // of the command and the hooks
+  bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
+  bool own_terminal = false;       // and has a terminal of its own
+  bool own_session = false;        // the caller's controlling terminal is not the guest's: /dev/tty does not open
+  mode_t umask = 022;              // of the command and the hooks
   std::uint64_t memory_files = 0;  // bytes, 0: the kernel's default
   EnginePlan engine;
   // What an init of the root's own may do, where the engine boots one.
@@ -58,6 +58,12 @@ Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunP
 
 // Capabilities the command gets: the engine's, less those dropped, with those added.
 CapabilitySet planned_capabilities(const RunRequest& request);
+
+// Whether the guest may have CAP_SYS_ADMIN: in the namespace that owns its mounts it could make read-only ones
+// writable.
+bool locks_mounts(const RunRequest& request);
+// How many processes all of the guest may have together; kUnlimited.
+std::uint64_t planned_process_limit(const RunRequest& request);
 
 // What is weaker than a caller may think.
 std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);

@@ -73,9 +73,9 @@ TEST_F(RunPlanTest, WithTheHostsNetworkComesItsResolver) {
   EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts, kResolv}));
 }
 
-TEST_F(RunPlanTest, LxcMountsSysItself) {
+TEST_F(RunPlanTest, AContainerHasTheProcessorsToo) {
   request_.engine = EngineKind::lxc;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHosts}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts}));
 }
 
 TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
@@ -103,6 +103,12 @@ TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {
   request_.template_name = "t";
   request_.lasting = true;
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, "bind /sys on /sys", kResolv}));
+}
+
+TEST_F(RunPlanTest, ARootThatIsAFileSystemIsNamedByWhatItIsMountedFrom) {
+  RunPlan plan;
+  plan.root = {{}, "", mount::FileSystem{"zfs", {{"source", "pool/deb_1"}}}};
+  EXPECT_EQ(describe(plan, EngineKind::chroot).at(2), "root: file system zfs pool/deb_1 itself");
 }
 
 TEST_F(RunPlanTest, OfTheCallersEnvironmentOnlyTermIsSeen) {
@@ -267,6 +273,30 @@ TEST_F(RunPlanTest, AFilterKeptByTheFirstRunDoesNotCloseTheDirectoryToGuests) {
     TRY(status_of(AT_FDCWD, "/run/isolate/seccomp"));
     return test::verify((TRY(status_of(AT_FDCWD, "/run/isolate")).st_mode & 07777) == 0755, "its mode is 0755");
   });
+}
+
+TEST(PlanTest, MountsAreLockedForWhoeverMayMount) {
+  RunRequest request;
+  EXPECT_FALSE(locks_mounts(request));
+  request.added_capabilities = capabilities("SYS_ADMIN");
+  EXPECT_TRUE(locks_mounts(request));
+  request.engine = EngineKind::chroot;
+  EXPECT_FALSE(locks_mounts(request));
+  RunRequest container;
+  container.engine = EngineKind::lxc;
+  EXPECT_TRUE(locks_mounts(container)) << "its init may mount";
+}
+
+TEST(PlanTest, ProcessesAreLimitedUnlessAskedForOtherwise) {
+  RunRequest request;
+  EXPECT_LE(planned_process_limit(request), 4096U);
+  request.limits = {{"nproc", RLIMIT_NPROC, 50}};
+  EXPECT_EQ(planned_process_limit(request), 50U);
+  request.limits = {{"nproc", RLIMIT_NPROC, kUnlimited}};
+  EXPECT_EQ(planned_process_limit(request), kUnlimited);
+  RunRequest maintained;
+  maintained.engine = EngineKind::chroot;
+  EXPECT_EQ(planned_process_limit(maintained), kUnlimited);
 }
 
 }  // namespace

@@ -52,7 +52,11 @@ Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool 
 
 Result<void> RootBuilder::open_source(const std::string& path, const std::string& name, std::uint64_t attributes,
                                       bool idmap, bool recursive) {
-  auto tree = TRY(mount::copy_tree(AT_FDCWD, path, recursive));
+  return add_source(TRY(mount::copy_tree(AT_FDCWD, path, recursive)), path, name, attributes, idmap, recursive);
+}
+
+Result<void> RootBuilder::add_source(Fd tree, const std::string& path, const std::string& name,
+                                     std::uint64_t attributes, bool idmap, bool recursive) {
   const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
   if (idmap) {
     if (auto mapped = map_ids(tree, path, recursive); !mapped) {
@@ -144,14 +148,7 @@ Result<void> RootBuilder::open_sources() {
     TRY_VOID(open_source(plan_.root.lower[i], layer_name(i), kNoSetuidNoDevices | MOUNT_ATTR_RDONLY,
                          plan_.ids.idmap_root, false));
   }
-  const bool is_overlay = !plan_.root.lower.empty();
-  // A directory of an ordinary user may have mounts below that he can't take off.
-  const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
-  // An overlay is mounted inside the user namespace, where no device works; a directory itself must be told.
-  std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
-  if (!is_overlay && plan_.read_only_root) attributes |= MOUNT_ATTR_RDONLY;
-  TRY_VOID(
-      open_source(plan_.root.directory, is_overlay ? "c" : kRootName, attributes, plan_.ids.idmap_root, recursive));
+  TRY_VOID(open_clone());
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const auto& mount = plan_.mounts[i];
     if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
@@ -160,6 +157,20 @@ Result<void> RootBuilder::open_sources() {
       TRY_VOID(open_bind(mount, i));
   }
   return {};
+}
+
+Result<void> RootBuilder::open_clone() {
+  const bool is_overlay = !plan_.root.lower.empty();
+  // A directory of an ordinary user may have mounts below that he can't take off.
+  const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
+  // An overlay is mounted inside the user namespace, where no device works; a directory itself must be told.
+  std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
+  // A clone's places for mounts are made first; finish() makes it read-only.
+  if (!is_overlay && plan_.read_only_root && !plan_.may_create_targets) attributes |= MOUNT_ATTR_RDONLY;
+  const bool idmap = plan_.ids.idmap_root;
+  if (is_overlay) return open_source(plan_.root.directory, "c", attributes, idmap, false);
+  auto tree = opened_root_ ? std::move(opened_root_) : TRY(open_root(plan_.root, recursive));
+  return add_source(std::move(tree), name_of_root(plan_.root), kRootName, attributes, idmap, recursive);
 }
 
 Result<void> RootBuilder::attach_sources() {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/fd.h"
@@ -23,6 +24,8 @@ class RootBuilder {
   // `idmap_userns` is used where the plan says that ids are mapped.
   RootBuilder(const RunPlan& plan, int idmap_userns) : plan_(plan), idmap_userns_(idmap_userns) {}
 
+  // A root that is a file system, opened by open_root already. It is attached once, and can't be used again.
+  void take_root(Fd opened) { opened_root_ = std::move(opened); }
   // Opens layers, clone, and what is bound from the host, as the caller. Errors name what can't be opened.
   Result<void> open_sources();
   // Makes the stage, a tmpfs, and attaches there all that open_sources has opened.
@@ -36,6 +39,10 @@ class RootBuilder {
 
   // Finds the root again in a mount namespace that was copied since for a namespace below.
   Result<void> reopen();
+  // Where the guest's mount namespace is not a copy of this one: attaches a copy of the finished root on `door`, from
+  // where the kernel copies it into the guest's. The other function finds it there.
+  Result<void> hand_over(const std::string& door);
+  Result<void> take_over(const std::string& door);
 
   int root() const { return root_.get(); }
   // Lines for the caller: what works less well than asked for.
@@ -49,6 +56,10 @@ class RootBuilder {
   };
   Result<void> open_source(const std::string& path, const std::string& name, std::uint64_t attributes, bool idmap,
                            bool recursive);
+  Result<void> add_source(Fd tree, const std::string& path, const std::string& name, std::uint64_t attributes,
+                          bool idmap, bool recursive);
+  // What is written to: the overlay's own directory, or the root itself.
+  Result<void> open_clone();
   // A device node of the guest's own in place of the host's.
   Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject);
   Result<void> open_tun(const RootMount& mount, std::size_t number);
@@ -78,6 +89,7 @@ class RootBuilder {
 
   const RunPlan& plan_;
   int idmap_userns_;
+  Fd opened_root_;
   Fd stage_;
   Fd root_;
   Fd sys_;  // the guest's own /sys, if any

@@ -75,6 +75,30 @@ TEST_F(RootBuilderTest, ChangesGoToTheCloneAndNotToTheLayer) {
   EXPECT_EQ(read_text(directory_ / "clone/upper/etc/issue"), "changed");
 }
 
+TEST_F(RootBuilderTest, AFileSystemIsTheRootItself) {
+  plan_.root = {{}, "", mount::FileSystem{"tmpfs", {{"source", "a-clone"}, {"mode", "0755"}}, MOUNT_ATTR_NOEXEC}};
+  in_private_mounts([&]() -> Result<void> {
+    TRY(build());
+    write_text(inside("/new"), "new");
+    const auto mounts = read_text("/proc/self/mountinfo");
+    TRY_VOID(verify(mounts.find(inside("") + " rw,nodev,noexec") != std::string::npos, "flags: " + mounts));
+    return verify(mounts.find(" - tmpfs a-clone ") != std::string::npos, "source: " + mounts);
+  });
+}
+
+TEST_F(RootBuilderTest, AFileSystemThatWasOpenedBeforeIsUsed) {
+  plan_.root = {{}, "", mount::FileSystem{"tmpfs", {{"mode", "0755"}}}};
+  in_private_mounts([&]() -> Result<void> {
+    auto opened = TRY(open_root(plan_.root, false));
+    TRY(open_file(opened.get(), "of-before", O_CREAT | O_WRONLY, 0600));
+    RootBuilder builder(plan_, -1);
+    builder.take_root(std::move(opened));
+    TRY_VOID(builder.open_sources());
+    TRY_VOID(builder.attach_sources());
+    return verify(test::exists(inside("/of-before")), "another one is there");
+  });
+}
+
 TEST_F(RootBuilderTest, ADirectoryItselfIsChanged) {
   plan_.root = {{}, directory_ / "layer"};
   in_private_mounts([&]() -> Result<void> {

@@ -22,6 +22,7 @@
 #include "run/hooks.h"
 #include "run/init_setup.h"
 #include "run/launcher.h"
+#include "run/lease_end.h"
 #include "run/own_program.h"
 #include "run/plan.h"
 #include "run/reaper.h"
@@ -79,7 +80,8 @@ class Run {
       shifted = steps_.run("shifted-layers", [&] { return use_shifted_layers(store, lease); });
     }
     auto outcome = shifted ? on_lease(lease, &pool) : Result<int>(fail(std::move(shifted).error()));
-    auto ended = end_lease(*place.store, &lease);
+    root_.reset();  // still there if the run has failed before it began
+    auto ended = end_lease(*place.store, &lease, request_.keep, &steps_);
     pool.signal_use();
     return worse(std::move(outcome), std::move(ended), "the clone is left to the next run or isolatectl gc");
   }
@@ -100,8 +102,8 @@ class Run {
     const auto limits = TRY(group_.for_daemon());
     auto asked = TRY(steps_.run("lease", [&] { return DaemonLease::ask(request_, limits, owner_.caller()); }));
     TRY_VOID(steps_.run("plan", [this] { return begin_plan(); }));
-    leased_ = TRY(
-        steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, limits, owner_.caller()); }));
+    leased_ =
+        TRY(steps_.run("lease", [&] { return DaemonLease::receive(std::move(asked), request_, owner_.caller()); }));
     plan_.clone_id = leased_->reply().lease;
     plan_.template_name = leased_->reply().template_name;
     plan_.root = leased_->root();
@@ -123,6 +125,7 @@ class Run {
     plan_.clone_id = place.store->new_clone_id(place.name);
     plan_.template_name = place.name;
     plan_.root = place.store->planned_root(generation, plan_.clone_id);
+    model_ = TRY(place.store->generation_root(generation));
     return execute();
   }
 
@@ -130,7 +133,7 @@ class Run {
     pool_ = pool;
     plan_.clone_id = lease.id();
     plan_.template_name = lease.generation().template_name;
-    if (plan_.root.directory.empty()) plan_.root = lease.root();
+    if (pool == nullptr) plan_.root = lease.root();
     return execute();
   }
 
@@ -194,6 +197,7 @@ class Run {
     plan_.umask = umask_;
     TRY_VOID(isolate::begin_plan(request_, owner_.caller(), &plan_));
     plan_.own_group = plan_.own_terminal || plan_.own_session || !terminal_;
+    if (!plan_.own_terminal && count_standard_terminals() == 0) terminal_.reset();  // the guest leaves it as it is
     return {};
   }
 
@@ -203,22 +207,12 @@ class Run {
       plan_.ids.is_leased = true;
     } else {
       TRY_VOID(begin_plan());
-      const auto& top = plan_.root.lower.empty() ? plan_.root.directory : plan_.root.lower.front();
-      auto owner_of_root = status_of(AT_FDCWD, top);
-      if (!owner_of_root) return fail(owner_of_root.error().code(), "template directory " + top);
-      if (!S_ISDIR(owner_of_root->st_mode)) return fail(ENOTDIR, "template directory " + top);
-      plan_.ids = TRY(plan_ids(request_, &owner_, owner_of_root->st_uid));
+      plan_.ids = TRY(plan_ids(request_, &owner_, TRY(owner_of_root(model_ ? *model_ : plan_.root, &root_))));
     }
     TRY_VOID(complete_plan(request_, owner_.caller(), &plan_));
     plan_.group_limits = group_.limits();
-    if (leased_ && leased_->reply().read_only) make_root_read_only();
+    if (leased_) leased_->adapt(&plan_);
     return {};
-  }
-
-  void make_root_read_only() {
-    plan_.read_only_root = true;
-    plan_.may_create_targets = false;
-    log::warning(unmapped_warning(leased_->reply().store, true));
   }
 
   Result<int> open_user_namespace() {
@@ -260,6 +254,9 @@ class Run {
       LauncherFds fds;
       fds.user_namespace = user_namespace;
       fds.mount_namespace = mount_namespace();
+      fds.root = root_.get();
+      if (leased_) fds.nested_user_namespace = leased_->nested_user_namespace();
+      if (leased_) fds.nested_mount_namespace = leased_->nested_mount_namespace();
       fds.init_program = init.get();
       fds.engine_program = engine.get();
       fds.control = supervisor.guest_control().get();
@@ -271,8 +268,10 @@ class Run {
       fds.enter_group = group_.enter();
       return launch(plan_, fds, &steps_, owner_.caller().is_root() && !plan_.ids.shares_own_ids);
     }));
+    // The guest has it: what is held here would keep the clone from being destroyed.
+    root_.reset();
     // It goes with the guest then, while this process waits for that anyway.
-    if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespace();
+    if (leased_ && request_.post_hook.empty()) leased_->let_go_of_mount_namespaces();
     TRY_VOID(steps_.run("copiers", [&] { return streams->start(launcher.pidfd()); }));
     std::optional<ExecListener> listener;
     // While the engine starts. A run that has no place for it goes on without; isolatectl exec tells of that.
@@ -295,7 +294,7 @@ class Run {
     // Its groups are below that of the guest.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
-    if (outcome) return conclude(*outcome, std::move(written));
+    if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
     return fail(group_.explained(std::move(outcome).error()));
   }
 
@@ -332,23 +331,6 @@ class Run {
     return status == 0 ? *written : status;
   }
 
-  Result<void> end_lease(const Store& store, Lease* lease) {
-    if (!request_.keep) {
-      const auto dropped = TRY(steps_.run("lease-drop", [&] { return lease->drop(); }));
-      if (dropped == Lease::Dropped::slow) {
-        log::info(
-            fmt::format("clone {} takes long to remove: the next run or refresh of the template goes on with it, "
-                        "or isolatectl gc",
-                        lease->id()));
-      }
-      return {};
-    }
-    TRY_VOID(steps_.run("lease-keep", [&] { return lease->keep(); }));
-    log::info(fmt::format("kept clone {}: its changes are in {}; isolatectl gc --kept removes it", lease->id(),
-                          store.clone_location(lease->id())));
-    return {};
-  }
-
   // What failed after the command is told; it decides the exit status only where the command had succeeded.
   Result<int> worse(Result<int> outcome, Result<void> after, const std::string& advice) {
     if (!after && !outcome) log::warning(after.error().message());  // the first failure is the one to end with
@@ -368,6 +350,8 @@ class Run {
   Reaper reaper_;  // removes clones of runs that were killed
   GuestGroup group_;
   RunPlan plan_;
+  std::optional<RootSource> model_;  // of the clone that a run would have which is only planned
+  Fd root_;                          // a detached mount of a root that is a file system, until the guest has it
   PendingUserNamespace lender_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;

@@ -134,6 +134,7 @@ void Supervisor::take(Attached attached, const protocol::Message& message) {
       stops_later_ = false;
       break;
     case protocol::Kind::signal:  // ours to send, not to get
+    case protocol::Kind::group_signal:
     case protocol::Kind::exec:
       break;
   }
@@ -172,8 +173,8 @@ void Supervisor::stop_too() const {
   ::fcntl(control_.get(), F_SETFL, flags);
 }
 
-void Supervisor::send_signal(int number) {
-  send({protocol::Kind::signal, number});
+void Supervisor::send_signal(int number, bool to_group) {
+  send({to_group ? protocol::Kind::group_signal : protocol::Kind::signal, number});
   if (protocol::asks_for_end(number)) watch_.ask(Clock::now());
 }
 
@@ -205,21 +206,24 @@ void Supervisor::pass_signal_on(const ChildProcess& launcher) {
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
   const auto number = static_cast<int>(info.ssi_signo);
   outcome_.was_told_to_end |= number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
-  if (number == SIGINT && options_.ignore_interrupt) return;
+  const bool is_of_terminal = info.ssi_code == SI_KERNEL && belongs_to_terminal(number);
+  // A guest with a terminal or session of its own is not in the foreground of the caller's: this process gets the
+  // signal in place of all the guest's processes that would be there.
+  const bool is_for_group = is_of_terminal && (relay_ || options_.own_session);
+  const bool is_ignored = number == SIGINT && options_.ignore_interrupt;
+  if (is_ignored && !is_for_group) return;
   // Of our own making, to end a stop: by the timer or as if, or by a message.
   if (number == SIGCONT && (info.ssi_code == SI_TIMER || (info.ssi_code > 0 && info.ssi_code != SI_KERNEL))) return;
   if (relay_ && (number == SIGWINCH || number == SIGCONT)) relay_->follow_host();
-  // A guest with a terminal or session of its own is not in the foreground of the caller's.
-  const bool is_in_foreground = !relay_ && !options_.own_session;
-  const bool has_it_already = info.ssi_code == SI_KERNEL && belongs_to_terminal(number) && is_in_foreground;
   if (may_run(number)) {
+    const bool has_it_already = is_of_terminal && !is_for_group;
     const bool is_size = number == SIGWINCH && relay_;  // told by the terminal's own new size
     if (has_it_already || is_size) return;
-    send_signal(number);
+    send_signal(number, is_for_group);
     if (protocol::asks_for_end(number)) unanswered_signal_ = number;
     return;
   }
-  if (number == SIGWINCH || number == SIGCONT || keeps_for_command(number)) return;
+  if (is_ignored || number == SIGWINCH || number == SIGCONT || keeps_for_command(number)) return;
   if (number == SIGTSTP) {
     ::raise(SIGSTOP);
     return;
@@ -324,9 +328,8 @@ Result<RunOutcome> Supervisor::wait(ChildProcess launcher, const std::function<v
     control_.reset();
   }
   const auto engine = launcher.running() ? TRY(launcher.wait()) : ExitStatus{};
-  auto outcome = conclude(engine);
   hand_terminal_back();
-  return outcome;
+  return conclude(engine);
 }
 
 Result<RunOutcome> Supervisor::wait_for_further(Fd connection) {
@@ -338,7 +341,7 @@ Result<RunOutcome> Supervisor::wait_for_further(Fd connection) {
 // A command that has ended by itself may have changed the modes on purpose (stty).
 void Supervisor::hand_terminal_back() {
   constexpr int kLikeASignal = 128;
-  if (relay_) relay_->finish();
+  if (relay_) outcome_.output_error = relay_->finish();
   const bool was_broken_off = !outcome_.ended || outcome_.ended->shell_code() >= kLikeASignal;
   if (terminal_ && has_started_ && was_broken_off) terminal_->restore();
 }

@@ -25,8 +25,9 @@ struct SupervisorOptions {
   bool ignore_interrupt = false;
   bool own_terminal = false;             // the guest has a terminal of its own
   std::chrono::milliseconds timeout{0};  // 0: none
-  bool own_session = false;              // the guest is in no foreground of the caller's terminal
-  bool ends_in_order = false;            // the engine ends by itself after the command, within some seconds
+  // The guest is in no foreground of the caller's terminal: it gets the signals of the terminal's keys from isolate.
+  bool own_session = false;
+  bool ends_in_order = false;  // the engine ends by itself after the command, within some seconds
 };
 
 class Supervisor {
@@ -73,7 +74,7 @@ class Supervisor {
   // told.
   bool may_run(int signal);
   void pass_signal_on(const ChildProcess& launcher);
-  void send_signal(int number);
+  void send_signal(int number, bool to_group = false);
   // A signal that the caller blocks waits for the command, as it would for any program. True if it is one.
   bool keeps_for_command(int signal);
   void send_kept_signals();

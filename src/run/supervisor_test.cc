@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,51 +146,6 @@ TEST(SupervisorTest, SigintIsIgnoredWhenAskedFor) {
         },
         {true, false, {}}));
     return expect_end(seen, "signal 15");
-  });
-}
-
-// Sends this process a signal as the terminal does: from the kernel.
-void signal_of_terminal(int number) {
-  siginfo_t info{};
-  info.si_signo = number;
-  info.si_code = SI_KERNEL;
-  ::syscall(SYS_rt_sigqueueinfo, ::getpid(), number, &info);
-}
-
-// The first signal passed on when the terminal sends this one, and somebody SIGUSR2.
-Result<void> expect_passed_on(int of_terminal, const std::string& description) {
-  const auto seen = TRY(supervise(
-      [](const Guest& guest) {
-        guest.start();
-        guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
-        return 0;
-      },
-      [of_terminal] {
-        signal_of_terminal(of_terminal);
-        ::kill(::getpid(), SIGUSR2);
-      }));
-  return expect_end(seen, description);
-}
-
-// It goes to the command as well, which must not get it twice.
-TEST(SupervisorTest, SignalsOfTheTerminalAreNotPassedOn) {
-  test::in_child([]() -> Result<void> {
-    for (const int number : {SIGINT, SIGQUIT, SIGHUP}) TRY_VOID(expect_passed_on(number, "signal 12"));
-    return {};
-  });
-}
-
-TEST(SupervisorTest, AHangUpIsPassedOnByTheLeaderOfTheSession) {
-  test::in_child([]() -> Result<void> {
-    if (::setsid() < 0) return fail(errno, "setsid");
-    const auto seen = TRY(supervise(
-        [](const Guest& guest) {
-          guest.start();
-          guest.say(Kind::ended, W_EXITCODE(0, guest.next_signal()));
-          return 0;
-        },
-        [] { signal_of_terminal(SIGHUP); }));
-    return expect_end(seen, "signal 1");
   });
 }
 

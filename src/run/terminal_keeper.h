@@ -10,10 +10,10 @@
 
 namespace isolate {
 
-// `run`: a descriptor whose other end is closed when isolate dies. `flags`: those of each of 0 to 2 (F_GETFL), -1 for
-// what is no terminal. `guest`: a pidfd of the process that the guest ends with, -1 for none: until then, what is put
-// back can be spoiled again. The keeper is in a session of its own: what goes to isolate's process group does not reach
-// it.
+// `run`: a descriptor whose other end is closed when isolate dies. `flags`: those of each of 0 to 2 (F_GETFL), -1 where
+// the guest can't change them. `guest`: a pidfd of the process that the guest ends with, -1 for none: until then, what
+// is put back can be spoiled again. The keeper is in a session of its own: what goes to isolate's process group does
+// not reach it.
 Result<ChildProcess> start_terminal_keeper(const std::vector<TerminalState>& terminals, const std::vector<int>& flags,
                                            int run, int guest);
 

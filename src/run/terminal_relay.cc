@@ -74,7 +74,10 @@ void TerminalRelay::write_pending() {
   if (!to_guest_.empty() && !write_some(guest_.get(), &to_guest_)) to_guest_.clear();
   pollfd output{STDOUT_FILENO, POLLOUT, 0};
   if (to_host_.empty() || ::poll(&output, 1, 0) <= 0 || write_some(STDOUT_FILENO, &to_host_)) return;
-  // Nobody reads any more: the guest goes on, as with a terminal that nobody looks at.
+  // Where nobody reads any more the guest goes on, as with a terminal that nobody looks at.
+  const int error = errno;
+  const bool is_hung_up = error == EIO && ::lseek(STDOUT_FILENO, 0, SEEK_CUR) < 0;
+  if (error != EPIPE && !is_hung_up) output_error_ = error;
   output_open_ = false;
   to_host_.clear();
 }
@@ -90,7 +93,7 @@ void TerminalRelay::give_host_back() const {
   if (running() && host_is_input()) host_->restore();
 }
 
-void TerminalRelay::finish() {
+int TerminalRelay::finish() {
   // More than a terminal holds back: others in the guest may write on, to no end.
   std::size_t portions = (1 << 18) / kPortion;
   while (running() && (!to_host_.empty() || (portions-- > 0 && read_guest()))) {
@@ -100,6 +103,7 @@ void TerminalRelay::finish() {
   }
   give_host_back();
   guest_.reset();
+  return output_error_;
 }
 
 }  // namespace isolate

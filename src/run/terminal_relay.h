@@ -29,8 +29,9 @@ class TerminalRelay {
   void follow_host() const;
   // Before a stop, and at the end: the caller's terminal as it was.
   void give_host_back() const;
-  // Copies what the guest has still written, and ends.
-  void finish();
+  // Copies what the guest has still written, and ends. Returns the errno of a write that failed before or now: 0 for
+  // none, nor for a terminal or pipe that nobody looks at any more, with which the guest goes on.
+  int finish();
 
  private:
   bool host_is_input() const;
@@ -43,6 +44,7 @@ class TerminalRelay {
   Fd guest_;
   bool input_open_ = true;
   bool output_open_ = true;
+  int output_error_ = 0;
   std::string to_guest_;
   std::string to_host_;
   char last_byte_ = '\n';

@@ -52,6 +52,10 @@ Result<RootSource> Store::clone_root(const Generation& generation, const std::st
   return planned_root(generation, clone_id);
 }
 
+Result<RootSource> Store::generation_root(const Generation& generation) {
+  return RootSource{generation.layers, generation.snapshot};
+}
+
 Result<std::string> Store::begin_changes(const std::string& name) {
   return fail(fmt::format("template '{}' of {} is changed by clones only", name, description()));
 }

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "linux/tree.h"
+#include "store/root_source.h"
 
 namespace isolate {
 
@@ -17,12 +18,6 @@ struct Generation {
   std::uint64_t number = 0;         // grows from generation to generation
   std::vector<std::string> layers;  // overlay: paths, topmost first
   std::string snapshot;             // others: what clones are made of
-};
-
-// What a root is put together from.
-struct RootSource {
-  std::vector<std::string> lower;  // read-only layers, topmost first; empty: `directory` is the root itself
-  std::string directory;           // with layers: holds "upper" and "work" of an overlay
 };
 
 struct TemplateInfo {
@@ -65,6 +60,8 @@ class Store {
   // What a run on the clone is put together from, and where that will be: the former makes sure that it is there.
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
   virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
+  // What clones of the generation begin as, to be looked at and not to be written. Errors: it can't be looked at.
+  virtual Result<RootSource> generation_root(const Generation& generation);
   // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
   // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted; ETIMEDOUT the deadline
   // has come, and the next call goes on.
@@ -77,6 +74,8 @@ class Store {
   virtual Result<std::vector<std::string>> clones(const std::string& template_name) = 0;
   // Where a kept clone's changes are, for people.
   virtual std::string clone_location(const std::string& clone_id) const = 0;
+  // Makes sure that a kept clone's changes can be looked at there, and gives back the place.
+  virtual Result<std::string> show_kept(const std::string& clone_id) { return clone_location(clone_id); }
   // What it takes on disk; where that has to be counted, as far as the deadline allows.
   virtual Result<DiskUse> clone_use(const std::string& clone_id, Deadline deadline) = 0;
   virtual Result<std::uint64_t> template_bytes(const std::string& name) = 0;
@@ -118,8 +117,9 @@ class Store {
   virtual Result<std::vector<std::string>> collect_leftovers() = 0;
 };
 
-// Where clones are mounted that are file systems of their own, while they are leased. Closed to all but root. A process
-// that keeps a copy of such a mount keeps its clone from being destroyed.
+// Where the host has datasets of ZFS mounted: kept clones, templates that are worked on, and with zfs-fuse, which
+// mounts nothing elsewhere, leased clones. Closed to all but root. A process that keeps a copy of such a mount keeps
+// the clone from being destroyed.
 constexpr const char* kCloneMounts = "/run/isolate/mounts";
 // Those places there, absolute paths, on which something is mounted in this process's mount namespace.
 std::vector<std::string> mounted_clones();

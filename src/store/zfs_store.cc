@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "store/zfs_mount.h"
 
 namespace isolate {
 namespace {
@@ -35,34 +36,6 @@ std::string now_name() {
   if (::gmtime_r(&now.tv_sec, &parts) == nullptr || ::strftime(text, sizeof text, "%Y%m%dT%H%M%S", &parts) == 0)
     return {};
   return fmt::format("{}.{:09}Z", text, now.tv_nsec);
-}
-
-bool is_mounted(const std::string& path) {
-  struct statx status {};
-  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) == 0 &&
-         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-Result<void> mount_on(const std::string& dataset, const std::string& place) {
-  if (is_mounted(place)) return {};
-  TRY(zfs::run({"mount", dataset}));
-  // The daemon of zfs-fuse mounts where it is, which may be another mount namespace.
-  if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
-  return {};
-}
-
-// The kernel lets go of a namespace's mounts a moment after its last process has ended.
-Result<void> destroy_when_free(const std::string& dataset) {
-  constexpr int kTries = 4;
-  constexpr timespec kPause{0, 50'000'000};
-  Result<std::string> destroyed = zfs::run({"destroy", dataset});
-  for (int i = 1; i < kTries && !destroyed && destroyed.error().code() == EBUSY; ++i) {
-    ::nanosleep(&kPause, nullptr);
-    destroyed = zfs::run({"destroy", dataset});
-  }
-  // Gone meanwhile: a command whose caller was killed may still be at work, ignoring.
-  if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
-  return {};
 }
 
 // NAME_TIME
@@ -195,13 +168,25 @@ Result<void> ZfsStore::make_clone(const Generation& generation, const std::strin
 }
 
 RootSource ZfsStore::planned_root(const Generation& /*generation*/, const std::string& clone_id) const {
-  return RootSource{{}, std::string(kMounts) + "/" + clone_id};
+  if (!zfs::kernel_has_zfs()) return RootSource{{}, clone_location(clone_id)};
+  return RootSource{{}, "", mount::FileSystem{"zfs", {{"source", dataset(clone_id)}}}};
 }
 
 Result<RootSource> ZfsStore::clone_root(const Generation& generation, const std::string& clone_id) {
   auto root = planned_root(generation, clone_id);
-  TRY_VOID(mount_on(dataset(clone_id), root.directory));
+  if (root.file_system) {
+    root.file_system = TRY(zfs::file_system_of(TRY(dataset_of(clone_id, zfs::mount_properties()))));
+  } else {
+    TRY_VOID(zfs::mount_on(dataset(clone_id), root.directory));
+  }
   return root;
+}
+
+Result<RootSource> ZfsStore::generation_root(const Generation& generation) {
+  if (!zfs::kernel_has_zfs())
+    return fail("zfs-fuse can't show " + generation.snapshot + " before there is a clone of it");
+  const mount::FileSystem snapshot{"zfs", {{"source", generation.snapshot}, {"ro", ""}}, MOUNT_ATTR_RDONLY};
+  return RootSource{{}, "", snapshot};
 }
 
 bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Dataset& clone) {
@@ -222,7 +207,7 @@ Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std
       return fail(fmt::format("{} is not a clone that isolate made of {}; it stays", dataset(clone_id),
                               dataset(template_name)));
     }
-    TRY_VOID(destroy_when_free(dataset(clone_id)));
+    TRY_VOID(zfs::destroy_when_free(dataset(clone_id)));
   } else if (found.error().code() != ENOENT) {
     return fail(std::move(found).error());
   }
@@ -242,6 +227,13 @@ Result<std::vector<std::string>> ZfsStore::clones(const std::string& template_na
 
 std::string ZfsStore::clone_location(const std::string& clone_id) const {
   return std::string(kMounts) + "/" + clone_id;
+}
+
+// It is nobody's lease any more, and what is mounted can be looked at.
+Result<std::string> ZfsStore::show_kept(const std::string& clone_id) {
+  auto place = clone_location(clone_id);
+  TRY_VOID(zfs::mount_on(dataset(clone_id), place));
+  return place;
 }
 
 Result<std::uint64_t> ZfsStore::used_bytes(const std::string& name) {
@@ -300,14 +292,15 @@ Result<std::string> ZfsStore::mounted(const std::string& name) {
     return fail(fmt::format("{0} has the mountpoint '{1}'; give it a directory: zfs set mountpoint=/PATH {0}",
                             dataset(name), place));
   }
-  TRY_VOID(mount_on(dataset(name), place));
+  TRY_VOID(zfs::mount_on(dataset(name), place));
   return place;
 }
 
 // A template whose mount point is ours is mounted while it is worked on, and no longer.
 void ZfsStore::unmount(const std::string& name) {
   const auto place = std::string(kMounts) + "/" + name;
-  if (is_mounted(place)) auto ignored = zfs::run({"unmount", dataset(name)});  // somebody looks at it still, ignoring
+  if (zfs::is_mounted(place))
+    auto ignored = zfs::run({"unmount", dataset(name)});  // somebody looks at it still, ignoring
 }
 
 Result<std::string> ZfsStore::begin_changes(const std::string& name) {

@@ -1,6 +1,7 @@
 // ZfsStore: a template is a dataset PARENT/NAME, a generation one of its snapshots, a clone a dataset PARENT/NAME_TIME
-// beside it. Clones carry the user property isolate:clone, set by the call that makes them, and are mounted below
-// a directory that only root can pass. For root alone.
+// beside it. Clones carry the user property isolate:clone, set by the call that makes them. A leased clone is mounted
+// in the run's mount namespace alone; with zfs-fuse, and once it is kept, below a directory that only root can pass.
+// For root alone.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +29,12 @@ class ZfsStore : public Store {
   Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
   Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override;
   RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
+  Result<RootSource> generation_root(const Generation& generation) override;
   using Store::destroy_clone;
   Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id, Deadline deadline) override;
   Result<std::vector<std::string>> clones(const std::string& template_name) override;
   std::string clone_location(const std::string& clone_id) const override;
+  Result<std::string> show_kept(const std::string& clone_id) override;
   Result<DiskUse> clone_use(const std::string& clone_id, Deadline /*deadline*/) override {
     return DiskUse{TRY(used_bytes(clone_id))};
   }

@@ -82,6 +82,43 @@ Result<GroupLimits> limits_in(const Json& object, const char* name) {
   return limits;
 }
 
+Json to_json(const NestedRequest& request) {
+  Json json = {{"locksMounts", request.locks_mounts}};
+  if (request.processes) json["processes"] = *request.processes;
+  return json;
+}
+
+Result<std::optional<NestedRequest>> nested_in(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return std::optional<NestedRequest>();
+  if (!found->is_object()) return fail(std::string(name) + ": an object is wanted");
+  NestedRequest request;
+  const auto locks = found->find("locksMounts");
+  if (locks == found->end() || !locks->is_boolean()) return fail("locksMounts: true or false is wanted");
+  request.locks_mounts = locks->get<bool>();
+  if (found->contains("processes")) request.processes = TRY(number_in(*found, "processes", INT64_MAX));
+  // Nothing runs without a protection that was asked for.
+  if (found->size() != (request.processes ? 2U : 1U)) return fail(std::string(name) + ": more than this version knows");
+  return std::optional(request);
+}
+
+constexpr std::array kNestedNames = {std::pair{Nested::none, ""}, std::pair{Nested::below, "below"},
+                                     std::pair{Nested::beside, "beside"}};
+
+std::string_view nested_name(Nested nested) {
+  for (const auto& [value, name] : kNestedNames) {
+    if (value == nested) return name;
+  }
+  return "";
+}
+
+Result<Nested> nested_from(const std::string& word) {
+  for (const auto& [value, name] : kNestedNames) {
+    if (word == name) return value;
+  }
+  return fail("nested: \"below\" or \"beside\" is wanted");
+}
+
 Json to_json(const std::vector<IdMapEntry>& map) {
   Json list = Json::array();
   for (const auto& entry : map) list.push_back({entry.inside, entry.outside, entry.count});
@@ -117,6 +154,9 @@ type Lease (lease: string, template: string, store: string, user: string, pid: i
   bytes: int, bytesIncomplete: ?bool, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
 # memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
 type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
+# locksMounts: the guest may have CAP_SYS_ADMIN, and must not make read-only mounts writable. processes: the most that all
+# of the guest may have.
+type Nested (locksMounts: bool, processes: ?int)
 
 # A clone of the template, for the caller alone. Four descriptors come with the reply: a user namespace, a mount
 # namespace that holds the clone's root on /run/isolate/stage/root, and the locks of the lease and of its range of ids. The
@@ -124,9 +164,16 @@ type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 # With limits, the guest is to enter the control group that has them by EnterGroup, and group is that one's directory.
 # userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's). uidBase, gidBase: for a
 # template whose files belong on disk to the range of 65536 ids that begins there: ids inside are that range.
-method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits) ->
+# nested: for a caller who can't make user namespaces. The daemon makes a second one for the guest, whose descriptor comes
+# fifth. "below": it lies in the first one, and the caller joins it when the root is finished. "beside": it does not, where
+# the kernel lets nobody make one there; a mount namespace that belongs to it comes sixth. The finished root is mounted on
+# /run/isolate/stage/door of the first mount namespace, and appears there in the second one, with its mounts locked. In this
+# case the limit of processes is one of the control group. Where only processes were limited, that group may be all that is
+# made; without a group and without nested in the reply nothing limits them together.
+method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits,
+  nested: ?Nested) ->
   (lease: string, template: string, store: string, generation: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int,
-  group: ?string)
+  group: ?string, nested: ?string)
 # Moves the process that has connected to the control group of the caller's own lease, in which none may be yet.
 method EnterGroup(lease: string) -> ()
 
@@ -196,6 +243,7 @@ Json to_json(const LeaseRequest& request) {
   if (request.uid_base) json["uidBase"] = *request.uid_base;
   if (request.gid_base) json["gidBase"] = *request.gid_base;
   if (request.limits.any()) json["limits"] = to_json(request.limits);
+  if (request.nested) json["nested"] = to_json(*request.nested);
   return json;
 }
 
@@ -215,6 +263,7 @@ Result<LeaseRequest> lease_request_from(const Json& parameters) {
     request.gid_base = static_cast<std::uint32_t>(TRY(number_in(parameters, "gidBase", kHighestBase)));
   }
   request.limits = TRY(limits_in(parameters, "limits"));
+  request.nested = TRY(nested_in(parameters, "nested"));
   return request;
 }
 
@@ -227,7 +276,13 @@ Json to_json(const LeaseReply& reply) {
                {"uidMap", to_json(reply.maps.uid)},
                {"gidMap", to_json(reply.maps.gid)}};
   if (!reply.group.empty()) json["group"] = reply.group;
+  if (reply.nested != Nested::none) json["nested"] = nested_name(reply.nested);
   return json;
+}
+
+std::size_t descriptors_of(const LeaseReply& reply) {
+  if (reply.nested == Nested::none) return kLeaseDescriptors;
+  return reply.nested == Nested::below ? kNestedUserNamespace + 1 : kNestedMountNamespace + 1;
 }
 
 Result<LeaseReply> lease_reply_from(const Json& parameters) {
@@ -244,6 +299,7 @@ Result<LeaseReply> lease_reply_from(const Json& parameters) {
   reply.maps.uid = TRY(map_in(parameters, "uidMap"));
   reply.maps.gid = TRY(map_in(parameters, "gidMap"));
   reply.group = TRY(optional_string_in(parameters, "group"));
+  reply.nested = TRY(nested_from(TRY(optional_string_in(parameters, "nested"))));
   return reply;
 }
 

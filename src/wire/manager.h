@@ -20,6 +20,9 @@ constexpr const char* kSocketPath = "/run/isolate/org.isolate.Manager";
 constexpr std::string_view kManager = "org.isolate.Manager";
 // In the mount namespace that comes with a lease, the clone's root is on "root" below this directory.
 constexpr const char* kLeaseStage = "/run/isolate/stage";
+// With Nested::beside: whatever is mounted on this directory of the lease's mount namespace appears in the guest's,
+// too, and the kernel locks it there.
+constexpr const char* kLeaseDoor = "/run/isolate/stage/door";
 
 // The interface in Varlink's own language.
 std::string_view manager_description();
@@ -37,6 +40,20 @@ Result<Call> parse_call(std::string_view message);
 // An object, at most `kDeepest` levels deep. Errors: plain text.
 Result<Json> parse_object(std::string_view text);
 
+// What the guest needs of a second user namespace, which its own launcher can't make: wherever the host, or a filter of
+// system calls, forbids user namespaces to the caller.
+struct NestedRequest {
+  bool locks_mounts = false;               // no guest can change the flags of its mounts, with CAP_SYS_ADMIN either
+  std::optional<std::uint64_t> processes;  // the most that all of the guest may have
+  bool operator==(const NestedRequest&) const = default;
+};
+// What the daemon has made of it.
+enum class Nested {
+  none,    // nothing was asked for, or a control group counts the processes and that is all that was asked for
+  below,   // a user namespace within that of the lease
+  beside,  // one of its own, with a mount namespace in which the finished root appears, where none can be made below
+};
+
 struct LeaseRequest {
   std::string template_name;  // as -z takes it
   bool private_ids = false;   // the caller's own id is not among those inside
@@ -45,6 +62,7 @@ struct LeaseRequest {
   std::optional<std::uint32_t> gid_base;
   std::string engine;  // for isolatectl ps
   GroupLimits limits{};
+  std::optional<NestedRequest> nested{};
 };
 Json to_json(const LeaseRequest& request);
 // Errors: plain text: the parameter that is missing or of another type.
@@ -58,9 +76,19 @@ struct LeaseReply {
   bool read_only = false;  // the clone's file system can't map ids
   IdMaps maps;
   std::string group;  // the control group with the limits; empty: none were asked for
+  Nested nested = Nested::none;
 };
-// The descriptors that come with it, in this order.
-enum LeaseDescriptor { kUserNamespace, kMountNamespace, kLeaseLock, kRangeLock, kLeaseDescriptors };
+// The descriptors that come with it, in this order: four, five with Nested::below, and six with Nested::beside.
+enum LeaseDescriptor {
+  kUserNamespace,
+  kMountNamespace,
+  kLeaseLock,
+  kRangeLock,
+  kLeaseDescriptors,
+  kNestedUserNamespace = kLeaseDescriptors,
+  kNestedMountNamespace,
+};
+std::size_t descriptors_of(const LeaseReply& reply);
 Json to_json(const LeaseReply& reply);
 Result<LeaseReply> lease_reply_from(const Json& parameters);
 

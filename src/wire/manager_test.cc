@@ -56,6 +56,16 @@ TEST(ManagerTest, LimitsSurviveTheWay) {
   EXPECT_EQ(must(lease_request_from(to_json(request))).limits, request.limits);
 }
 
+TEST(ManagerTest, WhatTheGuestNeedsOfASecondNamespaceSurvivesTheWay) {
+  LeaseRequest request{"t", false, std::nullopt, std::nullopt, "lxc"};
+  EXPECT_FALSE(to_json(request).contains("nested"));
+  EXPECT_FALSE(must(lease_request_from(to_json(request))).nested);
+  for (const auto& nested : {NestedRequest{true, 4096}, NestedRequest{true, std::nullopt}, NestedRequest{false, 0}}) {
+    request.nested = nested;
+    EXPECT_EQ(must(lease_request_from(to_json(request))).nested, nested);
+  }
+}
+
 TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
   for (const Json& parameters :
        {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"userns", "single"}},
@@ -64,7 +74,10 @@ TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
         Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}, Json{{"template", "t"}, {"limits", 1}},
         Json{{"template", "t"}, {"limits", {{"memory", "64M"}}}},
         Json{{"template", "t"}, {"limits", {{"processes", -1}}}},
-        Json{{"template", "t"}, {"limits", {{"processes", 1}, {"disk", 1}}}}}) {
+        Json{{"template", "t"}, {"limits", {{"processes", 1}, {"disk", 1}}}}, Json{{"template", "t"}, {"nested", true}},
+        Json{{"template", "t"}, {"nested", Json::object()}}, Json{{"template", "t"}, {"nested", {{"locksMounts", 1}}}},
+        Json{{"template", "t"}, {"nested", {{"locksMounts", true}, {"processes", -1}}}},
+        Json{{"template", "t"}, {"nested", {{"locksMounts", true}, {"pid", 1}}}}}) {
     EXPECT_FALSE(lease_request_from(parameters)) << parameters;
   }
 }
@@ -95,6 +108,17 @@ TEST(ManagerTest, ALeaseReplySurvivesTheWay) {
   EXPECT_EQ(must(lease_reply_from(to_json(limited))).group, limited.group);
 }
 
+TEST(ManagerTest, ALeaseReplyTellsHowManyDescriptorsComeWithIt) {
+  auto reply = a_reply();
+  for (const auto& [nested, count] :
+       {std::pair{Nested::none, 4U}, std::pair{Nested::below, 5U}, std::pair{Nested::beside, 6U}}) {
+    reply.nested = nested;
+    const auto received = must(lease_reply_from(to_json(reply)));
+    EXPECT_EQ(received.nested, nested);
+    EXPECT_EQ(descriptors_of(received), count);
+  }
+}
+
 TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
   const auto whole = to_json(a_reply());
   for (const auto& [key, value] : whole.items()) {
@@ -106,6 +130,9 @@ TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
   wrong["uidMap"] = Json::array({Json::array({0, 4294967296, 1})});
   EXPECT_FALSE(lease_reply_from(wrong));
   wrong["uidMap"] = Json::array({Json::array({0, 1})});
+  EXPECT_FALSE(lease_reply_from(wrong));
+  wrong = whole;
+  wrong["nested"] = "above";
   EXPECT_FALSE(lease_reply_from(wrong));
   wrong = whole;
   wrong["layers"] = 2;

@@ -39,7 +39,8 @@ on_terminal() {
   # 3 is a step that took too long; the steps of a test must all happen.
   [[ $status == 0 ]] || complain "terminal.py $*"
 }
-# isolate_on_terminal OPTION... -- STEP... -- COMMAND...
+# isolate_on_terminal OPTION... -- STEP... -- COMMAND...: CALLED_BY are the words of a program that starts isolate.
+CALLED_BY=()
 isolate_on_terminal() {
   local options=()
   while [[ $1 != -- ]]; do
@@ -54,7 +55,7 @@ isolate_on_terminal() {
   done
   shift
   words_of_isolate "${options[@]}"
-  on_terminal "${steps[@]}" -- "${ISOLATE_WORDS[@]}" "$@"
+  on_terminal "${steps[@]}" -- "${CALLED_BY[@]}" "${ISOLATE_WORDS[@]}" "$@"
 }
 
 # --- what came of it --------------------------------------------------------------------------------------------------

@@ -215,6 +215,81 @@ hangup() {
   fi
 }
 
+# --- T13: a guest without a terminal ----------------------------------------------------------------------------------
+
+# redirected OPTION... -- STEP... -- COMMAND...: on a terminal that is none of 0 to 2; the guest writes to $SCRATCH/out.
+redirected() {
+  local CALLED_BY=(sh -c 'out=$1; shift; exec "$@" </dev/null >"$out" 2>&1' sh "$SCRATCH/out")
+  rm -f "$SCRATCH/out"
+  isolate_on_terminal "$@"
+}
+
+@test "T13 control: outside, a program without a terminal opens the controlling one" {
+  on_terminal -- sh -c '"$1" open /dev/tty </dev/null >"$2" 2>&1' sh "$ATTACKS/attack" "$SCRATCH/out"
+  grep -q succeeded "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
+}
+
+@test "T13: a guest without a terminal can't open its caller's, nor read what is typed there" {
+  local options
+  for options in '' '-i' '--seccomp=none' '--seccomp=tty' '--userns=private' '-e chroot'; do
+    # shellcheck disable=SC2086
+    redirected $options -- 'type:secret\r' -- sh -c '/mnt/attack open /dev/tty; setsid -w /mnt/attack open /dev/tty
+      /mnt/attack open /dev/tty & wait; /mnt/attack open /dev/console'
+    [[ $(grep -c 'refused: ENXIO: /dev/tty' "$SCRATCH/out") == 3 ]] || complain "'$options': $(cat "$SCRATCH/out")"
+    refute grep succeeded "$SCRATCH/out"
+    terminal_fact "queue: b'secret\\n'"
+    terminal_fact 'modes: as before'
+  done
+}
+
+keys_without_a_terminal() {
+  # Each process of the command's job gets the key: bash goes on unless the program that it waits for dies of it.
+  redirected "$@" -- "file:$SCRATCH/out=ready" 'type:\x03' -- bash -c "echo ready; sleep $MARK; echo went-on"
+  terminal_fact 'ended: status 130'
+  refute grep went-on "$SCRATCH/out"
+  redirected "$@" -- "file:$SCRATCH/out=ready" 'type:\x1c' -- \
+    bash -c "ulimit -c 0; trap 'echo caught; exit 9' QUIT; echo ready; sleep $MARK & wait"
+  terminal_fact 'ended: status 9'
+  # So does each one stop, and go on.
+  redirected "$@" -- "file:$SCRATCH/out=ready" 'type:\x1a' stopped sleep:1 fg -- bash -c 'perl -MTime::HiRes=time,sleep -e "
+    \$| = 1; print qq(ready\n); \$before = time;
+    while (1) { sleep 0.05; exit 5 if time - \$before > 0.8; \$before = time }"; echo "perl $?"'
+  terminal_fact 'ended: status 0'
+  grep -q 'perl 5' "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
+  redirected "$@" -- "file:$SCRATCH/out=ready" hangup -- sh -c "echo ready; sleep $MARK"
+  wait_until 3 no_process_with "$MARK" || complain "the guest lives on without its terminal"
+}
+@test "T13: keys and hang-ups reach a guest without a terminal" {
+  keys_without_a_terminal
+  keys_without_a_terminal -e chroot
+  keys_without_a_terminal -i
+}
+
+@test "T13: Ctrl-C reaches all of the command's job where only the input is redirected" {
+  local options
+  for options in '' '--pty' '-e chroot'; do
+    # shellcheck disable=SC2086
+    words_of_isolate $options
+    on_terminal wait:ready 'type:\x03' -- sh -c 'exec "$@" </dev/null' sh "${ISOLATE_WORDS[@]}" \
+      bash -c "echo ready; sleep $MARK; echo went-on"
+    terminal_fact 'ended: status 130'
+    expect_not_in_output went-on
+  done
+}
+
+@test "T13: a guest that is given one of its descriptors on the terminal prompts there" {
+  local descriptor
+  for descriptor in '0</dev/tty' '1>/dev/tty' '2>/dev/tty'; do
+    # With lxc it has no controlling terminal, unless it has one of its own.
+    if [[ $ENGINE == lxc ]]; then continue; fi
+    words_of_isolate
+    on_terminal wait:word: 'type:answer\r' wait:end -- sh -c "exec </dev/null >/dev/null 2>&1
+      \"\$@\" $descriptor; echo en\"\"d >/dev/tty" sh "${ISOLATE_WORDS[@]}" \
+      sh -c 'printf word: >/dev/tty; read -r x </dev/tty; test "$x" = answer && echo "is-an""swer" >/dev/tty'
+    expect_in_output is-answer
+  done
+}
+
 # --- T9, T10: a guest that dies, and what it leaves -------------------------------------------------------------------
 
 @test "T9: with a profile that kills, only the process that tries it dies" {

@@ -56,7 +56,7 @@ class Zfs:
     """A clone is a dataset PARENT/TEMPLATE_TIME with the store's mark. Fresh ones are not mounted."""
 
     program = "zfs"
-    commands = ("get", "clone", "mount", "destroy")  # of it, when leasing, reaping and refreshing
+    commands = ("get", "clone", "destroy")  # of it, when leasing, reaping and refreshing
 
     def __init__(self, place, template):
         self.place = place

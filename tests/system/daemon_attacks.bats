@@ -97,6 +97,16 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   is_refused attack_as MEMBER kinds btrfs:deb
 }
 
+@test "M7, O1: in the namespaces of a guest beside its lease, mounts keep their flags and no layer is in reach" {
+  local kind
+  stop_daemon
+  words_of_tool daemon_forbid
+  spawn_daemon "${TOOL[@]}" unshare "$ISOLATED" --store "$MAIN"
+  wait_until 20 daemon_answers || complain "the daemon does not answer"
+  for kind in overlay btrfs; do is_refused attack_as MEMBER beside "$kind:deb"; done
+  restart_daemon
+}
+
 @test "the files of the locks can't be written, cut off or given other modes" {
   is_refused attack_as MEMBER locks overlay:deb
 }

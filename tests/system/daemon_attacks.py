@@ -93,8 +93,8 @@ def raw_layers():
     return [name for name in ("l0", "c/upper", "parts/l0", "parts/c") if os.path.lexists(f"{STAGE}/{name}")]
 
 
-def is_overlay():
-    return any("root overlay" in line for line in open("/proc/self/mounts", encoding="utf-8"))
+def is_overlay(place="root"):
+    return any(f"{place} overlay" in line for line in open("/proc/self/mounts", encoding="utf-8"))
 
 
 def write_file(path):
@@ -253,6 +253,59 @@ def kinds(template):
     tell("refused: none of the four is more than it should be")
 
 
+def kinds_of_guest(lease):
+    for descriptor, wanted in zip(lease.descriptors[4:], (CLONE_NEWUSER, CLONE_NEWNS)):
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        found = must(LIBC.ioctl(descriptor, NS_GET_NSTYPE), "NS_GET_NSTYPE")
+        if flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_PATH or found != wanted:
+            got_through(f"a descriptor of kind {found} with flags {flags:o}")
+    owner = ctypes.c_uint32()
+    must(LIBC.ioctl(lease.descriptors[4], NS_GET_OWNER_UID, ctypes.byref(owner)), "NS_GET_OWNER_UID")
+    if owner.value != os.getuid():
+        got_through(f"the guest's namespace belongs to {owner.value}")
+
+
+def put_on_the_door(lease):
+    """What isolate does with the finished root, which is read-only here."""
+    enter(lease)
+    tree = copy_of_tree(f"{STAGE}/root", AT_RECURSIVE)
+    attributes = struct.pack("QQQQ", ATTR_RDONLY, 0, 0, 0)
+    must(LIBC.syscall(SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, attributes, len(attributes)), "mount_setattr")
+    must(LIBC.syscall(SYS_MOVE_MOUNT, tree, b"", AT_FDCWD, f"{STAGE}/door".encode(), 4), "move_mount")
+
+
+def beside(template):
+    """In the namespaces of a guest whose user namespace is beside that of its lease."""
+    lease = Lease(template, nested={"locksMounts": True})
+    kinds_of_guest(lease)
+    child = os.fork()
+    if child == 0:
+        put_on_the_door(lease)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != 0:
+        raise SystemExit("the root is not on the door")
+    setns(lease.descriptors[4], CLONE_NEWUSER)
+    setns(lease.descriptors[5], CLONE_NEWNS)
+    os.chdir(STAGE)
+    if "etc" not in os.listdir("door"):
+        raise SystemExit("the root is not to be seen on the door")
+    for flag, name in ((ATTR_RDONLY, "read-only"), (ATTR_NODEV, "nodev")):
+        if flag == ATTR_NODEV and is_overlay("door"):
+            continue
+        attempt(f"clear {name}", set_attributes, AT_FDCWD, f"{STAGE}/door", 0, flag)
+        attempt(f"clear {name} in a copy", set_attributes, copy_of_tree(f"{STAGE}/door"), "", AT_EMPTY_PATH, flag)
+    attempt("clear read-only by a remount", mount, None, f"{STAGE}/door", None, MS_REMOUNT | MS_BIND)
+    attempt("write to the root", write_file, "door/file")
+    attempt("enter the lease's namespace", setns, lease.user_namespace, CLONE_NEWUSER)
+    attempt("enter the lease's mounts", setns, lease.mount_namespace, CLONE_NEWNS)
+    attempt("unmount the stage", lambda: must(LIBC.umount2(STAGE.encode(), MNT_DETACH), "umount"))
+    for line in open("/proc/self/mountinfo", encoding="utf-8"):
+        if "/layers/" in line:
+            got_through(f"it is mounted: {line}")
+    for name in raw_layers() + os.listdir("parts"):
+        got_through(f"{name} is there")
+
+
 def locks(template):
     lease = Lease(template)
     for what, descriptor in (("lease", lease.lock), ("range", lease.range_lock)):
@@ -301,6 +354,21 @@ def inside(template):
     name = lease.reply["lease"]
     lease.close()
     tell(name, os.getpid())
+    hold()
+
+
+def kept_beside(template):
+    """Keeps the lease, and as another of its users a process in the guest's namespace that knows nothing of it."""
+    lease = Lease(template, nested={"locksMounts": True})
+    child = os.fork()
+    if child == 0:
+        setns(lease.descriptors[4], CLONE_NEWUSER)
+        os.setgroups([])
+        os.setresgid(5, 5, 5)
+        os.setresuid(5, 5, 5)
+        lease.close()
+        hold()
+    tell(lease.reply["lease"], child)
     hold()
 
 
@@ -449,7 +517,7 @@ def main():
     attacks = {
         function.__name__: function
         for function in (control, layers_in_reach, clear_flags, unmount, devices, file_leases, watch, reach_out)
-        + (kinds, locks, suid, unlocked, shared, inside, given)
+        + (kinds, beside, locks, suid, unlocked, shared, inside, kept_beside, given)
         + (inherited, ranges, foreign_ranges, other_user, foreign_namespace, past_the_socket, requests_of_root, lease_of_root, squat)
     }
     attacks[name](*arguments)

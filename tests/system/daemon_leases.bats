@@ -133,6 +133,22 @@ is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
   settles overlay "$SIZE"
 }
 
+@test "X3: what a member keeps in the namespaces of a guest beside its lease ends with the lease" {
+  local clone process
+  stop_daemon
+  words_of_tool daemon_forbid
+  spawn_daemon "${TOOL[@]}" unshare "$ISOLATED" --store "$MAIN"
+  wait_until 20 daemon_answers || complain "the daemon does not answer"
+  start_attack MEMBER kept_beside overlay:deb
+  wait_until 20 test -s "$SCRATCH/out" || complain "no lease: $(cat "$SCRATCH/out.err")"
+  read -r clone process <"$SCRATCH/out"
+  [[ $(ps -o uid= -p "$process") -gt 1000000 ]] || complain "it has not another id"
+  succeeds as_member kill "$clone"
+  wait_until 5 process_ended "$process" || complain "it lives"
+  settles overlay "$SIZE"
+  restart_daemon
+}
+
 @test "a member runs commands in his leases, root in all, others in none" {
   start_member_guest -v WHO:guest
   succeeds as_member exec "$CLONE" sh -c 'id -u; echo "$WHO"; cat /proc/1/comm; exit 0'
@@ -200,4 +216,15 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
     expect_output $'Groups:\t '
   done
   settles overlay "$SIZE"
+}
+
+@test "a clone of the daemon's can be read-only, in which places for mounts are made all the same" {
+  local kind
+  make_shared
+  for kind in "${KINDS[@]}"; do
+    succeeds run_in "$kind" --read-only -d "$SHARED:/made/for/it" sh -c \
+      'test -d /made/for/it && test -e /etc/hosts && ! touch /new 2>/dev/null && echo read-only'
+    expect_output read-only
+    expect_no_errors
+  done
 }

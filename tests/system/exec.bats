@@ -303,6 +303,15 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
+@test "Ctrl-C reaches each process of a command that has no terminal" {
+  start_guest
+  on_terminal wait:ready 'type:\x03' -- bash -c 'exec "$@" </dev/null' bash "${EXEC[@]}" \
+    bash -c 'echo ready; sleep 100; echo went-on'
+  expect_in_errors 'ended: status 130'
+  expect_not_in_output went-on
+  end_guest
+}
+
 @test "-t gives it a terminal where there is none" {
   start_guest
   [[ $(echo 'tty; exit' | in_guest -t "$CLONE" sh | tr -d '\r') == *"/dev/pts/"* ]]

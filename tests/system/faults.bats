@@ -203,7 +203,11 @@ except OSError:
     # Root is not counted. The check for leaks would need a process, too.
     isolate_refuses -- as_caller env "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0" bash -c 'ulimit -u 1; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
   fi
-  isolate_refuses -- as_caller bash -c 'ulimit -n 10; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
+  local limit
+  for limit in 6 8 9 10 11 12 13 14; do
+    isolate_refuses -- as_caller bash -c 'ulimit -n "$0"; exec "$@"' "$limit" "$ISOLATE" --store "$STORE" -z debian true
+    expect_in_errors 'Too many open files'
+  done
   succeeds in_clone true
   wait_until 2 store_is_clean "$STORE"
 }

@@ -18,6 +18,12 @@ no_traces_of() { [[ -z $(traces_of "$1") ]]; }
   [[ ${lines[0]} == 0 && ${lines[1]} == debian-* ]] || complain "not as with bwrap"
 }
 
+@test "programs find the processors of the machine in /sys, where no init gets LXC's own" {
+  succeeds in_lxc sh -c 'cat /sys/devices/system/cpu/online; lscpu'
+  expect_in_output "$(cat /sys/devices/system/cpu/online)"
+  expect_in_output Architecture
+}
+
 @test "LXC leaves nothing behind, also when it is killed" {
   local clone
   start_lxc

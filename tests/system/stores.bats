@@ -32,6 +32,18 @@ none_waits_of() {
 }
 none_waits() { none_waits_of "$1" 0; }
 
+@test "--dry-run plans a run on a clone and makes none" {
+  local kind
+  for kind in overlay btrfs; do
+    succeeds in_store "$kind" --dry-run true
+    expect_in_output "clone: deb-"
+    expect_in_output 'root: id-mapped, on disk as inside'
+    [[ $(number_of_clones "$kind") == 0 ]] || complain "$kind: $(clones_of "$kind")"
+  done
+  isolate_refuses "zfs-fuse can't show" -- in_store zfs --dry-run true
+  [[ $(number_of_clones zfs) == 0 ]] || complain "$(clones_of zfs)"
+}
+
 @test "-r keeps fresh clones ready, a run takes one, and the next -r replaces it" {
   local kind
   for kind in "${KINDS[@]}"; do

@@ -71,6 +71,44 @@ by_caller() {
   rmdir "$SCRATCH/small"
 }
 
+@test "a limit of file sizes is reported, and fails the run" {
+  local option
+  for option in '' --pty; do
+    run --separate-stderr by_caller "ulimit -f 64
+      isolate $option sh -c 'trap \"\" PIPE; head -c 200000 /dev/zero 2>/dev/null; exit 0' >f"
+    expect_status 125
+    one_error_line isolate
+    expect_in_errors 'standard output'
+    expect_in_errors 'File too large'
+  done
+  # A command that does not mind dies of the broken pipe.
+  run --separate-stderr by_caller 'ulimit -f 64; isolate yes >f'
+  expect_status 141
+  expect_in_errors 'warning: standard output'
+  # With chroot the file is the command's own.
+  run --separate-stderr by_caller 'ulimit -f 64; isolate -e chroot head -c 200000 /dev/zero >f'
+  expect_status 153
+  # isolate's own words and files.
+  run --separate-stderr by_caller 'ulimit -f 0; isolate -z none true 2>f; echo "status $?"'
+  expect_output 'status 125'
+  run --separate-stderr by_caller 'ulimit -f 0; isolate true'
+  expect_status 125
+  one_error_line isolate
+  expect_in_errors 'File too large'
+  # In the guest it is as everywhere.
+  run --separate-stderr by_caller 'ulimit -f 64; isolate sh -c "head -c 200000 /dev/zero >/root/f; echo \$?"'
+  expect_output 153
+}
+
+@test "a terminal of the guest's own whose output can't be written is reported, too" {
+  run --separate-stderr by_caller 'isolate --pty echo x </dev/null >/dev/full'
+  expect_status 125
+  one_error_line isolate
+  expect_in_errors 'standard output: not all'
+  expect_in_errors 'No space left on device'
+  succeeds by_caller 'isolate --pty seq 100000 </dev/null | head -n 1'
+}
+
 @test "1 GB comes through whole, each way" {
   succeeds by_caller 'bytes() { yes "$(seq 1 2000)" | head -c "$1"; }
     bytes 1000000000 | isolate cat | cmp - <(bytes 1000000000)
@@ -116,6 +154,17 @@ by_caller() {
   succeeds by_caller '{ isolate perl -e "use Fcntl; fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK)"
     /usr/bin/python3 -c "import os; print(os.get_blocking(1))"; } | cat'
   expect_output True
+}
+
+@test "they are as before when isolate is killed, too" {
+  # Whatever the guest does to its descriptors is not done to the caller's open files.
+  succeeds by_caller 'mkfifo go; { exec 5<&0; '"$ISOLATE --store $STORE"' -q -z debian perl -e \
+      "use Fcntl; fcntl(\$_, F_SETFL, O_NONBLOCK) for STDIN, STDOUT; \$| = 1; print qq(ready\n); sleep 600" <&5 & pid=$!
+    read -r x <go; kill -KILL $pid; wait $pid 2>/dev/null
+    /usr/bin/python3 -c "import os; print(os.get_blocking(0), os.get_blocking(1))"
+    } < <(sleep 5) | { read -r line; echo "$line" >go; cat; }'
+  expect_output 'True True'
+  isolatectl gc
 }
 
 @test "what can't be read or written outside can't be inside" {

@@ -6,6 +6,7 @@
 The command is a job of its own in the foreground of a new session; python stands for the shell. Steps, in order:
 
     wait:TEXT     waits until TEXT is in the output, behind what the last wait found; at most 20 seconds
+    file:PATH=TEXT  waits until TEXT is in the file
     type:TEXT     types; \\r, \\x03 and so on as in a string of Python
     resize:RxC    another size of the window: rows and columns
     stopped       waits until the job has stopped
@@ -54,6 +55,14 @@ def modes_of(terminal):
 def words_of_modes(terminal):
     flags = modes_of(terminal)[3]
     return ("cooked" if flags & termios.ICANON else "raw") + (" echo" if flags & termios.ECHO else " noecho")
+
+
+def content_of(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def set_size(terminal, rows, columns):
@@ -196,6 +205,9 @@ class Driver:
         name, _, value = word.partition(":")
         if name == "wait":
             self.wait(ast.literal_eval('"' + value.replace('"', '\\"') + '"'))
+        elif name == "file":
+            path, _, text = value.partition("=")
+            self.until(f"waiting for {value}", lambda: text in content_of(path))
         elif name == "type":
             os.write(self.master, ast.literal_eval('"' + value.replace('"', '\\"') + '"').encode("latin-1"))
         elif name == "resize":

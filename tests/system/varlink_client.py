@@ -125,16 +125,20 @@ def call(method, parameters=None):
 class Lease:
     """Held until close()."""
 
-    def __init__(self, template, userns=None):
+    def __init__(self, template, userns=None, nested=None):
+        """`nested` asks for namespaces of the guest's own, whose descriptors are the fifth and the sixth."""
         asked = {"template": template}
         if userns:
             asked["userns"] = userns
+        if nested:
+            asked["nested"] = nested
         with Client() as client:
             self.reply = client.call(MANAGER + "Lease", asked)
             self.descriptors, client.descriptors = client.descriptors, []
-        if len(self.descriptors) != 4:
-            raise ValueError(f"{len(self.descriptors)} descriptors instead of 4")
-        self.user_namespace, self.mount_namespace, self.lock, self.range_lock = self.descriptors
+        wanted = {None: 4, "below": 5, "beside": 6}[self.reply.get("nested")]
+        if len(self.descriptors) != wanted:
+            raise ValueError(f"{len(self.descriptors)} descriptors instead of {wanted}")
+        self.user_namespace, self.mount_namespace, self.lock, self.range_lock = self.descriptors[:4]
 
     def close(self):
         for descriptor in self.descriptors:

@@ -64,6 +64,28 @@ teardown() { end_with_full_pool 3; }
   kill_started TERM
 }
 
+@test "a leased clone stands in its own run's mount table, and in no other" {
+  local clone second own other
+  start_run -z zfs:debisl -- 'echo one >/number'
+  own=$(pid_of_run)
+  clone=$PARENT/$(leased_clone)
+  MARK=${MARK}1
+  start_run -z zfs:debisl -- 'echo two >/number'
+  other=$(pid_of_run)
+  second=$PARENT/$(leased_clone | grep -vxF "${clone##*/}")
+  expect_not_mounted "$clone"
+  expect_not_mounted "$second"
+  names_clone "$own" "$clone" || complain "$(cat "/proc/$own/mountinfo")"
+  names_clone "$other" "$second" || complain "$(cat "/proc/$other/mountinfo")"
+  refute names_clone "$own" "$second"
+  refute names_clone "$other" "$clone"
+  refute names_clone "$STARTED_PID" "$second"
+  refute names_clone "$(systemctl show --property MainPID --value isolated.service)" "$second"
+  [[ $(on_disk "$clone" cat number) == one && $(on_disk "$second" cat number) == two ]]
+  kill "${STARTED[@]}"
+  wait "${STARTED[@]}" || true
+}
+
 @test "nobody outside reaches the files of a clone" {
   start_run -z zfs:debisl -- 'cp /bin/sh /sh; chown 1:1 /sh; chmod 6755 /sh'
   refute as_caller ls /run/isolate/mounts

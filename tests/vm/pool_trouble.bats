@@ -144,22 +144,20 @@ fill() {
 }
 
 @test "a clone that is held busy stays until it is free; meanwhile the pool is full, and others are served" {
-  local clone holder
+  local clone
   start_run -z "$SMALL/tiny" -- true
   clone=$(small_leased)
   [[ -n $clone ]]
   zfs snapshot "$SMALL/$clone@held"
   zfs hold keep "$SMALL/$clone@held"
-  (cd "$MOUNTS/$clone" && exec sleep 1000) 3>&- &
-  holder=$!
-  STARTED+=("$holder")
+  hold_clone "$SMALL/$clone"
   kill_started TERM
   wait_until 30 pool_is tiny waiting 1 || complain "$(isolatectl pool list)"
   wait_until 60 pool_is tiny fresh 2 || complain "$(isolatectl pool list)"
   succeeds in_tiny cat /etc/passwd
   zfs list "$SMALL/$clone"
-  kill "$holder"
-  wait "$holder" || true
+  kill "$HOLDER"
+  wait "$HOLDER" || true
   zfs release keep "$SMALL/$clone@held"
   zfs destroy "$SMALL/$clone@held"
   expect_full_tiny

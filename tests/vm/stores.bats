@@ -38,8 +38,8 @@ cleared() {
     head -c 8388608 /dev/urandom >/large; sync /large'
   clone=$(clones_of debisl)
   [[ $(wc -l <<<"$clone") == 1 && -n $clone ]] || complain "not one clone: $clone"
-  [[ $(stat -c %u:%g "$MOUNTS/${clone##*/}/file") == 33:65535 ]] || complain "$(ls -ln "$MOUNTS/${clone##*/}")"
-  [[ $(stat -c %u:%g:%a "$MOUNTS/${clone##*/}/mine") == 0:0:4755 ]] || complain "$(ls -ln "$MOUNTS/${clone##*/}")"
+  [[ $(on_disk "$clone" stat -c %u:%g file) == 33:65535 ]] || complain "$(on_disk "$clone" ls -ln)"
+  [[ $(on_disk "$clone" stat -c %u:%g:%a mine) == 0:0:4755 ]] || complain "$(on_disk "$clone" ls -ln)"
   zpool sync rpool
   (($(zfs get -H -p -o value used "$clone") > 8000000)) || complain "$(zfs list "$clone")"
   pid=$(pid_of_run)
@@ -48,6 +48,79 @@ cleared() {
   kill_started TERM
   wait_until 5 no_clones debisl || complain "$(clones_of debisl)"
 }
+
+@test "a leased clone stands in its own run's mount table, and in no other" {
+  local clone second own other
+  start_run -z "$DATASET" -- 'echo one >/number'
+  own=$(pid_of_run)
+  clone=$(clones_of debisl)
+  expect_not_mounted "$clone"
+  names_clone "$own" "$clone" || complain "$(cat "/proc/$own/mountinfo")"
+  refute names_clone "$STARTED_PID" "$clone"
+  MARK=${MARK}1
+  start_run -z "$DATASET" -- 'echo two >/number'
+  other=$(pid_of_run)
+  second=$(clones_of debisl | grep -vxF "$clone")
+  expect_not_mounted "$second"
+  names_clone "$other" "$second" || complain "$(cat "/proc/$other/mountinfo")"
+  refute names_clone "$other" "$clone"
+  refute names_clone "$own" "$second"
+  # What was started meanwhile has copied none, and what mounts all that is to be mounted leaves clones alone.
+  zfs mount -a
+  expect_not_mounted "$clone"
+  refute unshare --mount grep -F "$PARENT/debisl_" /proc/self/mountinfo
+  [[ $(on_disk "$clone" cat number) == one && $(on_disk "$second" cat number) == two ]]
+  kill "${STARTED[@]}"
+  wait "${STARTED[@]}" || true
+}
+
+@test "--dry-run plans a run on a clone and makes none" {
+  succeeds isolate --dry-run -z "$DATASET" true
+  expect_in_output "root: file system zfs $PARENT/debisl_"
+  expect_in_output 'root: id-mapped, on disk as inside'
+  no_clones debisl || complain "$(clones_of debisl)"
+}
+
+@test "root can't destroy or unmount a clone under its run" {
+  local clone
+  start_run -z "$DATASET" -- true
+  clone=$(clones_of debisl)
+  fails_with_words 'busy' zfs destroy "$clone"
+  fails_with_words 'not currently mounted' zfs unmount "$clone"
+  [[ $(clones_of debisl) == "$clone" ]]
+  succeeds isolatectl exec "${clone##*/}" sh -c 'echo still >/there; cat /there'
+  expect_output still
+  kill_started TERM
+}
+fails_with_words() {
+  run "${@:2}"
+  [[ $status != 0 && $output == *"$1"* ]] || complain "${*:2}: $output"
+}
+
+@test "a clone is mounted as its properties say" {
+  zfs set setuid=off exec=on atime=on relatime=on "$PARENT"
+  succeeds isolate -q -e chroot -z "$DATASET" awk '$5 == "/" { print "," $6 "," }' /proc/self/mountinfo
+  [[ $output == *,nosuid,* && $output == *,relatime,* && $output != *,noatime,* ]] || complain "options"
+  zfs inherit setuid "$PARENT"
+  zfs set atime=off "$PARENT"
+  succeeds isolate -q -e chroot -z "$DATASET" awk '$5 == "/" { print "," $6 "," }' /proc/self/mountinfo
+  [[ $output != *,nosuid,* && $output == *,noatime,* ]] || complain "options"
+  for property in exec atime relatime; do zfs inherit "$property" "$PARENT"; done
+}
+
+@test "snapshots that somebody makes of a clone are not mounted for who looks into .zfs" {
+  local clone before
+  start_run -z "$DATASET" -- true
+  clone=$(clones_of debisl)
+  zfs set snapdir=visible "$clone"
+  zfs snapshot "$clone@mine"
+  before=$(mounts)
+  in_guest "$(pid_of_run)" ls /.zfs/snapshot/mine || true
+  no_new_mounts "$before"
+  zfs destroy "$clone@mine"
+  kill_started TERM
+}
+in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
 
 @test "nobody but root reaches a clone's files" {
   start_run -z "$DATASET" -- 'cp /bin/sh /sh; chmod 4755 /sh'
@@ -86,6 +159,21 @@ cleared() {
   [[ $(<"$SCRATCH/after") == after ]]
 }
 
+@test "a run that ends before its command has started leaves no clone" {
+  fails_plainly 125 isolate 'PRE_SPAWN_HOOK' -- env PRE_SPAWN_HOOK=false "$ISOLATE" -q -z "$DATASET" true
+  no_clones debisl || complain "after a hook that failed: $(clones_of debisl)"
+  fails_plainly 125 isolate 'working directory' -- isolate -q -p /nonexistent -z "$DATASET" true
+  no_clones debisl || complain "without its working directory: $(clones_of debisl)"
+}
+
+@test "hooks have the clone mounted for themselves alone" {
+  succeeds env PRE_SPAWN_HOOK="grep -c ' $PARENT/debisl_' /proc/1/mountinfo /proc/self/mountinfo >$SCRATCH/pre; true" \
+    POST_SPAWN_HOOK="grep -c ' $PARENT/debisl_' /proc/1/mountinfo /proc/self/mountinfo >$SCRATCH/post; true" \
+    "$ISOLATE" -q -z "$DATASET" true
+  [[ $(<"$SCRATCH/pre") == $'/proc/1/mountinfo:0\n/proc/self/mountinfo:1' ]] || complain "$(<"$SCRATCH/pre")"
+  [[ $(<"$SCRATCH/post") == $'/proc/1/mountinfo:0\n/proc/self/mountinfo:1' ]] || complain "$(<"$SCRATCH/post")"
+}
+
 @test "isolate -r NAME 5 keeps five fresh clones; a run takes one, the next -r makes the next" {
   local before taken
   succeeds isolate -r "$DATASET" 5
@@ -119,11 +207,13 @@ cleared() {
 }
 
 @test "-f spares a clone that is in use" {
-  isolate -q -r "$DATASET" 2
+  local used
   start_run -z "$DATASET" -- 'echo text >/file'
+  used=$(clones_of debisl)
+  isolate -q -r "$DATASET" 2
   succeeds isolate -q -f -r "$DATASET" 1
   expect_pool debisl leased 1
-  [[ $(cat "$MOUNTS"/debisl_*/file) == text ]]
+  [[ $(on_disk "$used" cat file) == text ]]
   kill_started TERM
   [[ $STATUS == 143 ]]
 }
@@ -146,7 +236,7 @@ settled() {
 }
 
 @test "after a SIGKILL of isolate its guest ends, and the next refresh destroys the clone" {
-  start_run -z "$DATASET" -- true
+  start_run -z "$DATASET" -- 'head -c 16777216 /dev/urandom >/large'
   kill_started KILL
   wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
   succeeds isolate -r "$DATASET" 0
@@ -154,25 +244,27 @@ settled() {
   no_clones debisl || complain "$(clones_of debisl)"
 }
 
+@test "after a SIGKILL of isolate and its guest gc destroys the clone" {
+  start_run -z "$DATASET" -- 'head -c 16777216 /dev/urandom >/large'
+  kill_started KILL
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  succeeds isolatectl gc
+  no_clones debisl || complain "$(clones_of debisl) $output $stderr"
+}
+
 @test "a busy clone is kept, told of, and tried again" {
-  local holder
   start_run -z "$DATASET" -- true
-  # A mount namespace that was made meanwhile has a copy of the clone's mount.
-  unshare --mount --propagation private sleep 60 3>&- &
-  holder=$!
-  STARTED+=("$holder")
-  wait_until 5 holds_mounts "$holder"
+  hold_clone "$(clones_of debisl)"
   kill_started TERM
   expect_pool debisl waiting 1
   succeeds isolate -r "$DATASET" 1
   expect_in_errors 'could not be destroyed yet'
   expect_pool debisl waiting 1
   expect_pool debisl fresh 1
-  kill "$holder"
-  wait "$holder" || true
+  kill "$HOLDER"
+  wait "$HOLDER" || true
   wait_until 10 no_longer_busy || complain "it stays: $(isolatectl pool status zfs:debisl --json)"
 }
-holds_mounts() { grep -q "$MOUNTS/debisl_" "/proc/$1/mounts" && [[ $(readlink "/proc/$1/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]; }
 no_longer_busy() {
   isolate -q -r "$DATASET" 2>/dev/null
   pool_is debisl waiting 0
@@ -190,9 +282,20 @@ no_longer_busy() {
   expect_none_in_common "$before" "$(clones_of debisl)"
 }
 
-@test "--keep leaves the clone until gc --kept" {
+@test "--keep leaves the clone where it can be looked at until gc --kept, also for those that run meanwhile" {
+  local kept
   succeeds isolate --keep -z "$DATASET" sh -c 'echo kept >/kept'
   expect_pool debisl kept 1
+  kept=$(clones_of debisl)
+  expect_in_errors "its changes are in $MOUNTS/${kept##*/}"
+  [[ $(<"$MOUNTS/${kept##*/}/kept") == kept ]]
+  start_run -z "$DATASET" -- true
+  refute names_clone "$(pid_of_run)" "$kept"
+  succeeds isolatectl gc --kept
+  refute zfs list "$kept"
+  kill_started TERM
+  wait_until 20 cleared || complain "left: $(clones_of debisl)"
+  isolate --keep -q -z "$DATASET" true
   isolate -q -f -r "$DATASET" 0
   [[ $(number_of_clones debisl) == 1 ]]
   succeeds isolatectl gc --kept

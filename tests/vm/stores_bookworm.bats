@@ -47,8 +47,10 @@ teardown() {
   start "$ISOLATE" -q -u "$BASE" -g "$BASE" -z "$RANGE" sh -c "touch /mine; chown 33:65535 /mine; echo ready; exec sleep $MARK"
   wait_until 30 run_is_ready || complain "$(cat "$SCRATCH/err")"
   clone=$(clones_of range)
-  [[ $(stat -c %u:%g "$MOUNTS/${clone##*/}/mine") == $((BASE + 33)):$((BASE + 65535)) ]] || complain "$(ls -ln "$MOUNTS/${clone##*/}")"
+  [[ $(on_disk "$clone" stat -c %u:%g mine) == $((BASE + 33)):$((BASE + 65535)) ]] || complain "$(on_disk "$clone" ls -ln)"
   pid=$(pid_of_run)
+  expect_not_mounted "$clone"
+  names_clone "$pid" "$clone" || complain "$(cat "/proc/$pid/mountinfo")"
   [[ $(id_of_process "$pid" Uid) == "$BASE" ]] || complain "$(cat "/proc/$pid/status")"
   kill_started TERM
   wait_until 5 no_clones range || complain "$(clones_of range)"

@@ -13,6 +13,29 @@ MOUNTS=/run/isolate/mounts
 # The stamp that the README tells to give a snapshot.
 snapshot_now() { zfs snapshot "${1:-$DATASET}@$(date '+%Y%m%dT%H%M%SZ')"; }
 
+# on_disk CLONE COMMAND...: what a leased clone holds, looked at where nobody else has it mounted. The command begins in
+# its top directory.
+on_disk() {
+  unshare --mount --propagation private sh -ec 'mount -t zfs -o zfsutil "$1" /mnt; cd /mnt; shift; exec "$@"' sh "$@"
+}
+# hold_clone CLONE: keeps it mounted in a mount namespace of its own, until the process is killed whose pid is in HOLDER.
+hold_clone() {
+  unshare --mount --propagation private sh -c 'mount -t zfs -o zfsutil "$1" /mnt && exec sleep 1000' sh "$1" 3>&- &
+  HOLDER=$!
+  STARTED+=("$HOLDER")
+  wait_until 20 names_clone "$HOLDER" "$1" || complain "$1 can't be held"
+}
+
+# names_clone PID CLONE: a process's mount table does.
+names_clone() { grep -qF -- " $2 " "/proc/$1/mountinfo"; }
+# Neither in the host's mount table nor in what df shows. `df` may fail at a mount that it can't look at.
+expect_not_mounted() {
+  local shown
+  refute names_clone 1 "$1"
+  shown=$(df --all 2>/dev/null || true)
+  [[ -n $shown && $shown != *"$1"* ]] || complain "df shows $1: $shown"
+}
+
 # The clones of a template by the names of their datasets, whatever the state of the pool says.
 clones_of() {
   zfs list -H -o name -r "$PARENT" | grep -E "^$PARENT/$1_[0-9]+$" || true

@@ -1,0 +1,61 @@
+#include "isolated/lease_namespaces.h"
+
+#include <gtest/gtest.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/process_testing.h"
+#include "linux/reporting_child.h"
+
+namespace isolate {
+namespace {
+
+using test::must;
+
+constexpr uid_t kMember = 61234;
+constexpr std::uint32_t kBase = 1900000000;
+
+class LeaseNamespacesTest : public ::testing::Test {
+ protected:
+  void SetUp() override { REQUIRE_ROOT(); }
+  static Result<wire::Nested> made_for(const std::optional<wire::NestedRequest>& nested) {
+    const auto made = TRY(make_lease_namespaces(peer_, member_maps(peer_, kBase, false), nested));
+    const bool has_guest = static_cast<bool>(made.guest);
+    if (has_guest != (made.nested != wire::Nested::none)) return fail("the descriptor");
+    uid_t owner = 0;
+    if (has_guest && ::ioctl(made.guest.get(), NS_GET_OWNER_UID, &owner) == 0 && owner != kMember) return fail("owner");
+    return made.nested;
+  }
+  // As where the host lets nobody make a namespace below another one.
+  static Result<wire::Nested> made_without_below(const std::optional<wire::NestedRequest>& nested) {
+    auto made = wire::Nested::none;
+    const Pipe told = TRY(make_pipe("told"));
+    TRY_VOID(TRY(ReportingChild::start([&]() -> Result<void> {
+               TRY_VOID(test::refuse_unsharing());
+               made = TRY(made_for(nested));
+               return write_all(told.write.get(), {reinterpret_cast<const char*>(&made), sizeof made}, "told");
+             })).finish());
+    if (::read(told.read.get(), &made, sizeof made) != sizeof made) return fail("nothing was told");
+    return made;
+  }
+  inline static const Peer peer_{kMember, kMember, 1, {}};
+};
+
+TEST_F(LeaseNamespacesTest, TheGuestsOwnIsBelowWhereThatCanBe) {
+  EXPECT_EQ(must(made_for({})), wire::Nested::none);
+  EXPECT_EQ(must(made_for(wire::NestedRequest{false, std::nullopt})), wire::Nested::none);
+  EXPECT_EQ(must(made_for(wire::NestedRequest{false, 100})), wire::Nested::below);
+  EXPECT_EQ(must(made_for(wire::NestedRequest{true, std::nullopt})), wire::Nested::below);
+  EXPECT_EQ(must(made_for(wire::NestedRequest{true, 0})), wire::Nested::below);
+}
+
+TEST_F(LeaseNamespacesTest, OtherwiseItIsBesideIfMountsAreToBeLocked) {
+  EXPECT_EQ(must(made_without_below(wire::NestedRequest{false, 100})), wire::Nested::none);
+  EXPECT_EQ(must(made_without_below(wire::NestedRequest{true, 100})), wire::Nested::beside);
+}
+
+}  // namespace
+}  // namespace isolate

@@ -1,0 +1,29 @@
+#include "linux/userns_switches.h"
+
+#include "base/testing.h"
+#include "linux/process_testing.h"
+
+namespace isolate {
+namespace {
+
+TEST(UsernsSwitchesTest, AFilterThatRefusesUserNamespacesIsAReason) {
+  test::expect_success(test::outcome_in_child([]() -> Result<void> {
+    const auto before = reason_against_user_namespaces();
+    TRY_VOID(test::verify(before == switch_against_user_namespaces(), "without a filter: " + before));
+    TRY_VOID(test::refuse_call(SYS_clone, CLONE_NEWUSER, EPERM));
+    const auto reason = reason_against_user_namespaces();
+    return test::verify(!reason.empty(), "with one there is no reason");
+  }));
+}
+
+// What counts for everybody the daemon can't do either.
+TEST(UsernsSwitchesTest, AUsedUpNumberIsNone) {
+  test::expect_success(test::outcome_in_child([]() -> Result<void> {
+    TRY_VOID(test::refuse_call(SYS_clone, CLONE_NEWUSER, ENOSPC));
+    const auto reason = reason_against_user_namespaces();
+    return test::verify(reason == switch_against_user_namespaces(), reason);
+  }));
+}
+
+}  // namespace
+}  // namespace isolate

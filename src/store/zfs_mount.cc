@@ -1,0 +1,79 @@
+#include "store/zfs_mount.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <array>
+
+#include "base/text.h"
+
+namespace isolate::zfs {
+namespace {
+
+constexpr std::array<const char*, 4> kSecurityContexts = {"context", "fscontext", "defcontext", "rootcontext"};
+
+std::uint64_t attributes_of(const Dataset& dataset) {
+  std::uint64_t attributes = 0;
+  if (dataset.value("setuid") == "off") attributes |= MOUNT_ATTR_NOSUID;
+  if (dataset.value("devices") == "off") attributes |= MOUNT_ATTR_NODEV;
+  if (dataset.value("exec") == "off") attributes |= MOUNT_ATTR_NOEXEC;
+  if (dataset.value("readonly") == "on") attributes |= MOUNT_ATTR_RDONLY;
+  if (dataset.value("atime") == "off") return attributes | MOUNT_ATTR_NOATIME;
+  if (dataset.value("relatime") == "off") return attributes | MOUNT_ATTR_STRICTATIME;
+  return attributes;
+}
+
+}  // namespace
+
+bool kernel_has_zfs() { return mount::is_known("zfs"); }
+
+std::string mount_properties() {
+  return "mountpoint,setuid,devices,exec,readonly,atime,relatime,keystatus," +
+         text::join({kSecurityContexts.begin(), kSecurityContexts.end()}, ",");
+}
+
+Result<mount::FileSystem> file_system_of(const Dataset& dataset) {
+  if (dataset.value("keystatus") == "unavailable") {
+    return fail(Error("the key of " + dataset.name + " is not loaded").advise("load it: zfs load-key " + dataset.name));
+  }
+  mount::FileSystem file_system{"zfs", {{"source", dataset.name}}, attributes_of(dataset)};
+  // Where ZFS would mount snapshots of the dataset that somebody looks for in .zfs: without it, below the host's root.
+  file_system.options.push_back({"mntpoint", dataset.value("mountpoint")});
+  if (dataset.value("readonly") == "on") file_system.options.push_back({"ro", ""});
+  for (const char* property : kSecurityContexts) {
+    const auto value = dataset.value(property);
+    if (!value.empty() && value != "none") file_system.options.push_back({property, value});
+  }
+  return file_system;
+}
+
+bool is_mounted(const std::string& path) {
+  struct statx status {};
+  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+Result<void> mount_on(const std::string& dataset, const std::string& place) {
+  if (is_mounted(place)) return {};
+  TRY(run({"mount", dataset}));
+  // The daemon of zfs-fuse mounts where it is, which may be another mount namespace.
+  if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
+  return {};
+}
+
+// The kernel lets go of a namespace's mounts a moment after its last process has ended.
+Result<void> destroy_when_free(const std::string& dataset) {
+  constexpr int kTries = 4;
+  constexpr timespec kPause{0, 50'000'000};
+  Result<std::string> destroyed = run({"destroy", dataset});
+  for (int i = 1; i < kTries && !destroyed && destroyed.error().code() == EBUSY; ++i) {
+    ::nanosleep(&kPause, nullptr);
+    destroyed = run({"destroy", dataset});
+  }
+  // Gone meanwhile: a command whose caller was killed may still be at work, ignoring.
+  if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
+  return {};
+}
+
+}  // namespace isolate::zfs
