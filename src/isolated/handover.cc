@@ -10,6 +10,7 @@
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -160,12 +161,19 @@ Result<Fd> attach_stage() {
   return tmpfs;
 }
 
-// The kernel clears the parent-death signal where a process enters a user namespace or changes its ids. The member may
-// stop this process, since the namespace is theirs: it must not outlive the daemon.
-Result<void> stay_tied(pid_t parent) {
+// The kernel clears the parent-death signal when a process enters a user namespace or changes its ids. The member has
+// rights over what is in their namespace: they can stop this process, but it must not outlive the daemon, and they must
+// not trace it. Where /proc/sys/fs/suid_dumpable is 1 the kernel would allow that.
+Result<void> stay_out_of_reach(pid_t parent) {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail(errno, "prctl");
   die_with_parent();
   if (::getppid() != parent) return fail(ESRCH, "isolated");
   return {};
+}
+
+Result<void> enter_user_namespace(int user_namespace, pid_t parent) {
+  TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace"));
+  return stay_out_of_reach(parent);
 }
 
 // Files are made and opened as root of the user namespace from here on. For everything else this process stays root of
@@ -176,35 +184,60 @@ Result<void> use_files_as_root_inside(pid_t parent) {
   ::setfsuid(0);
   // Both calls return the id that was set before, and no error.
   if (::setfsgid(0) != 0 || ::setfsuid(0) != 0) return fail("setfsuid: the ids were not changed");
-  return stay_tied(parent);
+  return stay_out_of_reach(parent);
 }
 
-// The overlay belongs to the user namespace, so no device node on it works. It keeps mounts of the layers of its own,
-// so these are taken off again and stay out of the member's reach: the id map makes the member the owner of files that
-// other guests have open, and an owner may take leases on them (fcntl(2)).
-Result<void> mount_overlay(const std::vector<Part>& parts, std::size_t layers) {
-  const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+// Layers and the clone's directory, as the parts of an overlay on the stage.
+Result<void> attach_parts(const std::vector<Part>& parts, const Fd& stage) {
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   TRY_VOID(attach_at(tmpfs, stage.get(), kPartsName));
   for (const auto& part : parts) {
     TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
     TRY_VOID(attach_at(part.tree, tmpfs.get(), part.name.c_str()));
   }
-  if (::fchdir(tmpfs.get()) != 0) return fail(errno, "chdir parts");
+  return {};
+}
+
+std::string on_stage(const char* name) { return std::string(wire::kLeaseStage) + "/" + name; }
+
+Result<void> take_off(const char* name) {
+  const auto place = on_stage(name);
+  TRY(trace::check(::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", place));
+  return {};
+}
+
+// In a child, with a mount namespace that ends with it. The overlay belongs to the user namespace, so no device node on
+// it works. The kernel mounts one only of parts in a mount namespace of this user namespace, in which the member has
+// rights. The copy locks the flags of the parts, so that even a member who got in could not make a layer writable. And
+// no part is in a namespace that the member is given: the id map makes the member the owner of files that other guests
+// have open, and an owner may take leases on them (fcntl(2)).
+Result<std::vector<Fd>> make_overlay(int user_namespace, std::size_t layers) {
+  const pid_t parent = ::getppid();
+  TRY_VOID(enter_user_namespace(user_namespace, parent));
+  TRY_VOID(mount::new_namespace());
+  TRY_VOID(use_files_as_root_inside(parent));
+  const auto parts = on_stage(kPartsName);
+  TRY(trace::check(::chdir(parts.c_str()), "chdir", parts));
   mount::Overlay overlay{{}, std::string(kCloneName) + "/upper", std::string(kCloneName) + "/work", true};
   for (std::size_t i = 0; i < layers; ++i) overlay.lower.push_back(layer_name(i));
   TRY_VOID(mount::mount_overlay(overlay, std::string("../") + kRootName));
-  TRY(trace::check(::chdir("/"), "chdir", "/"));
-  const auto place = std::string(wire::kLeaseStage) + "/" + kPartsName;
-  TRY(trace::check(::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", place));
-  return {};
+  std::vector<Fd> made;
+  made.push_back(TRY(mount::copy_tree(AT_FDCWD, on_stage(kRootName), false)));
+  return made;
+}
+
+// The root of a clone that is an overlay, as a detached mount. It keeps mounts of its parts of its own.
+Result<Fd> overlay_of(const std::vector<Part>& parts, const Fd& stage, int user_namespace) {
+  TRY_VOID(attach_parts(parts, stage));
+  auto made = TRY(descriptors_from_child([&] { return make_overlay(user_namespace, parts.size() - 1); }));
+  TRY_VOID(take_off(kPartsName));
+  return std::move(made.front());
 }
 
 // What a lease whose guest has a user namespace beside it takes from there.
 struct Beside {
   Fd mount_namespace;  // the guest's
   Fd door;             // to be attached in the lease's own: the guest's mount namespace has a slave of it
-  Fd overlay;          // the clone's root, if that is an overlay
 };
 
 // The guest's mount namespace gets a mount that follows `door`: what is attached on `door` elsewhere, the kernel copies
@@ -219,43 +252,27 @@ Result<Fd> make_door() {
   return door;
 }
 
-// In a process that is in the mount namespace with the stage still. An overlay is mounted by the guest's user
-// namespace: set-user-id programs on it count only for processes in the one that has mounted it, or below.
-Result<std::vector<Fd>> make_beside(const ProcDirectories& proc, int user_namespace, const std::vector<Part>& parts,
-                                    std::size_t layers) {
+// In a child that is in the mount namespace with the stage still.
+Result<std::vector<Fd>> make_beside(const ProcDirectories& proc, int user_namespace) {
   const pid_t parent = ::getppid();
-  TRY(trace::check(::setns(user_namespace, CLONE_NEWUSER), "setns", "user namespace of the guest"));
+  TRY_VOID(enter_user_namespace(user_namespace, parent));
   TRY_VOID(mount::new_namespace());
   TRY_VOID(use_files_as_root_inside(parent));
   std::vector<Fd> made;
   made.push_back(TRY(open_file(proc.top.get(), "self/ns/mnt", O_RDONLY)));
   made.push_back(TRY(make_door()));
-  if (layers == 0) return made;
-  TRY_VOID(mount_overlay(parts, layers));
-  const auto root = std::string(wire::kLeaseStage) + "/" + kRootName;
-  made.push_back(TRY(mount::copy_tree(AT_FDCWD, root, false)));
-  TRY(trace::check(::umount2(root.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", root));
   return made;
 }
 
-Result<Beside> prepare_beside(const ProcDirectories& proc, const LeaseNamespaces& namespaces,
-                              const std::vector<Part>& parts, std::size_t layers) {
+Result<Beside> prepare_beside(const ProcDirectories& proc, const LeaseNamespaces& namespaces) {
   if (namespaces.nested != wire::Nested::beside) return Beside();
-  auto made = TRY(descriptors_from_child([&] { return make_beside(proc, namespaces.guest.get(), parts, layers); }));
-  made.resize(3);
-  return Beside{std::move(made[0]), std::move(made[1]), std::move(made[2])};
+  auto made = TRY(descriptors_from_child([&] { return make_beside(proc, namespaces.guest.get()); }));
+  return Beside{std::move(made.at(0)), std::move(made.at(1))};
 }
 
-// In the lease's mount namespace: the overlay, and the door.
-Result<void> attach_roots(const Beside& beside, const std::vector<Part>& parts, std::size_t layers, pid_t parent) {
-  if (beside.door) {
-    const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
-    TRY_VOID(attach_at(beside.door, stage.get(), kDoorName));
-    return beside.overlay ? attach_at(beside.overlay, stage.get(), kRootName) : Result<void>();
-  }
-  if (layers == 0) return {};
-  TRY_VOID(use_files_as_root_inside(parent));
-  return mount_overlay(parts, layers);
+// Set-user-id programs on an overlay count only for processes in the user namespace that has mounted it, or below.
+int owner_of_overlay(const LeaseNamespaces& namespaces) {
+  return namespaces.nested == wire::Nested::beside ? namespaces.guest.get() : namespaces.user_namespace.get();
 }
 
 }  // namespace
@@ -281,14 +298,19 @@ Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& names
   // for as long as this one is leased.
   let_go_of_mounted_clones();
   const auto stage = TRY(attach_stage());
-  if (!is_overlay) TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
-  auto beside = TRY(prepare_beside(proc, namespaces, parts, root.lower.size()));
+  Fd overlay;
+  if (is_overlay) {
+    overlay = TRY(overlay_of(parts, stage, owner_of_overlay(namespaces)));
+  } else {
+    TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
+  }
+  auto beside = TRY(prepare_beside(proc, namespaces));
   // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
-  const pid_t parent = ::getppid();
-  TRY(trace::check(::setns(namespaces.user_namespace.get(), CLONE_NEWUSER), "setns", "user namespace"));
-  TRY_VOID(stay_tied(parent));
+  TRY_VOID(enter_user_namespace(namespaces.user_namespace.get(), ::getppid()));
   TRY_VOID(mount::new_namespace());
-  TRY_VOID(attach_roots(beside, parts, root.lower.size(), parent));
+  const auto own_stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+  if (overlay) TRY_VOID(attach_at(overlay, own_stage.get(), kRootName));
+  if (beside.door) TRY_VOID(attach_at(beside.door, own_stage.get(), kDoorName));
   handover.mount_namespace = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
   handover.guest_mount_namespace = std::move(beside.mount_namespace);
   return handover;
