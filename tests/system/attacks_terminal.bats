@@ -219,6 +219,7 @@ hangup() {
 
 # redirected OPTION... -- STEP... -- COMMAND...: on a terminal that is none of 0 to 2; the guest writes to $SCRATCH/out.
 redirected() {
+  # shellcheck disable=SC2034 # isolate_on_terminal reads it
   local CALLED_BY=(sh -c 'out=$1; shift; exec "$@" </dev/null >"$out" 2>&1' sh "$SCRATCH/out")
   rm -f "$SCRATCH/out"
   isolate_on_terminal "$@"
