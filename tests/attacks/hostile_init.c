@@ -164,15 +164,23 @@ static void attack(const char* mode, const char* victim, pid_t pid) {
 // A process like those of isolate's, but for what protects them.
 static pid_t start_control(void) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) _exit(1);
+  int ready[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0 || pipe(ready) != 0) _exit(1);
   const pid_t pid = fork();
   if (pid == 0) {
     if (memfd_create("isolate-setup", 0) < 0) _exit(1);
     prctl(PR_SET_NAME, "control");
+    close(ready[0]);
+    close(ready[1]);
     while (1) pause();
   }
   close(ends[0]);
   close(ends[1]);
+  close(ready[1]);
+  char end;
+  while (read(ready[0], &end, 1) < 0) {
+  }
+  close(ready[0]);
   return pid;
 }
 
@@ -183,7 +191,6 @@ int main(void) {
   close(file);
   mode[got > 0 && mode[got - 1] == '\n' ? got - 1 : 0] = 0;
   const pid_t control = start_control();
-  usleep(50000);
   attack(mode, "control", control);
   kill(control, SIGKILL);
   waitpid(control, NULL, 0);
