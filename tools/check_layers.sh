@@ -1,27 +1,12 @@
 #!/usr/bin/env bash
-# Checks two rules of the source tree: a folder under src/ includes only from the folders it may use, and no file there
-# has more than 400 lines. A new folder has to be entered here, which is the moment to think about its place.
+# Checks two rules of the source tree: a folder under src/ includes only from the folders that the table of
+# src/README.md allows it, and no file there has more than 400 lines. A new folder has to be entered in that table,
+# which is the moment to think about its place.
 set -euo pipefail
 
 most_lines=400
 generated="seccomp/builtin_filters.h" # made by the build, in its own folder
-everything="run engine pool wire store seccomp linux base"
-declare -A may_use=(
-  [base]=""
-  [linux]="base"
-  [store]="linux base"
-  [seccomp]="linux base"
-  [pool]="store linux base"
-  [engine]="linux base"
-  [wire]="linux base"
-  [run]="engine pool wire store seccomp linux base"
-  [isolate]=$everything
-  [isolatectl]=$everything
-  [isolated]=$everything
-  [init]=$everything
-  [seccomp_wrapper]=$everything
-  [lxc]=$everything
-)
+declare -A may_use=()
 found=0
 
 complain() {
@@ -47,7 +32,7 @@ check_file() {
   room=${file#src/}
   room=${room%%/*}
   if [[ ! -v may_use[$room] ]]; then
-    complain "$file: the folder $room is not in the table of layers (tools/check_layers.sh)"
+    complain "$file: the folder $room is not in the table of src/README.md"
     return
   fi
   lines=$(wc -l <"$file")
@@ -55,8 +40,23 @@ check_file() {
   check_includes "$file" "$room"
 }
 
+# A folder may use only those below it, so that no two use each other.
+read_table() {
+  local row room used below=""
+  while IFS= read -r row; do
+    IFS='|' read -r _ room _ used _ <<<"$row"
+    room=${room//[\` ]/}
+    may_use[$room]=${used//,/ }
+    below=" $room $below"
+    for used in ${may_use[$room]}; do
+      [[ $below != *" $used "* ]] || complain "src/README.md: $room may not use $used, which stands above it"
+    done
+  done < <(grep -E '^\| `' src/README.md)
+}
+
 main() {
   local file files=0
+  read_table
   while IFS= read -r -d '' file; do
     files=$((files + 1))
     check_file "$file"

@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "linux/init_protocol.h"
+#include "wire/init_protocol.h"
 
 namespace isolate::init {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "run/refresh.h"
-#include "run/request.h"
+#include "isolate/refresh.h"
+#include "request/request.h"
 
 namespace isolate {
 

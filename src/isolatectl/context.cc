@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "isolatectl/commands.h"
-#include "run/store_path.h"
+#include "request/store_path.h"
 
 namespace isolate {
 

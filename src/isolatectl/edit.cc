@@ -6,8 +6,8 @@
 #include "isolatectl/commands.h"
 #include "isolatectl/edit_draft.h"
 #include "isolatectl/edit_shell.h"
-#include "run/outcome.h"
-#include "run/request.h"
+#include "request/request.h"
+#include "supervise/outcome.h"
 
 namespace isolate {
 namespace {

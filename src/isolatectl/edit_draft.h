@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "isolatectl/commands.h"
-#include "run/request.h"
+#include "request/request.h"
 
 namespace isolate {
 

@@ -8,9 +8,9 @@
 #include "base/text.h"
 #include "isolatectl/commands.h"
 #include "isolatectl/daemon.h"
-#include "run/exec_client.h"
-#include "run/outcome.h"
-#include "run/request.h"
+#include "join/exec_client.h"
+#include "request/request.h"
+#include "supervise/outcome.h"
 
 namespace isolate {
 namespace {

@@ -9,7 +9,7 @@
 #include "isolatectl/commands.h"
 #include "isolatectl/verbs.h"
 #include "linux/signal_reset.h"
-#include "run/outcome.h"
+#include "supervise/outcome.h"
 
 namespace isolate {
 

@@ -8,11 +8,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "isolated/calls.h"
-#include "linux/cgroup.h"
+#include "limits/cgroup.h"
+#include "limits/lease_group.h"
+#include "limits/limit_group.h"
 #include "linux/file.h"
-#include "linux/limit_group.h"
 #include "linux/process_table.h"
-#include "pool/lease_group.h"
 
 namespace isolate {
 namespace {

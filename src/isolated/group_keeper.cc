@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "limits/lease_group.h"
 #include "linux/socket.h"
-#include "pool/lease_group.h"
 
 namespace isolate {
 namespace {

@@ -5,7 +5,6 @@
 
 #include "base/trace.h"
 #include "linux/file.h"
-#include "linux/init_protocol.h"
 
 namespace isolate {
 
@@ -13,7 +12,7 @@ Result<Fd> sealed_file(const char* name, std::string_view content) {
   Fd file(
       static_cast<int>(TRY(trace::check(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", name))));
   TRY_VOID(write_all(file.get(), content, name));
-  TRY(trace::check(::fcntl(file.get(), F_ADD_SEALS, protocol::kSetupSeals), "fcntl F_ADD_SEALS", name));
+  TRY(trace::check(::fcntl(file.get(), F_ADD_SEALS, kAllSeals), "fcntl F_ADD_SEALS", name));
   return file;
 }
 

@@ -14,8 +14,8 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
-#include "linux/init_protocol.h"
 #include "linux/socket.h"
+#include "wire/init_protocol.h"
 
 namespace isolate::lxc {
 namespace {

@@ -16,12 +16,12 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
-#include "linux/init_protocol.h"
 #include "linux/keys.h"
 #include "linux/mount.h"
 #include "linux/network_namespace.h"
 #include "lxc/log.h"
 #include "lxc/network.h"
+#include "wire/init_protocol.h"
 
 namespace isolate::lxc {
 namespace {

@@ -14,11 +14,11 @@
 
 #include "base/fd.h"
 #include "base/trace.h"
-#include "linux/cgroup.h"
+#include "limits/cgroup.h"
 #include "linux/file.h"
-#include "linux/init_protocol.h"
 #include "linux/sealed_file.h"
 #include "lxc/boot.h"
+#include "wire/init_protocol.h"
 
 namespace isolate::lxc {
 namespace {

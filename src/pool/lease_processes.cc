@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "linux/cgroup.h"
+#include "limits/cgroup.h"
+#include "limits/limit_group.h"
 #include "linux/file.h"
-#include "linux/limit_group.h"
 
 namespace isolate {
 namespace {

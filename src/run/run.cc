@@ -10,29 +10,33 @@
 
 #include <cstdlib>
 
+#include "acquire/daemon_lease.h"
+#include "acquire/lease_end.h"
+#include "acquire/reaper.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/steps.h"
 #include "base/text.h"
+#include "launch/container_support.h"
+#include "launch/guest_streams.h"
+#include "join/exec_listener.h"
+#include "launch/hooks.h"
+#include "launch/init_setup.h"
+#include "launch/launcher.h"
+#include "launch/own_program.h"
+#include "launch/root_builder.h"
+#include "limits/guest_group.h"
 #include "linux/file.h"
+#include "linux/held_signals.h"
 #include "linux/own_code.h"
-#include "run/container_support.h"
-#include "run/daemon_lease.h"
-#include "run/guest_group.h"
-#include "run/guest_streams.h"
-#include "run/hooks.h"
-#include "run/init_setup.h"
-#include "run/launcher.h"
-#include "run/lease_end.h"
-#include "run/own_program.h"
-#include "run/plan.h"
-#include "run/reaper.h"
-#include "run/root_builder.h"
-#include "run/status_stream.h"
-#include "run/steps.h"
-#include "run/store_path.h"
-#include "run/supervisor.h"
+#include "plan/plan.h"
+#include "pool/member_range.h"
+#include "request/limit_wishes.h"
+#include "request/store_path.h"
 #include "store/open.h"
 #include "store/overlay_store.h"
+#include "supervise/status_stream.h"
+#include "supervise/supervisor.h"
 
 namespace isolate {
 namespace {
@@ -46,7 +50,7 @@ class Run {
         owner_(*owner),
         steps_(std::move(steps)),
         status_(std::move(status)),
-        group_(request),
+        group_(limit_wishes(request), request.engine == EngineKind::lxc),
         umask_(::umask(022)) {}
 
   int to_end(const Lease* given) {
@@ -181,7 +185,7 @@ class Run {
     if (plan_.own_terminal) options.is_needed = {false, false, false};
     options.is_boundary = plan_.ids.new_namespace;
     options.ignore_interrupt = request_.ignore_interrupt;
-    if (owner_.caller().is_root() && options.is_boundary) options.terminal_owner = plan_.ids.maps.uid.front().outside;
+    if (owner_.caller().is_root() && options.is_boundary) options.terminal_owner = TerminalOwner{plan_.ids.maps.uid.front().outside, kFirstRange};
     return options;
   }
 
@@ -299,7 +303,7 @@ class Run {
   }
 
   Result<void> make_group() {
-    if (!leased_) return group_.make(plan_, &steps_);
+    if (!leased_) return group_.make(plan_.clone_id, &steps_);
     if (!leased_->reply().group.empty()) {
       group_.use(leased_->reply().group, [this] { return leased_->enter_group(); });
     }
@@ -365,7 +369,7 @@ int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* leas
     log::error(!steps ? steps.error().message() : status.error().message());
     return kOwnFailure;
   }
-  if (!request.dry_run) Supervisor::hold_signals();
+  if (!request.dry_run) hold_signals();
   return Run(request, owner, std::move(*steps), std::move(*status)).to_end(lease);
 }
 

@@ -3,7 +3,7 @@
 
 #include "linux/caller.h"
 #include "pool/lease.h"
-#include "run/request.h"
+#include "request/request.h"
 
 namespace isolate {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "limits/limit_group.h"
 #include "linux/idmap.h"
-#include "linux/limit_group.h"
 
 namespace isolate::wire {
 

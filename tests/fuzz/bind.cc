@@ -2,7 +2,7 @@
 // not the root itself or /proc; read from its parts again, it is the same bind.
 #include "base/text.h"
 #include "fuzz.h"
-#include "run/request.h"
+#include "request/request.h"
 
 namespace isolate::fuzz {
 namespace {

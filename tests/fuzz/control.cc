@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "linux/init_protocol.h"
 #include "linux/socket.h"
-#include "run/supervisor.h"
+#include "supervise/supervisor.h"
+#include "wire/init_protocol.h"
 
 namespace {
 int stops = 0;

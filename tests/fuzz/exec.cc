@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "fuzz.h"
-#include "linux/init_protocol.h"
-#include "run/exec_request.h"
+#include "join/exec_request.h"
+#include "wire/init_protocol.h"
 
 using namespace isolate;
 

@@ -1,12 +1,11 @@
 // The values of --ulimit, --tmp-size, --memory, --timeout and --cpus. What is accepted is above 0 where it has to be,
 // within its range, and exactly what is written: a second computation, in whole numbers, has to agree.
-#include "run/limits.h"
-
 #include <sys/resource.h>
 
 #include <algorithm>
 
 #include "fuzz.h"
+#include "request/resource_limits.h"
 
 namespace isolate::fuzz {
 namespace {

@@ -1,7 +1,7 @@
 // NAME=VALUE or NAME:VALUE, the value of -v. What is accepted is a variable of environ(7), keeps its value byte for
 // byte, and is read as itself again.
 #include "fuzz.h"
-#include "run/request.h"
+#include "request/request.h"
 
 using namespace isolate;
 

@@ -1,0 +1,159 @@
+#include "join/exec_listener.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/text.h"
+#include "join/exec_request.h"
+#include "linux/file.h"
+#include "linux/socket.h"
+#include "wire/init_protocol.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::uint64_t kHighestPid = 1 << 22;
+
+// Below `parent`, made if need be; both must belong to the caller, and the directory, or both, be closed to others.
+Result<Fd> open_own(const Caller& caller, const std::string& parent, const char* name, bool parent_too = true) {
+  const auto above = TRY(open_file(AT_FDCWD, parent, O_PATH | O_DIRECTORY));
+  if (::mkdirat(above.get(), name, 0700) != 0 && errno != EEXIST) return fail(errno, "make " + parent + "/" + name);
+  auto directory = TRY(open_file(above.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  for (const int opened : {above.get(), directory.get()}) {
+    const auto status = TRY(status_of(opened, "", AT_EMPTY_PATH));
+    const bool may_be_open = opened == above.get() && !parent_too;
+    if (status.st_uid != caller.uid || (!may_be_open && (status.st_mode & 077) != 0)) {
+      return fail(EPERM, parent + "/" + name + " and what it is in must be the user's alone");
+    }
+  }
+  return directory;
+}
+
+// 0 where the name is none of ours.
+pid_t pid_in(std::string_view name) {
+  const auto dot = name.rfind('.');
+  const auto pid = text::number(dot == std::string_view::npos ? "" : name.substr(dot + 1), "pid", 1, kHighestPid);
+  return pid ? static_cast<pid_t>(*pid) : 0;
+}
+
+Result<void> check_request(const ReceivedMessage& received) {
+  if (received.bytes != protocol::kExecMark) return fail("it begins otherwise");
+  if (received.descriptors.size() != protocol::kExecDescriptors) return fail("it has other descriptors");
+  return check_sealed_message(received.descriptors[protocol::kExecSetup]);
+}
+
+// Passes a request on to isolate-init. Errors: plain text for who has asked.
+Result<void> pass_on(ReceivedMessage received, int control) {
+  if (const auto checked = check_request(received); !checked) {
+    return fail("isolate does not understand the request (" + checked.error().message() +
+                "); is isolatectl of another version?");
+  }
+  std::vector<int> descriptors;
+  for (const auto& descriptor : received.descriptors) descriptors.push_back(descriptor.get());
+  const protocol::Message message{protocol::Kind::exec, 0};
+  auto sent = send_message(control, {reinterpret_cast<const char*>(&message), sizeof message}, descriptors);
+  if (sent || sent.error().code() != EAGAIN) return sent;
+  return fail("the guest takes no commands: its isolate-init does not read any more");
+}
+
+}  // namespace
+
+Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store) {
+  if (caller.is_root()) {
+    constexpr const char* kPlace = "/run/isolate/runs";
+    if (::access(kPlace, F_OK) != 0) {
+      TRY_VOID(make_directories("/run/isolate", 0755));
+      TRY_VOID(make_directories(kPlace, 0700));
+    }
+    return RunsDirectory{TRY(open_file(AT_FDCWD, kPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), ""};
+  }
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime != nullptr && *runtime == '/') {
+    if (auto directory = open_own(caller, runtime, "isolate")) return RunsDirectory{std::move(*directory), ""};
+  }
+  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_own(caller, store, "runs")), ""};
+  const auto home = caller.home();
+  if (home.empty()) return fail("no home");
+  constexpr const char* kName = ".isolate-runs";
+  return RunsDirectory{TRY(open_own(caller, home, kName, false)), home + "/" + kName};
+}
+
+bool is_socket_of(std::string_view name, const std::string& clone_id) {
+  return pid_in(name) != 0 && name.substr(0, name.rfind('.')) == clone_id;
+}
+
+Result<ExecListener> ExecListener::open_for(const Caller& caller, const std::string& store,
+                                            const std::string& clone_id) {
+  const auto open_once = [&]() -> Result<ExecListener> {
+    return open(TRY(open_runs_directory(caller, store)), clone_id);
+  };
+  auto listener = open_once();
+  // Another run has just ended, and removed the directory.
+  return !listener && listener.error().code() == ENOENT ? open_once() : std::move(listener);
+}
+
+Result<ExecListener> ExecListener::open(RunsDirectory place, const std::string& clone_id) {
+  auto name = fmt::format("{}.{}", clone_id, ::getpid());
+  auto socket = TRY(listen_in(place.directory, name));
+  return ExecListener(std::move(place), std::move(socket), std::move(name));
+}
+
+ExecListener::~ExecListener() {
+  if (!place_.directory) return;
+  ::unlinkat(place_.directory.get(), name_.c_str(), 0);
+  // One with sockets of other runs stays, ignoring.
+  if (!place_.to_be_removed.empty()) ::rmdir(place_.to_be_removed.c_str());
+}
+
+void ExecListener::sweep() const {
+  const auto names = list_directory(place_.directory.get(), ".");
+  if (!names) return;
+  for (const auto& name : *names) {
+    const auto pid = pid_in(name);
+    // Most are of runs that go on: to look for those costs next to nothing. The rest may be in another pid namespace.
+    if (pid == 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
+    const auto connection = connect_in(place_.directory, name);
+    if (!connection && connection.error().code() == ECONNREFUSED) ::unlinkat(place_.directory.get(), name.c_str(), 0);
+  }
+}
+
+FurtherCommands::Sources ExecListener::sources() const {
+  auto sources = no_sources();
+  sources[0].fd = socket_.get();
+  for (std::size_t i = 0; i < waiting_.size(); ++i) sources[1 + i].fd = waiting_[i].get();
+  return sources;
+}
+
+void ExecListener::accept_one() {
+  Fd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!connection) return;
+  const auto peer = socket_peer(connection.get());
+  if (!peer || (peer->uid != 0 && peer->uid != ::getuid()) || !shares_pid_namespace(connection.get(), *peer)) return;
+  if (waiting_.size() == kMostWaiting) waiting_.pop_front();
+  waiting_.push_back(std::move(connection));
+}
+
+void ExecListener::serve(const Sources& answered, int control) {
+  std::deque<Fd> waiting;
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    auto& connection = waiting_[i];
+    if (answered[1 + i].revents == 0) {
+      waiting.push_back(std::move(connection));
+      continue;
+    }
+    auto received = receive_message(connection.get(), sizeof protocol::kExecMark);
+    if (received && received->bytes.empty()) continue;
+    auto passed = received ? pass_on(std::move(*received), control) : fail(received.error());
+    // Closed without a word it tells that all is well; who does not read why not is gone, ignoring.
+    if (!passed) [[maybe_unused]]
+      auto told = send_message(connection.get(), passed.error().packed());
+  }
+  waiting_ = std::move(waiting);
+  if (answered[0].revents != 0) accept_one();
+}
+
+}  // namespace isolate

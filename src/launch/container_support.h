@@ -1,0 +1,39 @@
+// What a run with the engine lxc has on the host beside the container: control groups, a connection with a bridge, a
+// log.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launch/launcher.h"
+#include "launch/lxc_log.h"
+#include "limits/container_groups.h"
+#include "limits/guest_group.h"
+#include "linux/caller.h"
+#include "share/bridge.h"
+
+namespace isolate {
+
+class ContainerSupport {
+ public:
+  // Looks at what the host has, before anything is made or started.
+  // Errors: no such bridge; a log that can't be written.
+  static Result<ContainerSupport> prepare(const LxcSettings& settings, const RunPlan& plan, const Caller& caller);
+  // Makes it, and all groups below the one of the guest. Errors: those of groups and bridges.
+  Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace, const GuestGroup& guest);
+  void hand_to(LauncherFds* fds) const;
+  // When the container has ended; again is nothing.
+  void end();
+  // After that: whether the kernel has killed something in it for its memory.
+  bool is_out_of_memory() const { return is_out_of_memory_; }
+
+ private:
+  std::optional<LxcLog> log_;
+  std::optional<BridgeConnector> bridge_;
+  Fd boot_setup_;
+  ContainerGroups groups_;
+  bool is_out_of_memory_ = false;
+};
+
+}  // namespace isolate

@@ -1,0 +1,229 @@
+#include "launch/guest_streams.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <termios.h>
+
+#include "base/testing.h"
+#include "linux/file.h"
+#include "linux/held_signals.h"
+
+namespace isolate {
+namespace {
+
+using test::verify;
+
+// The caller of a test: a child whose 0, 1 and 2 are what the test says. Standard error stays, for what fails.
+Result<void> become_caller(const std::string& input, const std::string& output, int output_flags) {
+  hold_signals();
+  const auto in = TRY(open_file(AT_FDCWD, input, O_RDONLY));
+  const auto out = TRY(open_file(AT_FDCWD, output, output_flags | O_CREAT, 0600));
+  if (::dup2(in.get(), 0) < 0 || ::dup2(out.get(), 1) < 0) return fail(errno, "dup2");
+  return {};
+}
+
+// Runs `guest` with what it would get as 0 and 1, and gives back what finish() says.
+Result<int> run_guest(const std::function<int(int, int)>& guest, bool is_patient = true) {
+  auto streams = TRY(GuestStreams::prepare({}));
+  auto child = TRY(fork_child(0, [&] {
+    // As execve would do it: none of the other ends.
+    const int in = ::dup2(streams.descriptor(0), 100);
+    const int out = ::dup2(streams.descriptor(1), 101);
+    ::syscall(SYS_close_range, 3, 99, 0);
+    return guest(in, out);
+  }));
+  TRY_VOID(streams.start());
+  TRY(child.wait());
+  return streams.finish(is_patient);
+}
+
+int copy_bytes(int in, int out, std::size_t most) {
+  char buffer[4096];
+  while (most > 0) {
+    const ssize_t got = ::read(in, buffer, std::min(sizeof buffer, most));
+    if (got <= 0) break;
+    if (!write_all(out, {buffer, static_cast<std::size_t>(got)}, "copy")) return 1;
+    most -= static_cast<std::size_t>(got);
+  }
+  return 0;
+}
+
+void fill(const std::string& path, std::size_t size) { std::ofstream(path) << std::string(size, 'x') << "end"; }
+
+Result<void> expect_status(const Result<int>& status, int expected) {
+  if (!status) return fail(status.error());
+  return verify(*status == expected, "status " + std::to_string(*status));
+}
+
+TEST(GuestStreamsTest, FilesAreCopiedThroughPipes) {
+  const test::TempDirectory directory;
+  fill(directory / "in", 5'000'000);
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
+    const auto status = run_guest([](int in, int out) { return copy_bytes(in, out, SIZE_MAX); });
+    TRY_VOID(expect_status(status, 0));
+    return verify(TRY(read_file(directory / "in", 1 << 23)) == TRY(read_file(directory / "out", 1 << 23)), "the same");
+  });
+}
+
+TEST(GuestStreamsTest, WhatTheGuestHasNotReadIsGivenBack) {
+  const test::TempDirectory directory;
+  fill(directory / "in", 5'000'000);
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
+    TRY_VOID(expect_status(run_guest([](int in, int out) { return copy_bytes(in, out, 100'000); }), 0));
+    return verify(::lseek(0, 0, SEEK_CUR) == 100'000, "where the guest has stopped");
+  });
+}
+
+TEST(GuestStreamsTest, AppendedIsAtTheEnd) {
+  const test::TempDirectory directory;
+  fill(directory / "in", 100'000);
+  fill(directory / "out", 10);
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY | O_APPEND));
+    TRY_VOID(expect_status(run_guest([](int in, int out) { return copy_bytes(in, out, SIZE_MAX); }), 0));
+    return verify(TRY(read_file(directory / "out")).size() == 100'003 + 13, "its size");
+  });
+}
+
+TEST(GuestStreamsTest, AFullDiskIsAnError) {
+  const test::TempDirectory directory;
+  fill(directory / "in", 100'000);
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
+    const rlimit limit{4096, 4096};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return fail(errno, "setrlimit");
+    ::signal(SIGXFSZ, SIG_IGN);
+    const auto status = run_guest([](int in, int out) { return copy_bytes(in, out, SIZE_MAX); });
+    return verify(!status && status.error().message().find("File too large") != std::string::npos, "an error");
+  });
+}
+
+TEST(GuestStreamsTest, AGuestThatHasGoneDoesNotHoldUpAnInputThatNeverEnds) {
+  const test::TempDirectory directory;
+  ASSERT_EQ(::mkfifo((directory / "in").c_str(), 0600), 0);
+  test::in_child([&]() -> Result<void> {
+    const auto writer = TRY(open_file(AT_FDCWD, directory / "in", O_RDWR));
+    TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
+    return expect_status(run_guest([](int, int) { return 0; }), 0);
+  });
+}
+
+TEST(GuestStreamsTest, ASinkThatTakesNothingIsWaitedForUntilASignalComes) {
+  const test::TempDirectory directory;
+  fill(directory / "in", 3'000);
+  ASSERT_EQ(::mkfifo((directory / "out").c_str(), 0600), 0);
+  test::in_child([&]() -> Result<void> {
+    const auto sink = TRY(open_file(AT_FDCWD, directory / "out", O_RDWR));
+    if (::fcntl(sink.get(), F_SETPIPE_SZ, 4096) < 0) return fail(errno, "pipe");
+    TRY_VOID(write_all(sink.get(), std::string(4096, 'x'), "sink"));
+    TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
+    const auto write = [](int in, int out) { return copy_bytes(in, out, SIZE_MAX); };
+    const auto hurried = run_guest(write, false);
+    TRY_VOID(verify(!hurried, "an error"));
+    ::lseek(0, 0, SEEK_SET);
+    auto killer = TRY(fork_child(0, [] {
+      ::usleep(300'000);
+      return ::kill(::getppid(), SIGTERM);
+    }));
+    TRY_VOID(expect_status(run_guest(write), 128 + SIGTERM));
+    return verify(killer.wait().value().success(), "kill");
+  });
+}
+
+TEST(GuestStreamsTest, ADeviceThatBlocksDoesNotOutlastAHurry) {
+  test::in_child([]() -> Result<void> {
+    const Fd control(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (::grantpt(control.get()) != 0 || ::unlockpt(control.get()) != 0) return fail(errno, "terminal");
+    const Fd side(::ioctl(control.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    termios modes{};
+    ::cfmakeraw(&modes);
+    ::tcsetattr(side.get(), TCSANOW, &modes);
+    TRY_VOID(become_caller("/dev/zero", "/dev/null", O_WRONLY));
+    if (::dup2(control.get(), 1) < 0) return fail(errno, "dup2");
+    const auto flood = [](int in, int out) {
+      ::alarm(1);
+      return copy_bytes(in, out, SIZE_MAX);
+    };
+    return verify(!run_guest(flood, false), "an error");
+  });
+}
+
+TEST(GuestStreamsTest, WhatPollNeverCallsWritableFailsAtOnce) {
+  test::in_child([]() -> Result<void> {
+    const Fd sink(::epoll_create1(EPOLL_CLOEXEC));
+    TRY_VOID(become_caller("/dev/null", "/dev/null", O_WRONLY));
+    if (::dup2(sink.get(), 1) < 0) return fail(errno, "dup2");
+    const auto status = run_guest([](int, int out) { return write_all(out, "x", "test") ? 0 : 1; });
+    return verify(!status && status.error().message().find("Invalid argument") != std::string::npos, "an error");
+  });
+}
+
+TEST(GuestStreamsTest, AnInputThatCannotBeReadIsAnError) {
+  const test::TempDirectory directory;
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller("/proc/self/mem", directory / "out", O_WRONLY));  // nothing is at 0
+    const auto status = run_guest([](int in, int out) { return copy_bytes(in, out, SIZE_MAX); });
+    return verify(!status && status.error().message().find("Input/output error") != std::string::npos, "an error");
+  });
+}
+
+TEST(GuestStreamsTest, DirectoriesAreRefused) {
+  const test::TempDirectory directory;
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller(directory.path(), directory / "out", O_WRONLY));
+    return verify(!GuestStreams::prepare({}), "an error");
+  });
+}
+
+TEST(GuestStreamsTest, PipesAreTheCallersOwnAndOpenToAllInTheirDirection) {
+  test::in_child([]() -> Result<void> {
+    const auto in = TRY(make_pipe("test"));
+    const auto out = TRY(make_pipe("test"));
+    if (::dup2(in.read.get(), 0) < 0 || ::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
+    const auto streams = TRY(GuestStreams::prepare({}));
+    for (const int number : {0, 1}) {
+      const auto callers = TRY(status_of(number, "", AT_EMPTY_PATH));
+      const auto guests = TRY(status_of(streams.descriptor(number), "", AT_EMPTY_PATH));
+      TRY_VOID(verify(callers.st_ino == guests.st_ino && callers.st_dev == guests.st_dev, "the same pipe"));
+    }
+    TRY_VOID(verify((TRY(status_of(0, "", AT_EMPTY_PATH)).st_mode & 07777) == 0604, "the mode of the input"));
+    return verify((TRY(status_of(1, "", AT_EMPTY_PATH)).st_mode & 07777) == 0602, "the mode of the output");
+  });
+}
+
+// So nothing has to be put back when isolate is killed.
+TEST(GuestStreamsTest, APipeHasFlagsOfItsOwnInTheGuest) {
+  test::in_child([]() -> Result<void> {
+    const auto out = TRY(make_pipe("test"));
+    if (::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
+    ::fcntl(1, F_SETFL, O_NONBLOCK);
+    const auto streams = TRY(GuestStreams::prepare({}));
+    TRY_VOID(verify((::fcntl(streams.descriptor(1), F_GETFL) & O_NONBLOCK) != 0, "as the caller's"));
+    ::fcntl(streams.descriptor(1), F_SETFL, 0);
+    return verify((::fcntl(1, F_GETFL) & O_NONBLOCK) != 0, "the caller's is as before");
+  });
+}
+
+TEST(GuestStreamsTest, FlagsOfTheCallersOwnArePutBack) {
+  const test::TempDirectory directory;
+  test::in_child([&]() -> Result<void> {
+    TRY_VOID(become_caller("/dev/null", directory / "out", O_WRONLY));
+    {
+      StreamOptions options;
+      options.is_boundary = false;
+      const auto streams = TRY(GuestStreams::prepare(options));
+      ::fcntl(1, F_SETFL, O_NONBLOCK);
+    }
+    return verify((::fcntl(1, F_GETFL) & O_NONBLOCK) == 0, "blocks again");
+  });
+}
+
+}  // namespace
+}  // namespace isolate

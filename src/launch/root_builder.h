@@ -1,0 +1,102 @@
+// RootBuilder: puts the root of a run together in a mount namespace of its own, by descriptor, so that no link of the
+// template leads outside and nothing can be swapped in between.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "plan/plan.h"
+
+namespace isolate {
+
+// What to tell of a file system that can't map ids; `is_root`: it is the run's root, not a directory bound into it.
+std::string unmapped_warning(const std::string& path, bool is_root);
+
+class RootBuilder {
+ public:
+  // `idmap_userns` is used where the plan says that ids are mapped.
+  RootBuilder(const RunPlan& plan, int idmap_userns) : plan_(plan), idmap_userns_(idmap_userns) {}
+
+  // A root that is a file system, opened by open_root already. It is attached once, and can't be used again.
+  void take_root(Fd opened) { opened_root_ = std::move(opened); }
+  // Opens layers, clone, and what is bound from the host, as the caller. Errors name what can't be opened.
+  Result<void> open_sources();
+  // Makes the stage, a tmpfs, and attaches there all that open_sources has opened.
+  Result<void> attach_sources();
+  // Mounts the root on "root" below the stage: an overlay of the layers, or the directory itself.
+  Result<void> mount_root();
+  // Mounts one of the plan's mounts in the root. `number` counts the plan's mounts.
+  Result<void> mount_in_root(std::size_t number);
+  // Read-only root if asked for; /proc made; the working directory and mount points of the engine checked.
+  Result<void> finish();
+
+  // Finds the root again in a mount namespace that was copied since for a namespace below.
+  Result<void> reopen();
+  // Where the guest's mount namespace is not a copy of this one: attaches a copy of the finished root on `door`, from
+  // where the kernel copies it into the guest's. The other function finds it there.
+  Result<void> hand_over(const std::string& door);
+  Result<void> take_over(const std::string& door);
+
+  int root() const { return root_.get(); }
+  // Lines for the caller: what works less well than asked for.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  struct Source {
+    std::string name;  // below the stage
+    Fd tree;
+    bool is_directory = true;
+  };
+  Result<void> open_source(const std::string& path, const std::string& name, std::uint64_t attributes, bool idmap,
+                           bool recursive);
+  Result<void> add_source(Fd tree, const std::string& path, const std::string& name, std::uint64_t attributes,
+                          bool idmap, bool recursive);
+  // What is written to: the overlay's own directory, or the root itself.
+  Result<void> open_clone();
+  // A device node of the guest's own in place of the host's.
+  Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject);
+  Result<void> open_tun(const RootMount& mount, std::size_t number);
+  Result<void> open_bind(const RootMount& mount, std::size_t number);
+  std::string source_name(std::size_t number) const;  // below the stage
+  Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
+  Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);
+  // A new directory of the stage's tmpfs as a mount of its own: all that a guest keeps in memory shares one tmpfs.
+  Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes);
+  // /dev, /proc and /sys must be what they look like, and not lead to some other place of the root.
+  Result<Fd> ordinary_directory(const std::string& target, bool create) const;
+  Result<void> mount_host_sys(const RootMount& mount);
+  Result<void> mount_processors(const RootMount& mount);
+  // Makes the guest's /sys read-only, once binds have found or made their places in it.
+  Result<void> close_sys() const;
+  Result<void> mount_devices(const std::string& target);
+  Result<void> mount_resolv_conf(const RootMount& mount);
+  Result<void> mount_hosts(const RootMount& mount);
+  // Mounts a file on a name in /etc, whatever is there.
+  Result<void> cover_in_etc(const Fd& tree, const std::string& name);
+  void warn_of_bind(const RootMount& mount, const struct stat& source);
+  Result<void> find_root();
+  Result<Fd> target_directory(const std::string& target);
+  // Names the file of the root that is where a directory would have to be.
+  Result<Fd> explained(Result<Fd> place, const std::string& target) const;
+  bool may_create_targets() const { return plan_.may_create_targets && !is_read_only_; }
+
+  const RunPlan& plan_;
+  int idmap_userns_;
+  Fd opened_root_;
+  Fd stage_;
+  Fd root_;
+  Fd sys_;  // the guest's own /sys, if any
+  std::vector<Source> sources_;
+  std::set<std::size_t> devices_;  // numbers of the mounts that open_device has made
+  std::vector<std::string> warnings_;
+  bool is_read_only_ = false;  // the root is, since its file system can't map ids
+};
+
+}  // namespace isolate

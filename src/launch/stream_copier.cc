@@ -1,0 +1,310 @@
+#include "launch/stream_copier.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace isolate {
+namespace {
+
+constexpr std::size_t kPortion = 1 << 20;    // the most that one call moves
+constexpr std::size_t kBuffer = 1 << 18;     // where the kernel can't move without a copy
+constexpr std::size_t kSmallPortion = 4096;  // what a device that is ready takes without blocking
+constexpr int kPatience = 2000;              // milliseconds
+constexpr unsigned kMostSecondsAfterParent = 10;
+
+volatile sig_atomic_t parent_has_died = 0;
+
+void on_parents_death(int) {
+  parent_has_died = 1;
+  ::alarm(kMostSecondsAfterParent);  // SIGALRM again, which has its default action by then
+}
+
+// SIGKILL at isolate's death would lose what has to be given back or drained.
+void follow_parent() {
+  struct sigaction action {};
+  action.sa_handler = on_parents_death;
+  action.sa_flags = SA_RESETHAND | SA_NODEFER;
+  ::sigaction(SIGALRM, &action, nullptr);
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  ::sigprocmask(SIG_UNBLOCK, &alarm, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGALRM);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+// A write to a device may block whatever poll says of it. It is broken off every half a second, to look around.
+void break_off_regularly() {
+  const int signal = SIGRTMIN;
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ::sigaction(signal, &action, nullptr);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = signal;
+  timer_t timer{};
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return;
+  constexpr timespec kInterval{0, 500'000'000};
+  const itimerspec regularly{kInterval, kInterval};
+  ::timer_settime(timer, 0, &regularly, nullptr);
+}
+
+bool is_transient(int error) { return error == EINTR || error == EAGAIN; }
+
+struct Ends {
+  bool run = false;     // no more of the guest
+  bool parent = false;  // the guest is about to end
+  bool hurry = false;   // nor patience of the caller
+};
+
+// Waits for `events` of `fd`; returns what came, 0 for nothing. It also returns when the run ends or a hurry begins, as
+// far as `ends` does not know that yet.
+short wait_for(const StreamCopy& copy, Ends* ends, int fd, short events, int most = -1) {
+  std::array<pollfd, 3> sources = {{{fd, events, 0},
+                                    {ends->run || ends->parent ? -1 : copy.run, POLLIN, 0},
+                                    {ends->hurry ? -1 : copy.hurry, POLLIN, 0}}};
+  const int count = ::poll(sources.data(), sources.size(), ends->hurry && most < 0 ? kPatience : most);
+  if (count >= 0 && sources[1].revents != 0) {
+    ends->run = (sources[1].revents & POLLIN) != 0;
+    ends->parent = !ends->run;
+    if (ends->parent) ::alarm(kMostSecondsAfterParent);
+  }
+  if (parent_has_died != 0) ends->parent = true;
+  if (count < 0) return 0;
+  if (sources[2].revents != 0 || ends->parent) ends->hurry = true;
+  if (count == 0) return POLLNVAL;  // the time is over
+  return sources[0].revents;
+}
+
+// How bytes get into a file or out of it.
+enum class Way {
+  splice,   // by the kernel alone
+  copy,     // through a buffer
+  message,  // sockets: a copy that never blocks
+  byte,     // devices, which may block beyond a small portion
+};
+
+Way way_of(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return Way::byte;
+  if (S_ISSOCK(status.st_mode)) return Way::message;
+  return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) || S_ISFIFO(status.st_mode) ? Way::splice : Way::byte;
+}
+
+class Input {
+ public:
+  explicit Input(const StreamCopy& copy) : copy_(copy), way_(way_of(copy.from)) {}
+
+  int run() {
+    int error = 0;
+    while (!is_over_ && error == 0 && !has_ended()) error = step();
+    ::close(copy_.to);
+    // The guest goes on with what is in the pipe.
+    while (!has_ended()) wait_for(copy_, &ends_, -1, 0);
+    // Who has not read what there was does not miss the rest.
+    return give_back() > 0 ? 0 : error;
+  }
+
+ private:
+  bool has_ended() const { return ends_.run || ends_.parent; }
+
+  // Moves a portion. Returns an errno for what can't be read.
+  int step() {
+    if ((wait_for(copy_, &ends_, copy_.to, POLLOUT) & POLLOUT) == 0) return 0;
+    if (!pending_.empty()) return write_pending();
+    if (wait_for(copy_, &ends_, copy_.from, POLLIN) == 0 || has_ended()) return 0;
+    const ssize_t got = way_ == Way::splice ? splice() : read();
+    if (got < 0) return is_transient(errno) ? 0 : errno;
+    if (got == 0) is_over_ = true;
+    taken_ += got;
+    return 0;
+  }
+
+  ssize_t splice() {
+    const ssize_t moved = ::splice(copy_.from, nullptr, copy_.to, nullptr, kPortion, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (moved >= 0 || errno != EINVAL) return moved;
+    way_ = Way::copy;  // a file system without splice
+    return read();
+  }
+
+  ssize_t read() {
+    pending_.resize(way_ == Way::byte ? kSmallPortion : kBuffer);
+    const ssize_t got = way_ == Way::message ? ::recv(copy_.from, pending_.data(), pending_.size(), MSG_DONTWAIT)
+                                             : ::read(copy_.from, pending_.data(), pending_.size());
+    pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    // A peer that has gone away, or the other side of a terminal, is the end of what comes from there.
+    return got < 0 && (errno == ECONNRESET || (errno == EIO && way_ == Way::byte)) ? 0 : got;
+  }
+
+  int write_pending() {
+    const ssize_t written = ::write(copy_.to, pending_.data(), pending_.size());
+    if (written > 0) pending_.erase(pending_.begin(), pending_.begin() + written);
+    return 0;
+  }
+
+  // Returns how much the guest has not read.
+  ssize_t give_back() const {
+    int left = 0;
+    if (::ioctl(copy_.guests, FIONREAD, &left) != 0) left = 0;
+    // A guest that can open the pipe for writing has put more into it.
+    const auto unread = std::min<ssize_t>(left + static_cast<ssize_t>(pending_.size()), taken_);
+    // What can't seek keeps nothing, and there is nobody to tell.
+    if (unread > 0) ::lseek(copy_.from, -unread, SEEK_CUR);
+    return unread;
+  }
+
+  const StreamCopy& copy_;
+  Way way_;
+  Ends ends_;
+  std::vector<char> pending_;
+  ssize_t taken_ = 0;
+  bool is_over_ = false;
+};
+
+class Output {
+ public:
+  explicit Output(const StreamCopy& copy) : copy_(copy), way_(way_of(copy.to)) {
+    if (way_ == Way::byte) break_off_regularly();
+    struct stat status {};
+    is_always_ready_ = ::fstat(copy.to, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+  }
+
+  int run() {
+    int error = 0;
+    while (error == 0 && !(pending_.empty() && (has_ended_ || left_ == 0))) {
+      error = pending_.empty() ? take() : write_pending();
+    }
+    return error;
+  }
+
+ private:
+  // Takes a portion out of the pipe, and moves it on where one call does both.
+  int take() {
+    if (!ends_.run) {
+      const short data = wait_for(copy_, &ends_, copy_.from, POLLIN);
+      if (ends_.run) return note_what_is_left();
+      if ((data & (POLLIN | POLLHUP)) == 0) return 0;
+    }
+    if (way_ == Way::splice) {
+      if (const int error = wait_for_room(); error != 0 || !has_room_) return error;
+      const ssize_t moved =
+          ::splice(copy_.from, nullptr, copy_.to, nullptr, portion(kPortion), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+      if (moved >= 0 || errno != EINVAL) return count(moved);
+      way_ = Way::copy;  // O_APPEND
+    }
+    pending_.resize(portion(way_ == Way::byte ? kSmallPortion : kBuffer));
+    const ssize_t got = ::read(copy_.from, pending_.data(), pending_.size());
+    const int error = errno;
+    pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    errno = error;
+    return count(got);
+  }
+
+  int note_what_is_left() {
+    int left = 0;
+    if (::ioctl(copy_.from, FIONREAD, &left) != 0) left = 0;
+    left_ = left;
+    return 0;
+  }
+
+  std::size_t portion(std::size_t most) const {
+    return left_ >= 0 ? std::min(most, static_cast<std::size_t>(left_)) : most;
+  }
+
+  int count(ssize_t moved) {
+    if (moved < 0 && !is_transient(errno)) return errno;
+    // A guest that can open the pipe for reading may have taken from it.
+    if (moved < 0 && left_ > 0) return note_what_is_left();
+    if (moved == 0) has_ended_ = true;
+    if (left_ > 0) left_ -= std::max<ssize_t>(moved, 0);
+    return 0;
+  }
+
+  int wait_for_room() {
+    has_room_ = is_always_ready_;
+    if (has_room_) return 0;
+    const bool knew_of_end = ends_.run;
+    const short room = wait_for(copy_, &ends_, copy_.to, POLLOUT);
+    if (!knew_of_end && ends_.run) return note_what_is_left();
+    if (room == POLLNVAL) return ETIMEDOUT;
+    has_room_ = room != 0;  // an error shows with the next call
+    return 0;
+  }
+
+  int write_pending() {
+    // Not all sockets and devices that take something say so to poll: these are asked only after they have refused.
+    const bool may_refuse = way_ == Way::message || way_ == Way::byte;
+    if (!may_refuse || std::exchange(was_refused_, false)) {
+      if (const int error = wait_for_room(); error != 0) return error;
+      // The timer breaks this off as well.
+      if (!has_room_) return may_refuse ? note_refusal(EAGAIN) : 0;
+    }
+    const ssize_t written = way_ == Way::message
+                                ? ::send(copy_.to, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                : ::write(copy_.to, pending_.data(), pending_.size());
+    if (written < 0) return is_transient(errno) ? note_refusal(errno) : errno;
+    pending_.erase(pending_.begin(), pending_.begin() + written);
+    refused_since_.reset();
+    return 0;
+  }
+
+  // Nothing was written now, whatever poll says. Returns ETIMEDOUT when that goes on in a hurry.
+  int note_refusal(int error) {
+    using Clock = std::chrono::steady_clock;
+    was_refused_ = error == EAGAIN;
+    constexpr int kNap = 10;
+    const bool knew_of_end = ends_.run;
+    wait_for(copy_, &ends_, -1, 0, was_refused_ && refused_since_ ? kNap : 0);
+    if (!knew_of_end && ends_.run) note_what_is_left();
+    if (!refused_since_ || !ends_.hurry) refused_since_ = Clock::now();
+    return Clock::now() - *refused_since_ < std::chrono::milliseconds(kPatience) ? 0 : ETIMEDOUT;
+  }
+
+  const StreamCopy& copy_;
+  Way way_;
+  Ends ends_;
+  std::vector<char> pending_;
+  ssize_t left_ = -1;  // of what was in the pipe when the run ended; -1: it goes on
+  bool is_always_ready_ = false;
+  bool has_room_ = false;
+  bool was_refused_ = false;
+  std::optional<std::chrono::steady_clock::time_point> refused_since_;
+  bool has_ended_ = false;  // nobody in the guest can write any more
+};
+
+}  // namespace
+
+int copy_input(const StreamCopy& copy) {
+  follow_parent();
+  ::fcntl(copy.to, F_SETFL, O_NONBLOCK);  // nobody else has this open file
+  return Input(copy).run();
+}
+
+int copy_output(const StreamCopy& copy) {
+  follow_parent();
+  ::fcntl(copy.from, F_SETFL, O_NONBLOCK);
+  const int error = Output(copy).run();
+  return error == ECONNRESET ? EPIPE : error;
+}
+
+}  // namespace isolate

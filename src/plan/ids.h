@@ -1,0 +1,34 @@
+// Who is who inside: the id maps of a run, decided from the request, the caller, and the owner of the root on disk.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "linux/caller.h"
+#include "linux/lock.h"
+#include "request/request.h"
+
+namespace isolate {
+
+struct IdPlan {
+  bool new_namespace = true;  // false: the host's own ids (chroot as root)
+  IdMaps maps;
+  MapWriter writer = MapWriter::direct;
+  bool idmap_root = false;   // the root's layers are mounted with the maps: on disk 0..65535
+  bool idmap_binds = false;  // so are directories of the host
+  // Within the namespace another one, for a caller who keeps id 0 for himself: inside 0 is its id 1.
+  bool nested_private = false;
+  // Root's guest has root's own ids, since root has no others: its root is this one.
+  bool shares_own_ids = false;
+  bool is_leased = false;  // the daemon has made the namespace
+  // The guest gets a namespace of its own below: what it inherits in mounts is locked. Decided with the capabilities.
+  bool nested = false;
+  std::uint64_t process_limit = UINT64_MAX;  // of all of the guest's processes together; UINT64_MAX: none
+  FileLock range_lock;                       // the range is this run's alone while it is held
+};
+
+// `root_owner` is the owner of "/" in the template, on disk.
+// Errors: plain text: no range, a range that is not the caller's, or that belongs to users of the host.
+Result<IdPlan> plan_ids(const RunRequest& request, OwnerNamespace* owner, std::uint32_t root_owner);
+
+}  // namespace isolate

@@ -1,0 +1,150 @@
+#include "share/bridge.h"
+
+#include <fmt/format.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+template <std::size_t Count>
+Result<std::string> first_executable(const std::array<const char*, Count>& paths, const char* advice) {
+  for (const char* path : paths) {
+    if (::access(path, X_OK) == 0) return std::string(path);
+  }
+  return fail(advice);
+}
+
+// Not through PATH: the caller's environment decides nothing here.
+Result<std::string> find_ip() {
+  constexpr std::array kPaths = {"/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"};
+  return first_executable(kPaths,
+                          "ip is not installed, with which a container is connected with a bridge; install it (Debian: "
+                          "apt-get install iproute2)");
+}
+
+// Set-user-id root: connects users' containers with the bridges that /etc/lxc/lxc-usernet allows.
+Result<std::string> find_user_nic() {
+  constexpr std::array kPaths = {"/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic",
+                                 "/usr/lib/lxc/lxc-user-nic"};
+  return first_executable(kPaths,
+                          "an ordinary user's container gets to a bridge by lxc-user-nic alone, which is not installed "
+                          "(Debian: apt-get install lxc); LXC_NET_BR=none gives it the host's network");
+}
+
+// The sender's pid as this pid namespace shows it; -1: nobody is there any more.
+pid_t wait_for_namespace(int socket) {
+  char byte = 0;
+  iovec data{&byte, sizeof byte};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(ucred))];
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = space;
+  header.msg_controllen = sizeof space;
+  if (::recvmsg(socket, &header, MSG_CMSG_CLOEXEC) != 1) return -1;
+  const cmsghdr* control = CMSG_FIRSTHDR(&header);
+  if (control == nullptr || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS) return -1;
+  ucred credentials{};
+  std::memcpy(&credentials, CMSG_DATA(control), sizeof credentials);
+  return credentials.pid > 0 ? credentials.pid : -1;
+}
+
+// "../src/lxc/cmd/lxc_user_nic.c: 593: create_nic: Error attaching ..."
+std::string message_of(const std::string& line) {
+  if (!line.starts_with("../")) return line;
+  std::size_t begin = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto colon = line.find(": ", begin);
+    if (colon == std::string::npos) break;
+    begin = colon + 2;
+  }
+  return line.substr(begin);
+}
+
+Result<void> run(const std::vector<std::string>& command, const std::string& bridge) {
+  const auto output = TRY(run_program(command));
+  if (output.status.success()) return {};
+  const auto said = message_of(text::split(output.err, '\n').front());
+  return fail(fmt::format("no connection with bridge {}: {}", bridge,
+                          said.empty() ? output.status.describe() : text::printable(said)));
+}
+
+Result<void> connect(const std::string& bridge, bool is_root, pid_t pid) {
+  const auto process = std::to_string(pid);
+  if (!is_root) {
+    return run({TRY(find_user_nic()), "create", "/", "isolate", process, "veth", bridge, "eth0"}, bridge);
+  }
+  const auto ip = TRY(find_ip());
+  const auto name = "iso" + random_name();
+  TRY_VOID(run({ip, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", process}, bridge));
+  return run({ip, "link", "set", name, "master", bridge, "up"}, bridge);
+}
+
+int serve(int socket, const std::string& bridge, bool is_root) {
+  const auto pid = wait_for_namespace(socket);
+  if (pid < 0) return 1;
+  const auto connected = connect(bridge, is_root, pid);
+  const auto answer = connected ? std::string() : connected.error().message();
+  // Of an empty message the receiver could not be sure.
+  const auto message = answer + '\n';
+  return ::send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0 ? 1 : 0;
+}
+
+// Not by /sys, which may be that of another network namespace.
+bool is_bridge(const std::string& name) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_data = reinterpret_cast<char*>(&driver);
+  return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0 && std::string_view(driver.driver) == "bridge";
+}
+
+}  // namespace
+
+Result<void> BridgeConnector::check(const std::string& bridge, const Caller& caller) {
+  if (!is_bridge(bridge)) {
+    return fail(
+        fmt::format("there is no bridge {}, with which -n connects a container; name one in LXC_NET_BR, where "
+                    "none stands for the host's network",
+                    bridge));
+  }
+  if (caller.is_root()) {
+    TRY(find_ip());
+  } else {
+    TRY(find_user_nic());
+  }
+  return {};
+}
+
+Result<BridgeConnector> BridgeConnector::start(const std::string& bridge, const Caller& caller) {
+  int ends[2];
+  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "bridge"));
+  Fd own(ends[0]);
+  Fd guest_end(ends[1]);
+  const int on = 1;
+  TRY(trace::check(::setsockopt(own.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), "setsockopt", "SO_PASSCRED"));
+  auto child = TRY(fork_child(0, [&] {
+    guest_end.reset();
+    // Neither the lease nor the clone's mount lasts as long as this process.
+    close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, own.get()});
+    return serve(own.get(), bridge, caller.is_root());
+  }));
+  return BridgeConnector(std::move(child), std::move(guest_end));
+}
+
+}  // namespace isolate

@@ -1,0 +1,38 @@
+#include "supervise/outcome.h"
+
+#include <signal.h>
+
+#include "base/text.h"
+
+namespace isolate {
+
+Result<void> RunOutcome::check_setup(const std::string& directory) const {
+  if (directory_error != 0) return fail(directory_error, "working directory " + text::printable(directory));
+  if (setup_error != 0) return fail(setup_error, "limits, terminal or seccomp filter of the command");
+  return {};
+}
+
+std::string RunOutcome::start_error(const std::string& command) const {
+  const auto shown = text::printable(command);
+  if (exec_error == ELIBACC) return shown + ": its interpreter is missing in the root";
+  if (exec_error == ENOENT) return shown + ": not found in the root";
+  if (exec_error == E2BIG) {
+    return shown +
+           ": its words and variables are too long for Linux: one may have 128 KiB, and all together a quarter of the "
+           "stack limit (ulimit -s) and 6 MiB at most; pass such data in a file or by standard input";
+  }
+  return Error(exec_error, shown).message();
+}
+
+int RunOutcome::exit_status() const {
+  if (exec_error != 0) return exec_error == ENOENT ? kNotFound : kNotExecutable;
+  if (timed_out) return kTimedOut;
+  return ended.value_or(ExitStatus{true, SIGKILL}).shell_code();
+}
+
+Result<int> RunOutcome::check_output(Result<int> copied) const {
+  if (output_error == 0 || !copied) return copied;
+  return fail(output_error, "standard output: not all of what the command wrote could be written");
+}
+
+}  // namespace isolate

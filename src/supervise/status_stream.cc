@@ -1,0 +1,48 @@
+#include "supervise/status_stream.h"
+
+#include <fcntl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+void write_line(const Fd& fd, const nlohmann::json& object) {
+  if (!fd) return;
+  const auto line = object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  // The reader has gone away, ignoring: the run goes on.
+  [[maybe_unused]] auto written = write_all(fd.get(), line, "status");
+}
+
+}  // namespace
+
+Result<StatusStream> StatusStream::open(int number) {
+  StatusStream stream;
+  if (number < 0) return stream;
+  const int flags = ::fcntl(number, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+    return fail("--status-fd " + std::to_string(number) + ": not a descriptor that is open for writing");
+  }
+  stream.fd_ = Fd(::fcntl(number, F_DUPFD_CLOEXEC, 3));
+  if (!stream.fd_) return fail(errno, "dup of --status-fd");
+  return stream;
+}
+
+void StatusStream::started(int pid, const std::string& clone_id) const {
+  write_line(fd_, {{"event", "started"}, {"pid", pid}, {"clone", clone_id}});
+}
+
+void StatusStream::ended(const ExitStatus& status, bool timed_out, bool out_of_memory) const {
+  nlohmann::json line = {{"event", "ended"}, {status.signalled ? "signal" : "code", status.value}};
+  if (timed_out) line["timeout"] = true;
+  if (out_of_memory) line["outOfMemory"] = true;
+  write_line(fd_, line);
+}
+
+void StatusStream::failed(const std::string& step, const std::string& reason) const {
+  write_line(fd_, {{"event", "failed"}, {"step", step}, {"reason", reason}});
+}
+
+}  // namespace isolate
