@@ -7,11 +7,12 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "launch/root_builder.h"
 #include "limits/lease_group.h"
 #include "linux/idmap.h"
 #include "linux/userns_switches.h"
+#include "request/guest_rights.h"
 #include "request/store_path.h"
+#include "stage/layout.h"
 #include "store/open.h"
 
 namespace isolate {
@@ -110,7 +111,7 @@ namespace {
 std::optional<wire::NestedRequest> nested_request(const RunRequest& request) {
   wire::NestedRequest nested;
   nested.locks_mounts = locks_mounts(request);
-  const auto limit = planned_process_limit(request);
+  const auto limit = planned_process_limit(request, HardLimits::of_this_process());
   if (limit != kUnlimited) nested.processes = limit;
   if (!nested.locks_mounts && !nested.processes) return std::nullopt;
   return nested;
@@ -118,73 +119,94 @@ std::optional<wire::NestedRequest> nested_request(const RunRequest& request) {
 
 }  // namespace
 
-Result<DaemonLease::Asked> DaemonLease::ask(const RunRequest& request, const GroupLimits& limits,
-                                            const Caller& caller) {
+Result<void> DaemonLease::ask(GuestGroup* group, Steps* steps) {
+  const auto limits = TRY(group->for_daemon());
+  return steps->run("lease", [&] { return send_request(limits); });
+}
+
+Result<void> DaemonLease::send_request(const GroupLimits& limits) {
   auto client = wire::Client::connect();
-  if (!client) return fail(no_template(request, caller, client.error()));
-  TRY_VOID(check_request(request));
-  wire::LeaseRequest wanted;
-  wanted.template_name = request.template_name;
-  wanted.private_ids = request.userns == UsernsMode::private_range;
-  if (request.uid_base || request.gid_base) {
-    wanted.uid_base = request.uid_base ? request.uid_base : request.gid_base;
-    wanted.gid_base = request.gid_base ? request.gid_base : request.uid_base;
+  if (!client) return fail(no_template(request_, caller_, client.error()));
+  TRY_VOID(check_request(request_));
+  asked_.template_name = request_.template_name;
+  asked_.private_ids = request_.userns == UsernsMode::private_range;
+  if (request_.uid_base || request_.gid_base) {
+    asked_.uid_base = request_.uid_base ? request_.uid_base : request_.gid_base;
+    asked_.gid_base = request_.gid_base ? request_.gid_base : request_.uid_base;
   }
-  wanted.engine = engine_name(request.engine);
-  wanted.limits = limits;
-  auto reason = isolate::reason_against_user_namespaces();
-  if (!reason.empty()) wanted.nested = nested_request(request);
-  client->send("Lease", wire::to_json(wanted));
-  return Asked{std::move(*client), std::move(wanted), std::move(reason)};
-}
-
-Result<DaemonLease> DaemonLease::receive(Asked asked, const RunRequest& request, const Caller& caller) {
-  const auto parameters = asked.client.receive();
-  if (!parameters) {
-    const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
-    return fail(is_unknown ? no_template(request, caller, parameters.error()) : Error(parameters.error().message));
-  }
-  auto reply = TRY(wire::lease_reply_from(*parameters));
-  auto descriptors = asked.client.take_descriptors();
-  if (descriptors.size() != descriptors_of(reply)) {
-    return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors.size(), descriptors_of(reply)));
-  }
-  // One that does not know limits would leave them out.
-  if (asked.request.limits.any() && reply.group.empty()) {
-    return fail("isolated is of a version without limits; restart it");
-  }
-  const auto& nested = asked.request.nested;
-  if (nested && nested->locks_mounts && reply.nested == wire::Nested::none) {
-    return fail("isolated is of a version that makes no user namespaces for guests; restart it");
-  }
-  return DaemonLease(std::move(reply), std::move(descriptors), std::move(asked.reason_against_user_namespaces));
-}
-
-void DaemonLease::adapt(RunPlan* plan) const {
-  if (reply_.read_only) {
-    plan->read_only_root = true;
-    plan->may_create_targets = false;
-    log::warning(unmapped_warning(reply_.store, true));
-  }
-  if (reason_.empty()) return;
-  plan->ids.nested = reply_.nested == wire::Nested::below;
-  const bool is_counted = reply_.nested == wire::Nested::below || !reply_.group.empty();
-  const auto limit = plan->ids.process_limit;
-  if (limit == kUnlimited || is_counted) return;
-  log::warning(
-      fmt::format("each user of the guest may have {} processes, instead of all together: you may make no user "
-                  "namespaces ({}), and no control group counts them: {}",
-                  limit, reason_, no_group_tree()));
-}
-
-Result<void> DaemonLease::enter_group() const {
-  auto client = wire::Client::connect();
-  if (!client) return fail(client.error().message);
-  const auto entered = client->call("EnterGroup", {{"lease", reply_.lease}});
-  if (!entered) return fail(entered.error().message);
+  asked_.engine = engine_name(request_.engine);
+  asked_.limits = limits;
+  reason_against_user_namespaces_ = reason_against_user_namespaces();
+  if (!reason_against_user_namespaces_.empty()) asked_.nested = nested_request(request_);
+  client->send("Lease", wire::to_json(asked_));
+  client_ = std::move(*client);
   return {};
 }
 
-RootSource DaemonLease::root() const { return {{}, std::string(wire::kLeaseStage) + "/root"}; }
+Result<AcquiredRoot> DaemonLease::acquire(Steps* steps) {
+  TRY_VOID(steps->run("lease", [this] { return receive_reply(); }));
+  AcquiredRoot root;
+  root.id = reply_.lease;
+  root.template_name = reply_.template_name;
+  root.source.directory = stage::path(stage::kOfRoot, stage::kRoot);
+  root.read_only = reply_.read_only;
+  root.maps = reply_.maps;
+  if (!reason_against_user_namespaces_.empty()) root.has_namespace_below = reply_.nested == wire::Nested::below;
+  root.warnings = warnings();
+  return root;
+}
+
+Result<void> DaemonLease::receive_reply() {
+  const auto parameters = client_->receive();
+  if (!parameters) {
+    const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
+    return fail(is_unknown ? no_template(request_, caller_, parameters.error()) : Error(parameters.error().message));
+  }
+  reply_ = TRY(wire::lease_reply_from(*parameters));
+  descriptors_ = client_->take_descriptors();
+  client_.reset();
+  if (descriptors_.size() != descriptors_of(reply_)) {
+    return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors_.size(), descriptors_of(reply_)));
+  }
+  // A daemon of a version without limits would leave them out.
+  if (asked_.limits.any() && reply_.group.empty()) {
+    return fail("isolated is of a version without limits; restart it");
+  }
+  if (asked_.nested && asked_.nested->locks_mounts && reply_.nested == wire::Nested::none) {
+    return fail("isolated is of a version that makes no user namespaces for guests; restart it");
+  }
+  return {};
+}
+
+std::vector<std::string> DaemonLease::warnings() const {
+  std::vector<std::string> warnings;
+  if (reply_.read_only) warnings.push_back(unmapped_warning(reply_.store, true));
+  const bool is_counted =
+      reason_against_user_namespaces_.empty() || reply_.nested == wire::Nested::below || !reply_.group.empty();
+  const auto limit = planned_process_limit(request_, HardLimits::of_this_process());
+  if (limit != kUnlimited && !is_counted) {
+    warnings.push_back(
+        fmt::format("each user of the guest may have {} processes, instead of all together: you may make no user "
+                    "namespaces ({}), and no control group counts them: {}",
+                    limit, reason_against_user_namespaces_, no_group_tree()));
+  }
+  return warnings;
+}
+
+LeasedNamespaces DaemonLease::namespaces() const {
+  return {descriptor(wire::kUserNamespace), descriptor(wire::kMountNamespace), descriptor(wire::kNestedUserNamespace),
+          descriptor(wire::kNestedMountNamespace)};
+}
+
+void DaemonLease::let_go_of_mount_namespaces() {
+  for (const std::size_t number : {wire::kMountNamespace, wire::kNestedMountNamespace}) {
+    if (number < descriptors_.size()) descriptors_[number].reset();
+  }
+}
+
+Result<void> DaemonLease::give_back(Steps* /*steps*/) {
+  descriptors_.clear();
+  return {};
+}
 
 }  // namespace isolate

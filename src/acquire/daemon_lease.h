@@ -1,63 +1,47 @@
-// A clone that isolated leases to a member of the group `isolate`, in namespaces that it has made for him.
+// A clone that isolated leases to a member of the group `isolate`, in namespaces that it has made for the lease.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/fd.h"
-#include "base/result.h"
-#include "linux/caller.h"
-#include "plan/plan.h"
-#include "request/request.h"
-#include "store/store.h"
+#include "acquire/root_provider.h"
 #include "wire/client.h"
 
 namespace isolate {
 
-class DaemonLease {
+class DaemonLease : public RootProvider {
  public:
-  // Whether the clone comes from the daemon: for an ordinary user, unless he names a store or his own has the template.
-  // Errors: those of the template's name.
+  // Whether the clone comes from the daemon: for an ordinary user, unless they name a store or their own store has the
+  // template. Errors: those of the template's name.
   static Result<bool> is_wanted(const RunRequest& request, OwnerNamespace* owner);
 
-  // What was asked for: the daemon is at work until it is received.
-  struct Asked {
-    wire::Client client;
-    wire::LeaseRequest request;
-    std::string reason_against_user_namespaces;
-  };
-  // Errors of both: no daemon, not a member, no such template, too many leases, each with what to do; what can't be
-  // asked of a leased clone. Nothing is left after an error.
-  static Result<Asked> ask(const RunRequest& request, const GroupLimits& limits, const Caller& caller);
-  static Result<DaemonLease> receive(Asked asked, const RunRequest& request, const Caller& caller);
+  DaemonLease(const RunRequest& request, const Caller& caller) : request_(request), caller_(caller) {}
 
-  const wire::LeaseReply& reply() const { return reply_; }
-  // Has the daemon move this process to the control group of the lease. For who is to be the guest's, as the caller.
-  Result<void> enter_group() const;
-  // Where the clone is in its mount namespace.
-  RootSource root() const;
-  int user_namespace() const { return descriptors_[wire::kUserNamespace].get(); }
-  // -1 once it was let go of.
-  int mount_namespace() const { return descriptors_[wire::kMountNamespace].get(); }
-  // The guest's own user namespace, and the mount namespace that belongs to it; -1: there is none.
-  int nested_user_namespace() const { return descriptor(wire::kNestedUserNamespace); }
-  int nested_mount_namespace() const { return descriptor(wire::kNestedMountNamespace); }
-  // From here on they are those of who has entered them.
-  void let_go_of_mount_namespaces() {
-    descriptors_[wire::kMountNamespace].reset();
-    if (descriptors_.size() > wire::kNestedMountNamespace) descriptors_[wire::kNestedMountNamespace].reset();
-  }
-  // Changes the plan where the daemon has done what the launcher would do, and warns of what is weaker in the guest
-  // since the daemon could not do all that was asked for.
-  void adapt(RunPlan* plan) const;
+  // Errors of both: no daemon, not a member, no such template, too many leases, each with what to do; what a leased
+  // clone does not support. Nothing is left after an error.
+  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  Result<AcquiredRoot> acquire(Steps* steps) override;
+
+  LeasedNamespaces namespaces() const override;
+  std::string group() const override { return reply_.group; }
+  void let_go_of_mount_namespaces() override;
+  // The daemon sees that the descriptors are closed, and destroys the clone.
+  Result<void> give_back(Steps* steps) override;
 
  private:
-  DaemonLease(wire::LeaseReply reply, std::vector<Fd> descriptors, std::string reason)
-      : reply_(std::move(reply)), descriptors_(std::move(descriptors)), reason_(std::move(reason)) {}
+  Result<void> send_request(const GroupLimits& limits);
+  Result<void> receive_reply();
+  std::vector<std::string> warnings() const;
   int descriptor(std::size_t number) const { return number < descriptors_.size() ? descriptors_[number].get() : -1; }
+
+  const RunRequest& request_;
+  Caller caller_;
+  std::optional<wire::Client> client_;
+  wire::LeaseRequest asked_;
   wire::LeaseReply reply_;
-  std::vector<Fd> descriptors_;  // the lease ends when they are closed
-  std::string reason_;           // why this process can make no user namespace; empty: it can
+  std::vector<Fd> descriptors_;                 // the lease ends when they are closed
+  std::string reason_against_user_namespaces_;  // why this process can make none; empty: it can
 };
 
 }  // namespace isolate

@@ -7,7 +7,6 @@
 #include "linux/keys.h"
 
 namespace isolate {
-namespace {
 
 // Not through PATH: the caller's environment decides nothing here.
 Result<std::string> find_bwrap() {
@@ -17,16 +16,13 @@ Result<std::string> find_bwrap() {
   return fail("bwrap is not installed; install it (Debian: apt-get install bubblewrap), or use another engine with -e");
 }
 
-}  // namespace
-
 CapabilitySet bwrap_capabilities() { return CapabilitySet::docker_default(); }
 
-Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
+EnginePlan plan_bwrap(const EngineRequest& request) {
   EnginePlan plan;
-  plan.mounts_proc_itself = true;
   plan.no_new_privileges = true;
   plan.own_network = !request.share_network;
-  plan.program = {TRY(find_bwrap()),  "--die-with-parent",
+  plan.program = {request.program,    "--die-with-parent",
                   "--as-pid-1",       "--unshare-pid",
                   "--unshare-ipc",    "--unshare-uts",
                   "--unshare-cgroup", "--hostname",
@@ -39,7 +35,7 @@ Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
   // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.
   auto capabilities = request.capabilities;
-  capabilities.add(TRY(CapabilitySet::parse("SETPCAP")));
+  if (const auto needed = CapabilitySet::parse("SETPCAP")) capabilities.add(*needed);
   for (const auto& name : capabilities.names()) plan.program.insert(plan.program.end(), {"--cap-add", name});
   plan.program.emplace_back("--");
   plan.program.insert(plan.program.end(), request.init.begin(), request.init.end());

@@ -11,7 +11,8 @@ namespace isolate {
 
 // What every engine is told.
 struct EngineRequest {
-  std::string root;  // path of the finished root, as the launcher's mount namespace shows it
+  std::string program;  // the path of the engine's program, as find_bwrap() finds it
+  std::string root;     // path of the finished root, as the launcher's mount namespace shows it
   std::string host_name;
   bool share_network = false;
   std::string bridge;        // with share_network: a container is connected with this one instead; empty: no
@@ -27,18 +28,22 @@ struct EnginePlan {
   // namespace.
   std::vector<std::string> program;
   std::string own_program;  // one of isolate's own programs, which is executed in place of program[0]; empty: none
-  bool mounts_proc_itself = false;  // otherwise the launcher mounts /proc in the new pid namespace
-  bool no_new_privileges = false;   // set by the launcher before the engine starts
+  bool no_new_privileges = false;  // set by the launcher before the engine starts
   bool own_network = false;      // the launcher gives it a network namespace; otherwise it has the host's, or makes one
   std::string bridge;            // it wants a connection with this one; empty: none
   bool ends_in_order = false;    // it has work to do when the command has ended, and then ends by itself
   bool looks_into_proc = false;  // it needs a /proc that shows its own pid namespace
 };
 
-// bubblewrap: every namespace but the user's, which the launcher has made. Errors: bwrap is not installed.
-Result<EnginePlan> plan_bwrap(const EngineRequest& request);
-// LXC, through isolate-lxc: an application container on the finished root. Errors: LXC is not installed.
-Result<EnginePlan> plan_lxc(const EngineRequest& request);
+// Where bubblewrap is. Errors: it is not installed, with what to do.
+Result<std::string> find_bwrap();
+// Errors: LXC is not installed, with what to do.
+Result<void> check_lxc();
+
+// bubblewrap: every namespace but the user namespace, which the launcher has made.
+EnginePlan plan_bwrap(const EngineRequest& request);
+// LXC, through isolate-lxc: an application container on the finished root.
+EnginePlan plan_lxc(const EngineRequest& request);
 // The plain root in a mount and a pid namespace: for maintaining templates, not a boundary.
 EnginePlan plan_chroot(const EngineRequest& request);
 

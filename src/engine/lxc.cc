@@ -3,16 +3,13 @@
 #include "engine/engine.h"
 
 namespace isolate {
-namespace {
 
-// What isolate-lxc is linked with, which a package need not bring.
-Result<void> find_lxc() {
+// The package of isolate does not depend on LXC, which isolate-lxc is linked with.
+Result<void> check_lxc() {
   if (::access(ISOLATE_LXC_ROOTFS, F_OK) == 0) return {};
   return fail(
       "LXC is not installed; install it (Debian: apt-get install liblxc-common), or use another engine with -e");
 }
-
-}  // namespace
 
 CapabilitySet lxc_capabilities() { return CapabilitySet::docker_default(); }
 
@@ -25,10 +22,8 @@ CapabilitySet lxc_system_capabilities() {
   return capabilities;
 }
 
-Result<EnginePlan> plan_lxc(const EngineRequest& request) {
-  TRY_VOID(find_lxc());
+EnginePlan plan_lxc(const EngineRequest& request) {
   EnginePlan plan;
-  plan.mounts_proc_itself = true;
   plan.no_new_privileges = true;
   plan.looks_into_proc = true;
   plan.own_program = "isolate-lxc";

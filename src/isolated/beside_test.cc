@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "isolated/handover_testing.h"
+#include "stage/layout.h"
 #include "wire/manager.h"
 
 namespace isolate {
@@ -40,7 +41,8 @@ class BesideTest : public HandoverTest {
       TRY_VOID(become_root());
       TRY_VOID(build());
       const auto finished = TRY(mount::copy_tree(AT_FDCWD, kRoot, true));
-      TRY_VOID(mount::attach(finished, TRY(open_file(AT_FDCWD, wire::kLeaseDoor, O_PATH)).get(), "door"));
+      TRY_VOID(mount::attach(
+          finished, TRY(open_file(AT_FDCWD, stage::path(stage::kOfRoot, stage::kDoor), O_PATH)).get(), "door"));
       const int descriptor = handover.guest_mount_namespace.get();
       TRY_VOID(
           write_all(number.write.get(), {reinterpret_cast<const char*>(&descriptor), sizeof descriptor}, "number"));
@@ -70,7 +72,7 @@ Result<void> mount_read_only_below_the_root() {
 TEST_F(BesideTest, WhatIsMountedInTheLeaseAppearsInTheGuestAndIsLocked) {
   for (const auto& root : {overlay(), plain()}) {
     EXPECT_TRUE(succeeded(outcome(root, mount_read_only_below_the_root, []() -> Result<void> {
-      const std::string door = wire::kLeaseDoor;
+      const std::string door = stage::path(stage::kOfRoot, stage::kDoor);
       TRY(open_file(AT_FDCWD, door + "/new", O_CREAT | O_WRONLY, 0600));
       TRY_VOID(expect_error(clear(door + "/ro", MOUNT_ATTR_RDONLY), EPERM, "clearing read-only"));
       TRY_VOID(expect_error(clear(door + "/ro", MOUNT_ATTR_NODEV), EPERM, "clearing nodev"));
@@ -88,7 +90,8 @@ TEST_F(BesideTest, NothingThatTheGuestMountsGetsIntoTheLease) {
       overlay(), [] { return Result<void>(); },
       []() -> Result<void> {
         const auto tmpfs = TRY(mount::make("tmpfs", {}, 0));
-        TRY_VOID(mount::attach(tmpfs, TRY(open_file(AT_FDCWD, wire::kLeaseDoor, O_PATH)).get(), "door"));
+        TRY_VOID(mount::attach(tmpfs, TRY(open_file(AT_FDCWD, stage::path(stage::kOfRoot, stage::kDoor), O_PATH)).get(),
+                               "door"));
         const auto mounts = TRY(read_file("/proc/self/mountinfo"));
         // "master:" without "shared:": it only follows.
         const auto line = mounts.find(" /run/isolate/stage/door ");

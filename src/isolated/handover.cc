@@ -20,6 +20,7 @@
 #include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/reporting_child.h"
+#include "stage/layout.h"
 #include "wire/manager.h"
 
 namespace isolate {
@@ -95,24 +96,17 @@ Result<void> check_entered(const Peer& peer, const ProcDirectories& proc) {
   return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
 }
 
-constexpr const char* kRootName = "root";
-constexpr const char* kDoorName = "door";
-constexpr const char* kPartsName = "parts";
-constexpr const char* kCloneName = "c";
-
-std::string layer_name(std::size_t number) { return fmt::format("l{}", number); }
-
 Result<Part> layer(const std::string& path, std::size_t number, int idmap) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
   TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, idmap, true, false}, path));
-  return Part{layer_name(number), std::move(tree)};
+  return Part{stage::layer(number), std::move(tree)};
 }
 
 // The directory with an overlay's upper and work directory.
 Result<Part> overlay_clone(const std::string& path, int idmap) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
   TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, path));
-  return Part{kCloneName, std::move(tree)};
+  return Part{stage::kClone, std::move(tree)};
 }
 
 Result<std::vector<Part>> overlay_parts(const RootSource& root, int idmap) {
@@ -132,7 +126,7 @@ Result<Part> whole_clone(const RootSource& root, int idmap, bool* read_only) {
     *read_only = true;
     TRY_VOID(mount::set_attributes(tree, {kLayerAttributes, -1, true, false}, name));
   }
-  return Part{kRootName, std::move(tree)};
+  return Part{stage::kRoot, std::move(tree)};
 }
 
 // The stage in the peer's view of the host: a directory of root's, and no link on the way to it.
@@ -140,12 +134,12 @@ Result<Fd> open_stage() {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_NO_SYMLINKS;
-  const long number = ::syscall(SYS_openat2, AT_FDCWD, wire::kLeaseStage, &how, sizeof how);
-  if (number < 0) return fail(Error(errno, wire::kLeaseStage).within("in the caller's mount namespace"));
-  Fd stage(static_cast<int>(number));
-  const auto status = TRY(status_of(stage.get(), "", AT_EMPTY_PATH));
-  if (status.st_uid != 0) return fail(std::string(wire::kLeaseStage) + " does not belong to root");
-  return stage;
+  const long number = ::syscall(SYS_openat2, AT_FDCWD, stage::kOfRoot, &how, sizeof how);
+  if (number < 0) return fail(Error(errno, stage::kOfRoot).within("in the caller's mount namespace"));
+  Fd stage_directory(static_cast<int>(number));
+  const auto status = TRY(status_of(stage_directory.get(), "", AT_EMPTY_PATH));
+  if (status.st_uid != 0) return fail(std::string(stage::kOfRoot) + " does not belong to root");
+  return stage_directory;
 }
 
 Result<void> attach_at(const Fd& tree, int directory, const char* name) {
@@ -156,8 +150,9 @@ Result<void> attach_at(const Fd& tree, int directory, const char* name) {
 // A tmpfs on the stage. Gives back its top directory.
 Result<Fd> attach_stage() {
   auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  for (const char* name : {kRootName, kPartsName, kDoorName}) TRY_VOID(make_directory(tmpfs.get(), name, 0755));
-  TRY_VOID(mount::attach(tmpfs, TRY(open_stage()).get(), wire::kLeaseStage));
+  for (const char* name : {stage::kRoot, stage::kParts, stage::kDoor})
+    TRY_VOID(make_directory(tmpfs.get(), name, 0755));
+  TRY_VOID(mount::attach(tmpfs, TRY(open_stage()).get(), stage::kOfRoot));
   return tmpfs;
 }
 
@@ -188,9 +183,9 @@ Result<void> use_files_as_root_inside(pid_t parent) {
 }
 
 // Layers and the clone's directory, as the parts of an overlay on the stage.
-Result<void> attach_parts(const std::vector<Part>& parts, const Fd& stage) {
+Result<void> attach_parts(const std::vector<Part>& parts, const Fd& stage_directory) {
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  TRY_VOID(attach_at(tmpfs, stage.get(), kPartsName));
+  TRY_VOID(attach_at(tmpfs, stage_directory.get(), stage::kParts));
   for (const auto& part : parts) {
     TRY_VOID(make_directory(tmpfs.get(), part.name, 0755));
     TRY_VOID(attach_at(part.tree, tmpfs.get(), part.name.c_str()));
@@ -198,7 +193,7 @@ Result<void> attach_parts(const std::vector<Part>& parts, const Fd& stage) {
   return {};
 }
 
-std::string on_stage(const char* name) { return std::string(wire::kLeaseStage) + "/" + name; }
+std::string on_stage(const char* name) { return stage::path(stage::kOfRoot, name); }
 
 Result<void> take_off(const char* name) {
   const auto place = on_stage(name);
@@ -216,21 +211,21 @@ Result<std::vector<Fd>> make_overlay(int user_namespace, std::size_t layers) {
   TRY_VOID(enter_user_namespace(user_namespace, parent));
   TRY_VOID(mount::new_namespace());
   TRY_VOID(use_files_as_root_inside(parent));
-  const auto parts = on_stage(kPartsName);
+  const auto parts = on_stage(stage::kParts);
   TRY(trace::check(::chdir(parts.c_str()), "chdir", parts));
-  mount::Overlay overlay{{}, std::string(kCloneName) + "/upper", std::string(kCloneName) + "/work", true};
-  for (std::size_t i = 0; i < layers; ++i) overlay.lower.push_back(layer_name(i));
-  TRY_VOID(mount::mount_overlay(overlay, std::string("../") + kRootName));
+  mount::Overlay overlay{{}, stage::in_clone(stage::kUpper), stage::in_clone(stage::kWork), true};
+  for (std::size_t i = 0; i < layers; ++i) overlay.lower.push_back(stage::layer(i));
+  TRY_VOID(mount::mount_overlay(overlay, std::string("../") + stage::kRoot));
   std::vector<Fd> made;
-  made.push_back(TRY(mount::copy_tree(AT_FDCWD, on_stage(kRootName), false)));
+  made.push_back(TRY(mount::copy_tree(AT_FDCWD, on_stage(stage::kRoot), false)));
   return made;
 }
 
 // The root of a clone that is an overlay, as a detached mount. It keeps mounts of its parts of its own.
-Result<Fd> overlay_of(const std::vector<Part>& parts, const Fd& stage, int user_namespace) {
-  TRY_VOID(attach_parts(parts, stage));
+Result<Fd> overlay_of(const std::vector<Part>& parts, const Fd& stage_directory, int user_namespace) {
+  TRY_VOID(attach_parts(parts, stage_directory));
   auto made = TRY(descriptors_from_child([&] { return make_overlay(user_namespace, parts.size() - 1); }));
-  TRY_VOID(take_off(kPartsName));
+  TRY_VOID(take_off(stage::kParts));
   return std::move(made.front());
 }
 
@@ -243,12 +238,12 @@ struct Beside {
 // The guest's mount namespace gets a mount that follows `door`: what is attached on `door` elsewhere, the kernel copies
 // to it and locks, for it belongs to another user namespace (attach_recursive_mnt, lock_mnt_tree; Linux 5.2).
 Result<Fd> make_door() {
-  const auto stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
+  const auto stage_directory = TRY(open_file(AT_FDCWD, stage::kOfRoot, O_PATH | O_DIRECTORY));
   const auto follower = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  TRY_VOID(attach_at(follower, stage.get(), kDoorName));
-  TRY_VOID(mount::set_propagation(follower, MS_SHARED, kDoorName));
+  TRY_VOID(attach_at(follower, stage_directory.get(), stage::kDoor));
+  TRY_VOID(mount::set_propagation(follower, MS_SHARED, stage::kDoor));
   auto door = TRY(mount::copy_tree(follower.get(), "", false));
-  TRY_VOID(mount::set_propagation(follower, MS_SLAVE, kDoorName));
+  TRY_VOID(mount::set_propagation(follower, MS_SLAVE, stage::kDoor));
   return door;
 }
 
@@ -297,20 +292,20 @@ Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& names
   // A copy of another clone's mount (a kept one's, or a leased one's of zfs-fuse) would keep it from being destroyed
   // for as long as this one is leased.
   let_go_of_mounted_clones();
-  const auto stage = TRY(attach_stage());
+  const auto stage_directory = TRY(attach_stage());
   Fd overlay;
   if (is_overlay) {
-    overlay = TRY(overlay_of(parts, stage, owner_of_overlay(namespaces)));
+    overlay = TRY(overlay_of(parts, stage_directory, owner_of_overlay(namespaces)));
   } else {
-    TRY_VOID(attach_at(parts.front().tree, stage.get(), kRootName));
+    TRY_VOID(attach_at(parts.front().tree, stage_directory.get(), stage::kRoot));
   }
   auto beside = TRY(prepare_beside(proc, namespaces));
   // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
   TRY_VOID(enter_user_namespace(namespaces.user_namespace.get(), ::getppid()));
   TRY_VOID(mount::new_namespace());
-  const auto own_stage = TRY(open_file(AT_FDCWD, wire::kLeaseStage, O_PATH | O_DIRECTORY));
-  if (overlay) TRY_VOID(attach_at(overlay, own_stage.get(), kRootName));
-  if (beside.door) TRY_VOID(attach_at(beside.door, own_stage.get(), kDoorName));
+  const auto own_stage = TRY(open_file(AT_FDCWD, stage::kOfRoot, O_PATH | O_DIRECTORY));
+  if (overlay) TRY_VOID(attach_at(overlay, own_stage.get(), stage::kRoot));
+  if (beside.door) TRY_VOID(attach_at(beside.door, own_stage.get(), stage::kDoor));
   handover.mount_namespace = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
   handover.guest_mount_namespace = std::move(beside.mount_namespace);
   return handover;

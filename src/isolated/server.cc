@@ -16,6 +16,7 @@
 #include "isolated/peer.h"
 #include "linux/file.h"
 #include "pool/member_range.h"
+#include "stage/layout.h"
 #include "store/open.h"
 #include "wire/manager.h"
 
@@ -49,7 +50,7 @@ Result<Fd> hold_signals() {
 
 Result<void> make_places(const std::string& main_store) {
   TRY_VOID(make_directories("/run/isolate", 0755));
-  TRY_VOID(make_directories(wire::kLeaseStage, 0755));
+  TRY_VOID(make_directories(stage::kOfRoot, 0755));
   TRY_VOID(make_directories(kCloneMounts, 0700));
   TRY_VOID(make_directories(kRangeLocks, 0700));
   OwnerNamespace owner(Caller::current());

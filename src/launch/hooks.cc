@@ -21,6 +21,7 @@
 #include "linux/signal_reset.h"
 #include "linux/tree.h"
 #include "linux/user_namespace.h"
+#include "stage/layout.h"
 
 namespace isolate {
 namespace {
@@ -28,8 +29,8 @@ namespace {
 // An overlay that was mounted without syncing leaves a mark in its work directory that forbids a second mount.
 Result<void> renew_work_directory(const std::string& clone) {
   auto directory = TRY(open_file(AT_FDCWD, clone, O_RDONLY | O_DIRECTORY));
-  TRY_VOID(remove_tree(directory.get(), "work"));
-  return make_directory(directory.get(), "work", 0700);
+  TRY_VOID(remove_tree(directory.get(), stage::kWork));
+  return make_directory(directory.get(), stage::kWork, 0700);
 }
 
 // The caller stands where he was, as far as that is there.
@@ -42,7 +43,7 @@ Result<void> enter_mounts(int mount_namespace) {
   return {};
 }
 
-Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
+Result<void> mount_clone(const RunPlan& run, const std::string& stage_path) {
   TRY_VOID(mount::new_namespace());
   const Fd working_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!run.root.lower.empty()) TRY_VOID(renew_work_directory(run.root.directory));
@@ -50,7 +51,7 @@ Result<void> mount_clone(const RunPlan& run, const std::string& stage) {
   RunPlan plan;
   plan.root = run.root;
   plan.throw_away = false;  // a mount without syncing would leave a mark that forbids the next one
-  plan.stage = stage;
+  plan.stage = stage_path;
   RootBuilder builder(plan, -1);
   TRY_VOID(builder.open_sources());
   TRY_VOID(builder.attach_sources());
@@ -95,13 +96,13 @@ Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
 }  // namespace
 
 Result<void> run_hook(const char* name, const std::string& command, const RunPlan& plan, const Caller& caller,
-                      const HookNamespaces& namespaces, const std::string& stage) {
+                      const HookNamespaces& namespaces, const std::string& stage_path) {
   const bool is_mounted = plan.root.lower.empty() && !plan.root.file_system;
-  const std::string root = is_mounted ? plan.root.directory : stage + "/root";
+  const std::string root = is_mounted ? plan.root.directory : stage::path(stage_path, stage::kRoot);
   auto hook = TRY(ReportingChild::start([&]() -> Result<void> {
     if (!caller.is_root()) TRY_VOID(become_root_in(namespaces.user, Groups::keep));
     if (namespaces.mount >= 0) TRY_VOID(enter_mounts(namespaces.mount));
-    if (!is_mounted) TRY_VOID(mount_clone(plan, stage));
+    if (!is_mounted) TRY_VOID(mount_clone(plan, stage_path));
     ::umask(plan.umask);
     return become_shell(command, root);
   }));

@@ -12,9 +12,10 @@ namespace {
 
 Result<Fd> write_setup(protocol::Setup setup, const RunPlan& plan, const std::vector<seccomp::Filter>& filters,
                        const std::vector<std::string>& environment, const std::vector<std::string>& command) {
+  const auto most = HardLimits::of_this_process();
   for (const auto& limit : plan.limits) {
     if (setup.limits == protocol::kMostLimits) return fail("too many limits");
-    setup.limit[setup.limits++] = {limit.resource, 0, std::min(limit.value, hard_limit(limit.resource))};
+    setup.limit[setup.limits++] = {limit.resource, 0, std::min(limit.value, most.of(limit.resource))};
   }
   std::string content;
   for (const auto& filter : filters) {

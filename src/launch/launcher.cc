@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "launch/engine_descriptors.h"
+#include "launch/group_entry.h"
 #include "launch/own_program.h"
 #include "launch/root_builder.h"
 #include "linux/file.h"
@@ -30,8 +31,8 @@
 #include "linux/supplementary_groups.h"
 #include "linux/terminal_mount.h"
 #include "linux/user_namespace.h"
+#include "stage/layout.h"
 #include "wire/init_protocol.h"
-#include "wire/manager.h"
 
 namespace isolate {
 namespace {
@@ -48,19 +49,17 @@ std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::ui
 
 class Launcher {
  public:
-  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root, const Adoption* adoption,
-           bool on_whole_machine)
+  Launcher(const RunPlan& plan, const LauncherFds& fds, Steps* steps, const Adoption* adoption, bool on_whole_machine)
       : plan_(plan),
         fds_(fds),
         steps_(*steps),
-        caller_is_root_(caller_is_root),
         adoption_(adoption),
         builder_(plan, fds.user_namespace),
         on_whole_machine_(on_whole_machine) {}
 
   Result<void> run() {
-    // First of all, as the caller in his own namespaces.
-    if (fds_.enter_group != nullptr) TRY_VOID(steps_.run("control-group", *fds_.enter_group));
+    // First of all, as the caller in their own namespaces.
+    if (fds_.group) TRY_VOID(steps_.run("control-group", [this] { return enter_group(*fds_.group); }));
     if (is_beside()) {
       // Nobody gets from the lease's namespaces into the guest's: a child puts the root together.
       TRY_VOID(TRY(ReportingChild::start([this] {
@@ -83,13 +82,13 @@ class Launcher {
 
   Result<void> build_root() {
     // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
-    if (!caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
+    if (!plan_.ids.acts_as_root) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     if (fds_.groups != nullptr && !is_builder_) {
       TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
     }
     TRY_VOID(steps_.run("sources", [this] { return open_sources(); }));
     for (const auto& warning : builder_.warnings()) log::warning(warning);
-    if (caller_is_root_) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
+    if (plan_.ids.acts_as_root) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     TRY_VOID(steps_.run("stage", [this] { return builder_.attach_sources(); }));
     TRY_VOID(steps_.run("root", [this] { return mount_root(); }));
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
@@ -97,7 +96,7 @@ class Launcher {
     }
     return steps_.run("root-finish", [this]() -> Result<void> {
       TRY_VOID(builder_.finish());
-      return is_builder_ ? builder_.hand_over(wire::kLeaseDoor) : Result<void>();
+      return is_builder_ ? builder_.hand_over(stage::path(stage::kOfRoot, stage::kDoor)) : Result<void>();
     });
   }
 
@@ -108,7 +107,7 @@ class Launcher {
     if (fds_.groups != nullptr) TRY_VOID(enter_groups());
     TRY_VOID(guard_programs());
     reopen_terminals();
-    return builder_.take_over(wire::kLeaseDoor);
+    return builder_.take_over(stage::path(stage::kOfRoot, stage::kDoor));
   }
 
   Result<void> open_sources() {
@@ -137,7 +136,7 @@ class Launcher {
   // Processes of these programs are seen in the guest: isolate-init, and for a moment isolate-lxc. To an ordinary
   // user's guest they may be files of root's, and with CAP_SYS_PTRACE they are reached by /proc.
   Result<void> guard_programs() {
-    if (!caller_is_root_) {
+    if (!plan_.ids.acts_as_root) {
       guarded_init_ = TRY(mount_read_only("isolate-init", fds_.init_program));
       fds_.init_program = guarded_init_.get();
     }
@@ -156,7 +155,7 @@ class Launcher {
   // What a bind of the caller's depends on stays; otherwise groups are none of the guest's business. Here, since they
   // can be given up only in the user namespace, and the paths are those that the caller sees.
   Result<void> enter_user_namespace(int user_namespace) {
-    if (caller_is_root_) return become_root_in(user_namespace);
+    if (plan_.ids.acts_as_root) return become_root_in(user_namespace);
     TRY_VOID(become_root_in(user_namespace, Groups::keep));
     if (plan_.groups == GroupsMode::keep || TRY(a_bind_keeps_groups())) {
       groups_ = Groups::keep;
@@ -180,7 +179,7 @@ class Launcher {
   }
 
   Result<void> enter_namespaces() {
-    if (caller_is_root_) TRY_VOID(let_go_of_other_clones());
+    if (plan_.ids.acts_as_root) TRY_VOID(let_go_of_other_clones());
     if (fds_.mount_namespace >= 0) {
       TRY_VOID(enter_user_namespace(fds_.user_namespace));
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
@@ -205,7 +204,7 @@ class Launcher {
   Result<void> mount_root() {
     // The clone's top directory was made by the caller; inside, "/" is to belong to root.
     if (plan_.ids.nested_private && !plan_.root.lower.empty()) {
-      const std::string upper = plan_.stage + "/c/upper";
+      const std::string upper = stage::path(plan_.stage, stage::in_clone(stage::kUpper).c_str());
       TRY(trace::check(::lchown(upper.c_str(), 1, 1), "chown", upper));
     }
     return builder_.mount_root();
@@ -222,12 +221,12 @@ class Launcher {
     return builder_.reopen();
   }
 
-  bool becomes_engine() const { return adoption_ == nullptr; }
+  bool becomes_engine() const { return plan_.start == EngineStart::replaces_launcher; }
 
   // A program that a launcher starts in a child, which can as well begin in the namespace below; it makes a mount
   // namespace of its own there.
   bool engine_starts_nested() const {
-    return !plan_.engine.program.empty() && !caller_is_root_ && fds_.nested_user_namespace < 0;
+    return plan_.start == EngineStart::is_child && !plan_.ids.acts_as_root && fds_.nested_user_namespace < 0;
   }
 
   IdMaps nested_maps() const {
@@ -267,7 +266,7 @@ class Launcher {
   }
 
   Result<ChildProcess> make_engine() {
-    if (plan_.engine.program.empty()) {
+    if (plan_.start == EngineStart::enters_root) {
       auto init = [this] { return failed(become_first_process()); };
       return fork_to_execute(init, CLONE_NEWPID | CLONE_NEWUTS, adoption_);
     }
@@ -354,7 +353,6 @@ class Launcher {
   const RunPlan& plan_;
   LauncherFds fds_;
   Steps& steps_;
-  bool caller_is_root_;
   const Adoption* adoption_;  // null: the launcher becomes the engine
   RootBuilder builder_;
   Groups groups_ = Groups::drop;
@@ -369,16 +367,13 @@ class Launcher {
 
 }  // namespace
 
-Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root) {
+Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps) {
   std::optional<Adoption> adoption;
-  // The engine is to be process 1 of a pid namespace: whatever it has started dies with it then, also what it has not
-  // tied to itself yet. Root's launcher can be that already; an ordinary user has the right to make one only inside.
-  // And only one that is made there has a /proc to be mounted in the run's namespaces.
-  const bool becomes_engine = caller_is_root && !plan.engine.program.empty() && !plan.engine.looks_into_proc;
+  const bool becomes_engine = plan.start == EngineStart::replaces_launcher;
   if (!becomes_engine) adoption = TRY(Adoption::prepare());
   const bool on_whole_machine = is_in_first_pid_namespace();
   auto body = [&] {
-    Launcher launcher(plan, fds, steps, caller_is_root, adoption ? &*adoption : nullptr, on_whole_machine);
+    Launcher launcher(plan, fds, steps, adoption ? &*adoption : nullptr, on_whole_machine);
     auto outcome = launcher.run();
     if (!outcome) launcher.report_error(outcome.error());
     return outcome ? 0 : 125;

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <array>
-#include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/steps.h"
 #include "limits/cgroup.h"
+#include "limits/guest_group.h"
 #include "linux/process.h"
 #include "plan/plan.h"
 
@@ -37,12 +38,12 @@ struct LauncherFds {
   StreamFds streams;
   int report = -1;                       // where an error goes, packed; closed by a successful start
   bool last_in_mount_namespace = false;  // nobody needs it after this run as it is: no copy is made of it
-  const std::function<Result<void>()>* enter_group = nullptr;  // moves the launcher to the guest's control group
-  const std::vector<ControlGroup>* groups = nullptr;           // which the guest is to be in
+  std::optional<GroupEntry> group;       // the guest's control group, which the launcher enters first of all
+  const std::vector<ControlGroup>* groups = nullptr;  // which the guest is to be in
 };
 
 // Makes a launcher, and gives back the engine, the first process of a pid namespace, or else the launcher that has
 // failed: then there is an error in the report, packed.
-Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps, bool caller_is_root);
+Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps);
 
 }  // namespace isolate

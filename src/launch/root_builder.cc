@@ -16,16 +16,13 @@
 #include "linux/mount.h"
 #include "linux/root_path.h"
 #include "linux/terminal_mount.h"
+#include "stage/layout.h"
 
 namespace isolate {
 namespace {
 
 constexpr std::uint64_t kNoSetuidNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-std::string layer_name(std::size_t number) { return fmt::format("l{}", number); }
-std::string bind_name(std::size_t number) { return fmt::format("b{}", number); }
-
-constexpr const char* kRootName = "root";
 constexpr const char* kDeviceName = "device";
 
 // Terminals open only on the devpts that they belong to; the rest needs no such mount.
@@ -37,14 +34,6 @@ bool is_tied_to_its_mount(dev_t device) {
 }
 
 }  // namespace
-
-std::string unmapped_warning(const std::string& path, bool is_root) {
-  const auto begin = fmt::format("the file system of {} can't map ids: ", path);
-  if (!is_root) return begin + "its files belong to nobody inside";
-  return begin +
-         "the root is read-only, and its files belong to nobody inside; for a root that can be written give the "
-         "template to a range of 65536 ids (chown), and name that with -u and -g";
-}
 
 Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool recursive) {
   return mount::set_attributes(tree, {0, idmap_userns_, false, recursive}, "id map of " + path);
@@ -61,11 +50,11 @@ Result<void> RootBuilder::add_source(Fd tree, const std::string& path, const std
   if (idmap) {
     if (auto mapped = map_ids(tree, path, recursive); !mapped) {
       if (mapped.error().code() != EINVAL) return mapped;
-      if (name == kRootName) {
+      if (name == stage::kRoot) {
         attributes |= MOUNT_ATTR_RDONLY;
         is_read_only_ = true;
       }
-      warnings_.push_back(unmapped_warning(path, name == kRootName));
+      warnings_.push_back(unmapped_warning(path, name == stage::kRoot));
     }
   }
   TRY_VOID(mount::set_attributes(tree, {attributes, -1, true, recursive}, path));
@@ -84,7 +73,7 @@ Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) 
   std::uint64_t attributes = is_device ? std::uint64_t{MOUNT_ATTR_NOSUID} : kNoSetuidNoDevices;
   if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
   const bool idmap = plan_.ids.idmap_binds && !is_device && mount.kind == MountKind::bind;
-  auto opened = open_source(mount.source, bind_name(number), attributes, idmap, S_ISDIR(status->st_mode));
+  auto opened = open_source(mount.source, stage::bind(number), attributes, idmap, S_ISDIR(status->st_mode));
   if (!opened) return fail(Error(opened.error().code(), shown));
   if (idmap) warn_of_bind(mount, *status);
   return opened;
@@ -125,7 +114,7 @@ Result<void> RootBuilder::open_device(std::size_t number, const struct stat& dev
       ::fchmodat(directory.get(), kDeviceName, device.st_mode & 07777, 0) != 0) {
     return fail(errno, subject + ": make the device");
   }
-  sources_.push_back({bind_name(number), std::move(directory), true});
+  sources_.push_back({stage::bind(number), std::move(directory), true});
   devices_.insert(number);
   return {};
 }
@@ -145,7 +134,7 @@ Result<void> RootBuilder::open_sources() {
   // Below /run, where the user namespace that is entered next has no rights. After a boot it is not there.
   TRY_VOID(make_directories(plan_.stage, 0755));
   for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) {
-    TRY_VOID(open_source(plan_.root.lower[i], layer_name(i), kNoSetuidNoDevices | MOUNT_ATTR_RDONLY,
+    TRY_VOID(open_source(plan_.root.lower[i], stage::layer(i), kNoSetuidNoDevices | MOUNT_ATTR_RDONLY,
                          plan_.ids.idmap_root, false));
   }
   TRY_VOID(open_clone());
@@ -168,9 +157,9 @@ Result<void> RootBuilder::open_clone() {
   // A clone's places for mounts are made first; finish() makes it read-only.
   if (!is_overlay && plan_.read_only_root && !plan_.may_create_targets) attributes |= MOUNT_ATTR_RDONLY;
   const bool idmap = plan_.ids.idmap_root;
-  if (is_overlay) return open_source(plan_.root.directory, "c", attributes, idmap, false);
+  if (is_overlay) return open_source(plan_.root.directory, stage::kClone, attributes, idmap, false);
   auto tree = opened_root_ ? std::move(opened_root_) : TRY(open_root(plan_.root, recursive));
-  return add_source(std::move(tree), name_of_root(plan_.root), kRootName, attributes, idmap, recursive);
+  return add_source(std::move(tree), name_of_root(plan_.root), stage::kRoot, attributes, idmap, recursive);
 }
 
 Result<void> RootBuilder::attach_sources() {
@@ -181,9 +170,9 @@ Result<void> RootBuilder::attach_sources() {
   TRY_VOID(mount::attach(tmpfs, place.get(), plan_.stage));
   // Through the path again, now that something is mounted there; the descriptor of before is what lies below.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
-  TRY_VOID(make_directory(stage_.get(), "root", 0755));
+  TRY_VOID(make_directory(stage_.get(), stage::kRoot, 0755));
   for (const auto& source : sources_) {
-    if (source.name != "root") {
+    if (source.name != stage::kRoot) {
       if (source.is_directory) {
         TRY_VOID(make_directory(stage_.get(), source.name, 0755));
       } else {
@@ -200,7 +189,7 @@ Result<void> RootBuilder::attach_sources() {
 Result<void> RootBuilder::find_root() {
   // As this mount namespace has them: it may have been copied since.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
-  root_ = TRY(open_file(stage_.get(), "root", O_PATH | O_DIRECTORY));
+  root_ = TRY(open_file(stage_.get(), stage::kRoot, O_PATH | O_DIRECTORY));
   return {};
 }
 
@@ -208,9 +197,9 @@ Result<void> RootBuilder::mount_root() {
   TRY_VOID(find_root());
   if (::fchdir(stage_.get()) != 0) return fail(errno, "chdir " + plan_.stage);
   if (plan_.root.lower.empty()) return {};
-  mount::Overlay overlay{{}, "c/upper", "c/work", plan_.throw_away};
-  for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) overlay.lower.push_back(layer_name(i));
-  TRY_VOID(mount::mount_overlay(overlay, "root"));
+  mount::Overlay overlay{{}, stage::in_clone(stage::kUpper), stage::in_clone(stage::kWork), plan_.throw_away};
+  for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) overlay.lower.push_back(stage::layer(i));
+  TRY_VOID(mount::mount_overlay(overlay, stage::kRoot));
   return find_root();
 }
 
@@ -339,7 +328,7 @@ Result<void> RootBuilder::mount_devices(const std::string& target) {
 }
 
 std::string RootBuilder::source_name(std::size_t number) const {
-  return bind_name(number) + (devices_.contains(number) ? std::string("/") + kDeviceName : "");
+  return stage::bind(number) + (devices_.contains(number) ? std::string("/") + kDeviceName : "");
 }
 
 Result<void> RootBuilder::mount_in_root(std::size_t number) {

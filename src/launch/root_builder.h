@@ -16,9 +16,6 @@
 
 namespace isolate {
 
-// What to tell of a file system that can't map ids; `is_root`: it is the run's root, not a directory bound into it.
-std::string unmapped_warning(const std::string& path, bool is_root);
-
 class RootBuilder {
  public:
   // `idmap_userns` is used where the plan says that ids are mapped.

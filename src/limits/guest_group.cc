@@ -80,13 +80,18 @@ Result<void> GuestGroup::make_limits(const std::string& lease) {
   take(TRY(place_.available(wishes_.usual)));
   if (!limits_.any()) return fail("none of their controllers is available");
   limit_group_ = TRY(place_.make_group(lease, limits_));
-  use(limit_group_.path(), [this] { return move_to_control_group(guest_part(path_), "0"); });
+  path_ = limit_group_.path();
   return {};
 }
 
-void GuestGroup::use(const std::string& path, std::function<Result<void>()> enter) {
+void GuestGroup::use(const std::string& path, const std::string& lease) {
   path_ = path;
-  enter_ = std::move(enter);
+  lease_ = lease;
+}
+
+std::optional<GroupEntry> GuestGroup::entry() const {
+  if (path_.empty()) return std::nullopt;
+  return GroupEntry{path(), lease_};
 }
 
 void GuestGroup::tell() const {

@@ -2,7 +2,6 @@
 // several of version 1.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -12,6 +11,12 @@
 #include "linux/process.h"
 
 namespace isolate {
+
+// A group to be entered: by its path, or for a lease of the daemon's by a request to the daemon.
+struct GroupEntry {
+  std::string path;
+  std::string lease;  // empty: the path does
+};
 
 class GuestGroup {
  public:
@@ -31,11 +36,11 @@ class GuestGroup {
 
   // Makes the group that the limits take. Errors: they can't be had.
   Result<void> make(const std::string& lease, Steps* steps);
-  // Instead: the daemon has made the one with the limits, and `enter` asks it to move this process there.
-  void use(const std::string& path, std::function<Result<void>()> enter);
+  // Instead: the daemon has made the group for the lease, and moves processes there that ask for it.
+  void use(const std::string& path, const std::string& lease);
 
-  // Moves the calling process into the group that it is to be in; null: none was made.
-  const std::function<Result<void>()>* enter() const { return enter_ ? &enter_ : nullptr; }
+  // How the guest's first process gets into the group; nothing: no group was made.
+  std::optional<GroupEntry> entry() const;
 
   // Where the guest is to be, below which more groups may be made; empty: no group was made.
   std::string path() const { return path_.empty() ? "" : guest_part(path_); }
@@ -70,7 +75,7 @@ class GuestGroup {
   GroupPlace place_;  // what is made there goes before it
   LimitGroup limit_group_;
   std::string path_;
-  std::function<Result<void>()> enter_;
+  std::string lease_;  // of the daemon, which has made the group; empty: it was made here
   bool is_out_of_memory_ = false;
 };
 

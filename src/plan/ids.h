@@ -5,7 +5,8 @@
 
 #include "base/result.h"
 #include "linux/caller.h"
-#include "linux/lock.h"
+#include "plan/available_ids.h"
+#include "pool/based_range.h"
 #include "request/request.h"
 
 namespace isolate {
@@ -20,15 +21,22 @@ struct IdPlan {
   bool nested_private = false;
   // Root's guest has root's own ids, since root has no others: its root is this one.
   bool shares_own_ids = false;
+  // The launcher has root's rights over the ids of the guest, and may change to any of them.
+  bool acts_as_root = false;
   bool is_leased = false;  // the daemon has made the namespace
   // The guest gets a namespace of its own below: what it inherits in mounts is locked. Decided with the capabilities.
   bool nested = false;
   std::uint64_t process_limit = UINT64_MAX;  // of all of the guest's processes together; UINT64_MAX: none
-  FileLock range_lock;                       // the range is this run's alone while it is held
 };
 
-// `root_owner` is the owner of "/" in the template, on disk.
-// Errors: plain text: no range, a range that is not the caller's, or that belongs to users of the host.
-Result<IdPlan> plan_ids(const RunRequest& request, OwnerNamespace* owner, std::uint32_t root_owner);
+// The ids that -u and -g name.
+std::optional<BasedRange> asked_range(const RunRequest& request);
+// Root's chroot, where nothing else is asked for, makes no user namespace.
+bool uses_ids_of_host(const RunRequest& request);
+
+// `root_owner` is the user to whom "/" of the template belongs on disk.
+// Errors: plain text: a range that is not the caller's, options that exclude each other.
+Result<IdPlan> plan_ids(const RunRequest& request, const Caller& caller, const AvailableIds& ids,
+                        std::uint32_t root_owner);
 
 }  // namespace isolate

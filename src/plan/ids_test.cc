@@ -14,6 +14,19 @@ using test::verify;
 
 constexpr std::uint32_t kFreeBase = 700000000;  // no user of any host
 
+// A plan, and the lock of its range if there is one.
+struct Planned : IdPlan {
+  FileLock range_lock;
+};
+
+// As a run does it: what there is, and the plan from that.
+Result<Planned> plan_ids(const RunRequest& request, OwnerNamespace* owner, std::uint32_t root_owner) {
+  Planned planned;
+  const auto ids = TRY(find_ids(request, owner, &planned.range_lock));
+  static_cast<IdPlan&>(planned) = TRY(plan_ids(request, owner->caller(), ids, root_owner));
+  return planned;
+}
+
 class IdPlanTest : public ::testing::Test {
  protected:
   void SetUp() override { REQUIRE_ROOT(); }

@@ -3,16 +3,12 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
 
-#include "base/log.h"
-#include "base/text.h"
-#include "linux/file.h"
 #include "linux/terminal.h"
-#include "plan/filters.h"
-#include "request/store_path.h"
+#include "request/guest_rights.h"
+#include "stage/layout.h"
 #include "wire/init_protocol.h"
 
 namespace isolate {
@@ -52,7 +48,7 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
 }
 
 // All that the command sees of the caller's environment is TERM.
-std::vector<std::string> plan_environment(const RunRequest& request) {
+std::vector<std::string> plan_environment(const RunRequest& request, const CallerFacts& facts) {
   std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                           "HOME=/root",
                                           "USER=root",
@@ -60,7 +56,7 @@ std::vector<std::string> plan_environment(const RunRequest& request) {
                                           "SHELL=/bin/sh",
                                           "LANG=C.UTF-8",
                                           "container=isolate"};
-  if (const char* term = std::getenv("TERM")) environment.push_back(std::string("TERM=") + term);
+  if (facts.term) environment.push_back("TERM=" + *facts.term);
   for (const auto& variable : request.environment) {
     const auto name = variable.substr(0, variable.find('=') + 1);
     std::erase_if(environment, [&name](const std::string& other) { return other.starts_with(name); });
@@ -69,23 +65,86 @@ std::vector<std::string> plan_environment(const RunRequest& request) {
   return environment;
 }
 
-}  // namespace
-
-namespace {
-
-CapabilitySet engine_capabilities(EngineKind engine) {
-  switch (engine) {
-    case EngineKind::bwrap:
-      return bwrap_capabilities();
-    case EngineKind::lxc:
-      return lxc_capabilities();
-    case EngineKind::chroot:
-      break;
-  }
-  return chroot_capabilities();
+void plan_root(const RunRequest& request, const AcquiredRoot& root, RunPlan* plan) {
+  plan->clone_id = root.id;
+  plan->template_name = root.template_name;
+  plan->root = root.source;
+  plan->throw_away = !request.keep && !request.lasting;
+  plan->read_only_root = request.read_only || root.read_only;
+  plan->may_create_targets = !root.read_only && (!request.read_only || request.directory.empty());
+  plan->mounts = plan_mounts(request);
+  plan->working_directory = request.working_directory;
+  plan->memory_files = request.memory_files;
 }
 
-Result<EnginePlan> plan_engine(EngineKind engine, const EngineRequest& request) {
+Result<void> plan_ids(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts, RunPlan* plan) {
+  if (root.maps) {
+    plan->ids.maps = *root.maps;
+    plan->ids.is_leased = true;
+  } else {
+    plan->ids = TRY(plan_ids(request, facts.caller, facts.ids, root.owner));
+  }
+  auto& ids = plan->ids;
+  ids.acts_as_root = facts.caller.is_root() && !ids.shares_own_ids;
+  // The kernel counts all processes of the user who made a namespace. Below the caller's it counts the guest's alone.
+  ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
+  const bool counts_processes = ids.process_limit != kUnlimited && !ids.acts_as_root;
+  const bool is_needed = ids.nested_private || (ids.new_namespace && (locks_mounts(request) || counts_processes));
+  ids.nested = root.has_namespace_below.value_or(is_needed);
+  return {};
+}
+
+Result<void> plan_limits(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
+  TRY_VOID(check_reachable(request.limits, facts.hard_limits));
+  plan->limits = planned_limits(request, facts.hard_limits);
+  plan->group_limits = facts.group_limits;
+  plan->control_group = facts.control_group;
+  const bool is_limited = limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited;
+  if (request.engine == EngineKind::chroot && facts.caller.is_root() && is_limited) {
+    return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
+  }
+  return {};
+}
+
+void plan_command(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
+  plan->capabilities = planned_capabilities(request);
+  plan->seccomp = facts.seccomp;
+  plan->filters = facts.filters;
+  if (request.engine == EngineKind::lxc) {
+    plan->system.capabilities = lxc_system_capabilities();
+    plan->system.filters = facts.system_filters;
+  }
+  plan->umask = facts.umask;
+  plan->environment = plan_environment(request, facts);
+  plan->command = request.command;
+  plan->signals = facts.signals;
+  plan->groups = request.groups;
+  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
+}
+
+void plan_terminal(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
+  const bool is_container = request.engine == EngineKind::lxc;
+  // A guest that is given no terminal must not open the caller's by the name /dev/tty either.
+  plan->own_session = is_container || facts.standard_terminals == 0;
+  // A container's command would have no control over the caller's terminal, so it gets its own.
+  plan->own_terminal = request.own_terminal || (is_container && facts.standard_terminals == kStandardDescriptors);
+  plan->own_group = plan->own_terminal || plan->own_session || !facts.has_controlling_terminal;
+}
+
+// Whether the kernel takes the guest's root for the caller.
+bool has_callers_id(const CallerFacts& facts, const IdPlan& ids) {
+  return !facts.caller.is_root() || ids.shares_own_ids;
+}
+
+// A guest that makes sandboxes of its own mounts /proc in them, which the kernel allows only where nothing is mounted
+// over a file of its own /proc.
+bool may_make_namespaces(const RunPlan& plan) {
+  const auto kind = plan.seccomp.kind;
+  return plan.capabilities.has(CAP_SYS_ADMIN) || kind == SeccompChoice::Kind::terminal ||
+         kind == SeccompChoice::Kind::none;
+}
+
+EnginePlan plan_engine(EngineKind engine, const EngineRequest& request) {
   switch (engine) {
     case EngineKind::bwrap:
       return plan_bwrap(request);
@@ -97,210 +156,48 @@ Result<EnginePlan> plan_engine(EngineKind engine, const EngineRequest& request) 
   return plan_chroot(request);
 }
 
-std::vector<ResourceLimit> planned_limits(const RunRequest& request) {
-  const bool isolates = request.engine != EngineKind::chroot;
-  return with_limits(isolates ? default_limits() : std::vector<ResourceLimit>{}, request.limits);
+// The engine is to be process 1 of a pid namespace: whatever it has started dies with it then. Root's launcher can be
+// born in one. An ordinary user has the right to make one only inside their user namespace, and only a pid namespace
+// that was made there has a /proc that can be mounted in the run's namespaces.
+EngineStart engine_start(const RunPlan& plan) {
+  if (plan.engine.program.empty()) return EngineStart::enters_root;
+  const bool is_in_place = plan.ids.acts_as_root && !plan.engine.looks_into_proc;
+  return is_in_place ? EngineStart::replaces_launcher : EngineStart::is_child;
 }
 
-}  // namespace
-
-CapabilitySet planned_capabilities(const RunRequest& request) {
-  auto capabilities = engine_capabilities(request.engine);
-  capabilities.drop(request.dropped_capabilities);
-  capabilities.add(request.added_capabilities);
-  return capabilities;
-}
-
-bool locks_mounts(const RunRequest& request) {
-  if (request.engine == EngineKind::chroot) return false;
-  return planned_capabilities(request).has(CAP_SYS_ADMIN) ||
-         (request.engine == EngineKind::lxc && lxc_system_capabilities().has(CAP_SYS_ADMIN));
-}
-
-std::uint64_t planned_process_limit(const RunRequest& request) {
-  return limit_of(planned_limits(request), RLIMIT_NPROC);
-}
-
-namespace {
-
-Result<void> plan_limits(const RunRequest& request, const Caller& caller, RunPlan* plan) {
-  TRY_VOID(check_reachable(request.limits));
-  plan->limits = planned_limits(request);
-  if (request.engine == EngineKind::chroot && caller.is_root() && limit_of(plan->limits, RLIMIT_NPROC) != kUnlimited) {
-    return fail("ulimit nproc does not hold for root itself, which the command is with the chroot engine");
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
-  plan->throw_away = !request.keep && !request.lasting;
-  plan->read_only_root = request.read_only;
-  plan->may_create_targets = !request.read_only || request.directory.empty();
-  // An ordinary user's directories may be closed to the ids inside; /tmp never is, and its own contents are opened
-  // before.
-  plan->stage = caller.is_root() ? "/run/isolate/stage" : "/tmp";
-  plan->mounts = plan_mounts(request);
-  plan->working_directory = request.working_directory;
-  plan->capabilities = planned_capabilities(request);
-  TRY_VOID(plan_limits(request, caller, plan));
-  plan->seccomp = seccomp_choice(request);
-  // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well.
-  // Without a home, filters that are not built in are compiled each time.
-  const auto cache = caller.is_root() ? "/run/isolate" : store_path(request.store, caller).value_or("/nonexistent");
-  // Guests enter the stage there. Whoever keeps the filters would make it for root alone.
-  if (caller.is_root()) TRY_VOID(make_directories(cache, 0755));
-  plan->filters = TRY(plan_filters(plan->seccomp, plan->capabilities, cache + "/seccomp"));
-  if (request.engine == EngineKind::lxc) {
-    plan->system.capabilities = lxc_system_capabilities();
-    plan->system.filters = TRY(plan_filters(plan->seccomp, plan->system.capabilities, cache + "/seccomp"));
-  }
-  const bool is_container = request.engine == EngineKind::lxc;
-  const unsigned terminals = count_standard_terminals();
-  // A guest that is given no terminal must not open the caller's by the name /dev/tty either.
-  plan->own_session = is_container || terminals == 0;
-  // Where a command would have no control over the terminal that it has, it gets its own.
-  plan->own_terminal = request.own_terminal || (is_container && terminals == kStandardDescriptors);
-  plan->memory_files = request.memory_files;
-  plan->environment = plan_environment(request);
-  plan->command = request.command;
-  plan->signals = signals_of_caller();
-  plan->groups = request.groups;
-  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
-  return {};
-}
-
-namespace {
-
-// In whose guest the kernel takes somebody for the caller.
-bool has_callers_id(const Caller& caller, const IdPlan& ids) { return !caller.is_root() || ids.shares_own_ids; }
-
-// A guest that makes sandboxes of its own mounts /proc in them, which the kernel allows only where nothing is mounted
-// over a file of its own /proc.
-bool may_make_namespaces(const RunPlan& plan) {
-  const auto kind = plan.seccomp.kind;
-  return plan.capabilities.has(CAP_SYS_ADMIN) || kind == SeccompChoice::Kind::terminal ||
-         kind == SeccompChoice::Kind::none;
-}
-
-}  // namespace
-
-Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan) {
-  const bool guards_mounts = locks_mounts(request);
-  // The kernel counts all processes of who made a namespace. Below the caller's it is the guest's alone.
-  plan->ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
-  const bool counts_processes =
-      plan->ids.process_limit != kUnlimited && (!caller.is_root() || plan->ids.shares_own_ids);
-  plan->ids.nested = plan->ids.nested_private || (plan->ids.new_namespace && (guards_mounts || counts_processes));
+void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
   EngineRequest engine;
-  engine.root = plan->stage + "/root";
+  engine.program = facts.engine_program;
+  engine.root = stage::path(plan->stage, stage::kRoot);
   engine.host_name = plan->clone_id;
   engine.share_network = request.share_network;
   if (is_bridged(request)) engine.bridge = request.lxc.bridge;
   engine.lasting = !request.directory.empty() || !plan->throw_away;
   engine.keeps_log = request.lxc.log;
-  engine.covers_keys = has_callers_id(caller, plan->ids) && !may_make_namespaces(*plan);
+  engine.covers_keys = has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan);
   engine.capabilities = plan->capabilities;
   engine.init = plan->init;
-  plan->engine = TRY(plan_engine(request.engine, engine));
+  plan->engine_kind = request.engine;
+  plan->engine = plan_engine(request.engine, engine);
+  plan->start = engine_start(*plan);
   // A filter needs that, or the right to do without it.
   if (!plan->filters.empty() && !plan->capabilities.has(CAP_SYS_ADMIN)) plan->engine.no_new_privileges = true;
-  return {};
-}
-
-namespace {
-
-std::string describe(const SeccompChoice& choice) {
-  switch (choice.kind) {
-    case SeccompChoice::Kind::none:
-      return "none";
-    case SeccompChoice::Kind::standard:
-      return "default";
-    case SeccompChoice::Kind::file:
-      return "tty and " + text::printable(choice.file);
-    case SeccompChoice::Kind::automatic:
-    case SeccompChoice::Kind::terminal:
-      break;
-  }
-  return "tty";
-}
-
-void describe(const GroupLimits& limits, std::vector<std::string>* lines) {
-  if (limits.memory) lines->push_back(fmt::format("limit: memory {} bytes, no swap", *limits.memory));
-  if (limits.cpu_time) {
-    lines->push_back(fmt::format("limit: processors {} of each {} microseconds", *limits.cpu_time, kCpuPeriod));
-  }
-  if (limits.processes) lines->push_back(fmt::format("limit: processes of the guest {}", *limits.processes));
-  if (limits.io_weight) lines->push_back(fmt::format("limit: weight {} for disks", *limits.io_weight));
-}
-
-std::string quoted(const std::vector<std::string>& words) {
-  std::vector<std::string> parts;
-  for (const auto& word : words) parts.push_back(text::shell_quoted(word));
-  return text::join(parts, " ");
 }
 
 }  // namespace
 
-std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request) {
-  std::vector<std::string> warnings;
-  if (plan.seccomp.kind == SeccompChoice::Kind::none && request.seccomp.kind == SeccompChoice::Kind::automatic) {
-    warnings.emplace_back(
-        "DISABLE_SECCOMP_WRAPPER is set: no seccomp filter keeps the command from typing into your terminal");
-  }
-  if (plan.ids.shares_own_ids) {
-    warnings.emplace_back("root has no range of ids for this run here: root inside is you, as for an ordinary user");
-  }
-  if (request.engine == EngineKind::chroot) {
-    warnings.emplace_back(
-        "the chroot engine does not isolate: the command shares the host's network and more; use it to maintain "
-        "templates");
-  }
-  return warnings;
-}
-
-std::vector<std::string> describe(const RunPlan& plan, EngineKind engine) {
-  std::vector<std::string> lines;
-  lines.push_back(fmt::format("engine: {}", engine_name(engine)));
-  lines.push_back(fmt::format("clone: {}", plan.clone_id));
-  if (plan.root.lower.empty()) {
-    const bool is_directory = !plan.root.file_system;
-    const auto what = is_directory ? "directory" : "file system " + plan.root.file_system->type;
-    lines.push_back(fmt::format("root: {} {} itself", what, name_of_root(plan.root)));
-  }
-  for (const auto& layer : plan.root.lower) lines.push_back("root: layer " + layer);
-  if (!plan.root.lower.empty()) lines.push_back("root: changes in " + plan.root.directory + "/upper");
-  if (plan.read_only_root) lines.emplace_back("root: read-only");
-  if (plan.ids.new_namespace) {
-    lines.push_back("user ids: " + describe(plan.ids.maps.uid));
-    lines.push_back("group ids: " + describe(plan.ids.maps.gid));
-    if (plan.ids.idmap_root) lines.emplace_back("root: id-mapped, on disk as inside");
-    if (plan.ids.shares_own_ids) lines.emplace_back("user ids: the caller's own; root inside is the caller");
-    if (plan.ids.nested) {
-      lines.push_back(fmt::format("user ids: a namespace below, whose 0 is {} above", plan.ids.nested_private ? 1 : 0));
-    }
-  } else {
-    lines.emplace_back("user ids: the host's own");
-  }
-  if (plan.groups == GroupsMode::keep) lines.emplace_back("groups of the caller: kept");
-  if (plan.groups == GroupsMode::drop) lines.emplace_back("groups of the caller: dropped");
-  if (plan.engine.own_network) lines.emplace_back("network: of its own, a loopback interface");
-  for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
-  for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
-  for (const auto& limit : plan.limits) {
-    const auto value = limit.value == kUnlimited ? "unlimited" : std::to_string(limit.value);
-    lines.push_back(fmt::format("limit: {}={}", limit.name, value));
-  }
-  if (plan.memory_files != 0) lines.push_back(fmt::format("limit: files in memory {} bytes", plan.memory_files));
-  describe(plan.group_limits, &lines);
-  lines.push_back("seccomp: " + describe(plan.seccomp));
-  if (plan.own_terminal) lines.emplace_back("terminal: its own");
-  for (const auto& variable : plan.environment) lines.push_back("environment: " + text::printable(variable));
-  lines.push_back("directory: " + text::printable(plan.working_directory));
-  if (!plan.engine.program.empty()) lines.push_back("confine: " + text::printable(quoted(plan.engine.program)));
-  lines.push_back("command: " + text::printable(quoted(plan.command)));
-  return lines;
+Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts) {
+  RunPlan plan;
+  plan.stage = facts.caller.is_root() ? stage::kOfRoot : stage::kOfUser;
+  plan_root(request, root, &plan);
+  TRY_VOID(plan_limits(request, facts, &plan));
+  TRY_VOID(plan_ids(request, root, facts, &plan));
+  plan_command(request, facts, &plan);
+  plan_terminal(request, facts, &plan);
+  plan_engine(request, facts, &plan);
+  plan.warnings = root.warnings;
+  for (auto& warning : warnings_of(plan, request)) plan.warnings.push_back(std::move(warning));
+  return plan;
 }
 
 }  // namespace isolate

@@ -1,4 +1,5 @@
-// RunPlan: all that a run will do, decided before anything is done: what --dry-run prints and tests compare.
+// RunPlan: all that a run will do, decided before anything is done. It is plain data: --dry-run prints it, and tests
+// compare it.
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "acquire/acquired_root.h"
 #include "engine/engine.h"
 #include "linux/signal_reset.h"
+#include "plan/caller_facts.h"
 #include "plan/ids.h"
 #include "request/request.h"
 #include "seccomp/profile.h"
@@ -16,6 +19,13 @@
 #include "store/store.h"
 
 namespace isolate {
+
+// How the first process of the guest's pid namespace comes to be.
+enum class EngineStart {
+  replaces_launcher,  // the launcher was born in that namespace, and executes the engine's program
+  is_child,           // the launcher makes a process in it, which executes the program
+  enters_root,        // there is no program: that process enters the root itself and becomes isolate-init
+};
 
 struct RunPlan {
   std::string clone_id;  // also the host name
@@ -34,12 +44,15 @@ struct RunPlan {
   std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;
+  std::string control_group;       // where the group with them is to be, for people; empty: there is none
   bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
   bool own_terminal = false;       // and has a terminal of its own
   bool own_session = false;        // the caller's controlling terminal is not the guest's: /dev/tty does not open
   mode_t umask = 022;              // of the command and the hooks
   std::uint64_t memory_files = 0;  // bytes, 0: the kernel's default
+  EngineKind engine_kind = EngineKind::bwrap;
   EnginePlan engine;
+  EngineStart start = EngineStart::replaces_launcher;
   // What an init of the root's own may do, where the engine boots one.
   struct System {
     CapabilitySet capabilities;
@@ -47,28 +60,19 @@ struct RunPlan {
   } system;
   std::vector<std::string> environment;
   std::vector<std::string> command;
-  SignalState signals{};          // of the caller, which the command inherits
-  std::vector<std::string> init;  // the command line of isolate-init
+  SignalState signals{};              // of the caller, which the command inherits
+  std::vector<std::string> init;      // the command line of isolate-init
+  std::vector<std::string> warnings;  // lines for the caller: what is weaker than they may think
 };
 
-// Fills in what the request and the caller decide alone.
-Result<void> begin_plan(const RunRequest& request, const Caller& caller, RunPlan* plan);
-// The rest, for which clone_id, template_name, root, ids, umask and own_group must be there already.
-Result<void> complete_plan(const RunRequest& request, const Caller& caller, RunPlan* plan);
-
-// Capabilities the command gets: the engine's, less those dropped, with those added.
-CapabilitySet planned_capabilities(const RunRequest& request);
-
-// Whether the guest may have CAP_SYS_ADMIN: in the namespace that owns its mounts it could make read-only ones
-// writable.
-bool locks_mounts(const RunRequest& request);
-// How many processes all of the guest may have together; kUnlimited.
-std::uint64_t planned_process_limit(const RunRequest& request);
+// The whole plan, decided from plain values: it looks at nothing else and changes nothing.
+// Errors: plain text: options that exclude each other; a limit or a range that the caller may not have.
+Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts);
 
 // What is weaker than a caller may think.
 std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);
 
 // The plan in lines for people.
-std::vector<std::string> describe(const RunPlan& plan, EngineKind engine);
+std::vector<std::string> describe(const RunPlan& plan);
 
 }  // namespace isolate

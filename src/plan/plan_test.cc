@@ -2,13 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 
 #include "base/testing.h"
-#include "linux/file.h"
 
 namespace isolate {
 namespace {
@@ -23,20 +21,34 @@ class RunPlanTest : public ::testing::Test {
   RunPlanTest() {
     request_.template_name = "t";
     request_.command = {"ls", "-l", "a b"};
+    root_.id = "t-abc";
+    root_.source = {{"/store/templates/t/layers/1"}, "/store/clones/t-abc"};
+    facts_.ids.range = 1U << 30;
+    facts_.engine_program = "/usr/bin/bwrap";
+    facts_.standard_terminals = 3;
+    facts_.has_controlling_terminal = true;
+    facts_.seccomp.kind = SeccompChoice::Kind::standard;
+    facts_.filters = {"filter"};
   }
-  RunPlan plan(const Caller& caller = {0, 0}) const {
-    RunPlan plan;
-    plan.clone_id = "t-abc";
-    plan.root = {{"/store/templates/t/layers/1"}, "/store/clones/t-abc"};
-    plan.ids.maps = {{{0, 1 << 30, 65536}}, {{0, 1 << 30, 65536}}};
-    plan.ids.idmap_root = true;
-    must(begin_plan(request_, caller, &plan));
-    must(complete_plan(request_, caller, &plan));
-    return plan;
+  // On plain values: neither root's rights nor a template are needed.
+  Result<RunPlan> try_plan() const {
+    AcquiredRoot root = root_;
+    if (!request_.directory.empty()) root.source = {{}, request_.directory};
+    root.template_name = request_.template_name;
+    return make_plan(request_, root, facts_);
   }
-  // What is told about it, the lines that begin so.
+  RunPlan plan() const { return must(try_plan()); }
+  // The same for an ordinary user.
+  RunPlan plan_of_user() {
+    facts_.caller = {1000, 1000};
+    facts_.ids = {};
+    facts_.ids.owned.maps = {{{0, 1000, 1}, {1, 100000, 65536}}, {{0, 1000, 1}, {1, 100000, 65536}}};
+    facts_.ids.owned.writer = MapWriter::newuidmap;
+    return plan();
+  }
+  // The lines of its description that begin so.
   Lines lines(const std::string& beginning) const {
-    auto all = describe(plan(), request_.engine);
+    auto all = describe(plan());
     std::erase_if(all, [&](const std::string& line) { return !line.starts_with(beginning); });
     return all;
   }
@@ -47,6 +59,8 @@ class RunPlanTest : public ::testing::Test {
   }
 
   RunRequest request_;
+  AcquiredRoot root_;
+  CallerFacts facts_;
 };
 
 const char* const kDevices = "mount devices on /dev (null zero full random urandom tty, pts, shm)";
@@ -108,17 +122,17 @@ TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {
 TEST_F(RunPlanTest, ARootThatIsAFileSystemIsNamedByWhatItIsMountedFrom) {
   RunPlan plan;
   plan.root = {{}, "", mount::FileSystem{"zfs", {{"source", "pool/deb_1"}}}};
-  EXPECT_EQ(describe(plan, EngineKind::chroot).at(2), "root: file system zfs pool/deb_1 itself");
+  EXPECT_EQ(describe(plan).at(2), "root: file system zfs pool/deb_1 itself");
 }
 
 TEST_F(RunPlanTest, OfTheCallersEnvironmentOnlyTermIsSeen) {
   const test::ScopedVariable secret("AWS_SECRET_ACCESS_KEY", "x");
   const test::ScopedVariable path("PATH", "/evil");
-  const test::ScopedVariable term("TERM", "vt100");
+  facts_.term = "vt100";
   EXPECT_EQ(plan().environment,
             (Lines{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root",
                    "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8", "container=isolate", "TERM=vt100"}));
-  const test::ScopedVariable none("TERM", nullptr);
+  facts_.term.reset();
   EXPECT_EQ(plan().environment.back(), "container=isolate");
 }
 
@@ -127,17 +141,6 @@ TEST_F(RunPlanTest, OfVariablesWithOneNameTheLastWins) {
   const auto environment = plan().environment;
   EXPECT_EQ(std::count_if(environment.begin(), environment.end(), [](auto& v) { return v.starts_with("HOME="); }), 1);
   EXPECT_EQ(Lines(environment.end() - 3, environment.end()), (Lines{"HOME=/srv", "AB=2", "A=3"}));
-}
-
-TEST_F(RunPlanTest, CapabilitiesAreDroppedBeforeOthersAreAdded) {
-  EXPECT_EQ(planned_capabilities(request_), CapabilitySet::docker_default());
-  request_.dropped_capabilities = capabilities("ALL");
-  request_.added_capabilities = capabilities("KILL");
-  EXPECT_EQ(planned_capabilities(request_), capabilities("KILL"));
-  request_.engine = EngineKind::chroot;
-  request_.dropped_capabilities = capabilities("MKNOD");
-  EXPECT_TRUE(planned_capabilities(request_).has(CAP_SYS_ADMIN));
-  EXPECT_FALSE(planned_capabilities(request_).has(CAP_MKNOD));
 }
 
 TEST_F(RunPlanTest, TheCommandsWordsAreOnNoCommandLine) {
@@ -165,9 +168,9 @@ TEST_F(RunPlanTest, AGuestThatCouldUnlockItsMountsGetsANamespaceBelow) {
 }
 
 TEST_F(RunPlanTest, AUsersGuestHasANamespaceInWhichOnlyItsProcessesCount) {
-  EXPECT_TRUE(plan({1000, 1000}).ids.nested);
+  EXPECT_TRUE(plan_of_user().ids.nested);
   request_.limits = {{"nproc", RLIMIT_NPROC, kUnlimited}};
-  EXPECT_FALSE(plan({1000, 1000}).ids.nested);
+  EXPECT_FALSE(plan_of_user().ids.nested);
 }
 
 TEST_F(RunPlanTest, AnIsolatingEngineLimitsProcessesAndCoreDumps) {
@@ -182,31 +185,72 @@ TEST_F(RunPlanTest, AnIsolatingEngineLimitsProcessesAndCoreDumps) {
 TEST_F(RunPlanTest, TheChrootEngineOfRootHasNoLimitOfProcesses) {
   request_.engine = EngineKind::chroot;
   request_.limits = {{"nproc", RLIMIT_NPROC, 20}};
-  RunPlan refused;
-  refused.root = {{"/layer"}, "/clone"};
-  EXPECT_FALSE(begin_plan(request_, {}, &refused));
+  EXPECT_FALSE(try_plan());
 }
 
-TEST_F(RunPlanTest, EachEngineHasAFilterUnlessThereIsToBeNone) {
-  const auto usual = plan().filters;
-  EXPECT_EQ(usual.size(), 1U);
-  EXPECT_EQ(lines("seccomp: "), Lines{"seccomp: default"});
+TEST_F(RunPlanTest, AFilterNeedsNoNewPrivilegesWhereTheGuestMayNotDoWithout) {
   request_.engine = EngineKind::chroot;
-  EXPECT_EQ(plan().filters.size(), 1U);
-  EXPECT_NE(plan().filters, usual);
-  EXPECT_EQ(lines("seccomp: "), Lines{"seccomp: tty"});
+  EXPECT_EQ(plan().filters, facts_.filters);
   EXPECT_FALSE(plan().engine.no_new_privileges) << "it has CAP_SYS_ADMIN";
   request_.dropped_capabilities = capabilities("SYS_ADMIN");
   EXPECT_TRUE(plan().engine.no_new_privileges);
-  request_.seccomp.kind = SeccompChoice::Kind::none;
-  EXPECT_TRUE(plan().filters.empty());
+  facts_.filters.clear();
+  EXPECT_FALSE(plan().engine.no_new_privileges);
 }
 
-TEST_F(RunPlanTest, TheFilterCanBeSwitchedOffByTheEnvironmentWhereNoneIsAskedFor) {
-  const test::ScopedVariable disabled("DISABLE_SECCOMP_WRAPPER", "1");
-  EXPECT_TRUE(plan().filters.empty());
-  request_.seccomp.kind = SeccompChoice::Kind::terminal;
-  EXPECT_EQ(plan().filters.size(), 1U);
+TEST_F(RunPlanTest, TheFirstProcessComesToBeAsTheEngineAndTheRightsOfTheCallerNeed) {
+  EXPECT_EQ(plan().start, EngineStart::replaces_launcher);
+  request_.engine = EngineKind::lxc;
+  EXPECT_EQ(plan().start, EngineStart::is_child) << "it mounts a /proc of its own";
+  request_.engine = EngineKind::chroot;
+  EXPECT_EQ(plan().start, EngineStart::enters_root);
+  request_.engine = EngineKind::bwrap;
+  facts_.ids.range.reset();
+  facts_.ids.roots_own = IdMaps{{{0, 0, 65536}}, {{0, 0, 65536}}};
+  EXPECT_EQ(plan().start, EngineStart::is_child) << "root of a container has no rights over other ids";
+  EXPECT_EQ(plan_of_user().start, EngineStart::is_child);
+}
+
+TEST_F(RunPlanTest, WhatTheDaemonHasDecidedCounts) {
+  facts_.caller = {1000, 1000};
+  root_.maps = IdMaps{{{0, 1U << 30, 65536}}, {{0, 1U << 30, 65536}}};
+  root_.read_only = true;
+  root_.warnings = {"the root is read-only"};
+  EXPECT_EQ(plan().ids.maps, *root_.maps);
+  EXPECT_TRUE(plan().ids.is_leased);
+  EXPECT_TRUE(plan().ids.nested) << "its processes are counted in a namespace that isolate makes";
+  EXPECT_TRUE(plan().read_only_root);
+  EXPECT_FALSE(plan().may_create_targets);
+  EXPECT_EQ(plan().warnings, root_.warnings);
+  root_.has_namespace_below = false;
+  EXPECT_FALSE(plan().ids.nested);
+}
+
+TEST_F(RunPlanTest, TheGuestLeadsAProcessGroupUnlessItSharesTheCallersTerminal) {
+  EXPECT_FALSE(plan().own_group);
+  facts_.standard_terminals = 0;
+  EXPECT_TRUE(plan().own_session && plan().own_group) << "none of its streams is the terminal";
+  facts_.standard_terminals = 1;
+  facts_.has_controlling_terminal = false;
+  EXPECT_TRUE(!plan().own_session && plan().own_group);
+  facts_.has_controlling_terminal = true;
+  request_.own_terminal = true;
+  EXPECT_TRUE(plan().own_group);
+}
+
+TEST_F(RunPlanTest, TheLimitsOfTheGuestAreThoseAvailable) {
+  facts_.group_limits.memory = 1 << 20;
+  facts_.control_group = "below the own one";
+  EXPECT_EQ(plan().group_limits, facts_.group_limits);
+  EXPECT_EQ(lines("control group: "), Lines{"control group: below the own one"});
+}
+
+TEST_F(RunPlanTest, ALimitAboveTheCallersHardOneIsRefused) {
+  facts_.hard_limits.most[RLIMIT_NOFILE] = 1000;
+  request_.limits = {{"nofile", RLIMIT_NOFILE, 1000}};
+  EXPECT_TRUE(try_plan());
+  request_.limits = {{"nofile", RLIMIT_NOFILE, 1001}};
+  EXPECT_EQ(test::message_of(try_plan()), "ulimit nofile=1001: your own hard limit is 1000");
 }
 
 TEST_F(RunPlanTest, OnlyAClonesThatNobodyKeepsIsThrownAway) {
@@ -228,7 +272,7 @@ TEST_F(RunPlanTest, AReadOnlyRunMakesNothingInADirectoryItself) {
   EXPECT_FALSE(plan().may_create_targets);
 }
 
-TEST_F(RunPlanTest, TheStageOfAUserIsWhereHeMayMount) { EXPECT_EQ(plan({1000, 1000}).stage, "/tmp"); }
+TEST_F(RunPlanTest, TheStageOfAUserIsWhereTheyMayMount) { EXPECT_EQ(plan_of_user().stage, "/tmp"); }
 
 TEST_F(RunPlanTest, TheDescriptionTellsEverything) {
   request_.read_only = true;
@@ -251,7 +295,7 @@ TEST_F(RunPlanTest, TheDescriptionOfARunOnADirectorySaysSo) {
   RunPlan plan;
   plan.root = {{}, "/srv/root"};
   plan.ids.new_namespace = false;
-  const auto told = describe(plan, EngineKind::chroot);
+  const auto told = describe(plan);
   EXPECT_EQ(std::count(told.begin(), told.end(), "root: directory /srv/root itself"), 1);
   EXPECT_EQ(std::count(told.begin(), told.end(), "user ids: the host's own"), 1);
 }
@@ -259,44 +303,9 @@ TEST_F(RunPlanTest, TheDescriptionOfARunOnADirectorySaysSo) {
 TEST_F(RunPlanTest, TheDescriptionHasNoControlBytes) {
   request_.binds = {{"/a\033[2J", "/b\nroot: read-only", false}};
   request_.command = {"ls\033[2J"};
-  for (const auto& line : describe(plan(), request_.engine)) {
+  for (const auto& line : describe(plan())) {
     EXPECT_TRUE(std::none_of(line.begin(), line.end(), [](char c) { return c >= 0 && c < ' '; })) << line;
   }
-}
-
-TEST_F(RunPlanTest, AFilterKeptByTheFirstRunDoesNotCloseTheDirectoryToGuests) {
-  REQUIRE_ROOT();
-  request_.dropped_capabilities = capabilities("CHOWN");  // takes a filter of its own, which is kept
-  test::in_private_mounts([&]() -> Result<void> {
-    if (::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
-    plan();
-    TRY(status_of(AT_FDCWD, "/run/isolate/seccomp"));
-    return test::verify((TRY(status_of(AT_FDCWD, "/run/isolate")).st_mode & 07777) == 0755, "its mode is 0755");
-  });
-}
-
-TEST(PlanTest, MountsAreLockedForWhoeverMayMount) {
-  RunRequest request;
-  EXPECT_FALSE(locks_mounts(request));
-  request.added_capabilities = capabilities("SYS_ADMIN");
-  EXPECT_TRUE(locks_mounts(request));
-  request.engine = EngineKind::chroot;
-  EXPECT_FALSE(locks_mounts(request));
-  RunRequest container;
-  container.engine = EngineKind::lxc;
-  EXPECT_TRUE(locks_mounts(container)) << "its init may mount";
-}
-
-TEST(PlanTest, ProcessesAreLimitedUnlessAskedForOtherwise) {
-  RunRequest request;
-  EXPECT_LE(planned_process_limit(request), 4096U);
-  request.limits = {{"nproc", RLIMIT_NPROC, 50}};
-  EXPECT_EQ(planned_process_limit(request), 50U);
-  request.limits = {{"nproc", RLIMIT_NPROC, kUnlimited}};
-  EXPECT_EQ(planned_process_limit(request), kUnlimited);
-  RunRequest maintained;
-  maintained.engine = EngineKind::chroot;
-  EXPECT_EQ(planned_process_limit(maintained), kUnlimited);
 }
 
 }  // namespace

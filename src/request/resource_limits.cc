@@ -17,19 +17,19 @@ struct Resource {
   std::string_view name;  // as in limits.conf(5)
   int number;
 };
-constexpr std::array<Resource, 13> kResources = {{{"as", RLIMIT_AS},
-                                                  {"core", RLIMIT_CORE},
-                                                  {"cpu", RLIMIT_CPU},
-                                                  {"data", RLIMIT_DATA},
-                                                  {"fsize", RLIMIT_FSIZE},
-                                                  {"memlock", RLIMIT_MEMLOCK},
-                                                  {"msgqueue", RLIMIT_MSGQUEUE},
-                                                  {"nofile", RLIMIT_NOFILE},
-                                                  {"nproc", RLIMIT_NPROC},
-                                                  {"rss", RLIMIT_RSS},
-                                                  {"rtprio", RLIMIT_RTPRIO},
-                                                  {"sigpending", RLIMIT_SIGPENDING},
-                                                  {"stack", RLIMIT_STACK}}};
+constexpr std::array<Resource, 13> kNamed = {{{"as", RLIMIT_AS},
+                                              {"core", RLIMIT_CORE},
+                                              {"cpu", RLIMIT_CPU},
+                                              {"data", RLIMIT_DATA},
+                                              {"fsize", RLIMIT_FSIZE},
+                                              {"memlock", RLIMIT_MEMLOCK},
+                                              {"msgqueue", RLIMIT_MSGQUEUE},
+                                              {"nofile", RLIMIT_NOFILE},
+                                              {"nproc", RLIMIT_NPROC},
+                                              {"rss", RLIMIT_RSS},
+                                              {"rtprio", RLIMIT_RTPRIO},
+                                              {"sigpending", RLIMIT_SIGPENDING},
+                                              {"stack", RLIMIT_STACK}}};
 
 // A fork bomb of this many processes leaves the host usable; hardly a build has as many.
 constexpr std::uint64_t kDefaultProcesses = 4096;
@@ -52,20 +52,24 @@ std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t most, 
 
 }  // namespace
 
-std::uint64_t hard_limit(int resource) {
-  rlimit limit{};
-  if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) return kUnlimited;
-  return limit.rlim_max;  // RLIM_INFINITY is kUnlimited
+HardLimits HardLimits::of_this_process() {
+  HardLimits limits;
+  for (std::size_t i = 0; i < kResources; ++i) {
+    rlimit limit{};
+    // RLIM_INFINITY is kUnlimited.
+    if (::getrlimit(static_cast<__rlimit_resource>(i), &limit) == 0) limits.most[i] = limit.rlim_max;
+  }
+  return limits;
 }
 
 Result<ResourceLimit> parse_ulimit(std::string_view text) {
   const auto at = text.find('=');
   const auto name = text.substr(0, at);
-  const auto* known = std::find_if(kResources.begin(), kResources.end(),
-                                   [name](const Resource& resource) { return resource.name == name; });
-  if (at == std::string_view::npos || known == kResources.end()) {
+  const auto* known =
+      std::find_if(kNamed.begin(), kNamed.end(), [name](const Resource& resource) { return resource.name == name; });
+  if (at == std::string_view::npos || known == kNamed.end()) {
     std::vector<std::string> names;
-    for (const auto& resource : kResources) names.emplace_back(resource.name);
+    for (const auto& resource : kNamed) names.emplace_back(resource.name);
     return fail(
         fmt::format("ulimit '{}' is not NAME=VALUE with a NAME of {}", text::printable(text), text::join(names, ", ")));
   }
@@ -110,9 +114,9 @@ Result<std::uint64_t> parse_size(std::string_view text, const char* what) {
   return *number << shift;
 }
 
-std::vector<ResourceLimit> default_limits() {
+std::vector<ResourceLimit> default_limits(const HardLimits& most) {
   std::vector<ResourceLimit> limits = {{"core", RLIMIT_CORE, kNoCore}, {"nproc", RLIMIT_NPROC, kDefaultProcesses}};
-  for (auto& limit : limits) limit.value = std::min(limit.value, hard_limit(limit.resource));
+  for (auto& limit : limits) limit.value = std::min(limit.value, most.of(limit.resource));
   return limits;
 }
 
@@ -124,11 +128,11 @@ std::vector<ResourceLimit> with_limits(std::vector<ResourceLimit> limits, const 
   return limits;
 }
 
-Result<void> check_reachable(const std::vector<ResourceLimit>& limits) {
+Result<void> check_reachable(const std::vector<ResourceLimit>& limits, const HardLimits& most) {
   for (const auto& limit : limits) {
-    const auto most = hard_limit(limit.resource);
-    if (limit.value == kUnlimited || limit.value <= most) continue;
-    return fail(fmt::format("ulimit {}={}: your own hard limit is {}", limit.name, limit.value, most));
+    const auto hard = most.of(limit.resource);
+    if (limit.value == kUnlimited || limit.value <= hard) continue;
+    return fail(fmt::format("ulimit {}={}: your own hard limit is {}", limit.name, limit.value, hard));
   }
   return {};
 }

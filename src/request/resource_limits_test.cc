@@ -37,8 +37,9 @@ TEST(LimitsTest, NobodyRaisesHisOwnHardLimit) {
   test::in_child([]() -> Result<void> {
     const rlimit limit{100, 100};
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(errno, "setrlimit");
-    TRY_VOID(check_reachable({{"nofile", RLIMIT_NOFILE, 100}, {"nofile", RLIMIT_NOFILE, kUnlimited}}));
-    return test::verify(message_of(check_reachable({{"nofile", RLIMIT_NOFILE, 101}})) ==
+    TRY_VOID(check_reachable({{"nofile", RLIMIT_NOFILE, 100}, {"nofile", RLIMIT_NOFILE, kUnlimited}},
+                             HardLimits::of_this_process()));
+    return test::verify(message_of(check_reachable({{"nofile", RLIMIT_NOFILE, 101}}, HardLimits::of_this_process())) ==
                             "ulimit nofile=101: your own hard limit is 100",
                         "a refusal");
   });
@@ -48,7 +49,7 @@ TEST(LimitsTest, TheDefaultsKeepBelowTheHardLimit) {
   test::in_child([]() -> Result<void> {
     const rlimit limit{100, 100};
     if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return fail(errno, "setrlimit");
-    return test::verify(limit_of(default_limits(), RLIMIT_NPROC) == 100, "100 processes");
+    return test::verify(limit_of(default_limits(HardLimits::of_this_process()), RLIMIT_NPROC) == 100, "100 processes");
   });
 }
 

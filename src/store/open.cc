@@ -132,7 +132,7 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
   // One that nobody else could have is not looked for elsewhere.
   if (others.empty() && (kind.empty() || kind == main->kind())) return TemplatePlace{std::move(main), name};
   TemplatePlace found{nullptr, name};
-  std::string places;
+  std::vector<std::string> places;  // the stores that have it
   std::vector<std::string> names;
   auto look_into = [&](std::unique_ptr<Store> store) -> Result<void> {
     if (!kind.empty() && kind != store->kind()) return {};
@@ -141,7 +141,7 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
       for (auto& other : name_list(*store)) names.push_back(std::move(other));
       return {};
     }
-    places += (places.empty() ? "" : " and ") + store->description();
+    places.push_back(store->description());
     found.store = std::move(store);
     return {};
   };
@@ -157,8 +157,8 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
     TRY_VOID(std::move(unknown));
     return fail(missing_template(asked, "", std::move(names)));
   }
-  if (places.find(" and ") != std::string::npos) {
-    return fail(fmt::format("template '{}' is in {}; say which: KIND:{}", name, places, name));
+  if (places.size() > 1) {
+    return fail(fmt::format("template '{}' is in {}; say which: KIND:{}", name, text::join(places, " and "), name));
   }
   return found;
 }

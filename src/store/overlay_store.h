@@ -17,16 +17,13 @@ class OverlayStore : public DirectoryStore {
   static Result<OverlayStore> open(const std::string& path, OwnerNamespace* owner,
                                    MissingStore missing = MissingStore::create);
 
-  // For a namespace in which no id is the caller's own: the same layers with every owner one id higher. Where the
-  // copies do not exist yet they are made, which takes as long as copying the template. Errors: those of cp(1).
-  bool has_shifted_layers(const Generation& generation) const;
-  Result<std::vector<std::string>> shifted_layers(const Generation& generation);
-
   std::string_view kind() const override { return "overlay"; }
   Result<Generation> newest_generation(const std::string& name) override;
   Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
   RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
   std::string clone_location(const std::string& clone_id) const override;
+  bool has_shifted_layers(const Generation& generation) const override;
+  Result<std::vector<std::string>> shifted_layers(const Generation& generation) override;
   Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) override;
   Result<bool> is_unchanged(const Generation& base, const std::string& clone_id) override;
   Result<std::uint64_t> snapshot(const std::string& name) override;

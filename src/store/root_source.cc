@@ -1,6 +1,7 @@
 #include "store/root_source.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include "linux/file.h"
 
@@ -39,6 +40,14 @@ Result<uid_t> owner_of_root(const RootSource& root, Fd* opened) {
   if (!status) return fail(status.error().code(), what);
   if (!S_ISDIR(status->st_mode)) return fail(ENOTDIR, what);
   return status->st_uid;
+}
+
+std::string unmapped_warning(const std::string& path, bool is_root) {
+  const auto begin = fmt::format("the file system of {} can't map ids: ", path);
+  if (!is_root) return begin + "its files belong to nobody inside";
+  return begin +
+         "the root is read-only, and its files belong to nobody inside; for a root that can be written give the "
+         "template to a range of 65536 ids (chown), and name that with -u and -g";
 }
 
 }  // namespace isolate

@@ -33,4 +33,7 @@ Result<struct stat> status_of_root(const RootSource& root);
 // Whom that directory belongs to. A file system stays mounted, as open_root gives it back, in `opened`.
 Result<uid_t> owner_of_root(const RootSource& root, Fd* opened);
 
+// The warning about a file system that can't map ids; `is_root`: it is the run's root, and not bound into it.
+std::string unmapped_warning(const std::string& path, bool is_root);
+
 }  // namespace isolate

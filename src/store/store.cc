@@ -56,6 +56,10 @@ Result<RootSource> Store::generation_root(const Generation& generation) {
   return RootSource{generation.layers, generation.snapshot};
 }
 
+Result<std::vector<std::string>> Store::shifted_layers(const Generation& /*generation*/) {
+  return fail(Error(ENOTSUP, fmt::format("layers of {} for private user namespaces", description())));
+}
+
 Result<std::string> Store::begin_changes(const std::string& name) {
   return fail(fmt::format("template '{}' of {} is changed by clones only", name, description()));
 }

@@ -62,6 +62,11 @@ class Store {
   virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
   // What clones of the generation begin as, to be looked at and not to be written. Errors: it can't be looked at.
   virtual Result<RootSource> generation_root(const Generation& generation);
+  // The root for a user namespace in which no id is the caller's own: the same layers with every owner one id higher.
+  // Copies of layers that do not exist yet are made first, which takes as long as copying the template;
+  // has_shifted_layers() tells. Errors: ENOTSUP this kind of store has no layers; those of cp(1).
+  virtual bool has_shifted_layers(const Generation& /*generation*/) const { return true; }
+  virtual Result<std::vector<std::string>> shifted_layers(const Generation& generation);
   // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
   // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted; ETIMEDOUT the deadline
   // has come, and the next call goes on.

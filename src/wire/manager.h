@@ -18,11 +18,6 @@ using Json = nlohmann::json;
 
 constexpr const char* kSocketPath = "/run/isolate/org.isolate.Manager";
 constexpr std::string_view kManager = "org.isolate.Manager";
-// In the mount namespace that comes with a lease, the clone's root is on "root" below this directory.
-constexpr const char* kLeaseStage = "/run/isolate/stage";
-// With Nested::beside: whatever is mounted on this directory of the lease's mount namespace appears in the guest's,
-// too, and the kernel locks it there.
-constexpr const char* kLeaseDoor = "/run/isolate/stage/door";
 
 // The interface in Varlink's own language.
 std::string_view manager_description();

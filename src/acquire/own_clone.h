@@ -1,0 +1,52 @@
+// A clone of a template in a store that the user may write to.
+#pragma once
+
+#include <optional>
+
+#include "acquire/root_provider.h"
+#include "store/open.h"
+
+namespace isolate {
+
+class OwnClone : public RootProvider {
+ public:
+  OwnClone(const RunRequest& request, OwnerNamespace* owner) : request_(request), owner_(*owner) {}
+
+  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  Result<AcquiredRoot> acquire(Steps* steps) override;
+  Result<uid_t> owner() override { return owner_of_root(source_, &mounted_); }
+  Fd take_mounted_root() override { return std::move(mounted_); }
+  Pool* pool() override { return pool_ ? &*pool_ : nullptr; }
+  Result<void> give_back(Steps* steps) override;
+
+ private:
+  bool keeps_own_id_out() const;
+  Result<std::vector<std::string>> shifted_layers();
+  Result<void> end_lease(Steps* steps);
+
+  const RunRequest& request_;
+  OwnerNamespace& owner_;
+  TemplatePlace place_;
+  std::optional<Pool> pool_;
+  std::optional<Lease> lease_;
+  RootSource source_;
+  Fd mounted_;
+};
+
+// The clone that a run would have, for --dry-run: nothing is made.
+class PlannedClone : public RootProvider {
+ public:
+  PlannedClone(const RunRequest& request, OwnerNamespace* owner) : request_(request), owner_(*owner) {}
+
+  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  Result<AcquiredRoot> acquire(Steps* steps) override;
+  Result<uid_t> owner() override { return owner_of_root(model_, &mounted_); }
+
+ private:
+  const RunRequest& request_;
+  OwnerNamespace& owner_;
+  RootSource model_;  // the template's newest generation
+  Fd mounted_;
+};
+
+}  // namespace isolate
