@@ -8,7 +8,7 @@ namespace isolate {
 Result<ContainerSupport> ContainerSupport::prepare(const LxcSettings& settings, const RunPlan& plan,
                                                    const Caller& caller) {
   ContainerSupport support;
-  if (!plan.engine.bridge.empty()) TRY_VOID(BridgeConnector::check(plan.engine.bridge, caller));
+  if (!plan.engine.bridge.empty()) TRY_VOID(check_bridge(plan.engine.bridge, caller));
   if (settings.log) support.log_ = TRY(LxcLog::open());
   return support;
 }
@@ -26,7 +26,7 @@ Result<void> ContainerSupport::start(const RunPlan& plan, const Caller& caller, 
     owner.is_one_inside = plan.ids.nested_private;
     groups_ = TRY(ContainerGroups::make(plan.clone_id, owner, guest.path(), of_version_1));
   }
-  if (!plan.engine.bridge.empty()) bridge_ = TRY(BridgeConnector::start(plan.engine.bridge, caller));
+  if (!plan.engine.bridge.empty()) bridge_ = TRY(start_bridge(plan.engine.bridge, caller));
   return {};
 }
 

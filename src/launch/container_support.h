@@ -2,6 +2,7 @@
 // log.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@
 #include "limits/container_groups.h"
 #include "limits/guest_group.h"
 #include "linux/caller.h"
-#include "share/bridge.h"
+#include "share/share.h"
 
 namespace isolate {
 
@@ -30,7 +31,7 @@ class ContainerSupport {
 
  private:
   std::optional<LxcLog> log_;
-  std::optional<BridgeConnector> bridge_;
+  std::unique_ptr<Held> bridge_;
   Fd boot_setup_;
   ContainerGroups groups_;
   bool is_out_of_memory_ = false;

@@ -35,6 +35,22 @@ bool is_tied_to_its_mount(dev_t device) {
 
 }  // namespace
 
+namespace {
+
+// The chroot engine leaves the host's name.
+std::string name_of_guest(const RunPlan& plan) {
+  char name[HOST_NAME_MAX + 1] = {};
+  if (plan.start == EngineStart::enters_root) ::gethostname(name, sizeof name - 1);
+  return *name != 0 ? name : plan.clone_id;
+}
+
+}  // namespace
+
+RootBuilder::RootBuilder(const RunPlan& plan, int idmap_userns)
+    : plan_(plan),
+      traits_{!plan.template_name.empty(), plan.ids.idmap_binds, plan.ids.nested_private, name_of_guest(plan)},
+      idmap_userns_(idmap_userns) {}
+
 Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool recursive) {
   return mount::set_attributes(tree, {0, idmap_userns_, false, recursive}, "id map of " + path);
 }
@@ -72,6 +88,7 @@ Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) 
     return open_device(number, *status, shown);
   std::uint64_t attributes = is_device ? std::uint64_t{MOUNT_ATTR_NOSUID} : kNoSetuidNoDevices;
   if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
+  // Files that a share names are read by everybody, and not to be written.
   const bool idmap = plan_.ids.idmap_binds && !is_device && mount.kind == MountKind::bind;
   auto opened = open_source(mount.source, stage::bind(number), attributes, idmap, S_ISDIR(status->st_mode));
   if (!opened) return fail(Error(opened.error().code(), shown));
@@ -119,17 +136,6 @@ Result<void> RootBuilder::open_device(std::size_t number, const struct stat& dev
   return {};
 }
 
-Result<void> RootBuilder::open_tun(const RootMount& mount, std::size_t number) {
-  if (!plan_.ids.idmap_binds) {
-    if (::access(mount.source.c_str(), R_OK | W_OK) != 0) return fail(errno, "LXC_MAP_TUN: " + mount.source);
-    return open_bind(mount, number);
-  }
-  struct stat tun {};
-  tun.st_mode = S_IFCHR | 0666;
-  tun.st_rdev = makedev(10, 200);
-  return open_device(number, tun, "LXC_MAP_TUN");
-}
-
 Result<void> RootBuilder::open_sources() {
   // Below /run, where the user namespace that is entered next has no rights. After a boot it is not there.
   TRY_VOID(make_directories(plan_.stage, 0755));
@@ -141,9 +147,7 @@ Result<void> RootBuilder::open_sources() {
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const auto& mount = plan_.mounts[i];
     if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
-    if (mount.kind == MountKind::tun) TRY_VOID(open_tun(mount, i));
-    if (mount.kind == MountKind::resolv_conf && ::access(mount.source.c_str(), R_OK) == 0)
-      TRY_VOID(open_bind(mount, i));
+    if (mount.share != nullptr && mount.share->open != nullptr) TRY_VOID(mount.share->open(this, mount, i));
   }
   return {};
 }
@@ -327,8 +331,10 @@ Result<void> RootBuilder::mount_devices(const std::string& target) {
   return {};
 }
 
-std::string RootBuilder::source_name(std::size_t number) const {
-  return stage::bind(number) + (devices_.contains(number) ? std::string("/") + kDeviceName : "");
+Result<Fd> RootBuilder::opened(std::size_t number) {
+  const bool is_device = devices_.contains(number);
+  const auto name = stage::bind(number) + (is_device ? std::string("/") + kDeviceName : "");
+  return mount::copy_tree(stage_.get(), name, !is_device);
 }
 
 Result<void> RootBuilder::mount_in_root(std::size_t number) {
@@ -338,28 +344,32 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
       return attach_tree(TRY(scratch(fmt::format("s{}", number), mount.mode, kNoSetuidNoDevices)), mount.target, true);
     case MountKind::devices:
       return mount_devices(mount.target);
-    case MountKind::sys:
-      return mount_host_sys(mount);
-    case MountKind::processors:
-      return mount_processors(mount);
-    case MountKind::bind: {
-      auto tree = TRY(mount::copy_tree(stage_.get(), source_name(number), true));
-      const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
-      return attach_tree(tree, mount.target, S_ISDIR(status.st_mode));
-    }
-    case MountKind::tun:
-      return attach_tree(TRY(mount::copy_tree(stage_.get(), source_name(number), false)), mount.target, false);
-    case MountKind::hosts:
-      return mount_hosts(mount);
-    case MountKind::resolv_conf:
-      return mount_resolv_conf(mount);
+    case MountKind::share:
+      return mount.share->mount(this, mount, number);
+    case MountKind::bind:
+      break;
   }
-  return {};
+  auto tree = TRY(opened(number));
+  const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+  return attach_tree(tree, mount.target, S_ISDIR(status.st_mode));
+}
+
+Result<void> RootBuilder::cover_in_etc(const Fd& tree, const std::string& name) {
+  auto etc = TRY(target_directory("/etc"));
+  // The name in /etc itself is mounted on, so a link is covered, wherever it would lead.
+  auto target = open_file(etc.get(), name, O_PATH | O_NOFOLLOW);
+  if (!target && target.error().code() == ENOENT && may_create_targets()) {
+    TRY(open_file(etc.get(), name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0644));
+    target = open_file(etc.get(), name, O_PATH | O_NOFOLLOW);
+  }
+  return mount::attach(tree, TRY(std::move(target)).get(), "/etc/" + name);
 }
 
 Result<void> RootBuilder::finish() {
   TRY(ordinary_directory("/proc", may_create_targets()));
-  TRY_VOID(close_sys());
+  for (const auto& [target, tree, is_directory] : closed_at_the_end_) {
+    TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_RDONLY, -1, false, false}, target));
+  }
   auto working_directory = root_path::directory(root_.get(), plan_.working_directory, false);
   if (!working_directory) {
     return fail(

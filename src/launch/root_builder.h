@@ -13,13 +13,14 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "plan/plan.h"
+#include "share/share.h"
 
 namespace isolate {
 
-class RootBuilder {
+class RootBuilder : public RootInProgress {
  public:
   // `idmap_userns` is used where the plan says that ids are mapped.
-  RootBuilder(const RunPlan& plan, int idmap_userns) : plan_(plan), idmap_userns_(idmap_userns) {}
+  RootBuilder(const RunPlan& plan, int idmap_userns);
 
   // A root that is a file system, opened by open_root already. It is attached once, and can't be used again.
   void take_root(Fd opened) { opened_root_ = std::move(opened); }
@@ -41,7 +42,7 @@ class RootBuilder {
   Result<void> hand_over(const std::string& door);
   Result<void> take_over(const std::string& door);
 
-  int root() const { return root_.get(); }
+  int root() const override { return root_.get(); }
   // Lines for the caller: what works less well than asked for.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -57,39 +58,35 @@ class RootBuilder {
                           bool idmap, bool recursive);
   // What is written to: the overlay's own directory, or the root itself.
   Result<void> open_clone();
-  // A device node of the guest's own in place of the host's.
-  Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject);
-  Result<void> open_tun(const RootMount& mount, std::size_t number);
-  Result<void> open_bind(const RootMount& mount, std::size_t number);
-  std::string source_name(std::size_t number) const;  // below the stage
+  const Traits& traits() const override { return traits_; }
+  bool may_create_targets() const override { return plan_.may_create_targets && !is_read_only_; }
+  int stage() const override { return stage_.get(); }
+  Result<void> open_bind(const RootMount& mount, std::size_t number) override;
+  Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject) override;
+  Result<Fd> opened(std::size_t number) override;
+  Result<Fd> ordinary_directory(const std::string& target, bool create) const override;
+  Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes) override;
+  Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory) override;
+  Result<void> cover_in_etc(const Fd& tree, const std::string& name) override;
+  void close_at_the_end(Fd tree, const std::string& target) override {
+    closed_at_the_end_.push_back({target, std::move(tree)});
+  }
+
   Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
-  Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory);
-  // A new directory of the stage's tmpfs as a mount of its own: all that a guest keeps in memory shares one tmpfs.
-  Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes);
-  // /dev, /proc and /sys must be what they look like, and not lead to some other place of the root.
-  Result<Fd> ordinary_directory(const std::string& target, bool create) const;
-  Result<void> mount_host_sys(const RootMount& mount);
-  Result<void> mount_processors(const RootMount& mount);
-  // Makes the guest's /sys read-only, once binds have found or made their places in it.
-  Result<void> close_sys() const;
   Result<void> mount_devices(const std::string& target);
-  Result<void> mount_resolv_conf(const RootMount& mount);
-  Result<void> mount_hosts(const RootMount& mount);
-  // Mounts a file on a name in /etc, whatever is there.
-  Result<void> cover_in_etc(const Fd& tree, const std::string& name);
   void warn_of_bind(const RootMount& mount, const struct stat& source);
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
   // Names the file of the root that is where a directory would have to be.
   Result<Fd> explained(Result<Fd> place, const std::string& target) const;
-  bool may_create_targets() const { return plan_.may_create_targets && !is_read_only_; }
 
   const RunPlan& plan_;
+  Traits traits_;
   int idmap_userns_;
   Fd opened_root_;
   Fd stage_;
   Fd root_;
-  Fd sys_;  // the guest's own /sys, if any
+  std::vector<Source> closed_at_the_end_;
   std::vector<Source> sources_;
   std::set<std::size_t> devices_;  // numbers of the mounts that open_device has made
   std::vector<std::string> warnings_;

@@ -189,14 +189,14 @@ TEST_F(RootBuilderTest, DevHasTheUsualDevicesAndNoOther) {
 }
 
 TEST_F(RootBuilderTest, SysMayNotBeALink) {
-  plan_.mounts.push_back({MountKind::processors, "/sys", "", true});
+  plan_.mounts.push_back({MountKind::share, "/sys", "", true, 0, &kProcessors});
   link("/no/such", "sys");
   expect_error("/sys of the root is a symbolic link; it must be an ordinary directory");
 }
 
 TEST_F(RootBuilderTest, SysHasProcessorsReadOnlyAndBindsFindTheirPlaceThere) {
   plan_.template_name = "t";
-  plan_.mounts.push_back({MountKind::processors, "/sys", "", true});
+  plan_.mounts.push_back({MountKind::share, "/sys", "", true, 0, &kProcessors});
   bind(directory_ / "outside", "/sys/class/bound");
   in_private_mounts([&]() -> Result<void> {
     TRY(build());
@@ -217,7 +217,7 @@ TEST_F(RootBuilderTest, SysHasProcessorsReadOnlyAndBindsFindTheirPlaceThere) {
 
 TEST_F(RootBuilderTest, ADirectoryWithoutSysStaysSo) {
   plan_.root = {{}, directory_ / "layer"};
-  plan_.mounts.push_back({MountKind::processors, "/sys", "", true});
+  plan_.mounts.push_back({MountKind::share, "/sys", "", true, 0, &kProcessors});
   in_private_mounts([&]() -> Result<void> {
     TRY(build());
     return verify(!test::exists(directory_ / "layer/sys"), "no /sys");
@@ -262,7 +262,7 @@ TEST_F(RootBuilderTest, AWorkingDirectoryThatIsMissingIsNamed) {
 TEST_F(RootBuilderTest, TheResolverCoversWhateverIsThere) {
   write_text(directory_ / "resolv.conf", "nameserver 192.0.2.1");
   link(directory_ / "outside/resolv.conf", "etc/resolv.conf");
-  plan_.mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", directory_ / "resolv.conf", true});
+  plan_.mounts.push_back({MountKind::share, "/etc/resolv.conf", directory_ / "resolv.conf", true, 0, &kResolvConf});
   in_private_mounts([&]() -> Result<void> {
     TRY(build());
     return verify(read_text(inside("/etc/resolv.conf")) == "nameserver 192.0.2.1", "the host's");
@@ -271,7 +271,7 @@ TEST_F(RootBuilderTest, TheResolverCoversWhateverIsThere) {
 }
 
 TEST_F(RootBuilderTest, AHostWithoutAResolverIsNoError) {
-  plan_.mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", directory_ / "none", true});
+  plan_.mounts.push_back({MountKind::share, "/etc/resolv.conf", directory_ / "none", true, 0, &kResolvConf});
   in_private_mounts([&]() -> Result<void> {
     TRY(build());
     return {};

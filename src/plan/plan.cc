@@ -8,41 +8,20 @@
 
 #include "linux/terminal.h"
 #include "request/guest_rights.h"
+#include "share/share.h"
 #include "stage/layout.h"
 #include "wire/init_protocol.h"
 
 namespace isolate {
 namespace {
 
-// A container's network is its own then.
-bool is_bridged(const RunRequest& request) {
-  return request.engine == EngineKind::lxc && request.share_network && !request.lxc.bridge.empty();
-}
-
 std::vector<RootMount> plan_mounts(const RunRequest& request) {
   std::vector<RootMount> mounts;
-  const bool is_chroot = request.engine == EngineKind::chroot;
   mounts.push_back({MountKind::devices, "/dev", "", false});
-  if (is_chroot) {
-    mounts.push_back({MountKind::sys, "/sys", "/sys", false});
-  } else {
-    // For a root with an init LXC mounts a /sys of its own over this.
-    mounts.push_back({MountKind::processors, "/sys", "", true});
-  }
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
-  const bool has_host_network = (request.share_network && !is_bridged(request)) || is_chroot;
-  if (has_host_network) mounts.push_back({MountKind::resolv_conf, "/etc/resolv.conf", "/etc/resolv.conf", true});
-  // Who maintains a root changes its own file.
-  if (!request.lasting && !(is_chroot && !request.directory.empty())) {
-    // Where the root's files stay after the run, the file that goes with the run takes no changes, so that none is
-    // lost.
-    const bool stays = request.keep || !request.directory.empty();
-    mounts.push_back({MountKind::hosts, "/etc/hosts", has_host_network ? "/etc/hosts" : "", stays});
-  }
-  if (request.engine == EngineKind::lxc && request.lxc.map_tun) {
-    mounts.push_back({MountKind::tun, "/dev/net/tun", "/dev/net/tun", false});
-  }
+  for (auto& mount : plan_shares(request)) mounts.push_back(std::move(mount));
+  // Binds come last: they may lie on all of these.
   for (const auto& bind : request.binds) mounts.push_back({MountKind::bind, bind.target, bind.source, bind.read_only});
   return mounts;
 }
@@ -171,7 +150,7 @@ void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* p
   engine.root = stage::path(plan->stage, stage::kRoot);
   engine.host_name = plan->clone_id;
   engine.share_network = request.share_network;
-  if (is_bridged(request)) engine.bridge = request.lxc.bridge;
+  engine.bridge = bridge_of(request);
   engine.lasting = !request.directory.empty() || !plan->throw_away;
   engine.keeps_log = request.lxc.log;
   engine.covers_keys = has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan);

@@ -70,26 +70,26 @@ const char* const kHome = "mount tmpfs on /home (mode 0755)";
 const char* const kHosts = "mount hosts on /etc/hosts (localhost and the guest's name)";
 const char* const kResolv = "bind /etc/resolv.conf on /etc/resolv.conf, read-only";
 
-TEST_F(RunPlanTest, AGuestHasItsOwnDevSysAndTmp) { EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts})); }
+TEST_F(RunPlanTest, AGuestHasItsOwnDevSysAndTmp) { EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, kHosts})); }
 
 TEST_F(RunPlanTest, HomeIsEmptyMemoryWhereThatIsAskedFor) {
   request_.empty_home = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHome, kHosts}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kSys, kHosts}));
 }
 
 TEST_F(RunPlanTest, BindsComeLastAndInTheOrderGiven) {
   request_.binds = {{"/b", "/tmp/b", false}, {"/a", "/home/a", true}};
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, kHosts, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
 }
 
 TEST_F(RunPlanTest, WithTheHostsNetworkComesItsResolver) {
   request_.share_network = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts, kResolv}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, kHosts, kResolv}));
 }
 
 TEST_F(RunPlanTest, AContainerHasTheProcessorsToo) {
   request_.engine = EngineKind::lxc;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, kHosts}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, kHosts}));
 }
 
 TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
@@ -100,12 +100,12 @@ TEST_F(RunPlanTest, AChrootHasSysAndTheResolverToo) {
 TEST_F(RunPlanTest, AHostsFileInMemoryTakesNoChangesWhereTheRootsOwnWouldKeepThem) {
   const std::string read_only = std::string(kHosts) + ", read-only";
   request_.keep = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, read_only}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, read_only}));
   request_.keep = false;
   request_.directory = "/srv/root";
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp, read_only}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, read_only}));
   request_.lasting = true;
-  EXPECT_EQ(mounts(), (Lines{kDevices, kSys, kTmp}));
+  EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys}));
 }
 
 TEST_F(RunPlanTest, WhatAChrootChangesInHomeOfATemplateStays) {

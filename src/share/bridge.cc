@@ -1,4 +1,6 @@
-#include "share/bridge.h"
+// Connects a container's network with a bridge of the host: waits, as a child of this process, until the container's
+// side has made its network namespace, and puts one end of a veth pair into that, as eth0, the other into the bridge.
+// The pair goes with the namespace.
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
@@ -15,6 +17,8 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
+#include "linux/process.h"
+#include "share/share.h"
 
 namespace isolate {
 namespace {
@@ -114,9 +118,20 @@ bool is_bridge(const std::string& name) {
   return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0 && std::string_view(driver.driver) == "bridge";
 }
 
+class BridgeConnector : public Held {
+ public:
+  BridgeConnector(ChildProcess child, Fd guest_end) : child_(std::move(child)), guest_end_(std::move(guest_end)) {}
+  // For isolate-lxc: a message on it says that its sender is in that namespace. The answer is empty or an error's text.
+  int guest_end() const override { return guest_end_.get(); }
+
+ private:
+  ChildProcess child_;
+  Fd guest_end_;
+};
+
 }  // namespace
 
-Result<void> BridgeConnector::check(const std::string& bridge, const Caller& caller) {
+Result<void> check_bridge(const std::string& bridge, const Caller& caller) {
   if (!is_bridge(bridge)) {
     return fail(
         fmt::format("there is no bridge {}, with which -n connects a container; name one in LXC_NET_BR, where "
@@ -131,7 +146,7 @@ Result<void> BridgeConnector::check(const std::string& bridge, const Caller& cal
   return {};
 }
 
-Result<BridgeConnector> BridgeConnector::start(const std::string& bridge, const Caller& caller) {
+Result<std::unique_ptr<Held>> start_bridge(const std::string& bridge, const Caller& caller) {
   int ends[2];
   TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "bridge"));
   Fd own(ends[0]);
@@ -144,7 +159,7 @@ Result<BridgeConnector> BridgeConnector::start(const std::string& bridge, const 
     close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, own.get()});
     return serve(own.get(), bridge, caller.is_root());
   }));
-  return BridgeConnector(std::move(child), std::move(guest_end));
+  return std::make_unique<BridgeConnector>(std::move(child), std::move(guest_end));
 }
 
 }  // namespace isolate

@@ -3,8 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "share/share.h"
 
 namespace isolate {
+
+std::string describe_bind(const RootMount& mount) {
+  return fmt::format("bind {} on {}{}", text::printable(mount.source), text::printable(mount.target),
+                     mount.read_only ? ", read-only" : "");
+}
 
 std::string describe(const RootMount& mount) {
   switch (mount.kind) {
@@ -12,19 +18,12 @@ std::string describe(const RootMount& mount) {
       return fmt::format("mount tmpfs on {} (mode {:04o})", mount.target, mount.mode);
     case MountKind::devices:
       return fmt::format("mount devices on {} (null zero full random urandom tty, pts, shm)", mount.target);
-    case MountKind::hosts:
-      return fmt::format("mount hosts on {} (localhost and the guest's name){}", mount.target,
-                         mount.read_only ? ", read-only" : "");
-    case MountKind::processors:
-      return fmt::format("mount processors on {} (the host's devices/system/cpu and node), read-only", mount.target);
-    case MountKind::sys:
+    case MountKind::share:
+      return mount.share->describe(mount);
     case MountKind::bind:
-    case MountKind::resolv_conf:
-    case MountKind::tun:
       break;
   }
-  return fmt::format("bind {} on {}{}", text::printable(mount.source), text::printable(mount.target),
-                     mount.read_only ? ", read-only" : "");
+  return describe_bind(mount);
 }
 
 const char* step_name(const RootMount& mount) {
@@ -33,19 +32,12 @@ const char* step_name(const RootMount& mount) {
       return "tmpfs";
     case MountKind::devices:
       return "devices";
-    case MountKind::sys:
-    case MountKind::processors:
-      return "sys";
+    case MountKind::share:
+      return mount.share->name;
     case MountKind::bind:
-      return "bind";
-    case MountKind::resolv_conf:
-      return "resolv-conf";
-    case MountKind::hosts:
-      return "hosts";
-    case MountKind::tun:
-      return "tun";
+      break;
   }
-  return "mount";
+  return "bind";
 }
 
 }  // namespace isolate

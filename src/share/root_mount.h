@@ -5,15 +5,13 @@
 
 namespace isolate {
 
+struct Share;
+
 enum class MountKind {
-  tmpfs,        // a directory in memory, with `mode`
-  devices,      // /dev: a tmpfs with the usual nodes, pts and shm
-  sys,          // the host's /sys
-  processors,   // /sys: read-only, of the host's what tells processors and memory nodes
-  bind,         // `source` of the host
-  resolv_conf,  // the host's /etc/resolv.conf, on whatever is there
-  hosts,        // the root's own /etc/hosts with the lines that it lacks, those of the file `source` too
-  tun,  // the device that makes tunnels: the host's, or for root one that the guest may open whatever that one's mode
+  tmpfs,    // a directory in memory, with `mode`
+  devices,  // /dev: a tmpfs with the usual nodes, pts and shm
+  bind,     // `source` of the host
+  share,    // what `share` mounts there
 };
 
 struct RootMount {
@@ -22,10 +20,12 @@ struct RootMount {
   std::string source;
   bool read_only = false;
   unsigned mode = 0755;
+  const Share* share = nullptr;
 };
 
 // In words for people, and the name of the step that mounts it.
 std::string describe(const RootMount& mount);
+std::string describe_bind(const RootMount& mount);
 const char* step_name(const RootMount& mount);
 
 }  // namespace isolate
