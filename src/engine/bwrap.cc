@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "engine/engine.h"
-#include "linux/keys.h"
 
 namespace isolate {
 
@@ -30,8 +29,8 @@ EnginePlan plan_bwrap(const EngineRequest& request) {
                   request.root,       "/",
                   "--proc",           "/proc",
                   "--chdir",          "/"};
-  const auto covered = request.covers_keys ? key_files() : std::vector<std::string>{};
-  for (const auto& file : covered) plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
+  for (const auto& file : request.covered_files)
+    plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
   // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.
   auto capabilities = request.capabilities;

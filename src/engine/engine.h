@@ -15,10 +15,10 @@ struct EngineRequest {
   std::string root;     // path of the finished root, as the launcher's mount namespace shows it
   std::string host_name;
   bool share_network = false;
-  std::string bridge;        // with share_network: a container is connected with this one instead; empty: no
-  bool lasting = false;      // what is written stays: a system is shut down in order
-  bool covers_keys = false;  // the guest's root has the caller's id, for whom /proc names the caller's keys
-  bool keeps_log = false;    // the engine tells in a file of its own what it does
+  std::string bridge;    // with share_network: a container is connected with this one instead; empty: no
+  bool lasting = false;  // what is written stays: a system is shut down in order
+  std::vector<std::string> covered_files;  // of /proc, which the guest is not to read
+  bool keeps_log = false;                  // the engine tells in a file of its own what it does
   CapabilitySet capabilities;
   std::vector<std::string> init;  // the command line of isolate-init, which finds the command in its setup
 };

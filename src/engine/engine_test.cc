@@ -18,7 +18,7 @@ EngineRequest request() {
   request.root = "/run/isolate/stage/root";
   request.host_name = "t-abc";
   request.capabilities = test::must(CapabilitySet::parse("CHOWN,KILL"));
-  request.covers_keys = true;
+  request.covered_files = {"/proc/keys", "/proc/key-users"};
   request.init = {"/proc/self/fd/3", "/srv", "ls", "-l", "--", "a b"};
   return request;
 }

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "linux/file.h"
+#include "linux/keys.h"
 #include "linux/terminal.h"
 #include "plan/filters.h"
 #include "request/guest_rights.h"
@@ -43,6 +44,7 @@ Result<CallerFacts> look_up_facts(const RunRequest& request, const Caller& calle
   facts.umask = umask;
   facts.standard_terminals = count_standard_terminals();
   if (const char* term = std::getenv("TERM")) facts.term = term;
+  facts.key_files = key_files();
   facts.engine_program = TRY(find_engine(request.engine));
   TRY_VOID(find_filters(request, &facts));
   return facts;

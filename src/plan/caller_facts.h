@@ -26,6 +26,7 @@ struct CallerFacts {
   bool has_controlling_terminal = false;
   std::optional<std::string> term;              // $TERM
   std::string engine_program;                   // its path, where it is a program of the host's
+  std::vector<std::string> key_files;           // those of /proc that list keys
   SeccompChoice seccomp;                        // what becomes of the request's choice
   std::vector<seccomp::Filter> filters;         // of that choice, in the order in which they are applied
   std::vector<seccomp::Filter> system_filters;  // for an init of the root's own

@@ -153,7 +153,8 @@ void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* p
   engine.bridge = bridge_of(request);
   engine.lasting = !request.directory.empty() || !plan->throw_away;
   engine.keeps_log = request.lxc.log;
-  engine.covers_keys = has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan);
+  // To a guest with the caller's id, /proc names the caller's keys.
+  if (has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan)) engine.covered_files = facts.key_files;
   engine.capabilities = plan->capabilities;
   engine.init = plan->init;
   plan->engine_kind = request.engine;
