@@ -17,7 +17,7 @@
 namespace isolate::bench {
 namespace {
 
-constexpr double kMostKib = 2e6 / 1024;
+constexpr double kMostDirtyKib = 600e3 / 1024;
 constexpr int kStartTimeoutMilliseconds = 20000;
 constexpr useconds_t kRestMicroseconds = 50'000;
 constexpr const char* kCommand = "cat";
@@ -64,6 +64,7 @@ Result<std::vector<ProcessInfo>> tree_of_one_run(const std::vector<std::string>&
 struct Row {
   std::string name;
   std::vector<double> private_kib;
+  std::vector<double> dirty_kib;
 };
 
 // Rows keep the order of the first run: the program itself, then its helpers; equal names are numbered.
@@ -75,26 +76,28 @@ void add_run(const std::vector<ProcessInfo>& tree, std::vector<Row>* rows) {
     const auto nth = std::count(seen.begin(), seen.end(), process.name);
     const std::string name = nth == 1 ? process.name : fmt::format("{} ({})", process.name, nth);
     auto row = std::find_if(rows->begin(), rows->end(), [&](const Row& known) { return known.name == name; });
-    if (row == rows->end()) row = rows->insert(rows->end(), Row{name, {}});
+    if (row == rows->end()) row = rows->insert(rows->end(), Row{name, {}, {}});
     row->private_kib.push_back(static_cast<double>(process.private_kib));
+    row->dirty_kib.push_back(static_cast<double>(process.dirty_kib));
   }
 }
 
 void print_rows(const std::vector<Row>& rows) {
-  fmt::print("  {:<28}  {:>10}  {:>18}\n", "", "median KiB", "least .. most");
+  fmt::print("  {:<28}  {:>10}  {:>18}  {:>10}\n", "", "median KiB", "least .. most", "dirty KiB");
   for (const Row& row : rows) {
-    fmt::print("  {:<28}  {:>10.0f}  {:>7.0f} .. {:>7.0f}\n", row.name, quantile(row.private_kib, 0.5),
-               quantile(row.private_kib, 0), quantile(row.private_kib, 1));
+    fmt::print("  {:<28}  {:>10.0f}  {:>7.0f} .. {:>7.0f}  {:>10.0f}\n", row.name, quantile(row.private_kib, 0.5),
+               quantile(row.private_kib, 0), quantile(row.private_kib, 1), quantile(row.dirty_kib, 0.5));
   }
 }
 
 void print_verdict(const std::vector<Row>& rows) {
-  const double most = quantile(rows.front().private_kib, 1);
+  const double most = quantile(rows.front().dirty_kib, 1);
   double helpers = 0;
   for (std::size_t i = 1; i < rows.size(); ++i) helpers += quantile(rows[i].private_kib, 0.5);
   fmt::print("  {} helpers together (sum of medians): {:.0f} KiB\n", rows.size() - 1, helpers);
-  fmt::print("  aim: the isolate process itself under {:.0f} KiB (2 MB): most seen {:.0f} KiB, {}\n", kMostKib, most,
-             most < kMostKib ? "reached" : "MISSED");
+  fmt::print(
+      "  aim: anonymous and dirty memory of isolate itself under {:.0f} KiB (600 KB): most seen {:.0f} KiB, {}\n",
+      kMostDirtyKib, most, most < kMostDirtyKib ? "reached" : "MISSED");
 }
 
 Result<void> run(const Options& options) {

@@ -48,10 +48,12 @@ std::vector<pid_t> with_descendants(pid_t top, const std::vector<pid_t>& pids) {
   return family;
 }
 
-std::uint64_t sum_of_private(const std::string& rollup) {
+// The sum of all fields whose names begin or end so.
+std::uint64_t sum_of(const std::string& rollup, std::string_view beginning, std::string_view end) {
   std::uint64_t sum = 0;
   for (const std::string& line : text::split(rollup, '\n')) {
-    if (line.rfind("Private_", 0) != 0) continue;
+    const std::string_view name(line.data(), std::min(line.find(':'), line.size()));
+    if (!name.starts_with(beginning) || !name.ends_with(end)) continue;
     sum += std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 10);
   }
   return sum;
@@ -65,7 +67,8 @@ Result<ProcessInfo> info_of(pid_t pid) {
   const std::string rollup = TRY(read_file(proc_path(pid, "smaps_rollup")));
   if (rollup.find("Private_Dirty:") == std::string::npos)
     return fail(proc_path(pid, "smaps_rollup") + ": no Private_Dirty");
-  info.private_kib = sum_of_private(rollup);
+  info.private_kib = sum_of(rollup, "Private_", "");
+  info.dirty_kib = sum_of(rollup, "", "_Dirty");
   return info;
 }
 
