@@ -24,13 +24,14 @@ bool names_other_store(const std::string& asked) {
 
 Result<bool> own_store_has(const std::string& asked, const std::string& path, OwnerNamespace* owner) {
   auto store = open_store(path, owner, MissingStore::refuse);
-  if (!store) return false;  // he has none, ignoring: whoever then finds nothing elsewhere tells of it
+  // A user without a store has no template in it; the daemon's answer says so if it has none either.
+  if (!store) return false;
   return (*store)->has_template(TRY(name_in_store(asked, **store)));
 }
 
 Result<void> check_request(const RunRequest& request) {
   const auto refused = [](const std::string& what, const std::string& advice) {
-    return fail(Error(what + " is not to be had with a clone of the daemon's").advise(advice));
+    return fail(Error(what + " is not supported for a clone leased from the daemon").advise(advice));
   };
   if (request.dry_run) return refused("--dry-run", "it plans a run only once the clone is there");
   if (request.keep) return refused("--keep", "copy what is to stay out of it: -d");
@@ -62,8 +63,8 @@ std::vector<std::string> names_of_daemon() {
   return names;
 }
 
-// What the daemon has to do with a template that the user's own store lacks: nothing where there is none, and the user
-// is in no group that could have one.
+// What to say of the daemon if the user's own store lacks the template. Nothing if no daemon runs and the user is in
+// no group that could use one.
 std::string clause_on_daemon(const wire::CallError& reason, const std::string& name) {
   switch (reason.refusal) {
     case wire::Refusal::not_a_member:
@@ -107,7 +108,7 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
 
 namespace {
 
-// What the launcher would do itself, if the caller could make a user namespace.
+// The namespace that the launcher would make itself if the caller could make user namespaces.
 std::optional<wire::NestedRequest> nested_request(const RunRequest& request) {
   wire::NestedRequest nested;
   nested.locks_mounts = locks_mounts(request);

@@ -1,4 +1,4 @@
-// Reaper: a child that removes clones which killed runs have left, while this run's command is at work.
+// Reaper: a child that removes clones of killed runs while this run's command is at work.
 #pragma once
 
 #include "linux/process.h"
@@ -8,9 +8,9 @@ namespace isolate {
 
 class Reaper {
  public:
-  // Does nothing where there is nothing to remove.
+  // Starts no child if there is nothing to remove.
   void start(Pool* pool);
-  // Gives it a moment to finish. A removal that takes longer is left to the next run, which goes on from there.
+  // Waits up to two seconds for the child, then kills it. The next run goes on with the removal.
   void end();
 
  private:

@@ -18,15 +18,15 @@ namespace isolate {
 
 class ContainerSupport {
  public:
-  // Looks at what the host has, before anything is made or started.
+  // Checks what the host has, before anything is made or started.
   // Errors: no such bridge; a log that can't be written.
   static Result<ContainerSupport> prepare(const LxcSettings& settings, const RunPlan& plan, const Caller& caller);
-  // Makes it, and all groups below the one of the guest. Errors: those of groups and bridges.
+  // Makes the control groups, below the guest's group, and connects the bridge. Errors: those of groups and bridges.
   Result<void> start(const RunPlan& plan, const Caller& caller, int user_namespace, const GuestGroup& guest);
   void hand_to(LauncherFds* fds) const;
-  // When the container has ended; again is nothing.
+  // Call it when the container has ended. A second call does nothing.
   void end();
-  // After that: whether the kernel has killed something in it for its memory.
+  // Afterwards: whether the kernel has killed a process of the container for its memory.
   bool is_out_of_memory() const { return is_out_of_memory_; }
 
  private:

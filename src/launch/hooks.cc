@@ -26,14 +26,14 @@
 namespace isolate {
 namespace {
 
-// An overlay that was mounted without syncing leaves a mark in its work directory that forbids a second mount.
+// An overlay mounted with "volatile" leaves a mark in its work directory, and the kernel then refuses a second mount.
 Result<void> renew_work_directory(const std::string& clone) {
   auto directory = TRY(open_file(AT_FDCWD, clone, O_RDONLY | O_DIRECTORY));
   TRY_VOID(remove_tree(directory.get(), stage::kWork));
   return make_directory(directory.get(), stage::kWork, 0700);
 }
 
-// The caller stands where he was, as far as that is there.
+// Keeps the working directory if the other mount namespace has it.
 Result<void> enter_mounts(int mount_namespace) {
   char path[PATH_MAX];
   const bool is_known = ::getcwd(path, sizeof path) != nullptr;
@@ -47,23 +47,23 @@ Result<void> mount_clone(const RunPlan& run, const std::string& stage_path) {
   TRY_VOID(mount::new_namespace());
   const Fd working_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!run.root.lower.empty()) TRY_VOID(renew_work_directory(run.root.directory));
-  // The clone as it is on disk, and nothing else.
+  // Only the clone as it is on disk, without /dev, /tmp and binds.
   RunPlan plan;
   plan.root = run.root;
-  plan.throw_away = false;  // a mount without syncing would leave a mark that forbids the next one
+  plan.throw_away = false;  // a volatile mount would leave a mark, and the run could not mount the clone
   plan.stage = stage_path;
   RootBuilder builder(plan, -1);
   TRY_VOID(builder.open_sources());
   TRY_VOID(builder.attach_sources());
   TRY_VOID(builder.mount_root());
-  // Back to where the caller is; one who stands in a directory that he can't read is put on "/".
+  // Return to the caller's working directory, or to "/" if they can't open it.
   if (!working_directory || ::fchdir(working_directory.get()) != 0) {
     if (::chdir("/") != 0) return fail(errno, "chdir /");
   }
   return {};
 }
 
-// Becomes the hook's shell; gives back only an error.
+// Becomes the hook's shell. Returns only if that fails.
 Result<void> become_shell(const std::string& command, const std::string& root) {
   auto environment = current_environment();
   std::erase_if(environment, [](const std::string& variable) { return variable.starts_with("ROOTFS="); });
@@ -77,7 +77,7 @@ Result<void> become_shell(const std::string& command, const std::string& root) {
   return fail(errno, "start /bin/sh");
 }
 
-// Waits for the hook, and passes on to it what somebody sends to isolate meanwhile.
+// Waits for the hook, and passes on the signals that isolate gets meanwhile.
 Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
   const Fd signals = TRY(held_signals());
   while (true) {
@@ -85,9 +85,9 @@ Result<ExitStatus> wait_passing_signals(ChildProcess* hook) {
     if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll");
     signalfd_siginfo info{};
     if (sources[0].revents != 0 && ::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      // What the terminal sends has reached the hook already.
+      // A signal from the terminal has reached the hook already.
       if (info.ssi_code != SI_KERNEL) hook->signal(static_cast<int>(info.ssi_signo));
-      if (info.ssi_signo == SIGTSTP) ::raise(SIGSTOP);  // both stop, or the caller's shell would wait
+      if (info.ssi_signo == SIGTSTP) ::raise(SIGSTOP);  // isolate stops as well: the caller's shell waits for it
     }
     if (sources[1].revents != 0) return hook->wait();
   }

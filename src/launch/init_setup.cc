@@ -49,7 +49,8 @@ Result<Fd> make_boot_setup(const RunPlan& plan) {
   protocol::Setup setup{};
   setup.role = protocol::Role::becomes;
   setup.capabilities = plan.system.capabilities.mask();
-  // By the first it knows that it is in a container, by the second where to tell that it has booted (sd_notify(3)).
+  // systemd reads in the first that it runs in a container, and in the second where to report that it has booted
+  // (sd_notify(3)).
   return write_setup(setup, plan, plan.system.filters, {"container=lxc", "NOTIFY_SOCKET=/run/host/socket"},
                      {protocol::kSystemInit});
 }

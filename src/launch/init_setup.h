@@ -1,4 +1,4 @@
-// What isolate-init is told at its start, as a file in memory (linux/init_protocol.h).
+// The setup that isolate-init reads at its start, as a sealed file in memory (wire/init_protocol.h).
 #pragma once
 
 #include "base/fd.h"

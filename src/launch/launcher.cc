@@ -61,7 +61,8 @@ class Launcher {
     // First of all, as the caller in their own namespaces.
     if (fds_.group) TRY_VOID(steps_.run("control-group", [this] { return enter_group(*fds_.group); }));
     if (is_beside()) {
-      // Nobody gets from the lease's namespaces into the guest's: a child puts the root together.
+      // No process in the lease's namespaces can enter the guest's, so a child puts the root together there and hands
+      // it over.
       TRY_VOID(TRY(ReportingChild::start([this] {
                  is_builder_ = true;
                  return build_root();
@@ -81,7 +82,7 @@ class Launcher {
   bool is_beside() const { return fds_.nested_mount_namespace >= 0; }
 
   Result<void> build_root() {
-    // Root opens all that needs the host's rights first; an ordinary user has no rights but those inside.
+    // Root opens everything that needs the host's rights first. An ordinary user has rights only inside.
     if (!plan_.ids.acts_as_root) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     if (fds_.groups != nullptr && !is_builder_) {
       TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
@@ -100,7 +101,7 @@ class Launcher {
     });
   }
 
-  // The root is finished. Programs and terminals are opened in the mount namespace where they are used.
+  // The root is finished. The programs and terminals are opened in the mount namespace that uses them.
   Result<void> enter_beside() {
     TRY_VOID(enter_user_namespace(fds_.nested_user_namespace));
     TRY(trace::check(::setns(fds_.nested_mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the guest"));
@@ -120,7 +121,8 @@ class Launcher {
     return builder_.open_sources();
   }
 
-  // What has no name here, or is used exclusively, the guest gets as it is; isolate puts that back at the end.
+  // A terminal without a name here, or one in exclusive use, goes to the guest as it is; isolate restores it at the
+  // end.
   void reopen_terminals() {
     for (std::size_t i = 0; i < terminals_.size(); ++i) {
       if (!fds_.streams.shared_terminals[i]) continue;
@@ -133,8 +135,8 @@ class Launcher {
     }
   }
 
-  // Processes of these programs are seen in the guest: isolate-init, and for a moment isolate-lxc. To an ordinary
-  // user's guest they may be files of root's, and with CAP_SYS_PTRACE they are reached by /proc.
+  // The guest sees processes of these programs: isolate-init, and for a moment isolate-lxc. With CAP_SYS_PTRACE it
+  // reaches their files through /proc, and the files may belong to the root of an ordinary user's guest.
   Result<void> guard_programs() {
     if (!plan_.ids.acts_as_root) {
       guarded_init_ = TRY(mount_read_only("isolate-init", fds_.init_program));
@@ -152,8 +154,8 @@ class Launcher {
     return {};
   }
 
-  // What a bind of the caller's depends on stays; otherwise groups are none of the guest's business. Here, since they
-  // can be given up only in the user namespace, and the paths are those that the caller sees.
+  // The guest keeps the caller's supplementary groups only if a bind depends on one. This is decided here because
+  // groups can be given up only in the user namespace, while the paths are still those that the caller sees.
   Result<void> enter_user_namespace(int user_namespace) {
     if (plan_.ids.acts_as_root) return become_root_in(user_namespace);
     TRY_VOID(become_root_in(user_namespace, Groups::keep));
@@ -184,16 +186,17 @@ class Launcher {
       TRY_VOID(enter_user_namespace(fds_.user_namespace));
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
       if (fds_.last_in_mount_namespace) return {};
-      // All of it is private but the door, which is to lead to the guest from a copy as well.
+      // A copy of the namespace keeps the propagation of the door, which has to lead to the guest; all other mounts
+      // are private already.
       return is_builder_ ? mount::copy_namespace() : mount::new_namespace();
     }
-    // Only root with the chroot engine has none: the ids are the host's then, but not its groups.
+    // Only root's chroot has no user namespace. Its ids are the host's, but it gives up root's supplementary groups.
     TRY_VOID(fds_.user_namespace >= 0 ? enter_user_namespace(fds_.user_namespace) : drop_groups());
     return mount::new_namespace();
   }
 
-  // A copy of a mounted clone, kept or of zfs-fuse, would keep it busy for as long as this run lasts. In a namespace
-  // below, mounts from above can't be taken off any more.
+  // A copy of another clone's mount (a kept clone, or any clone of zfs-fuse) would keep that clone busy while this run
+  // lasts. It has to be unmounted here: a mount namespace of a lower user namespace can't unmount it.
   static Result<void> let_go_of_other_clones() {
     if (mounted_clones().empty()) return {};
     TRY_VOID(mount::new_namespace());
@@ -202,7 +205,7 @@ class Launcher {
   }
 
   Result<void> mount_root() {
-    // The clone's top directory was made by the caller; inside, "/" is to belong to root.
+    // The caller made the clone's top directory, but "/" inside has to belong to the guest's root.
     if (plan_.ids.nested_private && !plan_.root.lower.empty()) {
       const std::string upper = stage::path(plan_.stage, stage::in_clone(stage::kUpper).c_str());
       TRY(trace::check(::lchown(upper.c_str(), 1, 1), "chown", upper));
@@ -223,7 +226,7 @@ class Launcher {
 
   bool becomes_engine() const { return plan_.start == EngineStart::replaces_launcher; }
 
-  // A program that a launcher starts in a child, which can as well begin in the namespace below; it makes a mount
+  // The child that executes an engine's program can be born in the namespace below at once. The engine makes a mount
   // namespace of its own there.
   bool engine_starts_nested() const {
     return plan_.start == EngineStart::is_child && !plan_.ids.acts_as_root && fds_.nested_user_namespace < 0;
@@ -239,8 +242,8 @@ class Launcher {
   // A process that has changed its ids can't write the maps of its children unless it is dumpable.
   static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 
-  // The engine has to outlive what the terminal sends to all of the foreground: the command decides. isolate-init gives
-  // the command the default actions back.
+  // The engine ignores the signals that a terminal sends to its foreground: the command decides what they do.
+  // isolate-init restores the default actions for the command.
   static void ignore_terminal_signals() {
     reset_signals();
     for (int number :
@@ -257,7 +260,7 @@ class Launcher {
       TRY(trace::check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl", "no_new_privs"));
     }
     die_with_parent();
-    // The last line of the trace: from here on standard error is that of the engine.
+    // This is the last line of the trace: from here on standard error belongs to the engine.
     trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors(fds_, &kept_));
     if (becomes_engine()) return execute(plan_.engine.program);
@@ -276,7 +279,8 @@ class Launcher {
     prepare_to_map();
     auto nested = [&engine, this] {
       auto outcome = become_root(groups_);
-      // isolate may have died while the change of ids had untied this from it; getppid() tells nothing in here.
+      // A change of ids clears the parent-death signal. isolate may have died meanwhile, and getppid() can't show that
+      // in a pid namespace.
       tie_to_parent(adoption_->pidfd());
       return outcome ? engine() : failed(outcome);
     };
@@ -288,14 +292,15 @@ class Launcher {
     return 125;
   }
 
-  // bwrap looks its child up in /proc, by the number that it has in the pid namespace around the two, which is 2 or 3.
-  // On a whole machine these are threads of the kernel; in a container there may be no such processes, or they may end.
+  // bwrap looks up its child in /proc by the child's number in the enclosing pid namespace, which is 2 or 3. On a
+  // whole machine kernel threads have these numbers, so the entries exist. In a container they may not, or they may
+  // vanish.
   bool needs_own_proc() const {
     constexpr const char* kFirstChild = "/proc/2/ns";
     return plan_.engine.looks_into_proc || !on_whole_machine_ || ::access(kFirstChild, F_OK) != 0;
   }
 
-  // Of the pid namespace that this process is in. It can be made by who has rights over that namespace only.
+  // A /proc of this process's pid namespace. The kernel lets only a process with rights over that namespace mount it.
   static Result<Fd> make_proc() {
     return mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
   }
@@ -309,7 +314,7 @@ class Launcher {
     return mount::attach(own_proc_ ? own_proc_ : made, place.get(), "/proc");
   }
 
-  // A guest whose /proc/sys can't be written here works all the same: only ping is left to its root then.
+  // If /proc/sys can't be written here, only the guest's root can ping; everything else works.
   Result<void> enter_own_network() const {
     if (!plan_.engine.own_network) return {};
     TRY_VOID(new_network_namespace());
@@ -344,7 +349,8 @@ class Launcher {
 
  public:
   void report_error(const Error& error) const {
-    // A page fits into each pipe: isolate reads after this process's end, and not at all when it is gone, ignoring.
+    // One page always fits into the pipe, so this never waits for isolate. If the write fails, isolate is gone and
+    // nobody reads the report.
     const auto text = error.packed().substr(0, 4096);
     [[maybe_unused]] auto written = write_all(kept_.report >= 0 ? kept_.report : fds_.report, text, "report");
   }
@@ -380,7 +386,8 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
   };
   const int dumpable = ::prctl(PR_GET_DUMPABLE);
   auto launcher = TRY(fork_to_execute(body, becomes_engine ? CLONE_NEWPID : 0));
-  // It goes with the memory, which the launcher had in common with this process when it changed its ids.
+  // The flag belongs to the memory, which the launcher shared with this process. Its change of ids has cleared it for
+  // both.
   ::prctl(PR_SET_DUMPABLE, dumpable);
   if (becomes_engine) return launcher;
   auto engine = TRY(adoption->take());

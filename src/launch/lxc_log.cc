@@ -14,7 +14,7 @@ Result<LxcLog> LxcLog::open(const std::string& path) {
   const auto refused = [&path](const std::string& why) {
     return fail("DEBUG_LXC_SPAWN: " + path + " " + why + "; remove it");
   };
-  // Not even opened, where it is a device or a pipe of somebody's.
+  // A device or a pipe is not even opened: that alone can have an effect.
   auto file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
   if (!file && file.error().code() == ELOOP) return refused("is a symbolic link");
   if (!file) return fail(Error(file.error().code(), "DEBUG_LXC_SPAWN: " + path));

@@ -1,4 +1,4 @@
-// DEBUG_LXC_SPAWN: what LXC has to say, in a file of the caller's.
+// DEBUG_LXC_SPAWN: LXC's log, in a file of the caller's.
 #pragma once
 
 #include <string>
@@ -12,12 +12,13 @@ class LxcLog {
  public:
   static constexpr const char* kPath = "/tmp/isolate_lxc_log";
 
-  // Opens the file, and empties it. Errors: it is a link, belongs to somebody else, has other names, or is no file.
+  // Opens the file and empties it. Errors: it is a link or not a regular file, belongs to somebody else, or has
+  // several names.
   static Result<LxcLog> open(const std::string& path = kPath);
 
-  // A file in memory, for LXC to write to: it works in another root as another user.
+  // The file in memory that LXC writes to, because LXC works in another root as another user.
   int memory() const { return memory_.get(); }
-  // Copies what was written there into the file.
+  // Copies LXC's log into the caller's file.
   Result<void> save() const;
 
  private:

@@ -25,7 +25,7 @@ constexpr std::uint64_t kNoSetuidNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODE
 
 constexpr const char* kDeviceName = "device";
 
-// Terminals open only on the devpts that they belong to; the rest needs no such mount.
+// A terminal opens only through the devpts mount that it belongs to. Other device nodes work on any mount.
 bool is_tied_to_its_mount(dev_t device) {
   constexpr unsigned kFirstTerminals = 136;
   constexpr unsigned kLastTerminals = 143;
@@ -37,7 +37,7 @@ bool is_tied_to_its_mount(dev_t device) {
 
 namespace {
 
-// The chroot engine leaves the host's name.
+// The chroot engine keeps the host's name.
 std::string name_of_guest(const RunPlan& plan) {
   char name[HOST_NAME_MAX + 1] = {};
   if (plan.start == EngineStart::enters_root) ::gethostname(name, sizeof name - 1);
@@ -82,13 +82,13 @@ Result<void> RootBuilder::open_bind(const RootMount& mount, std::size_t number) 
   const auto status = status_of(AT_FDCWD, mount.source);
   const auto shown = "bind " + text::printable(mount.source);
   if (!status) return fail(Error(status.error().code(), shown));
-  // A device that is named is meant; one that lies in a directory is not.
+  // The user means a device that they name, but not each device in a directory that they name.
   const bool is_device = S_ISCHR(status->st_mode) || S_ISBLK(status->st_mode);
   if (is_device && plan_.ids.idmap_binds && !is_tied_to_its_mount(status->st_rdev))
     return open_device(number, *status, shown);
   std::uint64_t attributes = is_device ? std::uint64_t{MOUNT_ATTR_NOSUID} : kNoSetuidNoDevices;
   if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
-  // Files that a share names are read by everybody, and not to be written.
+  // A share binds files that everybody may read and the guest must not write, so they need no id map.
   const bool idmap = plan_.ids.idmap_binds && !is_device && mount.kind == MountKind::bind;
   auto opened = open_source(mount.source, stage::bind(number), attributes, idmap, S_ISDIR(status->st_mode));
   if (!opened) return fail(Error(opened.error().code(), shown));
@@ -112,7 +112,7 @@ void RootBuilder::warn_of_bind(const RootMount& mount, const struct stat& source
 
 namespace {
 
-// The id that `id` of the host has in an id-mapped bind, or that of root inside.
+// The host's id that stands for `id` in an id-mapped bind, or the one of the guest's root if the map lacks `id`.
 std::uint32_t mapped_id(const std::vector<IdMapEntry>& map, std::uint32_t id) {
   const auto& entry = map.front();
   return id < entry.count ? entry.outside + id : entry.outside;
@@ -120,8 +120,8 @@ std::uint32_t mapped_id(const std::vector<IdMapEntry>& map, std::uint32_t id) {
 
 }  // namespace
 
-// Root's guest has other ids than root, to whom the host's device may belong alone. On a tmpfs that is made before the
-// user namespace is entered a device works.
+// The host's device may be open only to root, and root's guest has other ids. So the guest gets a node of its own. It
+// works because its tmpfs is mounted before the launcher enters the user namespace.
 Result<void> RootBuilder::open_device(std::size_t number, const struct stat& device, const std::string& subject) {
   auto directory = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   const auto uid = mapped_id(plan_.ids.maps.uid, device.st_uid);
@@ -137,7 +137,8 @@ Result<void> RootBuilder::open_device(std::size_t number, const struct stat& dev
 }
 
 Result<void> RootBuilder::open_sources() {
-  // Below /run, where the user namespace that is entered next has no rights. After a boot it is not there.
+  // The directory is missing after a boot, and the launcher can't make it once it is in the user namespace, which has
+  // no rights in /run.
   TRY_VOID(make_directories(plan_.stage, 0755));
   for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) {
     TRY_VOID(open_source(plan_.root.lower[i], stage::layer(i), kNoSetuidNoDevices | MOUNT_ATTR_RDONLY,
@@ -154,11 +155,11 @@ Result<void> RootBuilder::open_sources() {
 
 Result<void> RootBuilder::open_clone() {
   const bool is_overlay = !plan_.root.lower.empty();
-  // A directory of an ordinary user may have mounts below that he can't take off.
+  // The kernel does not let an ordinary user copy a directory without the mounts below it.
   const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
-  // An overlay is mounted inside the user namespace, where no device works; a directory itself must be told.
+  // No device works on an overlay, because it is mounted inside the user namespace. A directory needs nodev for that.
   std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
-  // A clone's places for mounts are made first; finish() makes it read-only.
+  // A clone becomes read-only in finish(), when all its mount points exist.
   if (!is_overlay && plan_.read_only_root && !plan_.may_create_targets) attributes |= MOUNT_ATTR_RDONLY;
   const bool idmap = plan_.ids.idmap_root;
   if (is_overlay) return open_source(plan_.root.directory, stage::kClone, attributes, idmap, false);
@@ -172,7 +173,7 @@ Result<void> RootBuilder::attach_sources() {
   if (plan_.memory_files != 0) options.push_back({"size", std::to_string(plan_.memory_files)});
   auto tmpfs = TRY(mount::make("tmpfs", options, kNoSetuidNoDevices));
   TRY_VOID(mount::attach(tmpfs, place.get(), plan_.stage));
-  // Through the path again, now that something is mounted there; the descriptor of before is what lies below.
+  // Open the path again to get the new tmpfs: `place` is the directory below it.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
   TRY_VOID(make_directory(stage_.get(), stage::kRoot, 0755));
   for (const auto& source : sources_) {
@@ -191,7 +192,7 @@ Result<void> RootBuilder::attach_sources() {
 }
 
 Result<void> RootBuilder::find_root() {
-  // As this mount namespace has them: it may have been copied since.
+  // The mount namespace may have been copied since, and descriptors from before name mounts of the original.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
   root_ = TRY(open_file(stage_.get(), stage::kRoot, O_PATH | O_DIRECTORY));
   return {};
@@ -209,8 +210,8 @@ Result<void> RootBuilder::mount_root() {
 
 Result<void> RootBuilder::reopen() {
   TRY_VOID(find_root());
-  // Mounts that came from above are locked to their places, and pivot_root takes none of them: a copy of all lies on
-  // top.
+  // Mounts that were copied from the namespace above are locked to their places, and pivot_root refuses them. So a
+  // copy of the whole tree is mounted on top.
   auto copy = TRY(mount::copy_tree(root_.get(), "", true));
   TRY_VOID(mount::attach(copy, root_.get(), "root"));
   return find_root();
@@ -234,7 +235,7 @@ Result<Fd> RootBuilder::explained(Result<Fd> place, const std::string& target) c
 Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target, bool is_directory) {
   if (is_directory) {
     auto directory = target_directory(target);
-    // In a clone, a link that leads nowhere gives way; in a directory that stays the caller's, it is theirs.
+    // In a clone, a directory replaces a dangling link. In the caller's own directory the link stays.
     if (!directory && !plan_.root.lower.empty() && may_create_targets()) {
       if (auto made = root_path::directory_in_place_of_link(root_.get(), target)) directory = std::move(made);
     }
@@ -269,13 +270,13 @@ Result<void> bind_device(int directory, const char* name, unsigned major_number,
   return mount::attach(tree, target.get(), path);
 }
 
-// The terminal that is 0, 1 or 2, if any, as "console": programs that ask for its name look for it in /dev.
+// Binds the terminal among 0, 1 and 2 as "console": ttyname(3) looks for it in /dev.
 Result<void> bind_terminal(int directory) {
   int terminal = STDIN_FILENO;
   while (terminal <= STDERR_FILENO && ::isatty(terminal) != 1) ++terminal;
   if (terminal > STDERR_FILENO) return {};
   auto tree = read_only_terminal(terminal);
-  if (!tree) return {};  // A terminal of another mount namespace stays without a name.
+  if (!tree) return {};  // A terminal of another mount namespace has no name here.
   TRY(open_file(directory, "console", O_CREAT | O_EXCL | O_WRONLY, 0600));
   auto target = TRY(open_file(directory, "console", O_PATH | O_NOFOLLOW));
   return mount::attach(*tree, target.get(), "/dev/console");
@@ -298,7 +299,7 @@ Result<Fd> RootBuilder::ordinary_directory(const std::string& target, bool creat
 Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint64_t attributes) {
   TRY_VOID(make_directory(stage_.get(), name, mode));
   if (::fchmodat(stage_.get(), name.c_str(), mode, 0) != 0) return fail(errno, "chmod " + name);
-  // Root of the namespace below is what owns the guest.
+  // The guest's root is id 1 here, and id 0 of the namespace below.
   if (plan_.ids.nested_private && ::fchownat(stage_.get(), name.c_str(), 1, 1, 0) != 0) {
     return fail(errno, "chown " + name);
   }
@@ -311,7 +312,7 @@ Result<void> RootBuilder::mount_devices(const std::string& target) {
   auto place = TRY(ordinary_directory(target, may_create_targets()));
   auto tmpfs = TRY(scratch("dev", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   TRY_VOID(mount::attach(tmpfs, place.get(), target));
-  const int dev = tmpfs.get();  // this very mount, whatever happens to the path
+  const int dev = tmpfs.get();  // this mount, even if something else is mounted on the path
   constexpr std::array<Device, 5> kDevices = {{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}};
   for (const auto& device : kDevices) TRY_VOID(bind_device(dev, device.name, kMemoryDevices, device.minor));
   TRY_VOID(bind_device(dev, "tty", kTtyDevices, 0));
@@ -356,7 +357,7 @@ Result<void> RootBuilder::mount_in_root(std::size_t number) {
 
 Result<void> RootBuilder::cover_in_etc(const Fd& tree, const std::string& name) {
   auto etc = TRY(target_directory("/etc"));
-  // The name in /etc itself is mounted on, so a link is covered, wherever it would lead.
+  // Mount on the name in /etc itself: a link is covered and not followed.
   auto target = open_file(etc.get(), name, O_PATH | O_NOFOLLOW);
   if (!target && target.error().code() == ENOENT && may_create_targets()) {
     TRY(open_file(etc.get(), name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0644));

@@ -22,9 +22,10 @@ class RootBuilder : public RootInProgress {
   // `idmap_userns` is used where the plan says that ids are mapped.
   RootBuilder(const RunPlan& plan, int idmap_userns);
 
-  // A root that is a file system, opened by open_root already. It is attached once, and can't be used again.
+  // Uses a root that open_root() has mounted already. The mount can be attached only once.
   void take_root(Fd opened) { opened_root_ = std::move(opened); }
-  // Opens layers, clone, and what is bound from the host, as the caller. Errors name what can't be opened.
+  // Opens the layers, the clone and the sources of binds with the caller's rights. Errors name the one that can't be
+  // opened.
   Result<void> open_sources();
   // Makes the stage, a tmpfs, and attaches there all that open_sources has opened.
   Result<void> attach_sources();
@@ -43,7 +44,7 @@ class RootBuilder : public RootInProgress {
   Result<void> take_over(const std::string& door);
 
   int root() const override { return root_.get(); }
-  // Lines for the caller: what works less well than asked for.
+  // Lines for the caller about binds that work less well than asked for.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
@@ -56,7 +57,7 @@ class RootBuilder : public RootInProgress {
                            bool recursive);
   Result<void> add_source(Fd tree, const std::string& path, const std::string& name, std::uint64_t attributes,
                           bool idmap, bool recursive);
-  // What is written to: the overlay's own directory, or the root itself.
+  // Opens the writable part: the overlay's directory, or the root itself.
   Result<void> open_clone();
   const Traits& traits() const override { return traits_; }
   bool may_create_targets() const override { return plan_.may_create_targets && !is_read_only_; }
@@ -77,7 +78,7 @@ class RootBuilder : public RootInProgress {
   void warn_of_bind(const RootMount& mount, const struct stat& source);
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
-  // Names the file of the root that is where a directory would have to be.
+  // Names the file of the root that stands where a directory has to be.
   Result<Fd> explained(Result<Fd> place, const std::string& target) const;
 
   const RunPlan& plan_;

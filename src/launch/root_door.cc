@@ -15,8 +15,8 @@ Result<void> RootBuilder::hand_over(const std::string& door) {
   return mount::attach(copy, place.get(), door);
 }
 
-// On a stage of its own, as reopen() has it: what lies on the door is locked to its place, and pivot_root takes none of
-// that.
+// Mounts on the door are locked to their places, and pivot_root refuses them. So a copy is mounted on a stage of its
+// own, as in reopen().
 Result<void> RootBuilder::take_over(const std::string& door) {
   const auto place = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));

@@ -26,7 +26,7 @@ Result<std::uint32_t> take_range(FileLock* lock) {
   return fail(fmt::format("all {} ranges of ids are in use by other runs", kRangesOfRoot));
 }
 
-// Root may share the ids of another user, but not without knowing it: that user can kill what runs with them.
+// Root may use ids of another user, but has to know it: that user can kill and trace processes with these ids.
 void warn_of_other_holder(const BasedRange& range) {
   const auto holder = other_holder(range, 0);
   if (holder.empty()) return;

@@ -1,4 +1,4 @@
-// Which ids of the host a run can have: what the maps of its user namespace are made of.
+// The ids of the host that a run can have: its user namespace maps some of them.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace isolate {
 
 struct AvailableIds {
   std::optional<std::uint32_t> range;  // root: the first id of a range that no other run has
-  std::optional<IdMaps> roots_own;     // root of a container, who has no ranges: its own ids, each as itself
+  std::optional<IdMaps> roots_own;     // root of a container, which has no ranges: its own ids, each mapped to itself
   OwnedIds owned;                      // an ordinary user: their own id and their ranges of /etc/subuid and subgid
 };
 

@@ -1,4 +1,4 @@
-// What the plan needs to know of the process that makes the run and of its machine, looked up beforehand.
+// Facts of the calling process and of its machine that the plan depends on, looked up before the plan is made.
 #pragma once
 
 #include <sys/types.h>
@@ -24,14 +24,14 @@ struct CallerFacts {
   mode_t umask = 022;
   unsigned standard_terminals = 0;  // how many of descriptors 0 to 2 are terminals
   bool has_controlling_terminal = false;
-  std::optional<std::string> term;              // $TERM
-  std::string engine_program;                   // its path, where it is a program of the host's
-  std::vector<std::string> key_files;           // those of /proc that list keys
-  SeccompChoice seccomp;                        // what becomes of the request's choice
-  std::vector<seccomp::Filter> filters;         // of that choice, in the order in which they are applied
+  std::optional<std::string> term;       // $TERM
+  std::string engine_program;            // its path, where it is a program of the host's
+  std::vector<std::string> key_files;    // those of /proc that list keys
+  SeccompChoice seccomp;                 // the request's choice, or what the engine and the environment make of it
+  std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are applied
   std::vector<seccomp::Filter> system_filters;  // for an init of the root's own
   GroupLimits group_limits;                     // of the guest as a whole, as far as they are available
-  std::string control_group;                    // where the group with them is to be, for people; empty: there is none
+  std::string control_group;                    // where the group with these limits will be, for people; empty: nowhere
 };
 
 // All but ids, limits of the group and terminal. Compiles the filters, or finds them in the cache. Errors: a seccomp

@@ -9,11 +9,10 @@
 
 namespace isolate {
 
-// The choice of the request: what the engine takes where nothing else is asked for, and what DISABLE_SECCOMP_WRAPPER
-// makes of it.
+// The request's choice. If it makes none: the engine's default, or no filter if DISABLE_SECCOMP_WRAPPER is set.
 SeccompChoice seccomp_choice(const RunRequest& request);
 
-// The filters in the order in which they are put on. `cache`: the directory for what has been compiled; whoever can
+// The filters in the order in which they are applied. `cache` is the directory of compiled filters; a process that can
 // write to it decides what later runs may do. Errors: FILE can't be read, or is not a profile.
 Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, const CapabilitySet& capabilities,
                                                   const std::string& cache);

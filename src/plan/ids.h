@@ -1,4 +1,4 @@
-// Who is who inside: the id maps of a run, decided from the request, the caller, and the owner of the root on disk.
+// The id maps of a run, decided from the request, the caller's ids, and the owner of the root on disk.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +17,19 @@ struct IdPlan {
   MapWriter writer = MapWriter::direct;
   bool idmap_root = false;   // the root's layers are mounted with the maps: on disk 0..65535
   bool idmap_binds = false;  // so are directories of the host
-  // Within the namespace another one, for a caller who keeps id 0 for himself: inside 0 is its id 1.
+  // --userns=private: a second namespace below the first, in which the caller keeps id 0. Id 0 of the second is id 1
+  // of the first.
   bool nested_private = false;
   // Root's guest has root's own ids, since root has no others: its root is this one.
   bool shares_own_ids = false;
   // The launcher has root's rights over the ids of the guest, and may change to any of them.
   bool acts_as_root = false;
   bool is_leased = false;  // the daemon has made the namespace
-  // The guest gets a namespace of its own below: what it inherits in mounts is locked. Decided with the capabilities.
+  // The guest gets a user namespace of its own below the one that owns the mounts, so it can't change mounts from
+  // above.
   bool nested = false;
-  std::uint64_t process_limit = UINT64_MAX;  // of all of the guest's processes together; UINT64_MAX: none
+  std::uint64_t process_limit =
+      UINT64_MAX;  // the most processes that the guest may have at a time; UINT64_MAX: no limit
 };
 
 // The ids that -u and -g name.

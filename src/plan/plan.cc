@@ -103,7 +103,7 @@ void plan_command(const RunRequest& request, const CallerFacts& facts, RunPlan* 
 
 void plan_terminal(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
   const bool is_container = request.engine == EngineKind::lxc;
-  // A guest that is given no terminal must not open the caller's by the name /dev/tty either.
+  // A guest without a terminal among its streams must not open the caller's as /dev/tty either.
   plan->own_session = is_container || facts.standard_terminals == 0;
   // A container's command would have no control over the caller's terminal, so it gets its own.
   plan->own_terminal = request.own_terminal || (is_container && facts.standard_terminals == kStandardDescriptors);

@@ -44,7 +44,7 @@ struct RunPlan {
   std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;
-  std::string control_group;       // where the group with them is to be, for people; empty: there is none
+  std::string control_group;       // where the group with these limits will be, for people; empty: nowhere
   bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
   bool own_terminal = false;       // and has a terminal of its own
   bool own_session = false;        // the caller's controlling terminal is not the guest's: /dev/tty does not open
@@ -53,7 +53,7 @@ struct RunPlan {
   EngineKind engine_kind = EngineKind::bwrap;
   EnginePlan engine;
   EngineStart start = EngineStart::replaces_launcher;
-  // What an init of the root's own may do, where the engine boots one.
+  // The rights of the root's own init, if the engine boots one.
   struct System {
     CapabilitySet capabilities;
     std::vector<seccomp::Filter> filters;
@@ -62,14 +62,14 @@ struct RunPlan {
   std::vector<std::string> command;
   SignalState signals{};              // of the caller, which the command inherits
   std::vector<std::string> init;      // the command line of isolate-init
-  std::vector<std::string> warnings;  // lines for the caller: what is weaker than they may think
+  std::vector<std::string> warnings;  // lines for the caller about protection that is weaker than usual
 };
 
 // The whole plan, decided from plain values: it looks at nothing else and changes nothing.
 // Errors: plain text: options that exclude each other; a limit or a range that the caller may not have.
 Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts);
 
-// What is weaker than a caller may think.
+// Lines about protection that is weaker than the caller may expect.
 std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);
 
 // The plan in lines for people.
