@@ -70,7 +70,7 @@ TEST(FurtherCommandTest, WhyTheRunDoesNotPassItOnIsTheError) {
 
 TEST(FurtherCommandTest, AGuestThatEndsTakesItAlong) {
   expect_outcome([](const Guest&) { return 0; }, close,
-                 "the guest has ended, or does not tell what became of the command");
+                 "the guest has ended, or does not report what became of the command");
   const auto start = [](const Guest& guest) {
     guest.start();
     return 0;

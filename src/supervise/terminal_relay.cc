@@ -22,7 +22,7 @@ void TerminalRelay::start(Fd guest) {
   follow_host();
 }
 
-std::array<pollfd, TerminalRelay::kSources> TerminalRelay::sources() const {
+TerminalRelay::Sources TerminalRelay::sources() const {
   const auto wait = [](bool wanted, int fd, short events) { return pollfd{wanted ? fd : -1, events, 0}; };
   const int guest_events = (to_host_.empty() ? POLLIN : 0) | (to_guest_.empty() ? 0 : POLLOUT);
   return {wait(running() && input_open_ && to_guest_.empty(), STDIN_FILENO, POLLIN),
@@ -30,7 +30,7 @@ std::array<pollfd, TerminalRelay::kSources> TerminalRelay::sources() const {
           wait(running() && !to_host_.empty(), STDOUT_FILENO, POLLOUT)};
 }
 
-void TerminalRelay::copy(const std::array<pollfd, kSources>& answered) {
+void TerminalRelay::copy(const Sources& answered) {
   if (!running()) return;
   if (answered[0].revents != 0) read_input();
   if ((answered[1].revents & (POLLIN | POLLHUP)) != 0 && to_host_.empty()) read_guest();

@@ -22,8 +22,9 @@ class TerminalRelay {
 
   // What to wait for, and what to do once poll(2) has answered.
   static constexpr std::size_t kSources = 3;
-  std::array<pollfd, kSources> sources() const;
-  void copy(const std::array<pollfd, kSources>& answered);
+  using Sources = std::array<pollfd, kSources>;
+  Sources sources() const;
+  void copy(const Sources& answered);
 
   // The caller's terminal has a new size, or is the caller's foreground again after a stop.
   void follow_host() const;
