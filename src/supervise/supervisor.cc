@@ -56,7 +56,7 @@ EventSources Supervisor::event_sources() const {
   sources.own[EventSources::report] = report_reader_.get();
   sources.own[EventSources::signals] = signals_.get();
   sources.own[EventSources::engine] = engine_runs_ ? engine_.pidfd() : -1;
-  sources.own[EventSources::command_end] = outcome_.ended ? -1 : watch_.command();
+  sources.own[EventSources::command_end] = outcome_.ended ? -1 : watch_.command_pidfd();
   if (relay_) sources.terminal = relay_->sources();
   if (takes_commands()) sources.requests = listener_->sources();
   return sources;
@@ -71,7 +71,7 @@ void Supervisor::handle_events(const EventSources& sources) {
   if (sources.is_ready(EventSources::report)) read_report();
   if (sources.is_ready(EventSources::signals)) handle_signal();
   end_after_timeout();
-  if (sources.is_ready(EventSources::command_end)) watch_.command_has_ended(Clock::now());
+  if (sources.is_ready(EventSources::command_end)) watch_.note_end_of_command(Clock::now());
   end_if_init_is_silent();
   if (sources.is_ready(EventSources::engine)) engine_has_ended();
 }

@@ -20,7 +20,7 @@ void Supervisor::handle_message(ControlSocket::Attached attached, const protocol
     case protocol::Kind::pid:
       if (command_pid_ >= 0) break;
       command_pid_ = attached.sender;
-      watch_.begin(command_pid_);
+      watch_.watch_command(command_pid_);
       break;
     case protocol::Kind::started:
       command_has_started();
@@ -45,7 +45,7 @@ void Supervisor::handle_message(ControlSocket::Attached attached, const protocol
       job_control_.command_goes_on();
       break;
     case protocol::Kind::answer:
-      watch_.answer(Clock::now());
+      watch_.note_answer(Clock::now());
       stop_with_command();
       break;
     case protocol::Kind::terminal:

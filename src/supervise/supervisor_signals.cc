@@ -73,7 +73,7 @@ void Supervisor::read_messages_before_start() {
 
 void Supervisor::send_signal(int number, bool to_group) {
   control_.send({to_group ? protocol::Kind::group_signal : protocol::Kind::signal, number});
-  if (protocol::asks_for_end(number)) watch_.ask(Clock::now());
+  if (protocol::asks_for_end(number)) watch_.expect_answer(Clock::now());
 }
 
 void Supervisor::keep_for_command(int number) { early_signals_.kept |= std::uint64_t{1} << (number - 1); }
