@@ -20,8 +20,8 @@
 namespace isolate {
 namespace {
 
-// A socket of the run in a directory that its isolate has open: where that is depends on the environment it was started
-// in. Errors: ENOENT it has none; ECONNREFUSED.
+// Looks for the run's socket in the directories that its isolate has open, since their paths depend on isolate's
+// environment. Errors: ENOENT there is no socket; ECONNREFUSED nobody listens.
 Result<Fd> connect_through(pid_t pid, const std::string& clone_id) {
   const auto path = fmt::format("/proc/{}/fd", pid);
   const auto descriptors = TRY(open_file(AT_FDCWD, path, O_PATH | O_DIRECTORY));
@@ -37,12 +37,12 @@ Result<Fd> connect_through(pid_t pid, const std::string& clone_id) {
   return fail(ENOENT, "socket of " + clone_id);
 }
 
-// Who listens must be the lease's own isolate: a guest or another user could have put something else there.
+// A guest or another user could have put another socket there.
 Result<void> check_listener(const Fd& connection, const LeaseInfo& info) {
   const auto peer = TRY(socket_peer(connection.get()));
   if (std::to_string(peer.uid) == info.user && peer.pid == info.pid) return {};
   return fail(
-      fmt::format("lease {}: another process (pid {}) listens in place of its isolate", info.clone_id, peer.pid));
+      fmt::format("lease {}: another process (pid {}) listens instead of its isolate", info.clone_id, peer.pid));
 }
 
 }  // namespace
@@ -63,8 +63,9 @@ Result<Fd> connect_to_run(const LeaseInfo& info) {
     }
     if (Clock::now() > deadline && reason != ENOENT) return connection;
     if (Clock::now() > deadline) {
-      return fail(Error("lease " + info.clone_id + " takes no commands: its isolate had no directory for that")
-                      .advise("$XDG_RUNTIME_DIR or the user's store must be the user's alone (chmod 700)"));
+      return fail(
+          Error("lease " + info.clone_id + " takes no commands: its isolate found no private directory for a socket")
+              .advise("make $XDG_RUNTIME_DIR or the store accessible to its user only (chmod 700)"));
     }
     ::usleep(kPause);
   }
@@ -80,7 +81,7 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
   wanted.is_needed = {!terminal, !terminal, !request.own_error};
   wanted.copies_terminals = true;
   auto streams = TRY(GuestStreams::prepare(wanted));
-  // Where the command gets a terminal of its own, it does not get the caller's for a moment.
+  // A command with a terminal of its own never gets the caller's terminal, not even for a moment.
   const auto null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
   const auto sent = [&](int number) {
     return wanted.is_needed[static_cast<std::size_t>(number)] ? streams.descriptor(number) : null.get();
@@ -88,7 +89,8 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
   SupervisorOptions options;
   options.own_terminal = terminal;
   options.own_session = true;
-  // A terminal that the guest does not get is nothing to be set back afterwards.
+  // Without a terminal of its own, the guest cannot change the modes of the caller's terminal. So there is nothing to
+  // restore at the end.
   auto supervisor = TRY(Supervisor::make(options, terminal ? ControllingTerminal::open() : std::nullopt));
   TRY_VOID(send_message(
       connection.get(), protocol::kExecMark,
@@ -100,7 +102,8 @@ Result<int> run_in_guest(Fd connection, ExecRequest request) {
   const auto written = outcome->check_output(std::move(copied));
   TRY_VOID(outcome->check_setup(request.directory));
   if (outcome->exec_error == EUSERS) {
-    return fail(fmt::format("{} commands run in the guest already, which is the most", protocol::kMostExecCommands));
+    return fail(
+        fmt::format("the guest runs {} further commands already, which is the limit", protocol::kMostExecCommands));
   }
   if (!outcome->engine_error.empty()) log::warning(outcome->engine_error);
   if (outcome->exec_error != 0) log::error(outcome->start_error(request.command[0]));

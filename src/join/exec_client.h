@@ -1,4 +1,4 @@
-// The side of who wants a further command in a guest: finds the isolate of the run, and sends the request.
+// The client's side of a further command (isolatectl exec): finds the isolate of the run, and sends it the request.
 #pragma once
 
 #include "join/exec_request.h"
@@ -6,12 +6,12 @@
 
 namespace isolate {
 
-// A connection to the isolate of a lease, which was checked to be the lease's user's. Waits a moment for a run that is
-// just starting. Errors: it has ended; it takes no commands, with the reason.
+// Connects to the isolate of a lease, and checks that this process really listens there. Waits up to two seconds for a
+// run that is just starting. Errors: the run has ended; it takes no commands, with the reason.
 Result<Fd> connect_to_run(const LeaseInfo& info);
 
-// Runs the command with this process's standard descriptors, but no terminal of its own but as copies, and gives back
-// its exit status as a shell would. Signals are passed on. Errors: what kept the command from running.
+// Runs the command with this process's standard descriptors; terminals among them are not handed over but copied.
+// Passes signals on, and returns the command's exit status as a shell would. Errors: the command could not run.
 Result<int> run_in_guest(Fd connection, ExecRequest request);
 
 }  // namespace isolate

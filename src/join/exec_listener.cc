@@ -18,46 +18,49 @@ namespace {
 
 constexpr std::uint64_t kHighestPid = 1 << 22;
 
-// Below `parent`, made if need be; both must belong to the caller, and the directory, or both, be closed to others.
-Result<Fd> open_own(const Caller& caller, const std::string& parent, const char* name, bool parent_too = true) {
+// Opens a directory in `parent`, and makes it if it is missing. Both have to belong to the caller. The directory must
+// be closed to other users, and so must `parent` unless it is said to be public.
+enum class Parent { is_private, is_public };
+Result<Fd> open_private(const Caller& caller, const std::string& parent, const char* name,
+                        Parent kind = Parent::is_private) {
   const auto above = TRY(open_file(AT_FDCWD, parent, O_PATH | O_DIRECTORY));
   if (::mkdirat(above.get(), name, 0700) != 0 && errno != EEXIST) return fail(errno, "make " + parent + "/" + name);
   auto directory = TRY(open_file(above.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   for (const int opened : {above.get(), directory.get()}) {
     const auto status = TRY(status_of(opened, "", AT_EMPTY_PATH));
-    const bool may_be_open = opened == above.get() && !parent_too;
+    const bool may_be_open = opened == above.get() && kind == Parent::is_public;
     if (status.st_uid != caller.uid || (!may_be_open && (status.st_mode & 077) != 0)) {
-      return fail(EPERM, parent + "/" + name + " and what it is in must be the user's alone");
+      return fail(EPERM, parent + "/" + name + " and the directory above it must be accessible to their user only");
     }
   }
   return directory;
 }
 
-// 0 where the name is none of ours.
-pid_t pid_in(std::string_view name) {
+// The pid in the name of a socket; 0 if no run has made this name.
+pid_t pid_of_socket(std::string_view name) {
   const auto dot = name.rfind('.');
   const auto pid = text::number(dot == std::string_view::npos ? "" : name.substr(dot + 1), "pid", 1, kHighestPid);
   return pid ? static_cast<pid_t>(*pid) : 0;
 }
 
 Result<void> check_request(const ReceivedMessage& received) {
-  if (received.bytes != protocol::kExecMark) return fail("it begins otherwise");
-  if (received.descriptors.size() != protocol::kExecDescriptors) return fail("it has other descriptors");
+  if (received.bytes != protocol::kExecMark) return fail("it does not begin with the expected mark");
+  if (received.descriptors.size() != protocol::kExecDescriptors) return fail("it has the wrong number of descriptors");
   return check_sealed_message(received.descriptors[protocol::kExecSetup]);
 }
 
-// Passes a request on to isolate-init. Errors: plain text for who has asked.
+// Passes a request on to isolate-init. Errors: plain text for the client.
 Result<void> pass_on(ReceivedMessage received, int control) {
   if (const auto checked = check_request(received); !checked) {
     return fail("isolate does not understand the request (" + checked.error().message() +
-                "); is isolatectl of another version?");
+                "); do isolate and isolatectl have the same version?");
   }
   std::vector<int> descriptors;
   for (const auto& descriptor : received.descriptors) descriptors.push_back(descriptor.get());
   const protocol::Message message{protocol::Kind::exec, 0};
   auto sent = send_message(control, {reinterpret_cast<const char*>(&message), sizeof message}, descriptors);
   if (sent || sent.error().code() != EAGAIN) return sent;
-  return fail("the guest takes no commands: its isolate-init does not read any more");
+  return fail("the guest takes no commands: its isolate-init no longer reads requests");
 }
 
 }  // namespace
@@ -73,17 +76,17 @@ Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::strin
   }
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') {
-    if (auto directory = open_own(caller, runtime, "isolate")) return RunsDirectory{std::move(*directory), ""};
+    if (auto directory = open_private(caller, runtime, "isolate")) return RunsDirectory{std::move(*directory), ""};
   }
-  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_own(caller, store, "runs")), ""};
+  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_private(caller, store, "runs")), ""};
   const auto home = caller.home();
-  if (home.empty()) return fail("no home");
+  if (home.empty()) return fail("the user has no home directory");
   constexpr const char* kName = ".isolate-runs";
-  return RunsDirectory{TRY(open_own(caller, home, kName, false)), home + "/" + kName};
+  return RunsDirectory{TRY(open_private(caller, home, kName, Parent::is_public)), home + "/" + kName};
 }
 
 bool is_socket_of(std::string_view name, const std::string& clone_id) {
-  return pid_in(name) != 0 && name.substr(0, name.rfind('.')) == clone_id;
+  return pid_of_socket(name) != 0 && name.substr(0, name.rfind('.')) == clone_id;
 }
 
 Result<ExecListener> ExecListener::open_for(const Caller& caller, const std::string& store,
@@ -92,7 +95,7 @@ Result<ExecListener> ExecListener::open_for(const Caller& caller, const std::str
     return open(TRY(open_runs_directory(caller, store)), clone_id);
   };
   auto listener = open_once();
-  // Another run has just ended, and removed the directory.
+  // Another run may have ended and removed the directory just now.
   return !listener && listener.error().code() == ENOENT ? open_once() : std::move(listener);
 }
 
@@ -105,16 +108,17 @@ Result<ExecListener> ExecListener::open(RunsDirectory place, const std::string& 
 ExecListener::~ExecListener() {
   if (!place_.directory) return;
   ::unlinkat(place_.directory.get(), name_.c_str(), 0);
-  // One with sockets of other runs stays, ignoring.
-  if (!place_.to_be_removed.empty()) ::rmdir(place_.to_be_removed.c_str());
+  // This fails if the directory holds sockets of other runs. The last of those runs removes it.
+  if (!place_.path_to_remove.empty()) ::rmdir(place_.path_to_remove.c_str());
 }
 
 void ExecListener::sweep() const {
   const auto names = list_directory(place_.directory.get(), ".");
   if (!names) return;
   for (const auto& name : *names) {
-    const auto pid = pid_in(name);
-    // Most are of runs that go on: to look for those costs next to nothing. The rest may be in another pid namespace.
+    const auto pid = pid_of_socket(name);
+    // Most sockets belong to runs that go on, and kill(2) is a cheap way to see that. If it finds no process, the run
+    // may still live in another pid namespace, so only the socket itself can tell.
     if (pid == 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
     const auto connection = connect_in(place_.directory, name);
     if (!connection && connection.error().code() == ECONNREFUSED) ::unlinkat(place_.directory.get(), name.c_str(), 0);
@@ -148,9 +152,9 @@ void ExecListener::serve(const Sources& answered, int control) {
     auto received = receive_message(connection.get(), sizeof protocol::kExecMark);
     if (received && received->bytes.empty()) continue;
     auto passed = received ? pass_on(std::move(*received), control) : fail(received.error());
-    // Closed without a word it tells that all is well; who does not read why not is gone, ignoring.
+    // A connection that is closed without a message means success. If the client has gone, nobody needs the reason.
     if (!passed) [[maybe_unused]]
-      auto told = send_message(connection.get(), passed.error().packed());
+      auto sent = send_message(connection.get(), passed.error().packed());
   }
   waiting_ = std::move(waiting);
   if (answered[0].revents != 0) accept_one();

@@ -1,6 +1,6 @@
-// Where a run takes further commands for its guest (isolatectl exec): a socket in a directory that nobody but its user
-// and root can reach. isolate checks who asks and what, and passes it on to isolate-init; what the guest answers goes
-// past it, to who has asked.
+// ExecListener: receives further commands for the guest of a run (isolatectl exec), over a socket in a directory that
+// only the run's user and root can enter. isolate checks client and request, and passes the request on to isolate-init.
+// The guest answers the client directly.
 #pragma once
 
 #include <deque>
@@ -15,27 +15,27 @@ namespace isolate {
 
 struct RunsDirectory {
   Fd directory;
-  std::string to_be_removed;  // its path, where it is not to stay without sockets; empty: it may
+  std::string path_to_remove;  // remove this directory when it has no sockets any more; empty: it stays
 };
-// The directory of such sockets: for root /run/isolate/runs; for others $XDG_RUNTIME_DIR/isolate, or where there is
-// none that is theirs alone, `runs` in the store, or .isolate-runs in the home of who has no store. It is made if need
-// be.
+// Opens the directory for such sockets, and makes it if it is missing. For root, this is /run/isolate/runs. For others
+// it is $XDG_RUNTIME_DIR/isolate if only they can enter that, otherwise `runs` in their store, and without a store
+// .isolate-runs in their home.
 Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store);
 
-// The names of sockets: CLONE.PID, of isolate. True if it is one of the clone's.
+// Whether `name` is that of a socket for this clone: CLONE.PID, with the pid of isolate.
 bool is_socket_of(std::string_view name, const std::string& clone_id);
 
 class ExecListener : public FurtherCommands {
  public:
-  // In the directory of the caller's. Errors: those of files.
+  // Listens in the caller's directory.
   static Result<ExecListener> open_for(const Caller& caller, const std::string& store, const std::string& clone_id);
-  // Errors: ENOENT the directory was removed meanwhile.
+  // Listens in `place`. Errors: ENOENT another run has removed the directory.
   static Result<ExecListener> open(RunsDirectory place, const std::string& clone_id);
   ExecListener(ExecListener&&) noexcept = default;
   ExecListener& operator=(ExecListener&&) = delete;
   ~ExecListener() override;
 
-  // Removes the sockets of runs that were killed.
+  // Removes the sockets that killed runs have left.
   void sweep() const;
 
   Sources sources() const override;

@@ -17,7 +17,7 @@ namespace {
 
 using test::must;
 
-// A listener with both ends of a control socket.
+// A listener, and both ends of a control socket.
 struct Listening {
   Listening() {
     int ends[2];
@@ -28,7 +28,7 @@ struct Listening {
     listener.emplace(
         must(ExecListener::open({must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY)), ""}, "t-1")));
   }
-  // What poll(2) answers at once, done.
+  // Handles all that is ready at this moment.
   void serve() {
     auto sources = listener->sources();
     ASSERT_GE(::poll(sources.data(), sources.size(), 0), 0);
@@ -45,13 +45,13 @@ struct Listening {
 
 std::string message() { return must(to_message({{"true"}, {}, "", false, false})); }
 
-// What a client sends, with a socket of its own.
+// Sends what a client sends, with a socket of its own.
 Result<void> send_request(const Fd& client) {
   const auto request = must(sealed_file("isolate-exec", message()));
   return send_message(client.get(), protocol::kExecMark, {request.get(), 0, 1, 2, client.get()});
 }
 
-TEST(ExecListenerTest, ARequestIsPassedOnWithWhatItConsistsOf) {
+TEST(ExecListenerTest, ARequestIsPassedOnWithItsDescriptors) {
   Listening run;
   const auto client = run.connect();
   run.serve();
@@ -63,14 +63,14 @@ TEST(ExecListenerTest, ARequestIsPassedOnWithWhatItConsistsOf) {
   auto& setup = seen.descriptors[protocol::kExecSetup];
   ASSERT_EQ(::lseek(setup.get(), 0, SEEK_SET), 0);
   EXPECT_EQ(must(read_all(setup.get())), message());
-  EXPECT_EQ(must(receive_message(client.get(), 100)).bytes, "") << "closed without a word";
+  EXPECT_EQ(must(receive_message(client.get(), 100)).bytes, "") << "closed without a message, which means success";
 }
 
-TEST(ExecListenerTest, WhatIsNoRequestIsAnsweredAndNotPassedOn) {
+TEST(ExecListenerTest, AMalformedRequestIsRefusedAndNotPassedOn) {
   Listening run;
   const auto request = must(sealed_file("isolate-exec", message()));
   const auto garbled = must(sealed_file("isolate-exec", message() + "x"));
-  // With the same content, but whoever sent it could change that later.
+  // It has the right content, but its sender could still change that.
   const Fd open_file(::memfd_create("request", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   must(write_all(open_file.get(), message(), "request"));
   const std::string mark = protocol::kExecMark;
@@ -92,7 +92,7 @@ TEST(ExecListenerTest, WhatIsNoRequestIsAnsweredAndNotPassedOn) {
   }
 }
 
-TEST(ExecListenerTest, AGuestThatDoesNotReadIsToldOfAndNotWaitedFor) {
+TEST(ExecListenerTest, AGuestThatDoesNotReadIsReportedToTheClientAndNotWaitedFor) {
   Listening run;
   Result<void> sent;
   while (sent) sent = send_message(run.control.get(), "x");
@@ -100,10 +100,10 @@ TEST(ExecListenerTest, AGuestThatDoesNotReadIsToldOfAndNotWaitedFor) {
   run.serve();
   must(send_request(client));
   run.serve();
-  EXPECT_NE(must(receive_message(client.get(), 1000)).bytes.find("does not read"), std::string::npos);
+  EXPECT_NE(must(receive_message(client.get(), 1000)).bytes.find("no longer reads"), std::string::npos);
 }
 
-TEST(ExecListenerTest, ClientsThatSayNothingKeepNobodyOut) {
+TEST(ExecListenerTest, SilentClientsDoNotKeepOthersOut) {
   Listening run;
   std::vector<Fd> silent;
   for (std::size_t i = 0; i < 3 * ExecListener::kMostWaiting; ++i) {
@@ -117,10 +117,10 @@ TEST(ExecListenerTest, ClientsThatSayNothingKeepNobodyOut) {
   EXPECT_TRUE(test::succeeded(run.seen_by_guest()));
 }
 
-TEST(ExecListenerTest, AnotherUserAndAGuestAreNotListenedTo) {
+TEST(ExecListenerTest, RequestsOfAnotherUserOrAGuestAreRefused) {
   REQUIRE_ROOT();
   Listening run;
-  // Root is; a user is not, even where he reaches the socket.
+  // Root may ask. Another user may not, even if they can reach the socket.
   ASSERT_EQ(::chmod(run.directory.path().c_str(), 0755), 0);
   ASSERT_EQ(::chmod((run.directory / run.name).c_str(), 0777), 0);
   const auto try_as = [&run](std::uint64_t namespaces, uid_t uid) {
@@ -138,13 +138,13 @@ TEST(ExecListenerTest, AnotherUserAndAGuestAreNotListenedTo) {
     }
     return must(child.wait()).describe();
   };
-  EXPECT_EQ(try_as(0, 12345), "exit status 0") << "was closed";
-  EXPECT_EQ(try_as(CLONE_NEWPID, 0), "exit status 0") << "was closed";
+  EXPECT_EQ(try_as(0, 12345), "exit status 0") << "isolate has closed the connection";
+  EXPECT_EQ(try_as(CLONE_NEWPID, 0), "exit status 0") << "isolate has closed the connection";
 }
 
-TEST(ExecListenerTest, TheSocketGoesWithItAndOthersThatNobodyHasAreSwept) {
+TEST(ExecListenerTest, TheListenerRemovesItsSocketAndThoseOfKilledRuns) {
   Listening run;
-  // Of this process, which lives, and of one that has ended.
+  // Makes sockets of this process, which lives, and of a process that has ended.
   const auto child = must(fork_child(0, [] { return 0; })).pid();
   { const auto ended = must(listen_in(run.opened, fmt::format("t-2.{}", child))); }
   { const auto lives = must(listen_in(run.opened, fmt::format("t-3.{}", ::getpid()))); }
@@ -153,14 +153,15 @@ TEST(ExecListenerTest, TheSocketGoesWithItAndOthersThatNobodyHasAreSwept) {
   run.listener->sweep();
   EXPECT_FALSE(test::exists(run.directory / fmt::format("t-2.{}", child)));
   EXPECT_TRUE(test::exists(run.directory / fmt::format("t-3.{}", ::getpid())));
-  EXPECT_TRUE(test::exists(run.directory / fmt::format("t-4.{}", child))) << "of another pid namespace";
+  EXPECT_TRUE(test::exists(run.directory / fmt::format("t-4.{}", child)))
+      << "its run may live in another pid namespace";
   EXPECT_TRUE(test::exists(run.directory / "other"));
   EXPECT_TRUE(test::exists(run.directory / run.name));
   run.listener.reset();
   EXPECT_FALSE(test::exists(run.directory / run.name));
 }
 
-TEST(ExecListenerTest, WhoHasNoStoreHasTheDirectoryInHisHomeWhileItIsInUse) {
+TEST(ExecListenerTest, WithoutAStoreTheDirectoryIsInTheHomeWhileItIsInUse) {
   const test::TempDirectory home;
   const Caller user{12345, 0};
   const test::ScopedVariable no_runtime("XDG_RUNTIME_DIR", nullptr);
@@ -174,12 +175,12 @@ TEST(ExecListenerTest, WhoHasNoStoreHasTheDirectoryInHisHomeWhileItIsInUse) {
   };
   std::optional<ExecListener> first(open("t-1"));
   { const auto second = open("t-2"); }
-  EXPECT_TRUE(test::exists(path)) << "the first one is there";
+  EXPECT_TRUE(test::exists(path)) << "the first listener still uses it";
   first.reset();
   EXPECT_FALSE(test::exists(path));
 }
 
-TEST(ExecListenerTest, ASocketIsCalledAfterItsCloneAndAProcess) {
+TEST(ExecListenerTest, ASocketIsNamedAfterItsCloneAndItsProcess) {
   EXPECT_TRUE(is_socket_of("t-1.77", "t-1"));
   EXPECT_TRUE(is_socket_of("a.b-1.77", "a.b-1"));
   for (const char* name : {"t-1", "t-1.", "t-1.x", "t-1.0", "t-12.77", "t-1.2.77", ".77", ""}) {
@@ -187,7 +188,7 @@ TEST(ExecListenerTest, ASocketIsCalledAfterItsCloneAndAProcess) {
   }
 }
 
-TEST(ExecListenerTest, ADirectoryIsTakenOnlyWhereItIsTheUsersAlone) {
+TEST(ExecListenerTest, ADirectoryIsUsedOnlyIfNobodyElseCanEnterIt) {
   const test::TempDirectory directory;
   const Caller user{::getuid() == 0 ? 12345 : ::getuid(), 0};
   const auto other = Caller{user.uid + 1, 0};
@@ -197,7 +198,7 @@ TEST(ExecListenerTest, ADirectoryIsTakenOnlyWhereItIsTheUsersAlone) {
     must(make_directories(path, 0700));
     ASSERT_EQ(::chown(path.c_str(), user.uid, static_cast<gid_t>(-1)), 0);
   }
-  // What is made below belongs to this process, so it has to be there already.
+  // The directories inside have to exist already: this process would make them as its own.
   for (const auto& path : {runtime + "/isolate", store + "/runs"}) {
     must(make_directories(path, 0700));
     ASSERT_EQ(::chown(path.c_str(), user.uid, static_cast<gid_t>(-1)), 0);
@@ -219,7 +220,7 @@ TEST(ExecListenerTest, ADirectoryIsTakenOnlyWhereItIsTheUsersAlone) {
   ASSERT_EQ(::chmod(runtime.c_str(), 0700), 0);
   ASSERT_EQ(::rename((runtime + "/isolate").c_str(), (runtime + "/real").c_str()), 0);
   ASSERT_EQ(::symlink("real", (runtime + "/isolate").c_str()), 0);
-  EXPECT_EQ(where(user), "") << "a link";
+  EXPECT_EQ(where(user), "") << "a symbolic link is not followed";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A further command for a running guest, as isolatectl exec sends it to the isolate of the run, and that to
-// isolate-init: a message in a file, see linux/init_protocol.h (ExecSetup).
+// ExecRequest: a further command for a running guest. isolatectl exec sends it to the isolate of the run, which sends
+// it on to isolate-init. Its form is a message in a sealed file, see ExecSetup in wire/init_protocol.h.
 #pragma once
 
 #include <string>
@@ -14,21 +14,21 @@ namespace isolate {
 
 struct ExecRequest {
   std::vector<std::string> command;
-  std::vector<std::string> variables;  // NAME=VALUE, to be added to the environment of the run
-  std::string directory;               // in the guest, absolute; empty: that of the run
-  bool own_terminal = false;           // 0 and 1 are a new terminal of the guest's
-  bool own_error = false;              // and 2 too
-  SignalState signals{};               // what the command inherits of who asks for it
+  std::vector<std::string> variables;  // NAME=VALUE, added to the environment of the run
+  std::string directory;               // an absolute path in the guest; empty: the directory of the run
+  bool own_terminal = false;           // descriptors 0 and 1 are a new terminal of the guest
+  bool own_error = false;              // descriptor 2 is that terminal as well
+  SignalState signals{};               // the command inherits these from the client
 };
 
-// Errors: plain text: it is too long.
+// Errors: plain text: the request is too long.
 Result<std::string> to_message(const ExecRequest& request);
 
-// Whether it is a whole message of that kind and nothing else. Errors: plain text: what is wrong.
+// Checks that the bytes are one whole message and nothing else. Errors: plain text: what is wrong with them.
 Result<void> check_message(std::string_view message);
 
-// check_message() of a sealed file (see sealed_file()) that another process has made. Errors: it can still be changed,
-// or is too long.
+// The same for a file that another process has made. Errors also: the file is not sealed (see sealed_file()), so that
+// its content could still change; it is too long.
 Result<void> check_sealed_message(const Fd& file);
 
 }  // namespace isolate

@@ -27,7 +27,7 @@ TEST(ExecRequestTest, AMessageHoldsDirectoryArgumentsAndVariablesInThisOrder) {
   EXPECT_TRUE(test::succeeded(check_message(must(to_message({{"true"}, {}, "", false, false})))));
 }
 
-TEST(ExecRequestTest, WhatIsNotWholeOrMoreIsRefused) {
+TEST(ExecRequestTest, AMessageThatIsCutOrHasMoreBytesIsRefused) {
   const auto message = must(to_message(request()));
   for (std::size_t length = 0; length < message.size(); ++length) {
     EXPECT_FALSE(check_message(message.substr(0, length))) << length;
@@ -37,25 +37,25 @@ TEST(ExecRequestTest, WhatIsNotWholeOrMoreIsRefused) {
   EXPECT_FALSE(check_message(message + std::string(protocol::kMostExecBytes, '\0')));
 }
 
-TEST(ExecRequestTest, NumbersAndFlagsThatDoNotFitAreRefused) {
+TEST(ExecRequestTest, WrongNumbersAndFlagsAreRefused) {
   const auto message = must(to_message(request()));
   const std::function<void(protocol::ExecSetup*)> changes[] = {
       [](auto* setup) { setup->arguments = 0; }, [](auto* setup) { setup->arguments = 2; },
       [](auto* setup) { setup->arguments = 0xffffffff; }, [](auto* setup) { setup->variables = 0xffffffff; },
       [](auto* setup) { setup->variables = 1; }, [](auto* setup) { setup->own_terminal = 2; },
       [](auto* setup) { setup->own_error = 2; },
-      // An argument in place of a variable.
+      // The last argument counts as a variable, but has no "=".
       [](auto* setup) { --setup->arguments, ++setup->variables; }};
   for (const auto& change : changes) EXPECT_FALSE(check_message(with_setup(message, change)));
 }
 
-TEST(ExecRequestTest, DirectoriesAndVariablesHaveAForm) {
+TEST(ExecRequestTest, ARelativeDirectoryAndAVariableWithoutNameAreRefused) {
   EXPECT_FALSE(check_message(must(to_message({{"x"}, {}, "etc", false, false}))));
   EXPECT_FALSE(check_message(must(to_message({{"x"}, {"A"}, "", false, false}))));
   EXPECT_FALSE(check_message(must(to_message({{"x"}, {"=b"}, "", false, false}))));
 }
 
-TEST(ExecRequestTest, WhatIsTooLongIsToldBeforeItIsSent) {
+TEST(ExecRequestTest, ARequestThatIsTooLongIsNotMade) {
   EXPECT_FALSE(to_message({{std::string(protocol::kMostExecBytes, 'x')}, {}, "", false, false}));
 }
 

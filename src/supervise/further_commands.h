@@ -1,4 +1,5 @@
-// Where requests for further commands in the guest arrive while the supervisor waits for the first one.
+// FurtherCommands: receives requests for further commands in the guest while the supervisor waits for the first
+// command.
 #pragma once
 
 #include <poll.h>
@@ -9,7 +10,7 @@ namespace isolate {
 
 class FurtherCommands {
  public:
-  static constexpr std::size_t kMostWaiting = 7;  // connections of which no request has come yet
+  static constexpr std::size_t kMostWaiting = 7;  // connections that have not sent a request yet
   static constexpr std::size_t kSources = 1 + kMostWaiting;
   using Sources = std::array<pollfd, kSources>;
 
@@ -20,9 +21,9 @@ class FurtherCommands {
   FurtherCommands& operator=(FurtherCommands&&) = default;
   virtual ~FurtherCommands() = default;
 
-  // What to wait for with poll(2); entries without work have the descriptor -1.
+  // The descriptors to wait for with poll(2). Unused entries have the descriptor -1.
   virtual Sources sources() const = 0;
-  // What to do once poll(2) has answered. `control` is the socket to isolate-init. It waits for nobody.
+  // Handles the entries that poll(2) has marked as ready, without waiting. `control` is the socket to isolate-init.
   virtual void serve(const Sources& answered, int control) = 0;
 
   static Sources no_sources() {

@@ -10,7 +10,7 @@
 namespace isolate {
 namespace {
 
-// As linux/pidfd.h of Linux 6.15 has it, in its first version.
+// struct pidfd_info in linux/pidfd.h of Linux 6.15, in its first version.
 struct PidfdInfo {
   std::uint64_t mask;
   std::uint64_t cgroup;
@@ -22,25 +22,25 @@ constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 
 }  // namespace
 
-void InitWatch::begin(pid_t command) {
+void InitWatch::watch_command(pid_t command) {
   if (command <= 0) return;
   command_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, command, 0)));
-  if (!command_ && errno == ESRCH) command_has_ended(Clock::now());
+  if (!command_ && errno == ESRCH) note_end_of_command(Clock::now());
 }
 
-void InitWatch::command_has_ended(Clock::time_point now) {
+void InitWatch::note_end_of_command(Clock::time_point now) {
   has_ended_ = true;
   report_due_ = now + kPatience;
 }
 
-void InitWatch::ask(Clock::time_point now) {
-  if (questions_++ == 0) answer_due_ = now + kPatience;
+void InitWatch::expect_answer(Clock::time_point now) {
+  if (answers_due_++ == 0) answer_due_ = now + kPatience;
 }
 
-void InitWatch::answer(Clock::time_point now) {
-  questions_ = std::max(questions_ - 1, 0);
+void InitWatch::note_answer(Clock::time_point now) {
+  answers_due_ = std::max(answers_due_ - 1, 0);
   answer_due_.reset();
-  if (questions_ > 0) answer_due_ = now + kPatience;
+  if (answers_due_ > 0) answer_due_ = now + kPatience;
 }
 
 std::optional<InitWatch::Clock::time_point> InitWatch::deadline() const {

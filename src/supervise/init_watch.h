@@ -1,5 +1,5 @@
-// Notices that isolate-init no longer does its work. What is in a guest can stop or freeze it, and take its limits
-// away; that must not keep isolate from ending.
+// InitWatch: notices that isolate-init no longer does its work. A guest can stop or freeze it and lower its limits, but
+// must not keep isolate from ending that way.
 #pragma once
 
 #include <sys/types.h>
@@ -17,32 +17,33 @@ class InitWatch {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kPatience{5};
 
-  // The command's process, by its pid in this process's pid namespace. Without room for a descriptor only signals are
-  // watched.
-  void begin(pid_t command);
-  // For poll(2): readable once the command has ended, which isolate-init has to report then. -1: not waited for.
-  int command() const { return has_ended_ ? -1 : command_.get(); }
-  void command_has_ended(Clock::time_point now);
+  // Watches the command's process, whose pid is that of this process's pid namespace. If isolate has no room for one
+  // more descriptor, it watches only the answers to signals.
+  void watch_command(pid_t command);
+  // For poll(2): becomes readable when the command has ended. -1: do not wait for it.
+  int command_pidfd() const { return has_ended_ ? -1 : command_.get(); }
+  // From now on, isolate-init has kPatience to report the command's end.
+  void note_end_of_command(Clock::time_point now);
 
-  // A signal was sent to isolate-init that asks for the command's end; isolate-init answers that it has passed it on.
-  void ask(Clock::time_point now);
-  void answer(Clock::time_point now);
-  bool waits_for_answer() const { return questions_ > 0; }
+  // isolate-init has got a signal that asks for the command's end, and has kPatience to answer that it passed it on.
+  void expect_answer(Clock::time_point now);
+  void note_answer(Clock::time_point now);
+  bool waits_for_answer() const { return answers_due_ > 0; }
 
-  // When isolate-init is given up; none: it owes nothing.
+  // When isolate gives isolate-init up. Nothing: isolate-init owes neither report nor answer.
   std::optional<Clock::time_point> deadline() const;
-  // Gives it up if it is time; true once.
+  // Returns true once, when the deadline has passed.
   bool give_up(Clock::time_point now);
   bool has_given_up() const { return has_given_up_; }
-  // How the command ended that isolate-init did not report; none: the kernel does not tell (before Linux 6.15, or while
-  // the process is not reaped).
+  // How the command ended, from the kernel. Nothing: the kernel does not say (before Linux 6.15, or before somebody has
+  // waited for the process).
   std::optional<ExitStatus> end_of_command() const;
 
  private:
   Fd command_;
   bool has_ended_ = false;
   bool has_given_up_ = false;
-  int questions_ = 0;
+  int answers_due_ = 0;
   std::optional<Clock::time_point> report_due_;
   std::optional<Clock::time_point> answer_due_;
 };

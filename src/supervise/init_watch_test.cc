@@ -22,7 +22,7 @@ TEST(InitWatchTest, AnInitThatOwesNothingIsNotGivenUp) {
 
 TEST(InitWatchTest, AnInitThatDoesNotAnswerIsGivenUpOnce) {
   InitWatch watch;
-  watch.ask(kStart);
+  watch.expect_answer(kStart);
   EXPECT_FALSE(watch.give_up(kLate - seconds(1)));
   EXPECT_TRUE(watch.give_up(kLate));
   EXPECT_FALSE(watch.give_up(kLate));
@@ -31,34 +31,34 @@ TEST(InitWatchTest, AnInitThatDoesNotAnswerIsGivenUpOnce) {
 
 TEST(InitWatchTest, AnswersAreCounted) {
   InitWatch watch;
-  watch.ask(kStart);
-  watch.ask(kStart + seconds(1));
-  watch.answer(kStart + seconds(2));
+  watch.expect_answer(kStart);
+  watch.expect_answer(kStart + seconds(1));
+  watch.note_answer(kStart + seconds(2));
   EXPECT_TRUE(watch.waits_for_answer());
   EXPECT_EQ(watch.deadline(), kLate + seconds(2));
-  watch.answer(kStart + seconds(3));
+  watch.note_answer(kStart + seconds(3));
   EXPECT_FALSE(watch.waits_for_answer());
   EXPECT_FALSE(watch.deadline());
-  // One that nobody has asked for does not count for a later question.
-  watch.answer(kStart + seconds(3));
-  watch.ask(kStart + seconds(4));
+  // An answer to no signal does not count for a later one.
+  watch.note_answer(kStart + seconds(3));
+  watch.expect_answer(kStart + seconds(4));
   EXPECT_TRUE(watch.waits_for_answer());
 }
 
-TEST(InitWatchTest, ACommandThatHasEndedMustBeReported) {
+TEST(InitWatchTest, InitMustReportTheEndOfTheCommand) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(7);
   InitWatch watch;
-  watch.begin(child);
-  pollfd source{watch.command(), POLLIN, 0};
+  watch.watch_command(child);
+  pollfd source{watch.command_pidfd(), POLLIN, 0};
   ASSERT_EQ(::poll(&source, 1, 10'000), 1);
-  watch.command_has_ended(kStart);
-  EXPECT_EQ(watch.command(), -1);
-  watch.ask(kStart + seconds(1));
-  watch.answer(kStart + seconds(1));
+  watch.note_end_of_command(kStart);
+  EXPECT_EQ(watch.command_pidfd(), -1);
+  watch.expect_answer(kStart + seconds(1));
+  watch.note_answer(kStart + seconds(1));
   EXPECT_EQ(watch.deadline(), kLate);
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-  // Kernels before 6.15 do not tell.
+  // Kernels before 6.15 do not say how it ended.
   EXPECT_EQ(watch.end_of_command().value_or(ExitStatus{false, 7}).shell_code(), 7);
 }
 

@@ -18,8 +18,9 @@ std::string RunOutcome::start_error(const std::string& command) const {
   if (exec_error == ENOENT) return shown + ": not found in the root";
   if (exec_error == E2BIG) {
     return shown +
-           ": its words and variables are too long for Linux: one may have 128 KiB, and all together a quarter of the "
-           "stack limit (ulimit -s) and 6 MiB at most; pass such data in a file or by standard input";
+           ": its arguments and environment variables are too long for Linux, which allows 128 KiB for each, and for "
+           "all together a quarter of the stack limit (ulimit -s) but no more than 6 MiB; pass long data in a file or "
+           "through standard input";
   }
   return Error(exec_error, shown).message();
 }
@@ -32,7 +33,7 @@ int RunOutcome::exit_status() const {
 
 Result<int> RunOutcome::check_output(Result<int> copied) const {
   if (output_error == 0 || !copied) return copied;
-  return fail(output_error, "standard output: not all of what the command wrote could be written");
+  return fail(output_error, "standard output: some output of the command could not be written");
 }
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// How a command came to its end, or why it could not be started, in the words and the exit status of isolate.
+// RunOutcome: how a command ended, or why it could not start; and what isolate says and exits with because of that.
 #pragma once
 
 #include <optional>
@@ -12,20 +12,20 @@ namespace isolate {
 
 struct RunOutcome {
   std::optional<ExitStatus> ended;  // the command's own end
-  int exec_error = 0;               // errno: the command could not be started
+  int exec_error = 0;               // errno: the command could not be executed
   int directory_error = 0;          // errno: its working directory could not be entered
   int setup_error = 0;              // errno: a limit, a filter or the terminal could not be set up
-  bool timed_out = false;           // it was ended because its time was over
-  bool was_told_to_end = false;     // isolate got a signal that ends programs
-  int output_error = 0;             // errno: not all that its own terminal shows could be written
-  std::string engine_error;         // what the engine had to say when it ended before the command; empty: nothing
+  bool timed_out = false;           // isolate ended the command at its timeout
+  bool was_told_to_end = false;     // isolate got a signal that asks for an end
+  int output_error = 0;             // errno: some output of the guest's own terminal could not be written
+  std::string engine_error;         // what the engine printed when it ended before the command; or empty
 
-  // Errors: what could not be set up for it.
+  // Errors: the working directory, or the limits, terminal or filters, could not be set up.
   Result<void> check_setup(const std::string& directory) const;
-  // Why it could not be started.
+  // The message for exec_error, which names the command.
   std::string start_error(const std::string& command) const;
   int exit_status() const;
-  // `copied`: what became of the streams that are copied. Errors: that, or why not all of the output was written.
+  // `copied`: the result of the processes that copy streams. Returns it, or an error if output_error is set.
   Result<int> check_output(Result<int> copied) const;
 };
 

@@ -12,7 +12,7 @@ namespace {
 void write_line(const Fd& fd, const nlohmann::json& object) {
   if (!fd) return;
   const auto line = object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  // The reader has gone away, ignoring: the run goes on.
+  // This fails if the reader has gone away, which must not end the run.
   [[maybe_unused]] auto written = write_all(fd.get(), line, "status");
 }
 

@@ -1,4 +1,4 @@
-// StatusStream: what --status-fd gives a program that runs isolate: a JSON object a line.
+// StatusStream: writes the events of --status-fd, one JSON object per line, for the program that runs isolate.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@ namespace isolate {
 
 class StatusStream {
  public:
-  // `number` is a descriptor of the caller's, or -1: nothing is written. It is closed in all children.
-  // Errors: EBADF not open for writing.
+  // `number` is a descriptor of the caller, or -1 to write nothing. No child inherits it.
+  // Errors: it is not open for writing.
   static Result<StatusStream> open(int number);
 
-  // A reader that has gone away is not an error.
+  // If the reader has gone away, the event is lost and the run goes on.
   void started(int pid, const std::string& clone_id) const;
-  // `out_of_memory`: the kernel has killed something of the guest, whose memory was over its limit.
+  // `out_of_memory`: the kernel has killed a process of the guest because the guest was over its memory limit.
   void ended(const ExitStatus& status, bool timed_out, bool out_of_memory) const;
   void failed(const std::string& step, const std::string& reason) const;
 

@@ -26,7 +26,7 @@ class StatusStreamTest : public ::testing::Test {
     reader_ = Fd(ends[0]);
     writer_ = Fd(ends[1]);
   }
-  // What was written, an object a line; call it once.
+  // The objects that were written, one from each line. Call it once.
   std::vector<json> lines() {
     writer_.reset();
     std::istringstream text(must(read_all(reader_.get())));
@@ -56,7 +56,7 @@ TEST_F(StatusStreamTest, EachEventIsAnObjectOnALine) {
   EXPECT_EQ(lines(), expected);
 }
 
-TEST_F(StatusStreamTest, TextThatIsNotUtf8IsStillWritten) {
+TEST_F(StatusStreamTest, TextThatIsNotUtf8IsWrittenWithReplacementCharacters) {
   { must(StatusStream::open(writer_.get())).failed("bind", "/a\xff"); }
   EXPECT_EQ(lines().at(0)["reason"], "/a\xef\xbf\xbd");
 }
@@ -66,7 +66,7 @@ TEST_F(StatusStreamTest, WithoutADescriptorNothingIsWritten) {
   EXPECT_TRUE(lines().empty());
 }
 
-TEST_F(StatusStreamTest, ADescriptorThatCannotBeWrittenToIsRefused) {
+TEST_F(StatusStreamTest, AReadOnlyDescriptorIsRefused) {
   EXPECT_EQ(test::message_of(StatusStream::open(999999)),
             "--status-fd 999999: not a descriptor that is open for writing");
   EXPECT_FALSE(StatusStream::open(reader_.get()));
@@ -79,13 +79,13 @@ TEST_F(StatusStreamTest, NoProgramInheritsIt) {
   const auto stream = must(StatusStream::open(writer_.get()));
   EXPECT_NE(std::system(is_inherited.c_str()), 0);
   const Fd inherited(::fcntl(writer_.get(), F_DUPFD, 3));
-  EXPECT_EQ(std::system(is_inherited.c_str()), 0) << "a descriptor that is inherited would have been seen";
+  EXPECT_EQ(std::system(is_inherited.c_str()), 0) << "the check finds a descriptor that is inherited";
 }
 
-TEST_F(StatusStreamTest, AReaderThatHasGoneAwayIsNoError) {
+TEST_F(StatusStreamTest, AReaderThatHasGoneAwayDoesNotStopTheWriter) {
   reader_.reset();
   test::in_child([&]() -> Result<void> {
-    hold_signals();  // as every run does
+    hold_signals();  // every run does this first
     const auto stream = TRY(StatusStream::open(writer_.get()));
     stream.failed("options", "no such template");
     return {};

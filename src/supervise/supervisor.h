@@ -1,115 +1,146 @@
-// The supervisor: isolate while the command runs. Passes signals on, and learns from isolate-init how the command
-// ended.
+// The supervisor: isolate while the command runs. It passes signals on to the command, and learns from isolate-init how
+// the command ended.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "linux/process.h"
 #include "linux/terminal.h"
+#include "supervise/control_socket.h"
+#include "supervise/event_sources.h"
 #include "supervise/further_commands.h"
 #include "supervise/init_watch.h"
+#include "supervise/job_control.h"
 #include "supervise/outcome.h"
+#include "supervise/signal_decision.h"
 #include "supervise/terminal_relay.h"
 
 namespace isolate {
-
-namespace protocol {
-struct Message;
-}
 
 struct SupervisorOptions {
   bool ignore_interrupt = false;
   bool own_terminal = false;             // the guest has a terminal of its own
   std::chrono::milliseconds timeout{0};  // 0: none
-  // The guest is in no foreground of the caller's terminal: it gets the signals of the terminal's keys from isolate.
+  // The guest is not in the session of the caller's terminal, so isolate passes on the signals of its keys.
   bool own_session = false;
-  bool ends_in_order = false;  // the engine ends by itself after the command, within some seconds
+  bool ends_in_order = false;  // the engine ends by itself within some seconds after the command
 };
 
 class Supervisor {
  public:
-  // hold_signals() comes first: whatever arrives from then on is dealt with in wait(), and the lease is always dropped.
-  // `terminal`: the caller's, if they have one.
+  // Call hold_signals() first. wait() then deals with all signals that arrive from there on, so that the lease is
+  // always dropped. `terminal`: the caller's, if they have one.
   static Result<Supervisor> make(const SupervisorOptions& options,
                                  std::optional<ControllingTerminal> terminal = ControllingTerminal::open());
 
-  // What comes beside a message.
-  struct Attached {
-    pid_t sender = -1;  // as this process's pid namespace shows it
-    Fd descriptor;
-  };
-
-  // The guest's end of the control socket and the write end of the report pipe: for the launcher alone.
+  // The guest's end of the control socket and the write end of the report pipe, which only the launcher gets.
   Fd& guest_control() { return guest_control_; }
   Fd& report_writer() { return report_writer_; }
 
-  // From the command's start on, further commands for the guest are taken there. It outlives wait().
+  // The listener gets further commands for the guest once the first command has started. It has to outlive wait().
   void take_commands(FurtherCommands* listener) { listener_ = listener; }
 
-  // Waits until the command and the engine have ended. `started` is called with the command's pid, as the host sees it.
-  // Errors: the launcher's report; the engine's end before the command started.
+  // Waits until the command and the engine have ended. Calls `started` with the command's pid, as the host sees it.
+  // Errors: the launcher's report; the engine ended before the command started.
   Result<RunOutcome> wait(ChildProcess launcher, const std::function<void(pid_t)>& started);
-  // The same for a further command in the guest of another isolate, which has the guest's end of the control socket and
-  // the other end of `connection`: there it tells why it does not pass it on. Errors: that; the end of the run.
+  // The same for a further command in the guest of another isolate. That one has been given the guest's end of the
+  // control socket. If it does not pass the command on, it sends the reason over `connection`. Errors: that reason; the
+  // guest ended before the command started.
   Result<RunOutcome> wait_for_further(Fd connection);
 
  private:
   Supervisor() = default;
   using Clock = std::chrono::steady_clock;
 
-  // Takes one message; false when there is none.
-  bool read_control();
-  void take(Attached attached, const protocol::Message& message);
+  // Events: supervisor.cc
+  EventSources event_sources() const;
+  void handle_events(const EventSources& sources);
+  bool has_more_to_wait_for() const { return control_ || report_reader_ || engine_runs_; }
+  bool takes_commands() const { return listener_ != nullptr && has_started_ && control_; }
   void read_report();
-  static bool belongs_to_terminal(int signal);
-  // Whether the command may be running, and gets `signal` through isolate-init: nothing of it ran before its pid was
-  // told.
-  bool may_run(int signal);
-  void pass_signal_on(const ChildProcess& launcher);
+  void engine_has_ended();
+  // The earliest time at which something has to be done without an event.
+  std::optional<Clock::time_point> next_deadline() const;
+
+  // Messages of isolate-init: supervisor_messages.cc
+  // Reads one message. Returns false if there is none.
+  bool read_message();
+  void handle_message(ControlSocket::Attached attached, const protocol::Message& message);
+  void command_has_started();
+  void start_relay(Fd terminal);
+  void stop_with_command();
+
+  // Signals: supervisor_signals.cc
+  void handle_signal();
+  SignalSituation situation_of(int number, int si_code) const;
+  void read_messages_before_start();
   void send_signal(int number, bool to_group = false);
-  // A signal that the caller blocks waits for the command, as it would for any program. True if it is one.
-  bool keeps_for_command(int signal);
+  void keep_for_command(int number);
   void send_kept_signals();
-  void send(const protocol::Message& message) const;
-  // Stops this process as its command was stopped; returns when it is continued, or when its time is over.
-  void stop_too() const;
-  // Whether a stopped command has gone on or ended since, or its time is over.
-  bool goes_on() const;
-  int milliseconds_left() const;
-  void let_go();
-  void end_what_took_too_long(const ChildProcess& launcher);
-  void end_what_is_silent(const ChildProcess& launcher);
-  void end_engine(const ChildProcess& launcher);
+  void end_run_by(int number);
+
+  // The end: supervisor_end.cc
+  void end_after_timeout();
+  void end_if_init_is_silent();
+  void end_engine();
+  void kill_guest();
+  void leave_guest();
   void hand_terminal_back();
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
+  Result<RunOutcome> conclude_without_report(RunOutcome outcome, const ExitStatus& engine) const;
 
+  // What the caller has asked for and given.
   SupervisorOptions options_;
   std::optional<ControllingTerminal> terminal_;
-  std::optional<TerminalRelay> relay_;
-  std::optional<Clock::time_point> deadline_;         // of the command
-  std::optional<Clock::time_point> engine_deadline_;  // of the engine, once the command has ended
-  Fd control_;
-  Fd guest_control_;
-  Fd report_reader_;
-  Fd report_writer_;
-  Fd signals_;
-  std::string report_;
   std::function<void(pid_t)> on_start_;
-  pid_t command_pid_ = -1;
-  bool has_started_ = false;
-  int early_signal_ = 0;            // passed on before it was known whether the command has started
-  std::uint64_t kept_signals_ = 0;  // as in SignalState
-  int ending_signal_ = 0;
-  int unanswered_signal_ = 0;
-  bool stops_later_ = false;  // as the command has, once isolate-init has answered
-  InitWatch watch_;
-  RunOutcome outcome_;
   FurtherCommands* listener_ = nullptr;
-  bool is_further_ = false;  // there is no engine of this process's
+  bool is_further_ = false;  // the guest belongs to another isolate, so this one has no engine
+
+  // Where events come from.
+  ControlSocket control_;
+  Fd report_reader_;
+  Fd signals_;
+  ChildProcess engine_;  // the launcher, which becomes the engine
+  bool engine_runs_ = false;
+
+  // The guest's ends, until wait() closes them.
+  Fd guest_control_;
+  Fd report_writer_;
+
+  // What isolate-init has reported about the command.
+  pid_t command_pid_ = -1;  // -1: not yet
+  bool has_started_ = false;
+  InitWatch watch_;
+  JobControl job_control_;
+  std::optional<TerminalRelay> relay_;  // copies between the caller's terminal and the guest's own
+
+  // Signals that arrived before the command had started.
+  struct {
+    int last_sent = 0;       // the last one meant for a command that is starting; the same one again ends the run
+    std::uint64_t kept = 0;  // those that the caller blocks, to be sent after the start; bit N-1 is signal N
+  } early_signals_;
+
+  // Signals that end the run.
+  struct {
+    int unanswered = 0;  // the last signal that isolate-init has to answer; the run ends by it if no answer comes
+    int killed_by = 0;   // isolate has killed the guest because of this signal; 0: it has not
+  } ending_signals_;
+
+  // When isolate ends what has not ended by itself.
+  struct {
+    std::optional<Clock::time_point> command;  // the timeout; after SIGTERM, the time for SIGKILL
+    std::optional<Clock::time_point> engine;   // set once the command has ended
+  } deadlines_;
+
+  // What wait() returns.
+  RunOutcome outcome_;
+  std::string report_;  // text from the launcher or the engine
 };
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// Supervisor::wait_for_further: the side of who has asked for a further command in a guest, which is not to be trusted.
+// Supervisor::wait_for_further: the client's side of a further command. The client does not trust the guest.
 #include <signal.h>
 
 #include "linux/held_signals.h"
@@ -14,7 +14,7 @@ using test_guest::Message;
 
 using Isolate = std::function<void(Fd connection)>;
 
-// What the client makes of a guest, in another process, and of the run's isolate, at the other end of a connection.
+// Runs `guest` in another process and `isolate` at the other end of the connection, and returns the client's outcome.
 Result<RunOutcome> outcome_of(const test_guest::Body& guest, const Isolate& isolate) {
   hold_signals();
   auto supervisor = TRY(Supervisor::make({}, std::nullopt));
@@ -31,7 +31,7 @@ Result<RunOutcome> outcome_of(const test_guest::Body& guest, const Isolate& isol
   return supervisor.wait_for_further(std::move(connection));
 }
 
-// In a child, as the signals of its process change. `expected`: the exit status, or the error.
+// Works in a child, since a supervisor changes the signals of its process. `expected`: the exit status, or the error.
 void expect_outcome(const test_guest::Body& guest, const Isolate& isolate, const std::string& expected,
                     test::Where where = test::Where::here()) {
   test::in_child(
@@ -51,9 +51,9 @@ int end_well(const Guest& guest) {
   return 0;
 }
 
-TEST(FurtherCommandTest, ItsEndIsTold) { expect_outcome(end_well, close, "3"); }
+TEST(FurtherCommandTest, TheClientLearnsTheEnd) { expect_outcome(end_well, close, "3"); }
 
-TEST(FurtherCommandTest, WhoeverStillHasTheSocketAfterItsEndIsNotWaitedFor) {
+TEST(FurtherCommandTest, TheClientDoesNotWaitForProcessesThatKeepTheSocket) {
   const auto stay = [](const Guest& guest) {
     end_well(guest);
     return ::pause();
@@ -61,16 +61,16 @@ TEST(FurtherCommandTest, WhoeverStillHasTheSocketAfterItsEndIsNotWaitedFor) {
   expect_outcome(stay, close, "3");
 }
 
-TEST(FurtherCommandTest, WhyTheRunDoesNotPassItOnIsTheError) {
+TEST(FurtherCommandTest, TheReasonForARefusalIsTheError) {
   const auto refuse = [](Fd connection) {
     test::expect_success(send_message(connection.get(), Error("no room").packed()));
   };
   expect_outcome([](const Guest&) { return 0; }, refuse, "no room");
 }
 
-TEST(FurtherCommandTest, AGuestThatEndsTakesItAlong) {
+TEST(FurtherCommandTest, TheCommandEndsWithItsGuest) {
   expect_outcome([](const Guest&) { return 0; }, close,
-                 "the guest has ended, or does not tell what became of the command");
+                 "the guest has ended, or does not report what became of the command");
   const auto start = [](const Guest& guest) {
     guest.start();
     return 0;
@@ -78,7 +78,7 @@ TEST(FurtherCommandTest, AGuestThatEndsTakesItAlong) {
   expect_outcome(start, close, "137");
 }
 
-TEST(FurtherCommandTest, AGuestThatNeverAnswersCanBeLeft) {
+TEST(FurtherCommandTest, ASignalEndsTheClientOfAGuestThatNeverAnswers) {
   const auto interrupt = [](const Guest&) {
     ::usleep(100'000);
     ::kill(::getppid(), SIGINT);
@@ -87,10 +87,10 @@ TEST(FurtherCommandTest, AGuestThatNeverAnswersCanBeLeft) {
   expect_outcome(interrupt, close, "130");
 }
 
-TEST(FurtherCommandTest, AGuestThatTalksToNoEndCanBeLeft) {
+TEST(FurtherCommandTest, ASignalEndsTheClientOfAGuestThatSendsMessagesForEver) {
   const auto flood = [](const Guest& guest) {
     for (int i = 0;; ++i) {
-      // Everything but a start and an end.
+      // These kinds are no start and no end.
       const Message message{static_cast<Kind>(20 + i % 300), i};
       const auto size = 1 + static_cast<std::size_t>(i) % sizeof message;
       if (::send(guest.control, &message, size, MSG_NOSIGNAL) < 0) return 0;

@@ -1,4 +1,4 @@
-// An isolate-init that does not do its work any more, since the guest has stopped it.
+// Supervisor: an isolate-init that no longer works, for example because the guest has stopped it.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ namespace {
 using test::verify;
 using namespace test_guest;
 
-TEST(SilentInitTest, IsGivenUpWhenItDoesNotPassOnASignalThatAsksForTheEnd) {
+TEST(SilentInitTest, TheRunEndsWhenInitDoesNotAnswerASignalThatAsksForTheEnd) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest& guest) {
@@ -20,12 +20,12 @@ TEST(SilentInitTest, IsGivenUpWhenItDoesNotPassOnASignalThatAsksForTheEnd) {
           return test::pause_for_good();
         },
         [] { ::raise(SIGTERM); }));
-    TRY_VOID(verify(!seen.outcome.engine_error.empty(), "it is told"));
+    TRY_VOID(verify(!seen.outcome.engine_error.empty(), "isolate reports it"));
     return expect_end(seen, "signal 15");
   });
 }
 
-TEST(SilentInitTest, IsGivenUpWhenItDoesNotReportTheCommandsEnd) {
+TEST(SilentInitTest, TheRunEndsWhenInitDoesNotReportTheCommandsEnd) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       const pid_t command = ::fork();
@@ -37,11 +37,11 @@ TEST(SilentInitTest, IsGivenUpWhenItDoesNotReportTheCommandsEnd) {
       guest.say(Kind::started);
       return test::pause_for_good();
     }));
-    return verify(!seen.outcome.engine_error.empty() && seen.outcome.ended, "it is told");
+    return verify(!seen.outcome.engine_error.empty() && seen.outcome.ended, "isolate reports it");
   });
 }
 
-TEST(SilentInitTest, ACommandThatDoesNotWantToEndIsWaitedFor) {
+TEST(SilentInitTest, ACommandThatHandlesSigtermMayTakeItsTime) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest& guest) {
@@ -56,7 +56,7 @@ TEST(SilentInitTest, ACommandThatDoesNotWantToEndIsWaitedFor) {
   });
 }
 
-TEST(SilentInitTest, AStopWaitsForTheAnswerThatIsStillToCome) {
+TEST(SilentInitTest, IsolateStopsOnlyAfterInitHasAnswered) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest& guest) {

@@ -1,4 +1,4 @@
-// Commands that stop, are continued, or take too long.
+// Supervisor: commands that stop, go on, or take too long.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -13,7 +13,7 @@ using protocol::Kind;
 using test::verify;
 using namespace test_guest;
 
-// The guest stops, and another process tells of it, as isolate-init does of its command.
+// Stops the guest. Another process reports that, as isolate-init does for its command.
 void stop(const Guest& guest) {
   if (::fork() == 0) {
     ::usleep(100'000);
@@ -23,7 +23,7 @@ void stop(const Guest& guest) {
   ::raise(SIGSTOP);
 }
 
-TEST(SupervisorStopTest, WhenTheTimeIsOverTheCommandIsAskedToEnd) {
+TEST(SupervisorStopTest, AtTheTimeoutTheCommandGetsSigterm) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest& guest) {
@@ -33,12 +33,12 @@ TEST(SupervisorStopTest, WhenTheTimeIsOverTheCommandIsAskedToEnd) {
           return 0;
         },
         [] {}, {false, false, std::chrono::milliseconds(50)}));
-    TRY_VOID(verify(seen.outcome.timed_out, "the time was over"));
+    TRY_VOID(verify(seen.outcome.timed_out, "the timeout was reached"));
     return expect_end(seen, "signal 15");
   });
 }
 
-TEST(SupervisorStopTest, WhatDoesNotStartInTimeIsKilled) {
+TEST(SupervisorStopTest, ACommandThatDoesNotStartBeforeTheTimeoutIsKilled) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest&) {
@@ -50,7 +50,7 @@ TEST(SupervisorStopTest, WhatDoesNotStartInTimeIsKilled) {
   });
 }
 
-TEST(SupervisorStopTest, StopsWithItsCommandAndPassesTheContinuationOn) {
+TEST(SupervisorStopTest, IsolateStopsWithItsCommandAndPassesSigcontOn) {
   test::in_child([]() -> Result<void> {
     auto supervised = TRY(fork_child(0, [] {
       const auto seen = supervise([](const Guest& guest) {
@@ -65,12 +65,12 @@ TEST(SupervisorStopTest, StopsWithItsCommandAndPassesTheContinuationOn) {
     if (::waitpid(supervised.pid(), &status, WUNTRACED) != supervised.pid()) return fail(errno, "waitpid");
     TRY_VOID(verify(WIFSTOPPED(status), "stopped"));
     supervised.signal(SIGCONT);
-    ::killpg(::getpgrp(), SIGCONT);  // the guest, too
+    ::killpg(::getpgrp(), SIGCONT);  // the guest as well
     return verify(TRY(supervised.wait()).value == SIGCONT, "SIGCONT reached the command");
   });
 }
 
-TEST(SupervisorStopTest, ACommandThatStopsDoesNotGetAroundItsTime) {
+TEST(SupervisorStopTest, AStoppedCommandStillTimesOut) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest& guest) {
@@ -79,11 +79,11 @@ TEST(SupervisorStopTest, ACommandThatStopsDoesNotGetAroundItsTime) {
           return 0;
         },
         [] {}, {false, false, std::chrono::milliseconds(100)}));
-    return verify(seen.outcome.timed_out, "the time was over");
+    return verify(seen.outcome.timed_out, "the timeout was reached");
   });
 }
 
-TEST(SupervisorStopTest, WhenTheCommandIsContinuedByOthersItGoesOn) {
+TEST(SupervisorStopTest, IsolateGoesOnWhenOthersContinueTheCommand) {
   test::in_child([]() -> Result<void> {
     return expect_end(TRY(supervise([](const Guest& guest) {
                         guest.start();
@@ -103,7 +103,7 @@ TEST(SupervisorStopTest, WhenTheCommandIsContinuedByOthersItGoesOn) {
   });
 }
 
-TEST(SupervisorStopTest, AStopThatIsOverDoesNotStop) {
+TEST(SupervisorStopTest, IsolateDoesNotStopWhenTheCommandHasAlreadyEnded) {
   test::in_child([]() -> Result<void> {
     return expect_end(TRY(supervise([](const Guest& guest) {
                         guest.start();

@@ -1,4 +1,4 @@
-// Supervisor: the terminal of a guest that has its own.
+// Supervisor: the guest's own terminal.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -32,7 +32,7 @@ Terminal new_terminal() {
   return made;
 }
 
-// Makes `terminal` that of this process and of those it starts.
+// Makes `terminal` the controlling terminal of this process and of those that it starts.
 bool take_terminal(const Terminal& terminal) {
   return ::setsid() > 0 && ::ioctl(terminal.side.get(), TIOCSCTTY, 0) == 0 &&
          ::ioctl(terminal.control.get(), TIOCSWINSZ, &kSize) == 0;
@@ -56,11 +56,11 @@ SupervisorOptions with_own_terminal() {
   return options;
 }
 
-TEST(SupervisorTerminalTest, TheSizeIsThereWhenTheGuestIsAnswered) {
+TEST(SupervisorTerminalTest, TheTerminalHasItsSizeBeforeTheGuestGetsTheAnswer) {
   test::in_child([]() -> Result<void> {
     ::alarm(10);
     const auto host = new_terminal();
-    TRY_VOID(verify(take_terminal(host), "a terminal of the caller's"));
+    TRY_VOID(verify(take_terminal(host), "the caller has a terminal"));
     const auto start_with_size = [](const Guest& guest) {
       const auto own = new_terminal();
       offer(guest, {own.control.get()});
@@ -75,7 +75,7 @@ TEST(SupervisorTerminalTest, TheSizeIsThereWhenTheGuestIsAnswered) {
   });
 }
 
-TEST(SupervisorTerminalTest, OneThatDidNotArriveIsAnErrorOfTheGuests) {
+TEST(SupervisorTerminalTest, TheGuestGetsAnErrorIfItsTerminalDidNotArrive) {
   test::in_child([]() -> Result<void> {
     ::alarm(10);
     const auto start_without = [](const Guest& guest) {

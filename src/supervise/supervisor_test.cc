@@ -24,19 +24,19 @@ using protocol::Message;
 using test::verify;
 using namespace test_guest;
 
-TEST(SupervisorTest, TellsTheCommandsStartAndExactEnd) {
+TEST(SupervisorTest, ReportsTheCommandsStartAndExactEnd) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.start();
       guest.say(Kind::ended, W_EXITCODE(3, 0));
       return 3;
     }));
-    TRY_VOID(verify(seen.started == std::vector<pid_t>{seen.launcher}, "the pid that the kernel vouches for"));
+    TRY_VOID(verify(seen.started == std::vector<pid_t>{seen.launcher}, "the pid comes from the kernel"));
     return expect_end(seen, "exit status 3");
   });
 }
 
-TEST(SupervisorTest, WhatOutlivesTheCommandIsKilled) {
+TEST(SupervisorTest, ProcessesThatOutliveTheCommandAreKilled) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.start();
@@ -47,7 +47,7 @@ TEST(SupervisorTest, WhatOutlivesTheCommandIsKilled) {
   });
 }
 
-TEST(SupervisorTest, TellsSignalsFromExitCodes) {
+TEST(SupervisorTest, DistinguishesSignalsFromExitCodes) {
   test::in_child([]() -> Result<void> {
     return expect_end(TRY(supervise([](const Guest& guest) {
                         guest.start();
@@ -58,7 +58,7 @@ TEST(SupervisorTest, TellsSignalsFromExitCodes) {
   });
 }
 
-TEST(SupervisorTest, ACommandThatCannotBeStartedHasAnErrno) {
+TEST(SupervisorTest, AFailedExecIsReportedWithItsErrno) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.say(Kind::pid);
@@ -69,7 +69,7 @@ TEST(SupervisorTest, ACommandThatCannotBeStartedHasAnErrno) {
   });
 }
 
-TEST(SupervisorTest, AWorkingDirectoryThatCannotBeEnteredHasAnErrno) {
+TEST(SupervisorTest, AFailedChangeOfDirectoryIsReportedWithItsErrno) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.say(Kind::no_directory, ENOTDIR);
@@ -79,7 +79,7 @@ TEST(SupervisorTest, AWorkingDirectoryThatCannotBeEnteredHasAnErrno) {
   });
 }
 
-TEST(SupervisorTest, TheLaunchersReportIsTheError) {
+TEST(SupervisorTest, TheErrorIsTheLaunchersReport) {
   test::in_child([]() -> Result<void> {
     const auto seen = supervise([](const Guest& guest) {
       const auto report = Error(ENOSPC, "mount overlay on root").packed();
@@ -123,7 +123,7 @@ TEST(SupervisorTest, SignalsArePassedOnToTheCommand) {
   });
 }
 
-TEST(SupervisorTest, ASetupThatFailsHasAnErrno) {
+TEST(SupervisorTest, AFailedSetupIsReportedWithItsErrno) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.say(Kind::no_setup, EINVAL);
@@ -133,7 +133,7 @@ TEST(SupervisorTest, ASetupThatFailsHasAnErrno) {
   });
 }
 
-TEST(SupervisorTest, SigintIsIgnoredWhenAskedFor) {
+TEST(SupervisorTest, SigintIsIgnoredIfTheUserWantsThat) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise(
         [](const Guest& guest) {
@@ -150,7 +150,7 @@ TEST(SupervisorTest, SigintIsIgnoredWhenAskedFor) {
   });
 }
 
-// Stops a process, as a busy machine does, for a tenth of a second.
+// Stops a process for a tenth of a second, as a busy machine might.
 void hold_up(const Guest& guest, pid_t process) {
   ::kill(process, SIGSTOP);
   if (::fork() != 0) return;
@@ -161,16 +161,16 @@ void hold_up(const Guest& guest, pid_t process) {
   ::_exit(0);
 }
 
-// A socket that is closed with something unread in it makes the other end fail once (ECONNRESET), before it gives back
-// what was sent.
-TEST(SupervisorTest, TheEndIsNotLostWhenASignalIsStillUnderWay) {
+// If one end of a socket is closed with unread data in it, the other end first reads ECONNRESET, and only then what was
+// sent.
+TEST(SupervisorTest, TheEndIsNotLostWhenASignalIsStillUnread) {
   test::in_child([]() -> Result<void> {
     const pid_t supervisor = ::getpid();
     const auto seen = TRY(supervise(
         [supervisor](const Guest& guest) {
           guest.start();
           guest.next_signal();
-          ::usleep(50000);  // until the second one is there, which nobody reads
+          ::usleep(50000);  // until the second signal has arrived, which nobody reads
           hold_up(guest, supervisor);
           guest.say(Kind::ended, W_EXITCODE(5, 0));
           return 5;
@@ -196,8 +196,8 @@ TEST(SupervisorTest, ASignalBeforeTheStartEndsTheRun) {
   });
 }
 
-// The command may run, and have its handler in place, before this process is told of it.
-TEST(SupervisorTest, ASignalAtTheMomentOfTheStartReachesTheCommand) {
+// The command may already run, with its handler in place, before this process learns of the start.
+TEST(SupervisorTest, ASignalDuringTheStartReachesTheCommand) {
   test::in_child([]() -> Result<void> {
     const pid_t supervisor = ::getpid();
     const auto seen = TRY(supervise([supervisor](const Guest& guest) {
@@ -213,7 +213,7 @@ TEST(SupervisorTest, ASignalAtTheMomentOfTheStartReachesTheCommand) {
   });
 }
 
-TEST(SupervisorTest, MessagesThatAreThereCountBeforeASignalDoes) {
+TEST(SupervisorTest, MessagesThatHaveArrivedAreReadBeforeASignalIsHandled) {
   test::in_child([]() -> Result<void> {
     const pid_t supervisor = ::getpid();
     const auto seen = TRY(supervise([supervisor](const Guest& guest) {
@@ -227,7 +227,7 @@ TEST(SupervisorTest, MessagesThatAreThereCountBeforeASignalDoes) {
   });
 }
 
-// execve may take for ever, on a network's file system.
+// On a network file system, execve may take for ever.
 TEST(SupervisorTest, TheSameSignalAgainEndsACommandThatDoesNotStart) {
   test::in_child([]() -> Result<void> {
     const pid_t supervisor = ::getpid();
@@ -244,7 +244,7 @@ TEST(SupervisorTest, TheSameSignalAgainEndsACommandThatDoesNotStart) {
   });
 }
 
-TEST(SupervisorTest, ASignalIsHeldUntilThereIsARunToEnd) {
+TEST(SupervisorTest, ASignalBeforeTheRunEndsIt) {
   test::in_child([]() -> Result<void> {
     hold_signals();
     ::raise(SIGTERM);
@@ -256,7 +256,7 @@ TEST(SupervisorTest, ASignalIsHeldUntilThereIsARunToEnd) {
   });
 }
 
-TEST(SupervisorTest, OfSeveralStartsAndEndsTheFirstCounts) {
+TEST(SupervisorTest, OnlyTheFirstStartAndEndCount) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.start();
@@ -270,7 +270,7 @@ TEST(SupervisorTest, OfSeveralStartsAndEndsTheFirstCounts) {
   });
 }
 
-TEST(SupervisorTest, MessagesOfNoKnownFormAreIgnored) {
+TEST(SupervisorTest, UnknownMessagesAreIgnored) {
   test::in_child([]() -> Result<void> {
     const auto seen = TRY(supervise([](const Guest& guest) {
       guest.say_bytes('x');
@@ -285,7 +285,7 @@ TEST(SupervisorTest, MessagesOfNoKnownFormAreIgnored) {
   });
 }
 
-// Sends `fd` twice along with a message, or with the first `length` bytes of one, as a hostile guest may.
+// Sends `fd` twice with the first `length` bytes of a message. A hostile guest can do that.
 void send_descriptor(const Guest& guest, int fd, std::size_t length = sizeof(Message)) {
   Message message{static_cast<Kind>(99), 0};
   const int both[] = {fd, fd};
@@ -318,7 +318,7 @@ TEST(SupervisorTest, DescriptorsThatTheGuestSendsAreNotKept) {
   });
 }
 
-// Its own end of the socket, held by the supervisor itself, would never be closed.
+// If the supervisor kept that descriptor, the socket would never be closed.
 TEST(SupervisorTest, AGuestThatSendsItsEndOfTheSocketStillEnds) {
   test::in_child([]() -> Result<void> {
     ::alarm(10);

@@ -1,4 +1,4 @@
-// A guest that is a function, for the tests of the supervisor.
+// For the tests of the supervisor: a function plays the guest.
 #pragma once
 
 #include <sys/socket.h>
@@ -31,13 +31,13 @@ struct Guest {
     say(Kind::pid);
     say(Kind::started);
   }
-  // The value of the next message from the supervisor, -1 if it is of another kind.
+  // Waits for the next message from the supervisor. Returns its value, or -1 if it has another kind.
   int next(Kind kind) const {
     Message message{};
     if (::recv(control, &message, sizeof message, 0) != ssize_t{sizeof message}) return -1;
     return message.kind == kind ? message.value : -1;
   }
-  // The signal that the supervisor passes on.
+  // Waits for the next signal that the supervisor passes on.
   int next_signal() const { return next(Kind::signal); }
 };
 
@@ -50,7 +50,8 @@ struct Seen {
 using Body = std::function<int(const Guest&)>;
 using OnStart = std::function<void()>;
 
-// Each test is a child of its own: a supervisor changes the signals of its process.
+// Runs `guest` in a child and waits for it as isolate does. Call this in a child of the test (test::in_child), since
+// the supervisor changes the signals of its process.
 inline Result<Seen> supervise(
     const Body& guest, const OnStart& on_start = [] {}, const SupervisorOptions& options = {}) {
   hold_signals();

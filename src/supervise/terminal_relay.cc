@@ -6,23 +6,23 @@
 namespace isolate {
 namespace {
 
-constexpr std::size_t kPortion = 4096;  // what a pipe that is ready takes without blocking
+constexpr std::size_t kPortion = 4096;  // a pipe that is ready for writing takes this many bytes without blocking
 
 bool is_transient(int error) { return error == EINTR || error == EAGAIN; }
 
 }  // namespace
 
-// Keys are the guest's business only where they come from the terminal itself.
+// Only then the keys go to the guest, and the terminal has to be raw.
 bool TerminalRelay::host_is_input() const { return host_ != nullptr && ::isatty(STDIN_FILENO) == 1; }
 
 void TerminalRelay::start(Fd guest) {
   guest_ = std::move(guest);
-  ::fcntl(guest_.get(), F_SETFL, O_NONBLOCK);  // nobody else has this open file
+  ::fcntl(guest_.get(), F_SETFL, O_NONBLOCK);  // no other process has this open file description
   if (host_ != nullptr) ::tcsetattr(guest_.get(), TCSANOW, &host_->modes());
   follow_host();
 }
 
-std::array<pollfd, TerminalRelay::kSources> TerminalRelay::sources() const {
+TerminalRelay::Sources TerminalRelay::sources() const {
   const auto wait = [](bool wanted, int fd, short events) { return pollfd{wanted ? fd : -1, events, 0}; };
   const int guest_events = (to_host_.empty() ? POLLIN : 0) | (to_guest_.empty() ? 0 : POLLOUT);
   return {wait(running() && input_open_ && to_guest_.empty(), STDIN_FILENO, POLLIN),
@@ -30,7 +30,7 @@ std::array<pollfd, TerminalRelay::kSources> TerminalRelay::sources() const {
           wait(running() && !to_host_.empty(), STDOUT_FILENO, POLLOUT)};
 }
 
-void TerminalRelay::copy(const std::array<pollfd, kSources>& answered) {
+void TerminalRelay::copy(const Sources& answered) {
   if (!running()) return;
   if (answered[0].revents != 0) read_input();
   if ((answered[1].revents & (POLLIN | POLLHUP)) != 0 && to_host_.empty()) read_guest();
@@ -48,7 +48,8 @@ void TerminalRelay::read_input() {
   }
 }
 
-// A terminal has no end; what stands for it is a character at the beginning of a line.
+// A terminal cannot be closed for its readers. An end-of-file character at the beginning of a line stands for the end,
+// and within a line two of them do.
 void TerminalRelay::end_of_input() {
   input_open_ = false;
   termios modes{};
@@ -61,7 +62,7 @@ bool TerminalRelay::read_guest() {
   char buffer[kPortion];
   const ssize_t got = ::read(guest_.get(), buffer, sizeof buffer);
   if (got > 0 && output_open_) to_host_.assign(buffer, static_cast<std::size_t>(got));
-  // EIO: nobody has the guest's side open at the moment. The end of the run is told elsewhere.
+  // EIO: no process has the guest's side open at the moment. That is not the end of the run: isolate-init reports it.
   return got > 0;
 }
 
@@ -74,7 +75,7 @@ void TerminalRelay::write_pending() {
   if (!to_guest_.empty() && !write_some(guest_.get(), &to_guest_)) to_guest_.clear();
   pollfd output{STDOUT_FILENO, POLLOUT, 0};
   if (to_host_.empty() || ::poll(&output, 1, 0) <= 0 || write_some(STDOUT_FILENO, &to_host_)) return;
-  // Where nobody reads any more the guest goes on, as with a terminal that nobody looks at.
+  // If the reader has gone away, the guest goes on, as it would with a terminal that nobody looks at.
   const int error = errno;
   const bool is_hung_up = error == EIO && ::lseek(STDOUT_FILENO, 0, SEEK_CUR) < 0;
   if (error != EPIPE && !is_hung_up) output_error_ = error;
@@ -94,7 +95,8 @@ void TerminalRelay::give_host_back() const {
 }
 
 int TerminalRelay::finish() {
-  // More than a terminal holds back: others in the guest may write on, to no end.
+  // This is more than a terminal buffers. There has to be a limit, since other processes of the guest may write for
+  // ever.
   std::size_t portions = (1 << 18) / kPortion;
   while (running() && (!to_host_.empty() || (portions-- > 0 && read_guest()))) {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};

@@ -1,4 +1,4 @@
-// TerminalRelay: copies between the caller's standard input and output and the terminal of a guest that has its own.
+// TerminalRelay: copies between the caller's standard input and output and the guest's own terminal.
 #pragma once
 
 #include <poll.h>
@@ -13,24 +13,27 @@ namespace isolate {
 
 class TerminalRelay {
  public:
-  // `host` is the caller's terminal, or null; it outlives the relay.
+  // `host` is the caller's terminal, or null if there is none. It has to outlive the relay.
   explicit TerminalRelay(const ControllingTerminal* host) : host_(host) {}
 
-  // Takes isolate's side of the guest's terminal: gives it the caller's modes and size, and makes the caller's raw.
+  // `guest` is isolate's side of the guest's terminal. Gives it the modes and size of the caller's terminal, and makes
+  // the caller's terminal raw.
   void start(Fd guest);
   bool running() const { return static_cast<bool>(guest_); }
 
-  // What to wait for, and what to do once poll(2) has answered.
+  // The descriptors to wait for with poll(2); unused entries have the descriptor -1. copy() handles those that are
+  // ready.
   static constexpr std::size_t kSources = 3;
-  std::array<pollfd, kSources> sources() const;
-  void copy(const std::array<pollfd, kSources>& answered);
+  using Sources = std::array<pollfd, kSources>;
+  Sources sources() const;
+  void copy(const Sources& answered);
 
-  // The caller's terminal has a new size, or is the caller's foreground again after a stop.
+  // Takes over the size of the caller's terminal and makes it raw. For a new size, and after a stop.
   void follow_host() const;
-  // Before a stop, and at the end: the caller's terminal as it was.
+  // Restores the caller's terminal. For a stop, and at the end.
   void give_host_back() const;
-  // Copies what the guest has still written, and ends. Returns the errno of a write that failed before or now: 0 for
-  // none, nor for a terminal or pipe that nobody looks at any more, with which the guest goes on.
+  // Copies what the guest has written last, and ends. Returns the errno of a write that failed, now or before, or 0. It
+  // is not a failure if the reader of the pipe or the caller's terminal has gone: the guest goes on without them.
   int finish();
 
  private:
