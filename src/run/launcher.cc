@@ -383,10 +383,7 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
     if (!outcome) launcher.report_error(outcome.error());
     return outcome ? 0 : 125;
   };
-  const int dumpable = ::prctl(PR_GET_DUMPABLE);
   auto launcher = TRY(fork_to_execute(body, becomes_engine ? CLONE_NEWPID : 0));
-  // It goes with the memory, which the launcher had in common with this process when it changed its ids.
-  ::prctl(PR_SET_DUMPABLE, dumpable);
   if (becomes_engine) return launcher;
   auto engine = TRY(adoption->take());
   if (!engine) return launcher;
