@@ -15,6 +15,7 @@ main() {
   fi
   preset=${1:-release}
   folder=$(build_folder "$preset")
+  [[ $preset != clang ]] || purposes+=(build_clang)
   install_packages "${purposes[@]}"
   say "building preset $preset"
   trap hand_back_build_files EXIT

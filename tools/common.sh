@@ -23,8 +23,8 @@ need_root() {
 build_folder() {
   case $1 in
     release) echo build ;;
-    debug | asan | faults | fuzz) echo "build-$1" ;;
-    *) fail "no such preset: $1 (there are release, debug, asan, faults and fuzz)" ;;
+    debug | asan | faults | clang | fuzz) echo "build-$1" ;;
+    *) fail "no such preset: $1 (there are release, debug, asan, faults, clang and fuzz)" ;;
   esac
 }
 
@@ -47,7 +47,7 @@ hand_back_build_files() {
   ((EUID == 0)) || return 0
   owner=$(stat -c %u:%g .)
   [[ $owner != 0:0 ]] || return 0
-  for folder in build build-debug build-asan build-faults build-fuzz build-package; do
+  for folder in build build-debug build-asan build-faults build-clang build-fuzz build-package; do
     [[ ! -d $folder ]] || chown -R --no-dereference "$owner" "$folder"
   done
 }

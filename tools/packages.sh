@@ -21,6 +21,9 @@ packages_package=(build-essential dpkg-dev debhelper fakeroot lintian)
 # The emulator, and what makes the guest and its kernel modules.
 # shellcheck disable=SC2034
 packages_vm=(qemu-system-x86 dpkg-dev mmdebstrap gpg debian-archive-keyring e2fsprogs zstd xz-utils binutils util-linux)
+# The compiler of the preset "clang".
+# shellcheck disable=SC2034
+packages_build_clang=(clang)
 # The sanitizers' runtime and libFuzzer are in the second one.
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-dev)

@@ -130,10 +130,13 @@ main() {
   for preset in "${presets[@]}"; do unit_tests "$preset"; done
   system_tests release
   if $quick; then
-    closing_lines+=("--quick: the sanitizer build, its tests, lint and the first steps on a fresh machine were left out")
+    closing_lines+=("--quick: the sanitizer build, its tests, clang, lint and the first steps on a fresh machine were left out")
     return
   fi
   ISOLATE_FAULT_POINTS=1 system_tests asan
+  begin "build (clang)"
+  tools/build.sh clang
+  closing_lines+=("$stage: no warnings")
   begin lint
   tools/lint.sh
   closing_lines+=("lint: clean")

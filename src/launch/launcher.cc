@@ -384,11 +384,7 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
     if (!outcome) launcher.report_error(outcome.error());
     return outcome ? 0 : 125;
   };
-  const int dumpable = ::prctl(PR_GET_DUMPABLE);
   auto launcher = TRY(fork_to_execute(body, becomes_engine ? CLONE_NEWPID : 0));
-  // The flag belongs to the memory, which the launcher shared with this process. Its change of ids has cleared it for
-  // both.
-  ::prctl(PR_SET_DUMPABLE, dumpable);
   if (becomes_engine) return launcher;
   auto engine = TRY(adoption->take());
   if (!engine) return launcher;

@@ -39,7 +39,7 @@ void on_parents_death(int) {
 void follow_parent() {
   struct sigaction action {};
   action.sa_handler = on_parents_death;
-  action.sa_flags = SA_RESETHAND | SA_NODEFER;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
   ::sigaction(SIGALRM, &action, nullptr);
   sigset_t alarm;
   sigemptyset(&alarm);

@@ -86,7 +86,11 @@ Fd own_pidfd() { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid()
 void tie_to_parent(int parent_pidfd) {
   die_with_parent();
   pollfd end{parent_pidfd, POLLIN, 0};
-  if (::poll(&end, 1, 0) != 0) ::_exit(1);
+  int ended = -1;
+  do {
+    ended = ::poll(&end, 1, 0);  // even without a timeout a signal interrupts it
+  } while (ended < 0 && errno == EINTR);
+  if (ended != 0) ::_exit(1);
 }
 
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +212,20 @@ TEST(ChildProcessTest, ItsPidfdTellsOfTheEnd) {
 
 TEST(ForkChildTest, TheChildDiesWithItsParent) {
   expect_child_to_die_with_its_parent([](const auto& body) { return fork_child(0, body); });
+}
+
+TEST(ForkChildTest, SignalsDoNotEndTheChildWhileItIsTiedToItsParent) {
+  const Fd parent = own_pidfd();
+  auto child = test::must(fork_child(0, [&parent] {
+    struct sigaction action {};  // without SA_RESTART
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGALRM, &action, nullptr);
+    const itimerval often{{0, 20}, {0, 20}};
+    ::setitimer(ITIMER_REAL, &often, nullptr);
+    for (int i = 0; i < 20000; ++i) tie_to_parent(parent.get());
+    return 7;
+  }));
+  EXPECT_EQ(test::must(child.wait()).value, 7);
 }
 
 TEST(ForkChildTest, NewNamespacesAreTheChilds) {

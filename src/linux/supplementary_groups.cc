@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "linux/shared_child.h"
+#include "linux/fork_to_execute.h"
 
 namespace isolate {
 namespace {

@@ -6,7 +6,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "linux/idmap.h"
-#include "linux/shared_child.h"
+#include "linux/fork_to_execute.h"
 
 namespace isolate {
 

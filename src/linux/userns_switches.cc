@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "linux/file.h"
-#include "linux/shared_child.h"
+#include "linux/fork_to_execute.h"
 
 namespace isolate {
 namespace {

@@ -1,10 +1,9 @@
-#include "linux/shared_child.h"
+#include "linux/fork_to_execute.h"
 
 #include <fcntl.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -77,41 +76,33 @@ class CountedMaker {
   pid_t parent_ = 0;
 };
 
-// Holds a child back until it is let go, and its parent until the child has become another program.
+// Holds a child back until it is let go.
 class Gate {
  public:
   static Result<Gate> make() {
-    Gate gate;
-    for (auto* pipe : {&gate.go_, &gate.gone_}) {
-      int ends[2];
-      TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "child"));
-      *pipe = {Fd(ends[0]), Fd(ends[1])};
-    }
-    return gate;
+    int ends[2];
+    TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "child"));
+    return Gate(Fd(ends[0]), Fd(ends[1]));
   }
-  // In the child: false when the parent has given up.
+  // In the child: false when the parent has given up. It holds the writing end too, but is then killed.
   bool wait_to_go() const {
     char byte = 0;
-    return ::read(go_.read.get(), &byte, 1) == 1;
+    ssize_t got = -1;
+    do {
+      got = ::read(read_.get(), &byte, 1);
+    } while (got < 0 && errno == EINTR);
+    return got == 1;
   }
-  // In the parent. Nothing but system calls: the child is at work in the same memory.
-  void let_go() {
-    gone_.write.reset();
-    char byte = 0;
-    [[maybe_unused]] auto written =
-        ::write(go_.write.get(), &byte, 1);  // a child that has died reads nothing, ignoring
-    while (::read(gone_.read.get(), &byte, 1) < 0 && errno == EINTR) {
-    }
+  // In the parent. Nobody reads what is written for a child that has died, which is harmless.
+  void let_go() const {
+    const char byte = 0;
+    [[maybe_unused]] auto written = ::write(write_.get(), &byte, 1);
   }
 
  private:
-  Gate() = default;
-  struct Ends {
-    Fd read;
-    Fd write;
-  };
-  Ends go_;
-  Ends gone_;  // its end for writing closes when the child executes a program or ends
+  Gate(Fd read, Fd write) : read_(std::move(read)), write_(std::move(write)) {}
+  Fd read_;
+  Fd write_;
 };
 
 // The clone, with a limit of processes as it is to be counted for the new namespace.
@@ -145,7 +136,7 @@ Result<ChildProcess> given_away(Result<ChildProcess> started, const Adoption* ad
 }
 
 // A child that could not be mapped is killed, and told of all the same: whose child it is has to wait for it.
-Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
+Result<ChildProcess> mapped(const Gate& gate, Result<ChildProcess> started,
                             const std::function<Result<void>(const ChildProcess&)>& map, const Adoption* adoption) {
   auto child = TRY(std::move(started));
   if (auto outcome = map(child); !outcome) {
@@ -153,7 +144,7 @@ Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
     TRY(given_away(std::move(child), adoption));
     return fail(std::move(outcome).error());
   }
-  gate->let_go();
+  gate.let_go();
   return given_away(std::move(child), adoption);
 }
 
@@ -177,13 +168,14 @@ Result<void> Adoption::announce(const ChildProcess& child) const {
 Result<std::optional<ChildProcess>> Adoption::take() {
   writer_.reset();
   pid_t pid = -1;
-  const ssize_t got = ::read(reader_.get(), &pid, sizeof pid);
+  ssize_t got = -1;
+  do {
+    got = ::read(reader_.get(), &pid, sizeof pid);
+  } while (got < 0 && errno == EINTR);
   if (got != static_cast<ssize_t>(sizeof pid)) return std::nullopt;
   Fd pidfd(static_cast<int>(TRY(trace::check(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open", "adoption"))));
   return ChildProcess(pid, std::move(pidfd));
 }
-
-#ifdef __SANITIZE_ADDRESS__
 
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
                                      const Adoption* adoption) {
@@ -194,6 +186,8 @@ Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
   return counted(processes, [] {
     return fork_child(CLONE_NEWUSER, [] {
+      // Locks and other files of the parent must not live on here.
+      ::syscall(SYS_close_range, 0, ~0U, 0);
       ::pause();
       return 0;
     });
@@ -210,104 +204,7 @@ Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, st
     return fork_child(
         namespaces | CLONE_NEWUSER | parent.flag(), [&] { return gate.wait_to_go() ? body() : 1; }, parent.pidfd());
   });
-  return mapped(&gate, std::move(child), map, adoption);
+  return mapped(gate, std::move(child), map, adoption);
 }
-
-#else
-
-namespace {
-
-class Stack {
- public:
-  explicit Stack(std::size_t size)
-      : size_(size),
-        memory_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
-    // What outgrows it must not write to whatever lies below.
-    if (valid() && ::mprotect(memory_, kGuard, PROT_NONE) != 0) ::munmap(std::exchange(memory_, MAP_FAILED), size);
-  }
-  Stack(const Stack&) = delete;
-  Stack& operator=(const Stack&) = delete;
-  ~Stack() {
-    if (memory_ != MAP_FAILED) ::munmap(memory_, size_);
-  }
-  bool valid() const { return memory_ != MAP_FAILED; }
-  void* top() const { return static_cast<char*>(memory_) + size_; }
-
- private:
-  static constexpr std::size_t kGuard = 1 << 12;  // a page at its low end
-  std::size_t size_;
-  void* memory_;
-};
-
-struct SharedChild {
-  const std::function<int()>* body;
-  int parent_pidfd;
-  const Gate* gate = nullptr;
-};
-
-int run_shared_child(void* argument) {
-  const auto* child = static_cast<const SharedChild*>(argument);
-  tie_to_parent(child->parent_pidfd);
-  if (child->gate != nullptr && !child->gate->wait_to_go()) return 1;
-  return (*child->body)();
-}
-
-constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
-
-int hold_namespace(void* parent_pidfd) {
-  tie_to_parent(*static_cast<const int*>(parent_pidfd));
-  // Locks and other files of the parent must not live on here.
-  ::syscall(SYS_close_range, 0, ~0U, 0);
-  ::pause();
-  return 0;
-}
-
-Result<ChildProcess> clone_with_memory(int (*function)(void*), void* argument, const Stack& stack,
-                                       std::uint64_t flags) {
-  if (!stack.valid()) return fail(ENOMEM, "stack of a child");
-  int pidfd = -1;
-  const int pid =
-      ::clone(function, stack.top(), static_cast<int>(CLONE_VM | CLONE_PIDFD | SIGCHLD | flags), argument, &pidfd);
-  TRY(trace::check(pid, "clone", "child that shares memory"));
-  return ChildProcess(pid, Fd(pidfd));
-}
-
-}  // namespace
-
-Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
-                                     const Adoption* adoption) {
-  const Stack stack(kStackSize);
-  const Parent parent(adoption);
-  SharedChild child{&body, parent.pidfd()};
-  const auto flags = CLONE_VFORK | namespaces | parent.flag();
-  return given_away(clone_with_memory(run_shared_child, &child, stack, flags), adoption);
-}
-
-Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  // Kept for good: the child stands on it until it is killed, and there is one at a time.
-  static const Stack stack(1 << 14);
-  // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
-  static int number;
-  const Fd self = own_pidfd();
-  number = self.get();
-  return counted(processes, [] { return clone_with_memory(hold_namespace, &number, stack, CLONE_NEWUSER); });
-}
-
-Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
-                                            const ProcessLimit& processes,
-                                            const std::function<Result<void>(const ChildProcess&)>& map,
-                                            const Adoption* adoption) {
-  const Stack stack(kStackSize);
-  const Parent parent(adoption);
-  auto gate = TRY(Gate::make());
-  SharedChild child{&body, parent.pidfd(), &gate};
-  const auto flags = CLONE_NEWUSER | namespaces | parent.flag();
-  // As after vfork, the two take turns: the child waits at the gate while the maps are written, and the parent then
-  // until the child has become another program.
-  auto started = counted(processes, [&] { return clone_with_memory(run_shared_child, &child, stack, flags); });
-  return mapped(&gate, std::move(started), map, adoption);
-}
-
-#endif
 
 }  // namespace isolate

@@ -1,15 +1,20 @@
-#include "linux/shared_child.h"
+#include "linux/fork_to_execute.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
+#include <string>
 
 #include "base/testing.h"
 #include "linux/file.h"
+#include "linux/process_table.h"
 #include "linux/process_testing.h"
 #include "linux/user_namespace.h"
 
@@ -33,6 +38,20 @@ TEST(ForkToExecuteTest, TheChildsDescriptorsAndDirectoryAreItsOwn) {
   EXPECT_TRUE(test::must(child.wait()).success());
   EXPECT_GE(::fcntl(pipe.write.get(), F_GETFD), 0);
   EXPECT_EQ(std::filesystem::current_path(), directory);
+}
+
+// By its own timer, at any point of malloc or free.
+TEST(ForkToExecuteTest, AChildThatIsKilledWhileItUsesMemoryLeavesThisProcessIntact) {
+  for (int i = 0; i < 300; ++i) {
+    auto child = test::must(fork_to_execute([i] {
+      const itimerval timer{{0, 0}, {0, 1 + i}};
+      ::setitimer(ITIMER_REAL, &timer, nullptr);
+      std::array<std::string, 16> strings;
+      for (std::size_t size = 0;; size = (size + 7919) % 3000) strings[size % strings.size()].assign(size, 'x');
+      return 0;
+    }));
+    EXPECT_EQ(test::must(child.wait()).describe(), "signal 14");
+  }
 }
 
 TEST(ForkToExecuteTest, TheChildDiesWithItsParent) {
@@ -77,6 +96,32 @@ TEST(AdoptionTest, ItMayHaveNamespacesThatItsMakerMadeForIt) {
 
 TEST(AdoptionTest, WithoutAChildThereIsNone) {
   EXPECT_FALSE(adopted([](const Adoption&) -> Result<ChildProcess> { return fail("nothing was made"); }, false));
+}
+
+void wait_until_asleep(pid_t process) {
+  const auto state = [path = "/proc/" + std::to_string(process) + "/stat"] {
+    return test::must(process_info_from(test::must(read_file(path)))).state;
+  };
+  while (state() != 'S') ::sched_yield();
+}
+
+TEST(AdoptionTest, ASignalDoesNotEndTheWait) {
+  struct sigaction action {};  // without SA_RESTART
+  action.sa_handler = [](int) {};
+  struct sigaction before {};
+  ::sigaction(SIGUSR1, &action, &before);
+  auto adoption = test::must(Adoption::prepare());
+  auto maker = test::must(fork_child(0, [&adoption, parent = ::getpid()] {
+    wait_until_asleep(parent);
+    ::kill(parent, SIGUSR1);
+    wait_until_asleep(parent);
+    return fork_to_execute([] { return 3; }, 0, &adoption) ? 0 : 1;
+  }));
+  auto child = test::must(adoption.take());
+  ::sigaction(SIGUSR1, &before, nullptr);
+  ASSERT_TRUE(child);
+  EXPECT_EQ(test::must(child->wait()).value, 3);
+  EXPECT_TRUE(test::must(maker.wait()).success());
 }
 
 TEST(AdoptionTest, AChildWhoseMapsAreRefusedIsKilledAndWaitedForHere) {
