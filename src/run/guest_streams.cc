@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/log.h"
@@ -35,13 +36,16 @@ const char* name_of(int number) {
 
 bool has_direction(int number) { return number == STDIN_FILENO ? can_be_read(number) : can_be_written(number); }
 
-// Only root may open a pipe of root's by its name in /proc, as /dev/stdout does; with these modes all may who find it
-// there, in its own direction. Where the pipe belongs to somebody else it can't be changed, and the name does not open.
-void open_to_others(int pipe, bool is_input) {
-  struct stat status {};
-  if (::fstat(pipe, &status) != 0) return;
-  const mode_t wanted = is_input ? S_IROTH : S_IWOTH;
-  if ((status.st_mode & wanted) == 0) ::fchmod(pipe, (status.st_mode & 07777) | wanted);
+// Only root may open a pipe of root's by its name in /proc, as /dev/stdout does. With these modes every user of the
+// guest may open this pipe of ours, in the direction of the stream.
+void open_to_guest(int pipe, bool is_input) { ::fchmod(pipe, S_IRUSR | S_IWUSR | (is_input ? S_IROTH : S_IWOTH)); }
+
+constexpr int kRoom = 1 << 18;  // for what is copied at a time
+
+// A caller who has many pipes gets less room, which is only slower. The flags are those of the caller's pipe.
+void imitate_pipe(int callers, int ours) {
+  ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, ::fcntl(callers, F_GETPIPE_SZ)));
+  ::fcntl(ours, F_SETFL, ::fcntl(callers, F_GETFL) & (O_NONBLOCK | O_DIRECT));
 }
 
 bool is_exactly(int fd, int mode) { return (::fcntl(fd, F_GETFL) & O_ACCMODE) == mode; }
@@ -69,9 +73,9 @@ Result<void> GuestStreams::prepare_stream(int number) {
     watch_terminal(number);
     return {};
   }
-  const bool is_own_way = is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
-  if (!options_.is_boundary || kind == StreamKind::memory_device || (kind == StreamKind::pipe && is_own_way)) {
-    if (kind == StreamKind::pipe && is_own_way) {
+  const bool is_pipe = kind == StreamKind::pipe && is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
+  if (!options_.is_boundary || kind == StreamKind::memory_device || (is_pipe && is_input)) {
+    if (is_pipe) {
       share_pipe(number);
     } else {
       remember_flags(number);
@@ -101,7 +105,7 @@ void GuestStreams::watch_terminal(int number) {
 
 // The guest gets an open file of its own: the caller's keeps its flags, whatever becomes of isolate.
 void GuestStreams::share_pipe(int number) {
-  open_to_others(number, number == STDIN_FILENO);
+  if (options_.is_boundary) lent_input_.emplace(LentPipe::lend(number));
   auto reopened = reopen_pipe(number);
   if (reopened) {
     guests_[at(number)] = std::move(*reopened);
@@ -125,17 +129,16 @@ Result<void> GuestStreams::make_stream_pipe(int number) {
   }
   auto [reader, writer] = TRY(make_pipe(name_of(number)));
   const bool is_input = number == STDIN_FILENO;
-  // Room for what is copied at a time. A caller who has many pipes gets less, which is only slower.
-  constexpr int kSize = 1 << 18;
   struct stat status {};
   const bool is_file = ::fstat(number, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
-  if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kSize);
+  if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kRoom);
   // Each message of the guest's is one outside.
   if (!is_input && keeps_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
+  if (!is_input && S_ISFIFO(status.st_mode)) imitate_pipe(number, writer.get());
   auto& guests = guests_[at(number)];
   guests = std::move(is_input ? reader : writer);
   ours_[at(number)] = std::move(is_input ? writer : reader);
-  open_to_others(guests.get(), is_input);
+  open_to_guest(guests.get(), is_input);
   return {};
 }
 
@@ -279,6 +282,7 @@ void GuestStreams::restore() {
   }
   terminals_.clear();
   flags_.clear();
+  lent_input_.reset();
   // Before it takes the end of the run for that of isolate, and sets modes back that the command has set on purpose.
   keeper_.kill_and_reap();
 }
