@@ -1,7 +1,7 @@
 // isolate-init: the first process of a guest. Starts the command with its limits, terminal and seccomp filters, reaps
 // what is left to it, passes signals on, and reports stops and the exact end to `isolate`. When it ends, the kernel
 // kills all that is left in its pid namespace.
-// Arguments: isolate-init DIRECTORY; all else comes in a file in memory, see linux/init_protocol.h.
+// Arguments: isolate-init DIRECTORY; all else comes in a file in memory, see wire/init_protocol.h.
 // It is started for every run: no C++ library, and musl, since glibc's start asks the processor what it can do (cpuid),
 // which takes a millisecond in a virtual machine.
 #include <errno.h>

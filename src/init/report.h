@@ -1,4 +1,4 @@
-// What isolate-init tells and is told over a socket that keeps message boundaries, see linux/init_protocol.h.
+// What isolate-init tells and is told over a socket that keeps message boundaries, see wire/init_protocol.h.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
 #include "isolated/lease_namespaces.h"
 
+#include "isolated/peer_limit.h"
 #include "linux/userns_switches.h"
 
 namespace isolate {
@@ -13,8 +14,9 @@ std::vector<IdMapEntry> same_ids(const std::vector<IdMapEntry>& map) {
 }
 
 Result<PendingUserNamespace> start_namespace(const Peer& peer, const IdMaps& maps) {
-  // Made as the member, who can enter it for that.
-  return PendingUserNamespace::start(maps, MapWriter::direct, {UINT64_MAX, peer.uid});
+  // Made as the member, who can enter it for that. The kernel gives it the limit of its maker, which is the daemon's
+  // without this.
+  return PendingUserNamespace::start(maps, MapWriter::direct, {TRY(process_limit_of(peer)), peer.uid});
 }
 
 }  // namespace

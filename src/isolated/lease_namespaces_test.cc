@@ -2,8 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <vector>
 
 #include "base/testing.h"
 #include "linux/file.h"
@@ -55,6 +61,43 @@ TEST_F(LeaseNamespacesTest, TheGuestsOwnIsBelowWhereThatCanBe) {
 TEST_F(LeaseNamespacesTest, OtherwiseItIsBesideIfMountsAreToBeLocked) {
   EXPECT_EQ(must(made_without_below(wire::NestedRequest{false, 100})), wire::Nested::none);
   EXPECT_EQ(must(made_without_below(wire::NestedRequest{true, 100})), wire::Nested::beside);
+}
+
+// Forks in the namespace as its root until that fails. Returns how many processes there were.
+int fork_in(int user_namespace) {
+  if (::setns(user_namespace, CLONE_NEWUSER) != 0 || ::setuid(0) != 0) return -1;
+  constexpr int kTries = 20;
+  std::vector<pid_t> children;
+  while (children.size() < kTries) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    if (child < 0) break;
+    children.push_back(child);
+  }
+  for (const pid_t child : children) ::kill(child, SIGKILL);
+  return static_cast<int>(children.size());
+}
+
+TEST_F(LeaseNamespacesTest, TheLimitOnProcessesIsTheMembers) {
+  constexpr rlim_t kLimit = 8;
+  auto member = must(fork_child(0, [] {
+    const rlimit limit{kLimit, kLimit};
+    if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return 1;
+    ::raise(SIGSTOP);
+    return 0;
+  }));
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PIDFD, static_cast<id_t>(member.pidfd()), &info, WSTOPPED | WNOWAIT), 0);
+  const Peer peer{kMember, kMember, member.pid(), {}};
+  const auto made = must(make_lease_namespaces(peer, member_maps(peer, kBase, false), {}));
+  auto counter = must(fork_child(0, [&] { return fork_in(made.user_namespace.get()); }));
+  const auto forked = must(counter.wait()).value;
+  EXPECT_GT(forked, 0);
+  EXPECT_LE(forked, static_cast<int>(kLimit));
+  member.kill_and_reap();
 }
 
 }  // namespace

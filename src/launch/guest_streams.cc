@@ -34,13 +34,15 @@ const char* name_of(int number) {
 
 bool has_direction(int number) { return number == STDIN_FILENO ? can_be_read(number) : can_be_written(number); }
 
-// Only root may open a pipe of root's by its name in /proc, as /dev/stdout does; with these modes all may who find it
-// there, in its own direction. Where the pipe belongs to somebody else it can't be changed, and the name does not open.
-void open_to_others(int pipe, bool is_input) {
-  struct stat status {};
-  if (::fstat(pipe, &status) != 0) return;
-  const mode_t wanted = is_input ? S_IROTH : S_IWOTH;
-  if ((status.st_mode & wanted) == 0) ::fchmod(pipe, (status.st_mode & 07777) | wanted);
+// Only root may open a pipe of root's by its name in /proc, as /dev/stdout does. With these modes every user of the
+// guest may open this pipe of ours, in the direction of the stream.
+void open_to_guest(int pipe, bool is_input) { ::fchmod(pipe, S_IRUSR | S_IWUSR | (is_input ? S_IROTH : S_IWOTH)); }
+
+// The guest finds the same room and flags in a pipe of ours as in the caller's.
+void imitate_pipe(int callers, int ours) {
+  const int size = ::fcntl(callers, F_GETPIPE_SZ);
+  if (size > 0 && size != ::fcntl(ours, F_GETPIPE_SZ)) ::fcntl(ours, F_SETPIPE_SZ, size);
+  ::fcntl(ours, F_SETFL, ::fcntl(callers, F_GETFL) & (O_NONBLOCK | O_DIRECT));
 }
 
 bool is_exactly(int fd, int mode) { return (::fcntl(fd, F_GETFL) & O_ACCMODE) == mode; }
@@ -68,9 +70,9 @@ Result<void> GuestStreams::prepare_stream(int number) {
     watch_terminal(number);
     return {};
   }
-  const bool is_own_way = is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
-  if (!options_.is_boundary || kind == StreamKind::memory_device || (kind == StreamKind::pipe && is_own_way)) {
-    if (kind == StreamKind::pipe && is_own_way) {
+  const bool is_pipe = kind == StreamKind::pipe && is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
+  if (!options_.is_boundary || kind == StreamKind::memory_device || (is_pipe && is_input)) {
+    if (is_pipe) {
       share_pipe(number);
     } else {
       remember_flags(number);
@@ -100,7 +102,7 @@ void GuestStreams::watch_terminal(int number) {
 
 // The guest gets an open file of its own: the caller's keeps its flags, whatever becomes of isolate.
 void GuestStreams::share_pipe(int number) {
-  open_to_others(number, number == STDIN_FILENO);
+  if (options_.is_boundary) lent_input_.emplace(LentPipe::lend(number));
   auto reopened = reopen_pipe(number);
   if (reopened) {
     guests_[at(number)] = std::move(*reopened);
@@ -131,10 +133,11 @@ Result<void> GuestStreams::make_stream_pipe(int number) {
   if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kSize);
   // Each message of the guest's is one outside.
   if (!is_input && keeps_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
+  if (!is_input && S_ISFIFO(status.st_mode)) imitate_pipe(number, writer.get());
   auto& guests = guests_[at(number)];
   guests = std::move(is_input ? reader : writer);
   ours_[at(number)] = std::move(is_input ? writer : reader);
-  open_to_others(guests.get(), is_input);
+  open_to_guest(guests.get(), is_input);
   return {};
 }
 
@@ -278,6 +281,7 @@ void GuestStreams::restore() {
   }
   terminals_.clear();
   flags_.clear();
+  lent_input_.reset();
   // Before it takes the end of the run for that of isolate, and sets modes back that the command has set on purpose.
   keeper_.kill_and_reap();
 }

@@ -1,7 +1,7 @@
 // GuestStreams: what a guest gets as descriptors 0, 1 and 2. A descriptor is more than a stream: whoever has a file
-// open can also change its mode, open it again for writing, or lock it, and has the network of a socket. So the guest
-// gets the caller's own pipes, terminals and /dev/null, and of all else one end of a pipe; a process per stream copies
-// between that and the caller's descriptor.
+// open can also change its mode, open it again in the other direction, or lock it, and has the network of a socket. So
+// the guest gets the caller's own terminals and /dev/null, and a pipe only as standard input. For everything else it
+// gets one end of a new pipe, and a process per stream copies between that pipe and the caller's descriptor.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "launch/launcher.h"
+#include "linux/lent_pipe.h"
 #include "linux/process.h"
 #include "linux/terminal_state.h"
 
@@ -75,9 +76,10 @@ class GuestStreams {
 
   StreamOptions options_;
   std::array<bool, 3> shared_{};
-  std::vector<Flags> flags_;  // of the caller's descriptors whose flags the guest may change
-  std::array<Fd, 3> guests_;  // the guest's ends
-  std::array<Fd, 3> ours_;    // until the copiers have them
+  std::vector<Flags> flags_;            // of the caller's descriptors whose flags the guest may change
+  std::optional<LentPipe> lent_input_;  // the caller's pipe that the guest reads from
+  std::array<Fd, 3> guests_;            // the guest's ends
+  std::array<Fd, 3> ours_;              // until the copiers have them
   std::array<ChildProcess, 3> copiers_;
   bool joins_output_ = false;  // 2 is the same stream as 1
   Fd run_reader_;

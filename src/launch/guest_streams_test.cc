@@ -1,11 +1,13 @@
 #include "launch/guest_streams.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 
@@ -38,7 +40,8 @@ Result<int> run_guest(const std::function<int(int, int)>& guest, bool is_patient
     return guest(in, out);
   }));
   TRY_VOID(streams.start());
-  TRY(child.wait());
+  const auto ended = TRY(child.wait());
+  TRY_VOID(verify(ended.signalled || ended.success(), "the guest"));
   return streams.finish(is_patient);
 }
 
@@ -182,19 +185,86 @@ TEST(GuestStreamsTest, DirectoriesAreRefused) {
   });
 }
 
-TEST(GuestStreamsTest, PipesAreTheCallersOwnAndOpenToAllInTheirDirection) {
+Result<mode_t> mode_of(int fd) { return TRY(status_of(fd, "", AT_EMPTY_PATH)).st_mode & 07777; }
+Result<bool> is_same_pipe(int one, int other) {
+  const auto first = TRY(status_of(one, "", AT_EMPTY_PATH));
+  const auto second = TRY(status_of(other, "", AT_EMPTY_PATH));
+  return first.st_ino == second.st_ino && first.st_dev == second.st_dev;
+}
+
+TEST(GuestStreamsTest, TheCallersPipeIsTheInputAndNoOutput) {
   test::in_child([]() -> Result<void> {
     const auto in = TRY(make_pipe("test"));
     const auto out = TRY(make_pipe("test"));
     if (::dup2(in.read.get(), 0) < 0 || ::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
     const auto streams = TRY(GuestStreams::prepare({}));
-    for (const int number : {0, 1}) {
-      const auto callers = TRY(status_of(number, "", AT_EMPTY_PATH));
-      const auto guests = TRY(status_of(streams.descriptor(number), "", AT_EMPTY_PATH));
-      TRY_VOID(verify(callers.st_ino == guests.st_ino && callers.st_dev == guests.st_dev, "the same pipe"));
+    TRY_VOID(verify(TRY(is_same_pipe(0, streams.descriptor(0))), "the input is the caller's"));
+    TRY_VOID(verify(!TRY(is_same_pipe(1, streams.descriptor(1))), "the output is not"));
+    TRY_VOID(verify(TRY(mode_of(streams.descriptor(1))) == 0602, "the guest can open its output to write"));
+    return verify(TRY(mode_of(1)) == 0600, "the caller's output is as before");
+  });
+}
+
+TEST(GuestStreamsTest, TheInputCanBeOpenedByItsNameUntilTheEnd) {
+  test::in_child([]() -> Result<void> {
+    const auto in = TRY(make_pipe("test"));
+    if (::dup2(in.read.get(), 0) < 0) return fail(errno, "dup2");
+    {
+      const auto streams = TRY(GuestStreams::prepare({}));
+      TRY_VOID(verify(TRY(mode_of(0)) == 0604, "open to read"));
+      ::fchmod(streams.descriptor(0), 0);  // as a guest that owns it may do
     }
-    TRY_VOID(verify((TRY(status_of(0, "", AT_EMPTY_PATH)).st_mode & 07777) == 0604, "the mode of the input"));
-    return verify((TRY(status_of(1, "", AT_EMPTY_PATH)).st_mode & 07777) == 0602, "the mode of the output");
+    return verify(TRY(mode_of(0)) == 0600, "as before");
+  });
+}
+
+TEST(GuestStreamsTest, OutputAndErrorInOnePipeShareOnePipe) {
+  test::in_child([]() -> Result<void> {
+    const auto out = TRY(make_pipe("test"));
+    const auto again = TRY(open_file(AT_FDCWD, "/proc/self/fd/" + std::to_string(out.write.get()), O_WRONLY));
+    if (::dup2(out.write.get(), 1) < 0 || ::dup2(again.get(), 2) < 0) return fail(errno, "dup2");
+    const auto streams = TRY(GuestStreams::prepare({}));
+    return verify(streams.descriptor(1) == streams.descriptor(2), "one descriptor");
+  });
+}
+
+// A pipe has room for 16 pages. A line that is spliced would take one alone.
+TEST(GuestStreamsTest, APipeThatNobodyReadsYetHoldsManyShortLines) {
+  const test::TempDirectory directory;
+  test::in_child([&]() -> Result<void> {
+    constexpr int kLines = 100;
+    const auto out = TRY(make_pipe("test"));
+    TRY_VOID(become_caller("/dev/null", "/dev/null", O_WRONLY));
+    if (::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
+    const auto status = run_guest(
+        [&](int, int guests_out) {
+          for (int i = 0; i < kLines; ++i) {
+            if (!write_all(guests_out, "line\n", "test")) return 1;
+            // Until it has been moved.
+            for (int left = 1; left != 0;) ::ioctl(guests_out, FIONREAD, &left);
+          }
+          return 0;
+        },
+        false);
+    TRY_VOID(expect_status(status, 0));
+    int moved = 0;
+    ::ioctl(out.read.get(), FIONREAD, &moved);
+    return verify(moved == kLines * 5, "all lines");
+  });
+}
+
+TEST(GuestStreamsTest, AReaderThatGoesIsNoticedByAGuestThatWrites) {
+  test::in_child([]() -> Result<void> {
+    auto out = TRY(make_pipe("test"));
+    TRY_VOID(become_caller("/dev/null", "/dev/null", O_WRONLY));
+    if (::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
+    out.read.reset();
+    const auto status = run_guest([](int, int guests_out) {
+      // Without a write: an error shows to poll.
+      pollfd end{guests_out, 0, 0};
+      return ::poll(&end, 1, 20'000) == 1 && (end.revents & POLLERR) != 0 ? 0 : 1;
+    });
+    return expect_status(status, 0);
   });
 }
 

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,11 +80,12 @@ struct Ends {
 };
 
 // Waits for `events` of `fd`; returns what came, 0 for nothing. It also returns when the run ends or a hurry begins, as
-// far as `ends` does not know that yet.
-short wait_for(const StreamCopy& copy, Ends* ends, int fd, short events, int most = -1) {
-  std::array<pollfd, 3> sources = {{{fd, events, 0},
+// far as `ends` does not know that yet, and when `sink` has no reader any more.
+short wait_for(const StreamCopy& copy, Ends* ends, int fd, short events, int most = -1, int sink = -1) {
+  std::array<pollfd, 4> sources = {{{fd, events, 0},
                                     {ends->run || ends->parent ? -1 : copy.run, POLLIN, 0},
-                                    {ends->hurry ? -1 : copy.hurry, POLLIN, 0}}};
+                                    {ends->hurry ? -1 : copy.hurry, POLLIN, 0},
+                                    {sink, 0, 0}}};
   const int count = ::poll(sources.data(), sources.size(), ends->hurry && most < 0 ? kPatience : most);
   if (count >= 0 && sources[1].revents != 0) {
     ends->run = (sources[1].revents & POLLIN) != 0;
@@ -186,7 +189,10 @@ class Output {
   explicit Output(const StreamCopy& copy) : copy_(copy), way_(way_of(copy.to)) {
     if (way_ == Way::byte) break_off_regularly();
     struct stat status {};
-    is_always_ready_ = ::fstat(copy.to, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+    if (::fstat(copy.to, &status) != 0) return;
+    is_always_ready_ = S_ISREG(status.st_mode) || S_ISBLK(status.st_mode);
+    is_pipe_ = S_ISFIFO(status.st_mode);
+    keeps_boundaries_ = is_pipe_ && (::fcntl(copy.to, F_GETFL) & O_DIRECT) != 0;
   }
 
   int run() {
@@ -194,19 +200,22 @@ class Output {
     while (error == 0 && !(pending_.empty() && (has_ended_ || left_ == 0))) {
       error = pending_.empty() ? take() : write_pending();
     }
-    return error;
+    // As in one pipe: what nobody has read is lost, and only who writes afterwards gets an error.
+    return is_pipe_ && error == EPIPE ? 0 : error;
   }
 
  private:
   // Takes a portion out of the pipe, and moves it on where one call does both.
   int take() {
     if (!ends_.run) {
-      const short data = wait_for(copy_, &ends_, copy_.from, POLLIN);
+      // A reader who goes is noticed before the guest writes again, which may be waiting for that.
+      const short data = wait_for(copy_, &ends_, copy_.from, POLLIN, -1, is_pipe_ ? copy_.to : -1);
       if (ends_.run) return note_what_is_left();
-      if ((data & (POLLIN | POLLHUP)) == 0) return 0;
+      if ((data & (POLLIN | POLLHUP)) == 0) return has_no_reader() ? EPIPE : 0;
     }
     if (way_ == Way::splice) {
       if (const int error = wait_for_room(); error != 0 || !has_room_) return error;
+      if (const auto size = small_size(); size > 0) return move_small(size);
       const ssize_t moved =
           ::splice(copy_.from, nullptr, copy_.to, nullptr, portion(kPortion), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
       if (moved >= 0 || errno != EINVAL) return count(moved);
@@ -214,6 +223,29 @@ class Output {
     }
     pending_.resize(portion(way_ == Way::byte ? kSmallPortion : kBuffer));
     const ssize_t got = ::read(copy_.from, pending_.data(), pending_.size());
+    const int error = errno;
+    pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    errno = error;
+    return count(got);
+  }
+
+  bool has_no_reader() const {
+    pollfd sink{copy_.to, 0, 0};
+    return is_pipe_ && ::poll(&sink, 1, 0) == 1 && (sink.revents & POLLERR) != 0;
+  }
+
+  // Each splice would take up at least one of the pages that a pipe has, however little is in it. What is written is
+  // added to the last page, so a pipe that nobody reads yet holds as much as one that the guest had itself.
+  std::size_t small_size() const {
+    int size = 0;
+    if (!is_pipe_ || keeps_boundaries_ || ::ioctl(copy_.from, FIONREAD, &size) != 0) return 0;
+    return size <= PIPE_BUF ? portion(static_cast<std::size_t>(size)) : 0;
+  }
+
+  // All of it at once, or nothing: what the guest has written in one piece stays in one.
+  int move_small(std::size_t size) {
+    pending_.resize(size);
+    const ssize_t got = ::read(copy_.from, pending_.data(), size);
     const int error = errno;
     pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     errno = error;
@@ -259,13 +291,22 @@ class Output {
       // The timer breaks this off as well.
       if (!has_room_) return may_refuse ? note_refusal(EAGAIN) : 0;
     }
-    const ssize_t written = way_ == Way::message
-                                ? ::send(copy_.to, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                                : ::write(copy_.to, pending_.data(), pending_.size());
+    const ssize_t written = write_some();
     if (written < 0) return is_transient(errno) ? note_refusal(errno) : errno;
     pending_.erase(pending_.begin(), pending_.begin() + written);
     refused_since_.reset();
     return 0;
+  }
+
+  ssize_t write_some() {
+    if (way_ == Way::message) return ::send(copy_.to, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (is_pipe_) {
+      // Another program may have filled the pipe since it had room.
+      const iovec piece{pending_.data(), pending_.size()};
+      const ssize_t written = ::pwritev2(copy_.to, &piece, 1, -1, RWF_NOWAIT);
+      if (written >= 0 || errno != EOPNOTSUPP) return written;
+    }
+    return ::write(copy_.to, pending_.data(), pending_.size());
   }
 
   // Nothing was written now, whatever poll says. Returns ETIMEDOUT when that goes on in a hurry.
@@ -286,6 +327,8 @@ class Output {
   std::vector<char> pending_;
   ssize_t left_ = -1;  // of what was in the pipe when the run ended; -1: it goes on
   bool is_always_ready_ = false;
+  bool is_pipe_ = false;
+  bool keeps_boundaries_ = false;  // each write to the pipe is one read
   bool has_room_ = false;
   bool was_refused_ = false;
   std::optional<std::chrono::steady_clock::time_point> refused_since_;

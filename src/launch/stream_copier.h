@@ -22,8 +22,8 @@ int copy_input(const StreamCopy& copy);
 
 // Copies from the guest's pipe to the caller's descriptor until nobody in the guest can write any more. When the run
 // ends, what is in the pipe by then is all that is copied; when isolate has died, what comes within ten seconds.
-// Returns 0, or the errno of what failed: EPIPE when nobody reads any more, ETIMEDOUT when nobody took anything for two
-// seconds.
+// Returns 0, or the errno of what failed: EPIPE when nobody reads any more from what is not a pipe, ETIMEDOUT when
+// nobody took anything for two seconds. When nobody reads from a pipe any more, the guest sees that in its own pipe.
 int copy_output(const StreamCopy& copy);
 
 }  // namespace isolate

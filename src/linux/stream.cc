@@ -64,11 +64,11 @@ bool can_be_written(int fd) { return (::fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDO
 
 bool is_same_stream(int one, int other) {
   if (is_same_open_file(one, other)) return true;
-  if ((::fcntl(one, F_GETFL) & ::fcntl(other, F_GETFL) & O_APPEND) == 0) return false;
   struct stat first {};
   struct stat second {};
-  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
-         first.st_ino == second.st_ino;
+  if (::fstat(one, &first) != 0 || ::fstat(other, &second) != 0) return false;
+  if (first.st_dev != second.st_dev || first.st_ino != second.st_ino) return false;
+  return S_ISFIFO(first.st_mode) || (::fcntl(one, F_GETFL) & ::fcntl(other, F_GETFL) & O_APPEND) != 0;
 }
 
 Result<Fd> reopen_pipe(int fd) {

@@ -22,8 +22,8 @@ Result<StreamKind> kind_of_stream(int fd);
 bool can_be_read(int fd);
 bool can_be_written(int fd);
 
-// Whether two descriptors are the same stream: one open file, or one file that is opened for appending twice, where the
-// order in which they are written shows. What the kernel does not tell counts as different.
+// Whether two descriptors are the same stream: one open file, one pipe, or one file that is opened for appending twice,
+// where the order in which they are written shows. What the kernel does not tell counts as different.
 bool is_same_stream(int one, int other);
 
 // The anonymous pipe `fd` opened once more, in its direction. The new open file has the flags of `fd` (O_NONBLOCK,

@@ -5,8 +5,8 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "linux/idmap.h"
 #include "linux/fork_to_execute.h"
+#include "linux/idmap.h"
 
 namespace isolate {
 

@@ -3,7 +3,7 @@
 //
 //   isolate-lxc NAME ROOT none|host|bridge [shutdown] [log] -- INIT [ARG...]
 //
-// INIT is isolate-init, process 1 of the container, which finds its descriptors as linux/init_protocol.h says.
+// INIT is isolate-init, process 1 of the container, which finds its descriptors as wire/init_protocol.h says.
 // shutdown: a system is shut down in order. log: all that LXC has to say goes to the file in memory.
 #include <unistd.h>
 

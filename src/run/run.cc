@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "acquire/reaper.h"
 #include "acquire/root_provider.h"
 #include "base/log.h"

@@ -56,6 +56,20 @@ static enum verdict truncate_file(char** arguments) {
   return judge_result(ftruncate(atoi(arguments[0]), 0), "truncating");
 }
 
+// stream-steal FD: what others have written into the pipe that is our output. stream-inject FD: into that of our input.
+static enum verdict steal(char** arguments) {
+  const int pipe = again(atoi(arguments[0]), O_RDONLY | O_NONBLOCK);
+  if (pipe == -1) return refused(errno, "opening the pipe to read");
+  char text[256] = {0};
+  const ssize_t got = read(pipe, text, sizeof text - 1);
+  return got > 0 ? succeeded("read: %s", text) : refused(got == 0 ? ENODATA : errno, "reading");
+}
+static enum verdict inject(char** arguments) {
+  const int pipe = again(atoi(arguments[0]), O_WRONLY | O_NONBLOCK);
+  if (pipe == -1) return refused(errno, "opening the pipe to write");
+  return judge_result(write(pipe, "evil\n", 5), "writing");
+}
+
 // stream-mode FD MODE, stream-attribute FD: of its own pipe a guest may do so; the tests look at the file outside.
 static enum verdict change_mode(char** arguments) {
   return judge_result(fchmod(atoi(arguments[0]), (mode_t)strtoul(arguments[1], NULL, 8)), "fchmod");
@@ -138,6 +152,8 @@ static enum verdict terminal_state(char** arguments) {
 
 const struct probe stream_probes[] = {{"stream-rewrite", "FD", rewrite, 0},
                                       {"stream-read", "FD", read_back, 0},
+                                      {"stream-steal", "FD", steal, 0},
+                                      {"stream-inject", "FD", inject, 0},
                                       {"stream-truncate", "FD", truncate_file, 0},
                                       {"stream-mode", "FD MODE", change_mode, 0},
                                       {"stream-attribute", "FD", set_attribute, 0},

@@ -1,6 +1,6 @@
 # identities: root user
 # engines: bwrap lxc
-# Descriptors 0, 1 and 2 are streams in the direction in which the caller opened them, and nothing else: cases F7 to F11.
+# Descriptors 0, 1 and 2 are streams in the direction in which the caller opened them, and nothing else: cases F7 to F12.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start
 
@@ -266,4 +266,90 @@ is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain 
   expect_in_output by-stdout
   expect_in_output unchanged
   is_as_before
+}
+
+# --- F12: pipes -------------------------------------------------------------------------------------------------------
+
+# Two guests of one pipe, in which there is a line of a third program. The first one attacks while the second one runs,
+# which reads only afterwards. The fifos are for the guests as well, whatever ids they have.
+on_one_pipe() {
+  mkfifo "$SCRATCH/up" "$SCRATCH/go"
+  as_caller sh -c 'first=$1 second=$2 scratch=$3
+    shift 3
+    { echo secret; read -r line <"$scratch/up"; eval "$first" 2>"$scratch/first" >&1; echo >"$scratch/go"; } |
+      { eval "$second" >"$scratch/second"; }' sh "$1" "$2" "$SCRATCH" "${GUEST[@]}"
+}
+
+setup_pipes() {
+  words_of_guest -d "$SCRATCH:/srv"
+  chmod 0777 "$SCRATCH"
+  umask 0
+}
+
+@test "F12 control: outside, a program opens the other end of its pipe" {
+  setup_pipes
+  on_one_pipe "$ATTACKS/attack stream-steal 3 3>&1 >&2" "echo >$SCRATCH/up; read -r line <$SCRATCH/go; cat"
+  grep -q 'succeeded: .*secret' "$SCRATCH/first" || complain "the first: $(cat "$SCRATCH/first")"
+  rm "$SCRATCH/up" "$SCRATCH/go"
+  on_one_pipe : "echo >$SCRATCH/up; $ATTACKS/attack stream-inject 0; read -r line <$SCRATCH/go; cat"
+  grep -q 'succeeded' "$SCRATCH/second" || complain "the second: $(cat "$SCRATCH/second")"
+  grep -q evil "$SCRATCH/second"
+}
+
+@test "F12: a guest can't read what others write to the pipe of its output" {
+  setup_pipes
+  on_one_pipe '"$@" sh -c "/mnt/attack stream-steal 3 3>&1 >&2; echo mine"' \
+    '"$@" sh -c "echo >/srv/up; read -r line </srv/go; cat"'
+  grep -q 'refused: ' "$SCRATCH/first" || complain "the first: $(cat "$SCRATCH/first")"
+  [[ $(cat "$SCRATCH/second") == $'secret\nmine' ]] || complain "the second: $(cat "$SCRATCH/second")"
+}
+
+# An ordinary user's guest owns the pipe that it reads from: see SECURITY.md.
+@test "F12: a guest can't write to the pipe of its input" {
+  [[ $IDENTITY == root ]] || return 0
+  setup_pipes
+  on_one_pipe '"$@" true' '"$@" sh -c "echo >/srv/up; read -r line </srv/go; /mnt/attack stream-inject 0; cat"'
+  grep -q 'refused: EACCES' "$SCRATCH/second" || complain "the second: $(cat "$SCRATCH/second")"
+  [[ $(tail -n 1 "$SCRATCH/second") == secret ]] || complain "the second: $(cat "$SCRATCH/second")"
+}
+
+@test "F12: nor do two guests that start at the same moment open the other end" {
+  [[ $IDENTITY == root && $ENGINE == bwrap ]] || return 0
+  local round
+  : >"$SCRATCH/found"
+  for round in {1..50}; do
+    "${GUEST[@]}" sh -c '/mnt/attack stream-steal 3 3>&1 >&2' 2>>"$SCRATCH/found" |
+      "${GUEST[@]}" sh -c '/mnt/attack stream-inject 0 >&2' 2>>"$SCRATCH/found" || true
+  done
+  [[ $(grep -c 'refused: EACCES' "$SCRATCH/found") == 100 ]] || complain "$(sort "$SCRATCH/found" | uniq -c)"
+}
+
+@test "F12: pipes have the caller's mode and owner after a run" {
+  run as_caller sh -c 'true | { "$@" true; "$@" sh -c "chmod 777 /proc/self/fd/0; exit 0" 2>/dev/null
+    stat -L -c "%a %u" /proc/self/fd/0; }' sh "${GUEST[@]}"
+  expect_output "600 $CALLER_UID"
+  run as_caller sh -c '{ "$@" sh -c "chmod 777 /proc/self/fd/1; chown nobody /proc/self/fd/1; exit 0" 2>/dev/null
+    stat -L -c "%a %u" /proc/self/fd/1; } | cat' sh "${GUEST[@]}"
+  expect_output "600 $CALLER_UID"
+}
+
+@test "F12: a named pipe keeps its mode and owner, and the guest can't open its other end" {
+  mkfifo -m 0640 "$SCRATCH/in" "$SCRATCH/out"
+  chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/in" "$SCRATCH/out"
+  (umask 0 && mkfifo "$SCRATCH/ready")
+  echo secret >"$SCRATCH/in" 3>&- &
+  STARTED+=($!)
+  { cat "$SCRATCH/ready" && cat; } <"$SCRATCH/out" >"$SCRATCH/read" 3>&- &
+  STARTED+=($!)
+  as_caller sh -c 'exec 1>"$1/out"
+    echo before
+    shift
+    exec "$@"' sh "$SCRATCH" "${GUEST[@]}" sh -c '/mnt/attack stream-steal 3 3>&1 >&2; chmod 777 /proc/self/fd/0 /proc/self/fd/1; cat' \
+    <"$SCRATCH/in" 2>"$SCRATCH/err"
+  echo >"$SCRATCH/ready"
+  wait_until 5 grep -q secret "$SCRATCH/read"
+  grep -q before "$SCRATCH/read"
+  grep -q 'refused: ' "$SCRATCH/err" || complain "$(cat "$SCRATCH/err")"
+  [[ $(stat -c '%a %u' "$SCRATCH/in" "$SCRATCH/out") == "640 $CALLER_UID"$'\n'"640 $CALLER_UID" ]] ||
+    complain "$(stat -c '%a %u' "$SCRATCH/in" "$SCRATCH/out")"
 }

@@ -60,6 +60,38 @@ by_caller() {
   expect_output $'out\nerr\nout'
 }
 
+@test "standard output and error in one pipe keep their order" {
+  succeeds by_caller 'isolate sh -c "for i in 1 2 3 4 5 6 7 8 9; do echo out \$i; echo err \$i >&2; done" 2>&1 | cat'
+  expect_output "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'out %s\nerr %s\n' $i $i; done)"
+}
+
+@test "what a guest has not read from a pipe is there for the next command" {
+  succeeds by_caller 'seq 1 1000 | (isolate sh -c "read x; echo got \$x"; isolate true; cat) >o; { echo got 1; seq 2 1000; } | cmp - o'
+  succeeds by_caller 'printf abcdef | { isolate head -c 1; cat; }'
+  expect_output abcdef
+  succeeds by_caller 'seq 1 5 | while read -r x; do isolate true; echo "$x"; done'
+  expect_output $'1\n2\n3\n4\n5'
+}
+
+@test "a pipe that nobody reads yet does not hold isolate up" {
+  # 200 short lines, one by one.
+  succeeds by_caller 'mkfifo ended; { isolate sh -c "i=0; while [ \$i -lt 200 ]; do echo \$i; i=\$((i + 1)); done"; echo >ended; } |
+    { read -r x <ended; wc -l; }'
+  expect_output 200
+}
+
+@test "guests that write to one pipe at a time keep their lines whole" {
+  succeeds by_caller 'line() { printf "%0*d" 3000 "$1"; }
+    write() { isolate sh -c "i=0; while [ \$i -lt 300 ]; do echo $(line "$1"); i=\$((i + 1)); done"; }
+    { write 1 & write 2 & wait; } | sort | uniq -c | sed "s/  *\([0-9]*\) 0*/\1 /"'
+  expect_output $'300 1\n300 2'
+}
+
+@test "a guest that waits learns that its reader has gone" {
+  succeeds by_caller "timeout 20 $ISOLATE --store $STORE -q -z debian tail -f /etc/hostname | head -n 1 >/dev/null; "'echo "${PIPESTATUS[0]}"'
+  [[ $output != 124 ]] || complain "it waits"
+}
+
 @test "a full disk is reported, and fails the run" {
   run --separate-stderr in_private_mounts "mkdir -p $SCRATCH/small; mount -t tmpfs -o size=64k,mode=777 x $SCRATCH/small" \
     sh -c "exec $ISOLATE --store $STORE -q -z debian sh -c 'trap \"\" PIPE; head -c 200000 /dev/zero 2>/dev/null; exit 0' \
