@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/exit_codes.h"
@@ -38,10 +39,11 @@ bool has_direction(int number) { return number == STDIN_FILENO ? can_be_read(num
 // guest may open this pipe of ours, in the direction of the stream.
 void open_to_guest(int pipe, bool is_input) { ::fchmod(pipe, S_IRUSR | S_IWUSR | (is_input ? S_IROTH : S_IWOTH)); }
 
-// The guest finds the same room and flags in a pipe of ours as in the caller's.
+constexpr int kRoom = 1 << 18;  // bytes, for what is copied at a time
+
+// The pipe of ours gets the flags of the caller's. A caller who has many pipes gets less room, which is only slower.
 void imitate_pipe(int callers, int ours) {
-  const int size = ::fcntl(callers, F_GETPIPE_SZ);
-  if (size > 0 && size != ::fcntl(ours, F_GETPIPE_SZ)) ::fcntl(ours, F_SETPIPE_SZ, size);
+  ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, ::fcntl(callers, F_GETPIPE_SZ)));
   ::fcntl(ours, F_SETFL, ::fcntl(callers, F_GETFL) & (O_NONBLOCK | O_DIRECT));
 }
 
@@ -126,11 +128,9 @@ Result<void> GuestStreams::make_stream_pipe(int number) {
   }
   auto [reader, writer] = TRY(make_pipe(name_of(number)));
   const bool is_input = number == STDIN_FILENO;
-  // Room for what is copied at a time. A caller who has many pipes gets less, which is only slower.
-  constexpr int kSize = 1 << 18;
   struct stat status {};
   const bool is_file = ::fstat(number, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
-  if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kSize);
+  if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kRoom);
   // Each message of the guest's is one outside.
   if (!is_input && keeps_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
   if (!is_input && S_ISFIFO(status.st_mode)) imitate_pipe(number, writer.get());
@@ -263,7 +263,7 @@ Result<int> GuestStreams::wait_for_copiers() {
           break;
         }
         auto why = ended.signalled ? ended.describe() : std::string(std::strerror(ended.value));
-        outcome = fail(fmt::format("{}: not all of what the command wrote could be written: {}", name_of(number), why));
+        outcome = fail(fmt::format("{}: some output of the command could not be written: {}", name_of(number), why));
       } else if (const int signal = read_ending_signal(signals.get(), options_.ignore_interrupt); signal != 0) {
         for (auto& other : copiers_) other.kill_and_reap();
         return kBySignal + signal;

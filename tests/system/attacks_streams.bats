@@ -315,9 +315,8 @@ setup_pipes() {
 
 @test "F12: nor do two guests that start at the same moment open the other end" {
   [[ $IDENTITY == root && $ENGINE == bwrap ]] || return 0
-  local round
   : >"$SCRATCH/found"
-  for round in {1..50}; do
+  for _ in {1..50}; do
     "${GUEST[@]}" sh -c '/mnt/attack stream-steal 3 3>&1 >&2' 2>>"$SCRATCH/found" |
       "${GUEST[@]}" sh -c '/mnt/attack stream-inject 0 >&2' 2>>"$SCRATCH/found" || true
   done
