@@ -15,7 +15,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
-using test::verify;
 
 // Both ends of a control socket.
 struct Sockets {

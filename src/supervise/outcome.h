@@ -18,7 +18,7 @@ struct RunOutcome {
   bool timed_out = false;           // isolate ended the command at its timeout
   bool was_told_to_end = false;     // isolate got a signal that asks for an end
   int output_error = 0;             // errno: some output of the guest's own terminal could not be written
-  std::string engine_error;         // what the engine printed when it ended before the command; or empty
+  std::string engine_error;         // what the engine printed, or that isolate-init is silent; empty: nothing
 
   // Errors: the working directory, or the limits, terminal or filters, could not be set up.
   Result<void> check_setup(const std::string& directory) const;
