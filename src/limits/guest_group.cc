@@ -94,7 +94,7 @@ std::optional<GroupEntry> GuestGroup::entry() const {
   return GroupEntry{path(), lease_};
 }
 
-void GuestGroup::tell() const {
+void GuestGroup::report_missing_limits() const {
   if (!notice_.empty()) log::info(notice_);
 }
 

@@ -48,7 +48,7 @@ class GuestGroup {
   bool is_given_to_guest() const { return !path_.empty() && !limit_group_; }
 
   // When the command runs: what its guest does not have, though nobody asked for that.
-  void tell() const;
+  void report_missing_limits() const;
 
   // When all of the guest has ended: removes the groups that were made here. `out_of_memory`: a group of version 1 has
   // seen that.

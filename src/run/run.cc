@@ -47,7 +47,7 @@ class Run {
     auto outcome = on_root(lease);
     if (!outcome) {
       log::error(outcome.error().message());
-      status_.failed(steps_.failed().empty() ? "options" : steps_.failed(), outcome.error().message());
+      status_.report_failure(steps_.failed().empty() ? "options" : steps_.failed(), outcome.error().message());
     }
     if (request_.timings) {
       for (const auto& line : steps_.timing_lines()) ::dprintf(STDERR_FILENO, "%s\n", line.c_str());
@@ -205,8 +205,8 @@ class Run {
     if (listener) supervisor->take_commands(&*listener);
     auto outcome = supervisor->wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
-      status_.started(pid, plan_.clone_id);
-      group_.tell();
+      status_.report_start(pid, plan_.clone_id);
+      group_.report_missing_limits();
       if (listener) listener->sweep();
       if (auto* pool = provider_->pool()) reaper_.start(pool);
     });
@@ -237,13 +237,13 @@ class Run {
     if (outcome.exec_error != 0) {
       const auto reason = outcome.start_error(request_.command[0]);
       log::error(reason);
-      status_.failed("command", reason);
+      status_.report_failure("command", reason);
       return outcome.exit_status();
     }
     if (!outcome.engine_error.empty()) log::warning(outcome.engine_error);
     const auto ended = outcome.ended.value_or(ExitStatus{true, SIGKILL});
     if (group_.is_out_of_memory()) log::warning(group_.notice_of_kill(ended));
-    status_.ended(ended, outcome.timed_out, group_.is_out_of_memory());
+    status_.report_end(ended, outcome.timed_out, group_.is_out_of_memory());
     const int status = outcome.exit_status();
     if (!written) return first_failure(status, fail(std::move(written).error()));
     return status == 0 ? *written : status;

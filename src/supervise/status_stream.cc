@@ -30,18 +30,18 @@ Result<StatusStream> StatusStream::open(int number) {
   return stream;
 }
 
-void StatusStream::started(int pid, const std::string& clone_id) const {
+void StatusStream::report_start(int pid, const std::string& clone_id) const {
   write_line(fd_, {{"event", "started"}, {"pid", pid}, {"clone", clone_id}});
 }
 
-void StatusStream::ended(const ExitStatus& status, bool timed_out, bool out_of_memory) const {
+void StatusStream::report_end(const ExitStatus& status, bool timed_out, bool out_of_memory) const {
   nlohmann::json line = {{"event", "ended"}, {status.signalled ? "signal" : "code", status.value}};
   if (timed_out) line["timeout"] = true;
   if (out_of_memory) line["outOfMemory"] = true;
   write_line(fd_, line);
 }
 
-void StatusStream::failed(const std::string& step, const std::string& reason) const {
+void StatusStream::report_failure(const std::string& step, const std::string& reason) const {
   write_line(fd_, {{"event", "failed"}, {"step", step}, {"reason", reason}});
 }
 

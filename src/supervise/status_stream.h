@@ -16,10 +16,10 @@ class StatusStream {
   static Result<StatusStream> open(int number);
 
   // If the reader has gone away, the event is lost and the run goes on.
-  void started(int pid, const std::string& clone_id) const;
+  void report_start(int pid, const std::string& clone_id) const;
   // `out_of_memory`: the kernel has killed a process of the guest because the guest was over its memory limit.
-  void ended(const ExitStatus& status, bool timed_out, bool out_of_memory) const;
-  void failed(const std::string& step, const std::string& reason) const;
+  void report_end(const ExitStatus& status, bool timed_out, bool out_of_memory) const;
+  void report_failure(const std::string& step, const std::string& reason) const;
 
  private:
   Fd fd_;

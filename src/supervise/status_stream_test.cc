@@ -42,11 +42,11 @@ class StatusStreamTest : public ::testing::Test {
 TEST_F(StatusStreamTest, EachEventIsAnObjectOnALine) {
   {
     const auto stream = must(StatusStream::open(writer_.get()));
-    stream.started(4711, "debian-abc");
-    stream.ended({false, 3}, false, false);
-    stream.ended({true, SIGKILL}, true, false);
-    stream.ended({true, SIGKILL}, false, true);
-    stream.failed("overlay", "mount: \"no\"\nspace");
+    stream.report_start(4711, "debian-abc");
+    stream.report_end({false, 3}, false, false);
+    stream.report_end({true, SIGKILL}, true, false);
+    stream.report_end({true, SIGKILL}, false, true);
+    stream.report_failure("overlay", "mount: \"no\"\nspace");
   }
   const std::vector<json> expected = {{{"event", "started"}, {"pid", 4711}, {"clone", "debian-abc"}},
                                       {{"event", "ended"}, {"code", 3}},
@@ -57,12 +57,12 @@ TEST_F(StatusStreamTest, EachEventIsAnObjectOnALine) {
 }
 
 TEST_F(StatusStreamTest, TextThatIsNotUtf8IsWrittenWithReplacementCharacters) {
-  { must(StatusStream::open(writer_.get())).failed("bind", "/a\xff"); }
+  { must(StatusStream::open(writer_.get())).report_failure("bind", "/a\xff"); }
   EXPECT_EQ(lines().at(0)["reason"], "/a\xef\xbf\xbd");
 }
 
 TEST_F(StatusStreamTest, WithoutADescriptorNothingIsWritten) {
-  must(StatusStream::open(-1)).ended({false, 0}, false, false);
+  must(StatusStream::open(-1)).report_end({false, 0}, false, false);
   EXPECT_TRUE(lines().empty());
 }
 
@@ -87,7 +87,7 @@ TEST_F(StatusStreamTest, AReaderThatHasGoneAwayDoesNotStopTheWriter) {
   test::in_child([&]() -> Result<void> {
     hold_signals();  // every run does this first
     const auto stream = TRY(StatusStream::open(writer_.get()));
-    stream.failed("options", "no such template");
+    stream.report_failure("options", "no such template");
     return {};
   });
 }
