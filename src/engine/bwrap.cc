@@ -9,7 +9,7 @@
 namespace isolate {
 namespace {
 
-// Not through PATH: the caller's environment decides nothing here.
+// PATH is not searched, so that the caller's environment can't choose which program confines the guest.
 Result<std::string> find_bwrap() {
   for (const char* path : {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"}) {
     if (::access(path, X_OK) == 0) return std::string(path);
@@ -37,7 +37,8 @@ Result<EnginePlan> plan_bwrap(const EngineRequest& request) {
   const auto covered = request.covers_keys ? key_files() : std::vector<std::string>{};
   for (const auto& file : covered) plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
-  // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.
+  // bwrap leaves the bounding set as it is. isolate-init removes from it all capabilities that the command is not to
+  // have, for which it needs CAP_SETPCAP, and then gives that one up as well.
   auto capabilities = request.capabilities;
   capabilities.add(TRY(CapabilitySet::parse("SETPCAP")));
   for (const auto& name : capabilities.names()) plan.program.insert(plan.program.end(), {"--cap-add", name});
