@@ -20,7 +20,7 @@ namespace {
 constexpr double kMostTimesBareBwrap = 1.6;
 constexpr double kMostTimesSmallPool = 1.1;
 
-std::vector<std::string> lent_argv(const std::string& isolate, const std::string& name) {
+std::vector<std::string> isolate_argv(const std::string& isolate, const std::string& name) {
   return {isolate, "-q", "-e", "bwrap", "-z", name, "/bin/true"};
 }
 
@@ -42,8 +42,8 @@ Result<void> compare(const Options& options) {
   const auto large = TRY(options.text("large"));
   const int runs = TRY(options.count("runs"));
   const std::vector<Case> cases = {
-      command_case("isolate through the daemon, small pool", lent_argv(isolate, small)),
-      command_case("isolate through the daemon, large pool", lent_argv(isolate, large)),
+      command_case("isolate through the daemon, small pool", isolate_argv(isolate, small)),
+      command_case("isolate through the daemon, large pool", isolate_argv(isolate, large)),
       command_case("bare bwrap", {"bwrap", "--unshare-all", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
                                   "--tmpfs", "/tmp", "/bin/true"})};
   print_title(fmt::format("A member's run of /bin/true: {} of each, shuffled into one", runs));
@@ -68,7 +68,7 @@ int run_until(const std::vector<std::string>& argv, std::chrono::steady_clock::t
 }
 
 Result<void> sustain(const Options& options) {
-  const auto argv = lent_argv(TRY(options.text("isolate")), TRY(options.text("small")));
+  const auto argv = isolate_argv(TRY(options.text("isolate")), TRY(options.text("small")));
   const int seconds = TRY(options.count("seconds"));
   const int clients = TRY(options.count("clients"));
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
