@@ -32,7 +32,7 @@ Result<Filter> read_cached(const std::string& path, const std::string& key) {
   return text.substr(key.size());
 }
 
-Result<void> keep(const std::string& directory, const std::string& path, const std::string& content) {
+Result<void> write_cached(const std::string& directory, const std::string& path, const std::string& content) {
   TRY_VOID(make_directories(directory, 0700));
   return replace_file(path, content, 0600);
 }
@@ -48,7 +48,7 @@ Result<Filter> cached_filter(const std::string& directory, const std::string& so
   const auto profile = TRY(parse(source, capabilities));
   auto filter = TRY(compile(profile));
   // If the filter can't be kept, the next run compiles it again, which is only slower.
-  [[maybe_unused]] auto kept = keep(directory, path, key + filter);
+  [[maybe_unused]] auto kept = write_cached(directory, path, key + filter);
   return filter;
 }
 
