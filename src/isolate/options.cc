@@ -385,7 +385,7 @@ std::string help_text() {
     std::string names = known.letter != 0 ? fmt::format("-{}, ", known.letter) : "    ";
     names += fmt::format("--{}", known.name);
     if (known.value != nullptr) names += fmt::format(" {}", known.value);
-    text += fmt::format("  {:<33} {}\n", names, known.help);
+    text += fmt::format("  {:<35} {}\n", names, known.help);
   }
   text +=
       "\nEnvironment: isolate runs the shell commands PRE_SPAWN_HOOK before and POST_SPAWN_HOOK after the command, as\n"
