@@ -39,7 +39,7 @@ struct EnginePlan {
   bool looks_into_proc = false;  // the engine needs a /proc that shows its own pid namespace
 };
 
-// bubblewrap (bwrap(1)). It makes the pid, IPC, UTS and cgroup namespaces; the launcher has made the user, mount and
+// bubblewrap (bwrap(1)). It makes the mount, pid, IPC, UTS and cgroup namespaces; the launcher has made the user and
 // network namespaces. Errors: bwrap is not installed.
 Result<EnginePlan> plan_bwrap(const EngineRequest& request);
 // LXC, through isolate's program isolate-lxc, which makes a container on the finished root. Errors: LXC is not
