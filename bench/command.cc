@@ -30,8 +30,8 @@ double children_cpu_now() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// Waits for whatever a run left behind, so that it is not at work during the next one. Orphans come to this process
-// because it is their subreaper.
+// Waits for the processes that a run has left behind, so that they do not slow down the next run. They become children
+// of this process, because it is a subreaper. Returns how long that took, in seconds.
 double wait_for_orphans() {
   const double start = wall_now();
   bool any = false;
@@ -56,7 +56,7 @@ Stopwatch::Stopwatch() : wall_(wall_now()), cpu_(children_cpu_now()) {}
 
 Sample Stopwatch::elapsed() const { return {wall_now() - wall_, children_cpu_now() - cpu_, 0}; }
 
-Result<Spoken> run_timed_and_listen(const std::vector<std::string>& argv) {
+Result<SampleAndErrors> run_timed_with_errors(const std::vector<std::string>& argv) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const Fd errors = TRY(make_memory_file());
   const Fd nowhere = TRY(open_file(AT_FDCWD, "/dev/null", O_WRONLY));
@@ -71,12 +71,12 @@ Result<Spoken> run_timed_and_listen(const std::vector<std::string>& argv) {
 
   sample.tail_seconds = wait_for_orphans();
   sample.cpu_seconds = stopwatch.elapsed().cpu_seconds;
-  std::string said = TRY(contents(errors));
-  if (status.success()) return Spoken{sample, std::move(said)};
-  return fail(text::join(argv, " ") + ": " + status.describe() + ", saying: " + text::printable(said));
+  std::string printed = TRY(contents(errors));
+  if (status.success()) return SampleAndErrors{sample, std::move(printed)};
+  return fail(text::join(argv, " ") + ": " + status.describe() + "; it printed: " + text::printable(printed));
 }
 
-Result<Sample> run_timed(const std::vector<std::string>& argv) { return TRY(run_timed_and_listen(argv)).sample; }
+Result<Sample> run_timed(const std::vector<std::string>& argv) { return TRY(run_timed_with_errors(argv)).sample; }
 
 Result<Pipe> make_pipe() {
   int ends[2];

@@ -1,4 +1,4 @@
-// One run of a whole program, timed from before its start to after its end.
+// Runs a program once, and measures the time from before its start to after its end.
 #pragma once
 
 #include <string>
@@ -11,14 +11,15 @@ namespace isolate::bench {
 
 struct Sample {
   double wall_seconds = 0;
-  double cpu_seconds = 0;   // of the program and of all its descendants, also those that it left behind
-  double tail_seconds = 0;  // how much longer something that it left behind went on working; not in the others
+  double cpu_seconds = 0;   // CPU time of the program and all its descendants, including those that it left behind
+  double tail_seconds = 0;  // how much longer the processes that it left behind ran; not part of wall_seconds
 };
 
-// Measures between start() and stop().
+// Measures the time since its construction.
 class Stopwatch {
  public:
   Stopwatch();
+  // The CPU time is that of the children that have ended and been waited for. tail_seconds is 0.
   Sample elapsed() const;
 
  private:
@@ -26,19 +27,19 @@ class Stopwatch {
   double cpu_;
 };
 
-// The command with an empty standard input and its output thrown away, until it has ended. What it leaves running
-// behind is waited for too, and timed apart. Errors: it does not start, or ends with anything but 0; then with what it
-// said.
+// Runs a command with an empty standard input and its output thrown away, and waits for its end. Then it waits for the
+// processes that the command has left behind, and times them separately. Errors: the command does not start, or ends
+// with a status other than 0; the message contains what it wrote to standard error.
 Result<Sample> run_timed(const std::vector<std::string>& argv);
 
-// The same, and gives what it wrote to standard error.
-struct Spoken {
+// The same, and also returns what the command wrote to standard error.
+struct SampleAndErrors {
   Sample sample;
   std::string errors;
 };
-Result<Spoken> run_timed_and_listen(const std::vector<std::string>& argv);
+Result<SampleAndErrors> run_timed_with_errors(const std::vector<std::string>& argv);
 
-// A pipe; both ends are closed in programs that are started.
+// A pipe. Both ends are close-on-exec.
 struct Pipe {
   Fd read_end;
   Fd write_end;

@@ -1,4 +1,4 @@
-// Flatness: neither the size of a template nor the number of clones that exist may make a run slower.
+// Measures flatness: neither the size of a template nor the number of existing clones may make a run slower.
 #include <fmt/core.h>
 
 #include "harness.h"

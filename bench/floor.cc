@@ -19,7 +19,8 @@ namespace {
 // The time namespace is left out, because neither bwrap nor isolate makes one.
 constexpr int kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-// All that the child needs, made before it exists: it shares the parent's memory until its exec and must not allocate.
+// Everything that the child needs. It is prepared before the child exists, because the child shares the parent's memory
+// until its exec and must not allocate.
 struct Plan {
   bool user_namespace = false;
   bool overlay = false;
@@ -44,7 +45,7 @@ Plan make_plan(const Floor& floor) {
   plan.clone = floor.scratch + "/clone";
   plan.upper = plan.clone + "/upper";
   plan.work = plan.clone + "/work";
-  // volatile: an overlay that is not syncs the whole file system below it when it is unmounted.
+  // Without "volatile", unmounting the overlay would sync the whole file system below it.
   plan.overlay_options =
       "userxattr,volatile,lowerdir=" + plan.root + ",upperdir=" + plan.upper + ",workdir=" + plan.work;
   plan.uid_map = "0 " + std::to_string(::geteuid()) + " 1\n";
@@ -100,7 +101,7 @@ int child_main(void* argument) {
   ::_exit(1);
 }
 
-// Like vfork: no page table is copied, and the parent goes on when the child has called exec.
+// Like vfork(2): the kernel copies no page tables, and the parent continues when the child has called exec.
 pid_t start_child(Plan* plan) {
   alignas(16) static std::array<char, 65536> stack;
   const int flags = kNamespaces | (plan->user_namespace ? CLONE_NEWUSER : 0) | CLONE_VM | CLONE_VFORK | SIGCHLD;
@@ -113,12 +114,12 @@ bool make_clone(Plan* plan) {
          step(plan, "mkdir work", ::mkdir(plan->work.c_str(), 0755));
 }
 
-// What the kernel has put into the work directory of a volatile overlay that nobody wrote to, topmost first.
+// The directories and the file that the kernel makes in the work directory of a volatile overlay, topmost first.
 constexpr std::array kMadeByKernel = {"work", "work/incompat", "work/incompat/volatile",
                                       "work/incompat/volatile/dirty"};
 
 bool remove_clone(Plan* plan) {
-  for (const char* path : kMadeByKernel) {  // made without any permission
+  for (const char* path : kMadeByKernel) {  // the kernel makes them without any permissions
     if (!step(plan, path, ::chmod((plan->work + "/" + path).c_str(), 0700))) return false;
   }
   for (auto path = kMadeByKernel.rbegin(); path != kMadeByKernel.rend(); ++path) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kWarmUpRuns = 5;
 
-// The first failure ends everything: what comes after it is not run.
+// Remembers the first failure. After it no more cases run.
 class FirstError {
  public:
   void keep(const std::string& name, Error error) {
@@ -24,7 +24,7 @@ class FirstError {
   std::optional<Error> error_;
 };
 
-// google-benchmark 1.8 says it in other words.
+// google-benchmark 1.8 has replaced error_occurred by skipped.
 template <typename Run>
 bool has_failed(const Run& run) {
   if constexpr (requires { run.error_occurred; }) {
@@ -82,7 +82,7 @@ void initialize_google_benchmark(const std::vector<std::string>& arguments) {
   benchmark::Initialize(&count, pointers.data());
 }
 
-// A fixture, because the static analyzer takes the benchmark that RegisterBenchmark() makes for leaked.
+// This is a fixture because the static analyzer reports the benchmark that RegisterBenchmark() makes as leaked.
 class CaseBenchmark : public benchmark::Fixture {
  public:
   CaseBenchmark(const Case& one, FirstError* error) : case_(one), error_(error) { SetName(one.name.c_str()); }
@@ -124,7 +124,7 @@ Result<std::vector<Measured>> measure(const std::vector<Case>& cases, int repeti
   for (const Case& one : cases) register_case(one, repetitions, &error);
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();
-  benchmark::ClearRegisteredBenchmarks();  // for the next one
+  benchmark::ClearRegisteredBenchmarks();  // so that the next call of measure() runs only its own cases
   if (error.any()) return fail(error.take());
 
   std::vector<Measured> in_order;

@@ -1,6 +1,6 @@
-// Measures several cases in one interleaved run: Google Benchmark shuffles all repetitions of all cases into one
-// sequence, so that whatever else the machine does meanwhile hits every case alike. Only ratios of such a run mean
-// something.
+// Measures several cases in one interleaved run. Google Benchmark shuffles the repetitions of all cases into one
+// sequence, so that other work on the machine slows down all cases alike. Only the ratios of times from the same run
+// are meaningful.
 #pragma once
 
 #include <functional>
@@ -24,8 +24,8 @@ struct Measured {
   std::vector<double> tail_ms;
 };
 
-// Runs every case a few times to warm the caches, then `repetitions` times for the record. The result is in the order
-// of `cases`. Errors: the first failure of a case; nothing is measured then.
+// Runs each case a few times to warm the caches, and then `repetitions` times to measure it. The results are in the
+// order of `cases`. Errors: the first failure of a case, which ends the whole run.
 Result<std::vector<Measured>> measure(const std::vector<Case>& cases, int repetitions,
                                       const std::vector<std::string>& google_benchmark_arguments);
 

@@ -1,4 +1,4 @@
-// What newuidmap(1) and newgidmap(1) cost by themselves: an ordinary user's run can't do without them.
+// Measures newuidmap(1) and newgidmap(1) alone. An ordinary user's run needs them to get a range of ids.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@ namespace isolate::bench {
 
 enum class MapHelpers { newuidmap, newgidmap, both_at_once };
 
-// Starts the helpers on a fresh user namespace, made before the clock runs, and waits for them. Inside, 0 is the caller
-// and the ids from 1 on are `count` ids from the given ones on, which must be the caller's in /etc/subuid and
-// /etc/subgid.
+// Makes a user namespace, then starts the helpers on it and waits for them; only the helpers are timed. The map is that
+// of an isolate run: id 0 is the caller, and the ids from 1 on are the `count` ids from first_uid and first_gid on,
+// which /etc/subuid and /etc/subgid must assign to the caller.
 Result<Sample> run_map_helpers(MapHelpers which, std::uint32_t first_uid, std::uint32_t first_gid, std::uint32_t count);
 
 }  // namespace isolate::bench

@@ -1,5 +1,6 @@
-// Latency of a lease: from connect() to the answer of isolated with its descriptors, as a member of the group. From a
-// pool that has fresh clones (warm) and from one that has none (empty: the clone is made on the spot).
+// Measures the latency of a lease for a member of the group: the time from connect(2) to isolated's reply with its
+// descriptors. One case uses a pool with fresh clones (warm), the other one a pool without (empty), for which the
+// daemon makes the clone during the call.
 #include <fmt/core.h>
 #include <time.h>
 
@@ -29,12 +30,12 @@ Result<std::uint64_t> fresh_clones(const std::string& template_name, const std::
   for (const auto& pool : answer["pools"]) {
     if (pool["template"] == template_name && pool["store"] == store) return pool["fresh"].get<std::uint64_t>();
   }
-  return fail("there is no pool of " + template_name + " in " + store);
+  return fail("isolated has no pool of " + template_name + " in " + store);
 }
 
 struct Pool {
-  std::string name;   // of the template
-  std::string store;  // its description
+  std::string name;   // the template's name
+  std::string store;  // the store's description, such as overlay:/DIR
 };
 
 Result<void> wait_for_fresh(const Pool& pool) {
@@ -44,7 +45,7 @@ Result<void> wait_for_fresh(const Pool& pool) {
     if (TRY(fresh_clones(pool.name, pool.store)) > 0) return {};
     ::nanosleep(&kPause, nullptr);
   }
-  return fail("no clone of " + pool.name + " gets fresh");
+  return fail("the pool of " + pool.name + " has had no fresh clone for 20 seconds");
 }
 
 Result<Sample> lease_once(const Pool& pool, bool warm) {

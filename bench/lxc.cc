@@ -1,4 +1,4 @@
-// The lxc engine beside LXC's own programs, on the same roots, each group in one interleaved run.
+// Compares the lxc engine with LXC's own programs on the same roots. Each group of cases is one interleaved run.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ constexpr double kMostTimesLxc = 1.3;
 struct Setting {
   std::string isolate;
   std::string store;
-  std::string work;  // with a root and a configuration of LXC's for each template, and room for LXC's state
+  std::string work;  // a directory with a root and an LXC configuration for each template, and room for LXC's state
   int runs = 0;
 };
 
@@ -41,7 +41,8 @@ Case execute_case(const Setting& setting, std::string name, const std::string& r
   return {std::move(name), [argv] { return run_timed(argv); }};
 }
 
-// lxc-start, the shell's lines `between`, which find a function lxc_attach, lxc-attach and lxc-stop.
+// A shell script that calls lxc-start, runs the lines `between`, and calls lxc-attach and lxc-stop. The lines can call
+// the function lxc_attach.
 Case sequence_case(const Setting& setting, std::string name, const std::string& root, const std::string& between) {
   const std::string place = "-P " + setting.work + "/lxc -n bench";
   const std::string script = fmt::format(
@@ -55,7 +56,7 @@ Case sequence_case(const Setting& setting, std::string name, const std::string& 
   return {std::move(name), [script] { return run_timed({"/bin/sh", "-c", script}); }};
 }
 
-// The first two rows are what the aim is about.
+// The aim is about the ratio of the first two cases.
 Result<void> measure_group(const std::string& title, const std::vector<Case>& cases, int runs, const Options& options) {
   const auto rows = TRY(measure(cases, runs, options.for_google_benchmark()));
   print_title(fmt::format("{}: {} runs of each, shuffled into one", title, runs));
@@ -76,7 +77,7 @@ Result<void> run(const Options& options) {
       "A command beside an init",
       {isolate_case(setting, "lxc", "init"), sequence_case(setting, "lxc-start, -attach, -stop", "init", "")},
       setting.runs, options));
-  // A command that is attached before does not find a system yet.
+  // lxc-start returns before the system has booted, and a command that is attached at once finds no running system.
   const std::string is_up =
       "for i in $(seq 1000); do case $(lxc_attach systemctl is-system-running --wait 2>&1) in\n"
       "  running | degraded) break ;; esac; done";

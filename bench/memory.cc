@@ -1,4 +1,4 @@
-// Memory: what the processes of a run have for themselves while its command runs.
+// Measures the private memory of the processes of a run while its command runs.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
@@ -22,8 +22,8 @@ constexpr int kStartTimeoutMilliseconds = 20000;
 constexpr useconds_t kRestMicroseconds = 50'000;
 constexpr const char* kCommand = "cat";
 
-// A run whose command is cat: what is written to it comes back, which tells that it runs. It ends with its input, so
-// nothing is left over even if this program is killed.
+// A run whose command is cat. A byte that comes back shows that the command runs. The command ends when its input ends,
+// so nothing stays behind even if this program is killed.
 struct RunningCat {
   ChildProcess process;
   Fd to_cat;
@@ -40,7 +40,7 @@ Result<RunningCat> start_cat(const std::vector<std::string>& argv) {
   return RunningCat{std::move(process), std::move(in.write_end), std::move(out.read_end)};
 }
 
-Result<void> wait_until_it_answers(const RunningCat& run) {
+Result<void> wait_for_echo(const RunningCat& run) {
   TRY_VOID(write_all(run.to_cat.get(), "x", "the command's input"));
   pollfd answer{run.from_cat.get(), POLLIN, 0};
   const int ready = ::poll(&answer, 1, kStartTimeoutMilliseconds);
@@ -51,8 +51,8 @@ Result<void> wait_until_it_answers(const RunningCat& run) {
 
 Result<std::vector<ProcessInfo>> tree_of_one_run(const std::vector<std::string>& argv) {
   RunningCat run = TRY(start_cat(argv));
-  TRY_VOID(wait_until_it_answers(run));
-  // The command may be faster than what isolate does when it has started.
+  TRY_VOID(wait_for_echo(run));
+  // isolate still has work to do after the command has started, so give it time for that.
   ::usleep(kRestMicroseconds);
   auto tree = TRY(process_tree(run.process.pid()));
   run.to_cat.reset();
@@ -67,7 +67,8 @@ struct Row {
   std::vector<double> dirty_kib;
 };
 
-// Rows keep the order of the first run: the program itself, then its helpers; equal names are numbered.
+// Adds a run to the rows. Rows have the order of the first run: the program itself, then its helpers. Processes with
+// equal names are numbered.
 void add_run(const std::vector<ProcessInfo>& tree, std::vector<Row>* rows) {
   std::vector<std::string> seen;
   for (const ProcessInfo& process : tree) {

@@ -1,7 +1,8 @@
-# What the benchmarks share that live in a mount namespace of their own, of which nothing remains. They define $benchmark,
-# $bindir and `inside WORK ARGUMENT...`, which runs there, and call in_namespace.
+# Functions for benchmarks that work in a mount namespace of their own and leave nothing behind. Such a script defines
+# $benchmark (its name), $bindir and the function `inside WORK ARGUMENT...`, which runs in the namespace, and calls
+# in_namespace.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # benchmark and bindir come from who sources this
+# shellcheck disable=SC2154 # the script that sources this file sets benchmark and bindir
 
 readonly tarball=${ISOLATE_TEST_TARBALL:-/var/tmp/isolate-test-cache/debian-bookworm-minbase.tar}
 
@@ -12,12 +13,12 @@ check_root_and_tarballs() {
   local file
   [[ $(id -u) == 0 ]] || die "must be run as root"
   for file in "$@"; do
-    [[ -f $file ]] || die "there is no $file; sudo ./dev test makes it"
+    [[ -f $file ]] || die "$file does not exist; make it with: sudo ./dev test"
   done
 }
 
-# in_namespace SCRIPT "PROGRAM..." ARGUMENT...: makes a folder with copies of the programs and an unpacked root, and runs
-# `SCRIPT --inside FOLDER ARGUMENT...`.
+# in_namespace SCRIPT "PROGRAM..." ARGUMENT...: makes a directory with copies of the programs and an unpacked root, and runs
+# `SCRIPT --inside DIRECTORY ARGUMENT...` in a new mount namespace.
 in_namespace() {
   local script=$1 programs
   read -r -a programs <<<"$2"
@@ -30,7 +31,8 @@ in_namespace() {
   install -m 755 "${programs[@]/#/$bindir/}" "$work/bin"
   tar -C "$work/root" --numeric-owner --exclude='./dev/*' -xf "$tarball"
   chmod 755 "$work/root"
-  # A process group of its own: all that is started ends with it. Not a pid namespace, in which a run takes longer.
+  # Run it in a process group of its own, which clean_up kills. A pid namespace would be simpler, but a run of isolate takes
+  # longer in one.
   setsid unshare --mount --propagation private "$BASH" "$script" --inside "$work" "$@" &
   child=$!
   wait "$child"
@@ -43,11 +45,12 @@ clean_up() {
     kill -KILL -- "-$child" 2>/dev/null || true
     wait "$child" 2>/dev/null || true
   fi
-  # The loop device and the mounts went with the namespace; the kernel may need a moment for it.
+  # The kernel removes the mounts and the loop devices with the namespace. That may take a moment, and until then the
+  # directory can't be removed.
   for _ in {1..50}; do
     rm -rf --one-file-system -- "$work" 2>/dev/null && break
     sleep 0.1
   done
-  [[ ! -e $work ]] || { say "could not remove $work" && status=1; }
+  [[ ! -e $work ]] || { say "could not remove $work; remove it by hand" && status=1; }
   exit "$status"
 }

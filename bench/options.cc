@@ -17,10 +17,10 @@ Result<Options> Options::parse(int argc, char** argv, const std::vector<std::str
     }
     const auto equals = argument.find('=');
     if (argument.rfind("--", 0) != 0 || equals == std::string::npos)
-      return fail(argument + ": not of the form --NAME=VALUE");
+      return fail(argument + " does not have the form --NAME=VALUE");
     const std::string name = argument.substr(2, equals - 2);
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return fail(argument + ": unknown; known are --" + text::join(known, ", --"));
+      return fail("unknown option " + argument + "; the options are --" + text::join(known, ", --"));
     }
     options.values_[name] = argument.substr(equals + 1);
   }
@@ -29,7 +29,7 @@ Result<Options> Options::parse(int argc, char** argv, const std::vector<std::str
 
 Result<std::string> Options::text(const std::string& name) const {
   const auto found = values_.find(name);
-  if (found == values_.end()) return fail("--" + name + "=... is missing");
+  if (found == values_.end()) return fail("option --" + name + "=VALUE is missing");
   return found->second;
 }
 

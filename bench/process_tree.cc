@@ -16,10 +16,12 @@ namespace {
 
 std::string proc_path(pid_t pid, const char* file) { return "/proc/" + std::to_string(pid) + "/" + file; }
 
-// The parent is the second field after the name, which ends with the last ')' (proc_pid_stat(5)).
+// The parent's pid is the second field after the process's name. The name may contain any character, so look for the
+// last
+// ')', which ends it (proc_pid_stat(5)).
 std::optional<pid_t> parent_of(pid_t pid) {
   auto stat = read_file(proc_path(pid, "stat"));
-  if (!stat) return {};  // ended meanwhile
+  if (!stat) return {};  // the process has ended meanwhile
   std::istringstream fields(stat->substr(stat->rfind(')') + 1));
   std::string state;
   pid_t parent = 0;
@@ -37,7 +39,8 @@ Result<std::vector<pid_t>> all_pids() {
   return pids;
 }
 
-// Pids may have wrapped around, so a child can have a smaller one than its parent: search until nothing new is found.
+// A child can have a smaller pid than its parent, because pids wrap around. Therefore the whole list is searched for
+// each process that is found.
 std::vector<pid_t> with_descendants(pid_t top, const std::vector<pid_t>& pids) {
   std::vector<pid_t> family = {top};
   for (std::size_t i = 0; i < family.size(); ++i) {
@@ -66,7 +69,7 @@ Result<ProcessInfo> info_of(pid_t pid) {
   info.name.erase(std::remove(info.name.begin(), info.name.end(), '\n'), info.name.end());
   const std::string rollup = TRY(read_file(proc_path(pid, "smaps_rollup")));
   if (rollup.find("Private_Dirty:") == std::string::npos)
-    return fail(proc_path(pid, "smaps_rollup") + ": no Private_Dirty");
+    return fail(proc_path(pid, "smaps_rollup") + " has no line Private_Dirty");
   info.private_kib = sum_of(rollup, "Private_", "");
   info.dirty_kib = sum_of(rollup, "", "_Dirty");
   return info;

@@ -7,7 +7,7 @@
 namespace isolate::bench {
 namespace {
 
-constexpr double kTailWorthSaying = 0.5;  // milliseconds
+constexpr double kLeastTailShown = 0.5;  // milliseconds
 
 std::string ratio_cell(const Measured& row, const Measured& base) {
   if (&row == &base) return "1";
@@ -24,8 +24,9 @@ int name_width(const std::vector<Measured>& rows) {
 void print_tails(const std::vector<Measured>& rows) {
   for (const Measured& row : rows) {
     const double tail = quantile(row.tail_ms, 0.5);
-    if (tail < kTailWorthSaying) continue;
-    fmt::print("  {}: left something running for another {:.2f} ms (median), not counted above\n", row.name, tail);
+    if (tail < kLeastTailShown) continue;
+    fmt::print("  {}: left processes behind that ran for another {:.2f} ms (median), not counted above\n", row.name,
+               tail);
   }
 }
 

@@ -1,4 +1,4 @@
-// Prints what was measured as tables of fixed columns on standard output.
+// Prints measurements on standard output, as tables with fixed columns.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace isolate::bench {
 
-// A column of ratios: every row to the row with index `base`.
+// A column with the ratio of each row to the row with the index `base`.
 struct Comparison {
   std::string title;
   std::size_t base = 0;
@@ -19,8 +19,8 @@ struct Comparison {
 void print_title(const std::string& title);
 void print_times(const std::vector<Measured>& rows, const std::vector<Comparison>& comparisons);
 
-// One line that says what was aimed at, what was measured, and whether the aim was reached. The verdict is about the
-// measured ratio; where its interval contains the limit, the line says that the run can't tell.
+// Prints one line with the aim, the measured ratio, and whether the aim was reached. If the ratio's interval contains
+// the limit, the line says that the result is within the noise.
 void print_aim(const std::string& what, const Ratio& measured, double limit);
 
 }  // namespace isolate::bench

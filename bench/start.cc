@@ -1,5 +1,5 @@
-// Start-up: a whole `isolate -z TEMPLATE /bin/true` beside bare bwrap and the floor, all in one interleaved run.
-// The caller's own user decides whether it is the run of root or of an ordinary user.
+// Measures start-up: a whole run of `isolate -z TEMPLATE /bin/true`, bare bwrap and the floor in one interleaved run.
+// It measures a run of root if root calls it, otherwise one of an ordinary user.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -13,11 +13,11 @@ namespace isolate::bench {
 namespace {
 
 constexpr double kMostTimesBareBwrap = 1.5;
-constexpr double kMostMillisecondsMore = 0.3;  // than the isolate before a change
+constexpr double kMostMillisecondsMore = 0.3;  // how much slower than the isolate of --before it may be
 
 struct Setting {
   std::string isolate;
-  std::string before;  // another isolate to compare with; empty: none
+  std::string before;  // another build of isolate to compare with; empty: no comparison
   std::string store;
   std::string template_name;
   std::string root;
@@ -67,12 +67,12 @@ Result<std::vector<Case>> id_map_cases(const Options& options) {
                            one("newuidmap and newgidmap at once", MapHelpers::both_at_once)};
 }
 
-// The rows that ratios are made to, and of.
+// Indexes of the rows that are compared.
 constexpr std::size_t kIsolate = 0;
 constexpr std::size_t kBareBwrap = 1;
 constexpr std::size_t kFloorBind = 2;
 constexpr std::size_t kFloorOverlay = 3;
-constexpr std::size_t kSingleId = 4;  // this and the next of an ordinary user only
+constexpr std::size_t kSingleId = 4;  // this row and the next one exist for an ordinary user only
 constexpr std::size_t kBothMapHelpers = 7;
 
 Result<std::vector<Case>> all_cases(const Options& options, const Setting& setting) {
@@ -92,12 +92,12 @@ Result<std::vector<Case>> all_cases(const Options& options, const Setting& setti
     cases.push_back(floor_case("floor: user namespace, overlay", setting, true, true));
   }
   cases.push_back(command_case("/bin/true outside", {"/bin/true"}));
-  // Last, so that the other rows have the same places without it.
+  // This comes last, so that the indexes of the other rows are the same without it.
   if (!setting.before.empty()) cases.push_back(command_case("isolate before", isolate_argv(setting.before, setting)));
   return cases;
 }
 
-// What is left of each run when the median of another row is taken off.
+// Subtracts the median of `part` from each sample of `whole`.
 std::vector<double> less(const std::vector<double>& whole, const std::vector<double>& part) {
   std::vector<double> rest = whole;
   for (double& time : rest) time -= quantile(part, 0.5);

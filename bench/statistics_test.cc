@@ -5,7 +5,7 @@
 namespace isolate::bench {
 namespace {
 
-TEST(StatisticsTest, QuantileInterpolatesBetweenNeighbours) {
+TEST(StatisticsTest, AQuantileIsInterpolatedBetweenNeighbours) {
   EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0.5), 2.5);
   EXPECT_DOUBLE_EQ(quantile({5, 1, 3}, 0.5), 3);
   EXPECT_DOUBLE_EQ(quantile({1, 2, 3, 4, 5}, 0.25), 2);
@@ -18,7 +18,7 @@ TEST(StatisticsTest, OneOutlierDoesNotMoveTheMedian) {
   EXPECT_DOUBLE_EQ(summary.upper_quartile, 1);
 }
 
-TEST(StatisticsTest, RatioLiesInItsInterval) {
+TEST(StatisticsTest, ARatioLiesInItsInterval) {
   std::vector<double> fast;
   std::vector<double> slow;
   for (int i = 0; i < 100; ++i) {

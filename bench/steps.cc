@@ -1,4 +1,4 @@
-// Steps: where the time of a run goes, as `isolate --timings` tells it.
+// Measures how long each step of a run takes, from the output of `isolate --timings`.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -19,13 +19,14 @@ struct Step {
   double microseconds = 0;
 };
 
-// A line is "timing: STEP MICROSECONDS". Errors: a line that begins so and is of another form.
+// Parses lines of the form "timing: STEP MICROSECONDS" and ignores all others. Errors: a malformed line that begins
+// with "timing: "; no such line.
 Result<std::vector<Step>> parse_steps(const std::string& errors) {
   std::vector<Step> steps;
   for (const std::string& line : text::split(errors, '\n')) {
     if (line.rfind(kPrefix, 0) != 0) continue;
     const std::size_t space = line.rfind(' ');
-    if (space < kPrefix.size()) return fail("not a timing line: " + line);
+    if (space < kPrefix.size()) return fail("malformed line of --timings: " + line);
     const auto microseconds = TRY(text::number(line.substr(space + 1), line, 0, 1000000000));
     steps.push_back({line.substr(kPrefix.size(), space - kPrefix.size()), static_cast<double>(microseconds)});
   }
@@ -38,7 +39,7 @@ struct StepSamples {
   std::vector<double> microseconds;
 };
 
-// A step that a run reports more than once counts with its sum.
+// Adds the steps of a run. If a run reports a step more than once, its times are added up.
 void add_run(const std::vector<Step>& steps, std::vector<StepSamples>* all) {
   std::map<std::string, double> sums;
   for (const Step& step : steps) sums[step.name] += step.microseconds;
@@ -73,9 +74,9 @@ Result<void> run(const Options& options) {
   std::vector<StepSamples> steps;
   std::vector<double> whole;
   for (int i = 0; i < runs; ++i) {
-    const Spoken spoken = TRY(run_timed_and_listen(argv));
-    add_run(TRY(parse_steps(spoken.errors)), &steps);
-    whole.push_back(spoken.sample.wall_seconds * 1e6);
+    const SampleAndErrors one_run = TRY(run_timed_with_errors(argv));
+    add_run(TRY(parse_steps(one_run.errors)), &steps);
+    whole.push_back(one_run.sample.wall_seconds * 1e6);
   }
   print_title(fmt::format("Steps of a run, as {}: {} runs", TRY(options.text("who")), runs));
   print_steps(steps, whole);

@@ -1,4 +1,5 @@
-// Standard streams: what a pipe and a file cost through isolate, beside bare bwrap, all in one interleaved run.
+// Measures standard streams: how fast data goes through a pipe and a file with isolate and with bare bwrap, all in one
+// interleaved run.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -9,16 +10,17 @@
 namespace isolate::bench {
 namespace {
 
-constexpr int kMegabytes = 512;  // of data a run
+constexpr int kMegabytes = 512;  // MiB of data in each run
 constexpr double kMostTimesPipe = 1.05;
-constexpr double kLeastGigabytes = 1;  // a second
+constexpr double kLeastGigabytes = 1;  // GB per second
 
 struct Row {
   const char* name;
-  const char* isolate;  // %: the words that start a guest
+  const char* script;  // % stands for the words that start a guest, SIZE for the number of bytes
 };
 
-// A row for isolate and one for bare bwrap each. The file lies in memory: a disk would decide otherwise.
+// Each of these is measured with isolate and with bare bwrap. The files are in memory; otherwise the disk would
+// determine the result.
 constexpr Row kRows[] = {{"start", "% /bin/true"},
                          {"start, output to a file", "% /bin/true >small"},
                          {"pipe in and out", "head -c SIZE /dev/zero | % cat | cat >/dev/null"},
@@ -26,7 +28,7 @@ constexpr Row kRows[] = {{"start", "% /bin/true"},
                          {"file out", "% head -c SIZE /dev/zero >out"},
                          {"file out, appended", ": >out; % head -c SIZE /dev/zero >>out"}};
 
-std::string filled(std::string text, const std::string& mark, const std::string& with) {
+std::string replace_all(std::string text, const std::string& mark, const std::string& with) {
   for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + with.size())) {
     text.replace(at, mark.size(), with);
   }
@@ -44,7 +46,7 @@ Result<void> run(const Options& options) {
   std::vector<Case> cases;
   for (const auto& row : kRows) {
     for (const auto& guest : {isolate, bwrap}) {
-      const auto script = filled(filled(row.isolate, "SIZE", size), "%", guest);
+      const auto script = replace_all(replace_all(row.script, "SIZE", size), "%", guest);
       const auto name = std::string(row.name) + (guest == isolate ? ", isolate" : ", bwrap");
       cases.push_back({name, [=] { return run_timed({"sh", "-ec", "cd " + directory + "; " + script}); }});
     }

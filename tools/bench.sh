@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench [--daemon | --lxc] [ARGUMENT...]: builds the release preset and measures it; --daemon: isolated and its pools;
-# --lxc: the lxc engine beside LXC's own programs.
+# bench [--daemon | --lxc] [ARGUMENT...]: builds the release preset and runs the benchmarks (bench/README.md). --daemon
+# measures isolated and its pools, --lxc compares the lxc engine with LXC's own programs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# build [--tests] [PRESET [TARGET...]]: configures and builds one of the presets of CMakePresets.json, or only some of its
-# targets. --tests: unit tests and, in a release build, benchmarks too; a folder that has them keeps them.
+# build [--tests] [PRESET [TARGET...]]: configures and builds a preset of CMakePresets.json, or only some of its targets.
+# --tests also builds the unit tests and, in a release build, the benchmarks. A build folder that was once configured with
+# --tests keeps building them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Checks two rules of the source tree: a folder under src/ includes only from the folders that the table of
-# src/README.md allows it, and no file there has more than 400 lines. A new folder has to be entered in that table,
-# which is the moment to think about its place.
+# Checks two rules of the source tree: a folder below src/ includes only from the folders that the table in src/README.md
+# allows, and no file there has more than 400 lines. The table must name every folder, so that whoever adds one decides
+# what it may use.
 set -euo pipefail
 
 most_lines=400
-generated="seccomp/builtin_filters.h" # made by the build, in its own folder
+generated="seccomp/builtin_filters.h" # the build makes this file in the build folder
 declare -A may_use=()
 found=0
 
@@ -20,7 +20,7 @@ check_includes() {
     target=${line#*\"}
     target=${target%%\"*}
     if [[ ! -e src/$target && " $generated " != *" $target "* ]]; then
-      complain "$file:$number: \"$target\" is not a path below src/"
+      complain "$file:$number: \"$target\" is not a path below src/; name included files from there"
     elif [[ " $room ${may_use[$room]} " != *" ${target%%/*} "* ]]; then
       complain "$file:$number: $room may not use ${target%%/*} (it may use: ${may_use[$room]:-nothing})"
     fi
@@ -32,15 +32,15 @@ check_file() {
   room=${file#src/}
   room=${room%%/*}
   if [[ ! -v may_use[$room] ]]; then
-    complain "$file: the folder $room is not in the table of src/README.md"
+    complain "$file: the folder $room is not in the table in src/README.md; add it there, with the folders it may use"
     return
   fi
   lines=$(wc -l <"$file")
-  ((lines <= most_lines)) || complain "$file: $lines lines, more than $most_lines: look for the second thing in it"
+  ((lines <= most_lines)) || complain "$file: $lines lines, more than $most_lines; move a part of it to another file"
   check_includes "$file" "$room"
 }
 
-# A folder may use only those below it, so that no two use each other.
+# Reads the table. A folder may use only folders in rows below its own, so that no two folders use each other.
 read_table() {
   local row room used below=""
   while IFS= read -r row; do

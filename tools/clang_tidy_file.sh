@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Runs clang-tidy on one source that build/compile_commands.json knows. A file that was clean is left out until itself,
-# one of the headers it includes, its compiler command or the settings change.
+# Runs clang-tidy on one source file, which must be in build/compile_commands.json. If the file was clean before, it is
+# skipped until the file, a header that it includes, its compiler command or the settings change.
 set -euo pipefail
 
 file=$1
 
-# The compiler command of the file without " -o OBJECT -c".
+# Prints the file's compiler command without " -o OBJECT -c".
 compiler_command() {
   local command
   command=$(jq -r --arg file "$PWD/$file" 'first(.[] | select(.file == $file)).command' build/compile_commands.json)
   echo "${command/ -o * -c / }"
 }
 
-# The file and all it includes, as the compiler sees them, without the rule's target and line ends.
+# Prints the file and all files that it includes. The compiler's option -M prints them as a rule for make; this removes the
+# rule's target and the backslashes at the ends of lines.
 inputs() {
   (cd build && sh -c "$1 -M") | sed -e 's/^[^ ]*: *//' -e 's/\\$//'
 }
@@ -28,10 +29,10 @@ cache_key() {
 main() {
   local stamp report options=(--quiet -p build)
   options+=(--extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-unused-command-line-argument)
-  # The analyzer follows the paths of a program, which takes most of the time. Of a test all of them are run, with sanitizers.
+  # The static analyzer takes most of the time. It is not needed for tests, because they run under sanitizers anyway.
   [[ $file != *_test.cc ]] || options+=(--checks=-clang-analyzer-*)
   if ! stamp=build/clang-tidy/$(cache_key); then
-    echo "$file: does not compile" >&2
+    echo "$file: the compiler could not preprocess it; build it to see the reason" >&2
     return 1
   fi
   if [[ ! -e $stamp ]] && ! report=$(clang-tidy "${options[@]}" "$file" 2>&1); then

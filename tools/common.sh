@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# What all verbs of ./dev share. Sourced with the top of the checkout as current directory.
+# Functions and settings for all verbs of ./dev. The scripts source this file from the top of the checkout.
 
-# Files that we make must be usable by others, whatever root's own settings are; and some su leave sbin out of PATH.
+# Root may have a strict umask, but all users must be able to use the files that are made here. PATH gets the sbin
+# directories, because some versions of su leave them out.
 umask 022
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
 # Where ./dev install puts the programs.
-# shellcheck disable=SC2034 # read by who sources this
+# shellcheck disable=SC2034 # the scripts that source this file use it
 prefix=/usr/local
 
 say() { printf '==> %s\n' "$*"; }
@@ -19,29 +20,30 @@ need_root() {
   ((EUID == 0)) || fail "\"$1\" needs root: sudo ./dev $1"
 }
 
-# The folder that CMakePresets.json gives a preset.
+# Prints the build folder that CMakePresets.json gives to a preset.
 build_folder() {
   case $1 in
     release) echo build ;;
     debug | asan | faults | clang | fuzz) echo "build-$1" ;;
-    *) fail "no such preset: $1 (there are release, debug, asan, faults, clang and fuzz)" ;;
+    *) fail "there is no preset '$1'; use release, debug, asan, faults, clang or fuzz" ;;
   esac
 }
 
-# configure_preset PRESET [OPTION OF CMAKE...]. A build folder that was copied or moved with its checkout knows the old path;
-# CMake then has to begin anew.
+# configure_preset PRESET [OPTION OF CMAKE...]: configures a preset. If the build folder was copied or moved together with the
+# checkout, it contains the old path, and CMake has to start over.
 configure_preset() {
   local preset=$1 folder fresh=()
   folder=$(build_folder "$preset")
   mkdir -p "$folder"
-  [[ -w $folder ]] || fail "$folder belongs to somebody else; remove it, or run this as its owner"
+  [[ -w $folder ]] || fail "$folder belongs to another user, and you can't write to it; remove it, or run this as its owner"
   if [[ -e $folder/CMakeCache.txt ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$folder/CMakeCache.txt"; then
     fresh=(--fresh)
   fi
   cmake --preset "$preset" "${fresh[@]}" "${@:2}" --log-level=WARNING >/dev/null
 }
 
-# A checkout of an ordinary user stays his: what root built there must not be in his way later.
+# After root has built in the checkout of an ordinary user, this gives the build folders to that user, so that they can
+# build there later.
 hand_back_build_files() {
   local owner folder
   ((EUID == 0)) || return 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# demo: from a fresh machine to a command in a throw-away Debian.
+# demo: installs the packages that isolate needs, builds it, makes a Debian template and runs commands in clones of it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -7,7 +7,7 @@ source tools/packages.sh
 
 programs=$PWD/build/bin
 
-# Runs a command for all to see, with words quoted where a shell needs it.
+# Prints a command as one would type it, with quotes where a shell needs them, and runs it.
 show() {
   local word line='    $'
   for word in "$@"; do
@@ -26,10 +26,10 @@ show_status() {
 
 make_template() {
   if "$programs/isolatectl" template show debian >/dev/null 2>&1; then
-    say "the template \"debian\" is there already"
+    say "the template \"debian\" exists already"
     return
   fi
-  say "making the template \"debian\" out of debian:bookworm (downloads Debian's base packages)"
+  say "making the template \"debian\" from debian:bookworm (downloads Debian's base packages)"
   "$programs/isolatectl" template create debian --from debian:bookworm
 }
 
@@ -43,7 +43,7 @@ run_in_clones() {
   show_status "$programs/isolate" -z debian sh -c 'exit 7'
 }
 
-# The first id above all ranges that /etc/subuid and /etc/subgid give away.
+# Prints the first id above all ranges in /etc/subuid and /etc/subgid.
 free_subordinate_id() {
   cat /etc/subuid /etc/subgid 2>/dev/null |
     awk -F: 'BEGIN { first = 100000 } $2 + $3 > first { first = $2 + $3 } END { print first }'
@@ -55,8 +55,8 @@ has_subordinate_ids() {
   awk -F: -v name="$1" -v uid="$uid" '($1 == name || $1 == uid) && $3 >= 65536 { found = 1 } END { exit !found }' "$2"
 }
 
-# Commands to go on with, as a person types them. ./dev fresh executes these lines.
-tell_what_is_next() {
+# Prints commands that the user can try next, exactly as they type them: ./dev fresh executes these lines.
+show_next_commands() {
   local user=$1 first
   say "next: put isolate into PATH"
   echo "    sudo ./dev install"
@@ -76,7 +76,7 @@ main() {
   local user
   (($# == 0)) || fail "usage: ./dev demo"
   need_root demo
-  say "this takes 2 to 4 minutes on a machine that has nothing yet, half of it for packages"
+  say "this takes 2 to 4 minutes on a new machine, half of it to install packages"
   install_packages build run
   tools/build.sh release isolate isolate-init isolate-lxc isolatectl
   make_template
@@ -84,7 +84,7 @@ main() {
   say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the programs are in $programs"
   user=${SUDO_USER:-}
   if [[ $user == root ]] || ! id "$user" >/dev/null 2>&1; then user=; fi
-  tell_what_is_next "$user"
+  show_next_commands "$user"
 }
 
 main "$@"

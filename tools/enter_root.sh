@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# enter_root.sh ROOT COMMAND...: runs a command in a Debian root as on a machine of its own: with /proc, /sys, /dev and /run.
-# Makes mounts and changes the root: fresh.sh calls it in mount, pid, IPC and UTS namespaces that are made for it.
+# enter_root.sh ROOT COMMAND...: runs a command in a Debian root with its own /proc, /sys, /dev and /run, like on a separate
+# machine. It mounts file systems and calls pivot_root, so it must be process 1 of new mount, pid, IPC and UTS namespaces.
+# fresh.sh makes these.
 set -euo pipefail
 
 root=$1
 shift
-((BASHPID == 1)) || { echo "enter_root.sh: not the first process of a pid namespace" >&2 && exit 1; }
+((BASHPID == 1)) || { echo "enter_root.sh: must be process 1 of a new pid namespace; use ./dev fresh" >&2 && exit 1; }
 mount --rbind "$root" "$root"
 cd "$root"
 mount -t proc proc proc

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# faults [--store=overlay|btrfs|zfs] [ROUNDS [SEED]]: rounds in which something dies at a fault point or at a random
-# moment; see tests/system/daemon_fault_points.bats, and for zfs, in a guest, tests/vm/daemon_crash.bats. A fault found
-# fails it.
+# faults [--store=overlay|btrfs|zfs] [ROUNDS [SEED]]: runs 200 (or ROUNDS) rounds, in each of which a program is killed at a
+# fault point or at a random moment, and fails if the state afterwards is wrong. See tests/system/daemon_fault_points.bats.
+# With zfs the rounds run in a virtual machine, see tests/vm/daemon_crash.bats.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh

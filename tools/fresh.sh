@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# fresh [bookworm|trixie] [-- VERB [ARGUMENT...]]: the first steps of a newcomer on a machine that has nothing yet, beginning
-# with ./dev demo; or another verb there. The machine is a bare Debian root with a user, sudo and git, and a copy of this
-# checkout. It lies in /var/tmp and is entered with pivot_root, in mount, pid, IPC and UTS namespaces that end with each
-# command. It shares the network with this machine, and takes its packages from where this machine takes them. The tarball
-# that the root is unpacked from is kept in the cache of the system tests.
+# fresh [bookworm|trixie] [-- VERB [ARGUMENT...]]: tests the first steps of a new user on a new machine, starting with
+# ./dev demo, or runs another verb of ./dev there. The machine is a bare Debian root in /var/tmp with a user, sudo, git and a
+# copy of this checkout. Each command enters it with pivot_root, in new mount, pid, IPC and UTS namespaces. It shares this
+# machine's network and uses the same package mirrors. The cache of the system tests keeps the tarball of the root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -22,7 +21,7 @@ usage() { fail "usage: ./dev fresh [bookworm|trixie] [-- VERB [ARGUMENT...]]"; }
 
 host_suite() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
 
-# This machine's sources of packages, for the suite.
+# Prints this machine's lines of sources.list, changed to the suite.
 package_sources() {
   local host
   host=$(host_suite)
@@ -31,12 +30,13 @@ package_sources() {
       '$3 == host || $3 == host "-updates" || $3 == host "-security" { sub("^" host, suite, $3); print }'
 }
 
-# This machine's settings of apt that say how packages are reached.
+# Prints this machine's settings of apt that are needed to reach a mirror.
 apt_settings() {
   apt-config dump | grep -E '^Acquire::((http|https)::Proxy|ForceIPv|Check-Date |Check-Valid-Until |Retries )' || true
 }
 
-# The tarball appears by one rename, so that a broken run leaves none.
+# Makes the tarball of the root unless it is in the cache. It is renamed into the cache when it is complete, so that an
+# interrupted run does not leave half a tarball there.
 make_bare_tarball() {
   local setting options=()
   tarball=$kept/debian-$suite-fresh.tar
@@ -65,7 +65,7 @@ make_root() {
   copy_checkout
 }
 
-# The files as they are here, without what was built.
+# Copies this checkout with its uncommitted changes, but without build folders.
 copy_checkout() {
   local target=$root/home/$user/isolate
   mkdir "$target"
@@ -73,7 +73,8 @@ copy_checkout() {
   chown -R --no-dereference "$(stat -c %u:%g "$root/home/$user")" "$target"
 }
 
-# inside COMMAND LINE: for the user, in the checkout, with what a login gives. Nothing of it outlives us.
+# inside COMMAND_LINE: runs a command line in the root, in the checkout, in a login shell of the user. All of its processes
+# are killed if this script ends first.
 inside() {
   local status=0
   setpriv --pdeathsig KILL unshare --mount --propagation private --pid --ipc --uts --fork --kill-child -- \
@@ -84,7 +85,7 @@ inside() {
   return "$status"
 }
 
-# check NAME COMMAND...: counts whether the command succeeds.
+# check NAME COMMAND...: runs a command, prints whether it succeeded, and counts it as passed or failed.
 check() {
   local name=$1 began=$SECONDS
   shift
@@ -101,7 +102,7 @@ check() {
 
 installed_packages() { dpkg-query --admindir "$root/var/lib/dpkg" --show; }
 
-# A release that nobody has tried is named, and nothing is installed on it.
+# ./dev must refuse a release that is not supported, name it, and install nothing.
 refuses_another_release() {
   local before output status=0
   before=$(installed_packages)
@@ -115,7 +116,7 @@ refuses_another_release() {
 
 demo_works() {
   local line status=0 shown copy
-  # Not in a pipeline: a signal could not interrupt that.
+  # This is not a pipeline, because a signal could not interrupt the wait for one.
   exec {shown}> >(exec tee "$work/demo")
   copy=$!
   inside 'sudo ./dev demo' >&"$shown" 2>&1 || status=$?
@@ -127,11 +128,11 @@ demo_works() {
   return "$status"
 }
 
-# What the demo tells to do next, line by line, as it stands there.
+# Executes the commands that the demo prints at its end.
 next_commands_work() {
   local line
   mapfile -t lines < <(sed -n '/^==> next/,$s/^    //p' "$work/demo")
-  ((${#lines[@]} >= 4)) || { echo "the demo tells too few commands" && return 1; }
+  ((${#lines[@]} >= 4)) || { echo "the demo printed only ${#lines[@]} commands to try next, not 4" && return 1; }
   for line in "${lines[@]}"; do
     printf '    $ %s\n' "$line"
     inside "$line" || return 1
@@ -143,7 +144,7 @@ uninstalls() {
   [[ -z $(find "$root/usr/local" -type f) ]]
 }
 
-# Every package in the lists of tools/packages.sh is one of this release.
+# Every package in the lists of tools/packages.sh must exist in this release.
 lists_are_complete() {
   inside 'source tools/common.sh && source tools/packages.sh && for purpose in $(package_purposes); do
     mapfile -t packages < <(packages_for "$purpose")
@@ -159,17 +160,17 @@ unit_tests_pass() {
 check_demo() {
   check "another release is refused ($suite)" refuses_another_release || true
   check "./dev demo ($suite)" demo_works || return
-  check "what the demo tells to do next ($suite)" next_commands_work || true
+  check "commands that the demo suggests ($suite)" next_commands_work || true
   check "examples of README.md, docs and the man pages ($suite)" inside "sudo tests/examples/run $user" || true
   check "./dev uninstall ($suite)" uninstalls || true
   check "lists of packages ($suite)" lists_are_complete || true
-  # On this machine's own release ./dev test and ./dev vm do the same.
+  # For this machine's own release ./dev test and ./dev vm already do the rest.
   [[ $suite != "$(host_suite)" ]] || return 0
   check "./dev package ($suite)" inside 'sudo ./dev package' || true
   check "unit tests ($suite)" unit_tests_pass || true
 }
 
-# What an earlier run has left that was killed. Its lock is free.
+# Removes the directories of earlier runs that were killed. A run that still works holds a lock on its directory.
 remove_old_roots() {
   local folder lock
   for folder in /var/tmp/isolate-fresh.????????; do
@@ -216,7 +217,7 @@ main() {
   flock "$work_lock"
   chmod 0755 "$work"
   package_sources >"$work/sources"
-  [[ -s $work/sources ]] || fail "apt has no source of packages for this machine's own release"
+  [[ -s $work/sources ]] || fail "apt has no package sources for this machine's release; run apt-get update"
   make_bare_tarball
   make_root
   if ((${#verb[@]} > 0)); then

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# fuzz [SECONDS] [TARGET...]: builds the fuzz targets (tests/fuzz) with clang++ and lets each run for 60 seconds, or
-# SECONDS; all of them, or those that are named. A target begins with its corpus in git and with what earlier runs have
-# found, in build-fuzz/fuzz/TARGET: inputs that reach new code, and findings, which are tried again until they are none.
+# fuzz [SECONDS] [TARGET...]: builds the fuzz targets (tests/fuzz) with clang++, and runs all of them, or the named ones, for
+# 60 seconds each, or SECONDS. A target starts with its corpus in git and with what earlier runs have left in
+# build-fuzz/fuzz/TARGET: inputs that reach new code, and findings. Earlier findings are tried in each run until they are
+# fixed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -14,7 +15,8 @@ targets() {
   for file in tests/fuzz/*.cc; do basename "$file" .cc; done
 }
 
-# Files that a target makes (TMPDIR) are in memory, and gone after the run. A leak is told at the end of the program.
+# Runs one target. Its temporary files (TMPDIR) are in memory and are removed after the run. The sanitizer reports leaks when
+# the program ends.
 run_target() {
   local target=$1 seconds=$2 folder=build-fuzz/fuzz/$1
   mkdir -p "$folder"/{inputs,findings}
@@ -23,7 +25,7 @@ run_target() {
     </dev/null >"$folder/log" 2>&1 || return
 }
 
-# As many at a time as there are processors. How each of them ended is in a file.
+# Runs as many targets at a time as there are processors. The exit status of each goes to a file.
 run_targets() {
   local seconds=$1
   export -f run_target
@@ -34,12 +36,12 @@ run_targets() {
     echo "$status" >"build-fuzz/fuzz/$1/status"' _ '{}' "$seconds"
 }
 
-# A number out of the statistics at the end of a log.
+# statistic TARGET NAME: prints a number from the statistics at the end of the log.
 statistic() {
   sed -n "s/^stat::$2: *//p" "build-fuzz/fuzz/$1/log"
 }
 
-# The last count of reached branches, "cov: N", that a log tells.
+# Prints the last number of reached branches ("cov: N") in the log.
 coverage() {
   grep -o '\bcov: [0-9]*' "build-fuzz/fuzz/$1/log" | tail -n 1 | tr -dc 0-9
 }
@@ -48,10 +50,11 @@ finding() {
   local log=build-fuzz/fuzz/$1/log file
   grep -m 1 -aE '^PROPERTY: |: Assertion |runtime error: |^SUMMARY: |^==[0-9]+==ERROR: ' "$log" || tail -n 1 "$log"
   file=$(sed -n 's/.*Test unit written to //p' "$log")
-  [[ -z $file ]] || echo "    again: build-fuzz/bin/fuzz-$1 $file"
+  [[ -z $file ]] || echo "    to repeat it: build-fuzz/bin/fuzz-$1 $file"
 }
 
-# One line for a target, and what was found. False unless it ran to its end without a finding.
+# Prints a line about a target, and the finding if there is one. Returns false unless the target ran to its end without a
+# finding.
 report() {
   local target=$1 status runs findings=none
   status=$(cat "build-fuzz/fuzz/$target/status")
@@ -68,7 +71,7 @@ report() {
 check_targets() {
   local target
   for target in "$@"; do
-    [[ -e tests/fuzz/$target.cc ]] || fail "no such target: $target (there are: $(targets | tr '\n' ' '))"
+    [[ -e tests/fuzz/$target.cc ]] || fail "there is no fuzz target '$target'; the targets are: $(targets | tr '\n' ' ')"
   done
 }
 

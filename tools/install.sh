@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install: builds the programs and puts them, the man pages and the completion for shells below /usr/local. The units of
-# systemd are only in the Debian package. Writes a list of all that it has made, for ./dev uninstall.
+# install: builds the programs, and installs them, the man pages and the shell completion below /usr/local. It writes a list of
+# everything that it has made, for ./dev uninstall. The systemd units are in the Debian package only.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -10,7 +10,7 @@ manifest=$prefix/libexec/isolate/manifest
 
 folders() { find "$prefix" -xdev -type d | sort; }
 
-# Folders end with a slash and come after what is in them.
+# Writes the list. A folder ends with a slash, and comes after everything in it, so that ./dev uninstall finds it empty.
 write_manifest() {
   local before=$1
   {

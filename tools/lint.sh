@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# lint [--fix]: all that can be judged without running the programs. Runs every check, also after one has failed.
-# --fix formats the sources in place beforehand.
+# lint [--fix]: runs all checks of the sources that do not need to run the programs. It goes on after a check has failed.
+# --fix formats the sources first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
 source tools/packages.sh
 
-# The files below src, bench and tests with one of these endings, each followed by a NUL.
+# sources ENDING...: prints the files below src, bench and tests with these endings, each followed by a NUL.
 sources() {
   local ending names=()
   for ending in "$@"; do names+=(-o -name "*.$ending"); done
@@ -19,11 +19,11 @@ check_layers() {
 
 check_format() {
   sources h cc | xargs -0 clang-format --dry-run -Werror && return
-  echo 'formatting can be put right with: ./dev lint --fix' >&2
+  echo 'to format the sources: ./dev lint --fix' >&2
   return 1
 }
 
-# Shell scripts by name or by their first line.
+# Prints the shell scripts, which are recognized by their name or their first line, each followed by a NUL.
 shell_scripts() {
   local file
   printf '%s\0' dev .ci/run
@@ -37,9 +37,9 @@ shell_scripts() {
   done
 }
 
-# Left out: SC2016, as text for the shell inside is what single quotes are for here; SC2317, which takes functions that a
-# trap calls for dead. In bats files also mere hints, SC2154 ($stderr of "run --separate-stderr" is unknown to shellcheck)
-# and SC1010 ("done" as a word).
+# Excluded everywhere: SC2016, because single quotes are used on purpose for text that a shell in the guest expands; SC2317,
+# which reports functions that a trap calls as unreachable. Excluded in bats files: hints below the level of warnings; SC2154,
+# because shellcheck does not know the $stderr of "run --separate-stderr"; SC1010, "done" as a word.
 check_shell() {
   local status=0 options=(--external-sources --source-path=. "--exclude=SC2016,SC2317")
   shell_scripts | xargs -0 shellcheck "${options[@]}" || status=1
@@ -49,13 +49,14 @@ check_shell() {
 }
 
 check_man_pages() {
-  # EXAMPLES stands near the top, where a reader looks first; mandoc wants it further down.
+  # The section EXAMPLES is near the top, because readers look for it first. mandoc wants it further down, so ignore that.
   local complaints
   complaints=$(mandoc -T lint -W warning data/man/*.[1-8] 2>&1 | grep -v 'sections out of conventional order' || true)
   [[ -z $complaints ]] || fail "$complaints"
 }
 
-# Every source must be known to the build, or nobody would compile it, let alone check it.
+# Prints the sources to check, each followed by a NUL. Fails if the build does not use one of them, because clang-tidy could
+# not check it.
 files_to_tidy() {
   local listed file status=0
   listed=$(jq -r '.[].file' build/compile_commands.json | sort -u)
@@ -63,7 +64,7 @@ files_to_tidy() {
     if grep -qxF "$PWD/$file" <<<"$listed"; then
       printf '%s\0' "$file"
     else
-      echo "$file: not part of the build" >&2
+      echo "$file: not part of the build; add it to CMakeLists.txt or remove it" >&2
       status=1
     fi
   done < <(find src bench -type f -name '*.cc' -print0 | sort -z)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# package: builds the Debian package of this checkout, in build-package, as Debian's own tools do it (debian/rules), and
-# lets lintian judge it. The sources are copied there, so that nothing is written into the checkout's own folders; what is
-# compiled stays for the next time.
+# package: builds the Debian package of this checkout with Debian's own tools (debian/rules), and checks it with lintian. It
+# works on a copy of the sources in build-package, so that it writes nothing into the checkout's other folders. Compiled
+# files stay there and speed up the next build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -14,19 +14,20 @@ check_version() {
   of_program=$(sed -n 's/^project(isolate VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
   of_package=$(dpkg-parsechangelog --show-field Version)
   [[ -n $of_program && ($of_package == "$of_program" || $of_package == "$of_program"[~+]*) ]] ||
-    fail "debian/changelog is about version $of_package, CMakeLists.txt about $of_program"
+    fail "debian/changelog has version $of_package, but CMakeLists.txt has $of_program; make them the same"
 }
 
-# With the times that files have here, and without those that are no more.
+# Copies the sources with their modification times, so that unchanged files are not compiled again. Files that no longer
+# exist here are removed from the copy.
 copy_sources() {
   mkdir -p "$source"
   find "$source" -mindepth 1 -maxdepth 1 ! -name 'obj-*' -exec rm -rf --one-file-system {} +
   tar --create --exclude './build*' --exclude ./.git --exclude ./.cache . | tar --extract --directory "$source"
-  # Or the last build would be taken for this one.
+  # Remove the files that would make debhelper believe that the package is built already.
   rm -f "$source"/debian/{files,debhelper-build-stamp,*.substvars,*.debhelper*}
 }
 
-# For people who package: what a debugger needs is left out, as compiling it takes half as long again.
+# Builds the package without debugging information, with which compiling would take half as long again.
 build() {
   find "$folder" -maxdepth 1 -type f -delete
   (
@@ -35,13 +36,13 @@ build() {
       dpkg-buildpackage --no-sign --build=binary --no-pre-clean
   ) </dev/null >"$folder/log" 2>&1 && return
   tail -n 30 "$folder/log" >&2
-  fail "the package could not be built; all that was said is in $folder/log"
+  fail "the package could not be built; all messages are in $folder/log"
 }
 
 check() {
   lintian --fail-on error,warning --info --tag-display-limit 0 "$folder"/*.changes >"$folder/lintian" 2>&1 && return
   cat "$folder/lintian" >&2
-  fail "lintian finds faults in the package"
+  fail "lintian reports errors in the package, see above"
 }
 
 main() {

@@ -1,37 +1,37 @@
 # shellcheck shell=bash
-# The Debian packages that each purpose needs, and their installation. Needs common.sh.
+# The Debian packages that each verb of ./dev needs, and functions to install them. Source common.sh first.
 
-# shellcheck disable=SC2034 # read through the purpose's name
+# shellcheck disable=SC2034 # packages_for() finds the lists by their names
 packages_build=(g++ cmake ninja-build pkg-config lxc-dev libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libexpected-dev libtomlplusplus-dev musl-tools)
-# For ./dev build --tests: unit tests and benchmarks.
+# For unit tests and benchmarks (./dev build --tests).
 # shellcheck disable=SC2034
 packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
-# bubblewrap is the default engine, liblxc-common what LXC needs at run time, uidmap gives ordinary users their ids, the
-# others make templates.
+# bubblewrap is the default engine. LXC needs liblxc-common at run time. Ordinary users need uidmap to get their ids. The
+# others are for making templates.
 # shellcheck disable=SC2034
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
 packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
-# Makes the Debian package, and judges it.
+# For building the Debian package and checking it.
 # shellcheck disable=SC2034
 packages_package=(build-essential dpkg-dev debhelper fakeroot lintian)
-# The emulator, and what makes the guest and its kernel modules.
+# The emulator, and programs for making the virtual machine and its kernel modules.
 # shellcheck disable=SC2034
 packages_vm=(qemu-system-x86 dpkg-dev mmdebstrap gpg debian-archive-keyring e2fsprogs zstd xz-utils binutils util-linux)
 # The compiler of the preset "clang".
 # shellcheck disable=SC2034
 packages_build_clang=(clang)
-# The sanitizers' runtime and libFuzzer are in the second one.
+# libclang-rt-dev contains libFuzzer and the runtime of the sanitizers.
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-dev)
-# Makes a bare Debian root, and enters it.
+# For making a bare Debian root and entering it.
 # shellcheck disable=SC2034
 packages_fresh=(mmdebstrap gpg debian-archive-keyring tar util-linux mount passwd)
 
-# install_packages PURPOSE...: installs what is missing; says nothing when all is there.
+# install_packages PURPOSE...: installs missing packages. It prints nothing if none is missing.
 install_packages() {
   local purpose packages missing
   for purpose in "$@"; do
@@ -43,23 +43,23 @@ install_packages() {
   done
 }
 
-# All purposes that have a list, a line each.
+# Prints the purposes that have a list, one on each line.
 package_purposes() { compgen -A variable packages_ | sed 's/^packages_//'; }
 
-# packages_for PURPOSE: the list, a line each.
+# packages_for PURPOSE: prints the packages, one on each line.
 packages_for() {
   local -n list=packages_$1
   printf '%s\n' "${list[@]}"
 }
 
-# The lists were tried on these releases alone.
+# Fails unless this is a Debian release for which the lists have been tested.
 check_release() {
   local id version name
   # shellcheck source=/dev/null
   IFS='|' read -r id version name < <(. /etc/os-release 2>/dev/null && echo "${ID:-}|${VERSION_ID:-}|${PRETTY_NAME:-}") || true
   [[ $id == debian && ($version == 12 || $version == 13) ]] && return
-  fail "this is ${name:-no known distribution}; what isolate needs is known for Debian 12 (bookworm) and Debian 13 (trixie) only." \
-    "Nothing was installed. On another one, install these packages or their counterparts, then try again: $*"
+  fail "this is ${name:-an unknown distribution}; ./dev installs packages on Debian 12 (bookworm) and Debian 13 (trixie) only." \
+    "Nothing was installed. Install these packages or your distribution's equivalents, then try again: $*"
 }
 
 missing_packages() {
@@ -78,7 +78,7 @@ install_missing() {
   say "installing packages to $purpose: $*"
   package_lists_exist || apt_get update
   apt_get install "$@" && return
-  say "that failed; refreshing the package lists and trying once more"
+  say "the installation failed; updating the package lists and trying once more"
   dpkg --configure -a
   apt_get update
   apt_get install "$@"
@@ -88,7 +88,7 @@ package_lists_exist() {
   compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
 }
 
-# What apt and dpkg say of each package is shown only when they fail.
+# Runs apt-get without questions. Its output is shown only if it fails.
 apt_get() {
   local log status=0
   log=$(mktemp)

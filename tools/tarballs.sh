@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# The Debian roots of the system tests, for others. Needs root, and packages to run.
+# Makes the tarballs of Debian roots that the system tests use. Needs root, and the packages of the purpose "run".
 
-# make_tarballs SCRATCH: makes what is not kept yet. Their paths are in $tarball and $system_tarball, the one with systemd.
+# make_tarballs SCRATCH: makes the tarballs that are not in the cache yet. Sets $tarball, and $system_tarball for the one with
+# systemd.
 make_tarballs() {
   (
     # shellcheck source=tests/system/fixture.bash
@@ -10,7 +11,7 @@ make_tarballs() {
     make_tarball
     make_system_tarball
   )
-  # shellcheck disable=SC2034 # read by who calls
+  # shellcheck disable=SC2034 # the caller uses it
   tarball=${ISOLATE_TEST_TARBALL:-/var/tmp/isolate-test-cache/debian-bookworm-minbase.tar}
   # shellcheck disable=SC2034
   system_tarball=/var/tmp/isolate-test-cache/debian-bookworm-systemd.tar

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# vm [--suite=trixie|bookworm] [--short] [FILE...]: the tests of tests/vm, or those that are named, each file in a guest of
-# its own: Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package installed. trixie
-# (the default) has a ZFS that maps ids, bookworm one that does not. The guest is built once, and kept booted and frozen in
-# /var/tmp/isolate-vm. A file says in a line "# suites:" where it belongs, and whether it is one of the few of --short, and
-# in a line "# builds: faults" that the package's programs are to be replaced by such with fault points.
+# vm [--suite=trixie|bookworm] [--short] [FILE...]: runs the tests in tests/vm, or the named ones. Each file runs in its own
+# virtual machine (the guest): Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package
+# installed. The ZFS of trixie (the default) maps ids, that of bookworm does not. The guest is built once and kept in
+# /var/tmp/isolate-vm, booted and frozen.
+# A line "# suites:" in a file names the suites that it is for, and says whether --short runs it. A line "# builds: faults"
+# asks for programs with fault points in place of those of the package.
 #
-#   ISOLATE_CRASH_ROUNDS, ISOLATE_CRASH_SEED   handed to the guest; see tests/vm/daemon_crash.bats
+#   ISOLATE_CRASH_ROUNDS, ISOLATE_CRASH_SEED   passed to the guest; see tests/vm/daemon_crash.bats
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -24,7 +25,8 @@ work=
 
 usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [--short] [FILE...]"; }
 
-# Runs a command in namespaces of its own: whatever becomes of it or of us, no process and no mount of it remains.
+# Runs a command in new mount and pid namespaces, so that none of its processes and mounts can stay behind, even if this
+# script is killed.
 contained() {
   local status=0
   setpriv --pdeathsig KILL unshare --mount --propagation private --pid --mount-proc --fork --kill-child -- "$@" </dev/null &
@@ -34,7 +36,8 @@ contained() {
   return "$status"
 }
 
-# What a guest is made of. Newer packages in the mirror do not make a new one: remove the folder for that.
+# Prints a hash of everything that a guest is made from, except the packages of the mirror. To get newer packages, remove the
+# guest's folder.
 image_key() {
   {
     echo "$suite"
@@ -43,7 +46,8 @@ image_key() {
   } | sha256sum | cut -c 1-16
 }
 
-# The lock is that of who builds; a guest appears by one rename, and stays for others that run it meanwhile.
+# Builds the guest unless it exists. A lock allows one build at a time. The guest is renamed to its place when it is complete,
+# so that others never see half a guest.
 make_image() {
   local lock draft
   image=$kept/$suite-$(image_key)
@@ -51,7 +55,7 @@ make_image() {
   exec {lock}>"$kept/lock"
   flock --nonblock "$lock" || { say "waiting for another build of a guest" && flock "$lock"; }
   if [[ ! -s $image/state ]]; then
-    say "building the guest ($suite); this takes some minutes, the first time"
+    say "building the guest ($suite); this takes some minutes and happens only once"
     remove_old_images
     draft=$kept/draft
     rm -rf --one-file-system "$draft" "$image"
@@ -63,24 +67,25 @@ make_image() {
   exec {lock}>&-
 }
 
-# Guests of other checkouts may be in use; what nobody has used for two weeks is not.
+# Removes guests that nobody has used for two weeks. Newer ones may belong to other checkouts that use them.
 remove_old_images() {
   find "$kept" -mindepth 1 -maxdepth 1 -type d -name '*-????????????????' -mtime +14 -exec rm -rf --one-file-system {} +
 }
 
-# The files to test, named or all, that are meant for the suite.
+# Sets $files to those of the named files, or of all files, that are for the suite.
 choose_files() {
   local file
   (($# > 0)) || set -- tests/vm/*.bats
   for file in "$@"; do
     [[ -f $file ]] || fail "no such file: $file"
-    [[ $(realpath "$file") == "$PWD"/tests/vm/*.bats ]] || fail "not a test of tests/vm: $file"
+    [[ $(realpath "$file") == "$PWD"/tests/vm/*.bats ]] || fail "$file is not a .bats file in tests/vm"
     if is_wanted "$file"; then files+=("tests/vm/${file##*/}"); fi
   done
-  ((${#files[@]} > 0)) || fail "no test of these is for $suite"
+  ((${#files[@]} > 0)) || fail "none of these tests is for $suite"
 }
 
-# "# suites: trixie bookworm, short". Files with no such line are what others go on with.
+# Whether a file is for the suite, by a line such as "# suites: trixie bookworm, short". A file without such a line is the
+# second part of a test in another file.
 is_wanted() {
   local line
   line=$(grep -E "^# suites:.*\<$suite\>" "$1") || return 1
@@ -89,7 +94,8 @@ is_wanted() {
 
 wants_faults() { grep -q '^# builds: faults$' "$@"; }
 
-# What the guest gets: the package, perhaps other programs, tests, and the command to start.
+# Puts together the files for the guest: the package, programs with fault points if the file wants them, the tests, and a
+# script that starts the file.
 make_bundle() {
   local input=$1 file=$2
   mkdir -p "$input/tests"
@@ -108,7 +114,8 @@ SH
   chmod 0755 "$input/start"
 }
 
-# A guest that dies is the emulation's fault as long as it is not the tests': it gets a second chance, and is told of.
+# Runs a file in a guest. If the guest dies, this is probably the emulator's fault, so the file is run once more, and a message
+# says so. If it dies again, the file has failed.
 test_file() {
   local file=$1 attempt folder status
   for attempt in 1 2; do
@@ -118,13 +125,14 @@ test_file() {
     status=0
     contained tests/vm/machine run "$image" "$folder" "$seconds_of_a_file" || status=$?
     ((status == 125 && attempt == 1)) || break
-    say "$file: the guest died; once more"
+    say "$file: the guest died; trying once more"
   done
   cat "$folder/output"
   count "$file" "$folder/output" "$status"
 }
 
-# The numbers are those of the runner in the guest. One that did not come to its end has failed, whatever it had passed.
+# Adds the numbers that the runner in the guest has printed in its last line. If there is no such line, or the runner failed
+# without a failed test, the file counts as one failed test.
 count() {
   local file=$1 output=$2 status=$3 closing
   closing=$(tail -n 1 "$output" | grep -xE '[0-9]+ passed, [0-9]+ failed' || true)
@@ -136,7 +144,7 @@ count() {
   fi
   failed=$((failed + 1))
   case $status in
-    124) echo "not ok: $file: not done after $seconds_of_a_file seconds" ;;
+    124) echo "not ok: $file: not finished after $seconds_of_a_file seconds" ;;
     125) echo "not ok: $file: the guest died" ;;
     *) echo "not ok: $file: ended with status $status" ;;
   esac

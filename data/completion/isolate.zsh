@@ -8,8 +8,8 @@ _isolate_templates() {
 }
 
 _arguments -s -S \
-  '(-e --engine)'{-e+,--engine=}'[what confines]:engine:(bwrap lxc chroot)' \
-  '(-t --template-dir -z --template)'{-t+,--template-dir=}'[run on the directory itself: changes persist]:directory:_files -/' \
+  '(-e --engine)'{-e+,--engine=}'[what confines the command]:engine:(bwrap lxc chroot)' \
+  '(-t --template-dir -z --template)'{-t+,--template-dir=}'[run on the directory itself; changes stay]:directory:_files -/' \
   '(-z --template -t --template-dir)'{-z+,--template=}'[run in a fresh clone of the template]:template:_isolate_templates' \
   '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST or HOST\:TARGET]:host:_files' \
   '--here[show the current directory inside and start there]' \
@@ -23,26 +23,26 @@ _arguments -s -S \
   '--groups=[your supplementary groups inside]:groups:(auto keep drop)' \
   '*--cap-add=[give capabilities]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
   '*--cap-drop=[take capabilities away]:capability:(ALL NET_ADMIN NET_RAW SYS_ADMIN SYS_PTRACE)' \
-  "--read-only[the root can't be written to]" \
-  "--empty-home[/home is empty memory, not the template's]" \
-  '--seccomp=[what the kernel refuses]:filter:_alternative "words:filter:(default tty none)" "files:OCI profile:_files"' \
+  "--read-only[mount the root read-only]" \
+  "--empty-home[put an empty /home in memory over the template's]" \
+  '--seccomp=[system calls to refuse]:filter:_alternative "words:filter:(default tty none)" "files:OCI profile:_files"' \
   '--pty[give the command a terminal of its own]' \
-  '--timeout=[end the command then, with status 124]:seconds:' \
+  '--timeout=[end the command after this time, with status 124]:seconds:' \
   '*--ulimit=[limit a resource, NAME=N]:limit:(as= core= cpu= data= fsize= memlock= msgqueue= nofile= nproc= rss= rtprio= sigpending= stack=)' \
-  '--tmp-size=[most memory for files in /tmp, /dev/shm and an empty /home]:size:' \
-  '--memory=[most memory of the guest, without swap]:size:' \
-  '--cpus=[most processor time of the guest, in processors]:number:' \
-  '--pids=[most processes and threads of the guest]:number:' \
-  '--io-weight=[its share of busy disks, 1 to 10000]:weight:' \
-  '--keep[keep the clone, and say where it is]' \
-  '--store=[where templates and clones are]:directory:_files -/' \
-  '--dry-run[print what would be done]' \
+  '--tmp-size=[memory limit for files in /tmp, /dev/shm and an empty /home]:size:' \
+  '--memory=[memory limit of the guest, which gets no swap]:size:' \
+  '--cpus=[processor time limit of the guest, in processors]:number:' \
+  '--pids=[limit of the guest'\''s processes and threads]:number:' \
+  '--io-weight=[the guest'\''s share of busy disks, 1 to 10000]:weight:' \
+  '--keep[keep the clone and print where it is]' \
+  '--store=[the directory of templates and clones]:directory:_files -/' \
+  '--dry-run[print the plan of the run and stop]' \
   '--timings[print how long each step took]' \
   '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
   '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \
   '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]' \
-  '(-1 --x11)'{-1,--x11}'[not yet: X11 inside]' \
-  '(-2 --pulse)'{-2,--pulse}'[not yet: PulseAudio inside]' \
+  '(-1 --x11)'{-1,--x11}'[X11 inside (not supported yet)]' \
+  '(-2 --pulse)'{-2,--pulse}'[PulseAudio inside (not supported yet)]' \
   '(-r --refresh)'{-r+,--refresh=}'[keep fresh clones ready]:template:_isolate_templates' \
   '(-f --force)'{-f,--force}'[with -r: replace all unused clones]' \
   '(-s --no-create)'{-s,--no-create}'[with -r: make no new clones]' \

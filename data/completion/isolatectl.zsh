@@ -2,7 +2,7 @@
 # Completion of isolatectl(1) for zsh. tests/system/completion.bats compares it with what isolatectl --help says.
 
 local -a common=(
-  '*--store=[where templates and clones are]:store:_files -/'
+  '*--store=[the store of templates and clones]:store:_files -/'
   '--json[print lists as JSON]'
   '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]'
   '(- *)'{-h,--help}'[print help]'
@@ -33,18 +33,18 @@ _isolatectl_template() {
   [[ $state == arguments ]] || return
   case $line[1] in
     create)
-      _arguments $common '1:name:' '--from=[what it is made of]:source:_isolatectl_sources' \
+      _arguments $common '1:name:' '--from=[the source of its files]:source:_isolatectl_sources' \
         '*--mirror=[where packages come from]:address:' '--include=[more packages]:packages:' \
-        '--force[also of what does not look like a Linux root]' \
+        '--force[accept a source that does not look like a Linux root]' \
         "--variant=[mmdebstrap's variant]:variant:(minbase apt essential buildd important standard)"
       ;;
     edit)
-      _arguments $common '--continue[go on with the changes that an earlier edit has left]' \
+      _arguments $common '--continue[continue with the changes of an earlier edit]' \
         '*'{-v+,--env=}'[set a variable, NAME=VALUE or NAME]:variable:' \
-        '--publish[make those changes a generation]' '--discard[drop those changes]' \
+        '--publish[make those changes a generation]' '--discard[discard those changes]' \
         '1:template:_isolatectl_templates' '*::command:_normal'
       ;;
-    list) _arguments $common '--size[with what each takes on disk]' ;;
+    list) _arguments $common '--size[show what each takes on disk]' ;;
     show | snapshot | remove) _arguments $common '1:template:_isolatectl_templates' ;;
     gc) _arguments $common $kept ;;
     *) _arguments $common ;;
@@ -76,9 +76,9 @@ case $line[1] in
   gc | ps) _arguments $common $kept ;;
   kill) _arguments $common '1:lease:_isolatectl_leases' ;;
   exec)
-    _arguments $common '(-t --tty)'{-t,--tty}'[with a terminal of its own]' \
+    _arguments $common '(-t --tty)'{-t,--tty}'[give it a terminal of its own]' \
       '(-p --directory)'{-p,--directory}'[working directory in the guest]:directory:' \
-      '*'{-v,--variable}'[a variable to be added]:variable:' '1:lease:_isolatectl_leases' '*::command:_normal'
+      '*'{-v,--variable}'[add a variable]:variable:' '1:lease:_isolatectl_leases' '*::command:_normal'
     ;;
   *) _arguments $common ;;
 esac

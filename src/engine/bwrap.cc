@@ -7,7 +7,7 @@
 
 namespace isolate {
 
-// Not through PATH: the caller's environment decides nothing here.
+// PATH is not searched, so that the caller's environment can't choose which program confines the guest.
 Result<std::string> find_bwrap() {
   for (const char* path : {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"}) {
     if (::access(path, X_OK) == 0) return std::string(path);
@@ -32,7 +32,8 @@ EnginePlan plan_bwrap(const EngineRequest& request) {
   for (const auto& file : request.covered_files)
     plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
-  // isolate-init takes everything else from the bounding set too, which bwrap leaves as it is, and then this one.
+  // bwrap leaves the bounding set as it is. isolate-init removes from it all capabilities that the command is not to
+  // have, for which it needs CAP_SETPCAP, and then gives that one up as well.
   auto capabilities = request.capabilities;
   if (const auto needed = CapabilitySet::parse("SETPCAP")) capabilities.add(*needed);
   for (const auto& name : capabilities.names()) plan.program.insert(plan.program.end(), {"--cap-add", name});

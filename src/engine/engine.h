@@ -1,4 +1,5 @@
-// An engine confines: it gets a finished root and starts the command in it. What it will do is plain data.
+// An engine confines a guest: it gets a finished root and starts isolate-init in it. The functions here only plan; the
+// plan is plain data, and the launcher carries it out.
 #pragma once
 
 #include <string>
@@ -9,48 +10,51 @@
 
 namespace isolate {
 
-// What every engine is told.
+// The part of a run that an engine has to know.
 struct EngineRequest {
   std::string program;  // the path of the engine's program, as find_bwrap() finds it
-  std::string root;     // path of the finished root, as the launcher's mount namespace shows it
+  std::string root;     // path of the finished root in the launcher's mount namespace
   std::string host_name;
   bool share_network = false;
-  std::string bridge;    // with share_network: a container is connected with this one instead; empty: no
-  bool lasting = false;  // what is written stays: a system is shut down in order
-  std::vector<std::string> covered_files;  // of /proc, which the guest is not to read
-  bool keeps_log = false;                  // the engine tells in a file of its own what it does
+  std::string bridge;    // with share_network: connect a container to this bridge; empty: it has the host's network
+  bool lasting = false;  // changes to the root stay, so a system that was booted has to be shut down in order
+  std::vector<std::string> covered_files;  // files of /proc that the guest must not read
+  bool keeps_log = false;                  // have the engine write a log (lxc only)
   CapabilitySet capabilities;
-  std::vector<std::string> init;  // the command line of isolate-init, which finds the command in its setup
+  std::vector<std::string> init;  // the command line of isolate-init; the command itself is in isolate-init's setup
 };
 
 struct EnginePlan {
-  // The program that confines, with all its arguments. Empty: the launcher enters the root itself, in a new pid
-  // namespace.
+  // The program that confines, with all its arguments. If it is empty, the launcher enters the root itself, in a new
+  // pid namespace.
   std::vector<std::string> program;
-  std::string own_program;  // one of isolate's own programs, which is executed in place of program[0]; empty: none
-  bool no_new_privileges = false;  // set by the launcher before the engine starts
-  bool own_network = false;      // the launcher gives it a network namespace; otherwise it has the host's, or makes one
-  std::string bridge;            // it wants a connection with this one; empty: none
-  bool ends_in_order = false;    // it has work to do when the command has ended, and then ends by itself
-  bool looks_into_proc = false;  // it needs a /proc that shows its own pid namespace
+  std::string own_program;         // a program of isolate that the launcher executes in place of program[0]; empty: none
+  bool no_new_privileges = false;  // the launcher sets no_new_privs (prctl(2)) before the engine starts
+  // The launcher makes a network namespace. Otherwise the engine stays in the host's or makes one itself.
+  bool own_network = false;
+  std::string bridge;            // a bridge that isolate has to connect the guest to; empty: none
+  bool ends_in_order = false;    // the engine shuts a system down after the command and then ends by itself
+  bool looks_into_proc = false;  // the engine needs a /proc that shows its own pid namespace
 };
 
-// Where bubblewrap is. Errors: it is not installed, with what to do.
+// The path of bubblewrap. Errors: it is not installed, with what to do.
 Result<std::string> find_bwrap();
 // Errors: LXC is not installed, with what to do.
 Result<void> check_lxc();
 
-// bubblewrap: every namespace but the user namespace, which the launcher has made.
+// bubblewrap (bwrap(1)). It makes the mount, pid, IPC, UTS and cgroup namespaces; the launcher has made the user and
+// network namespaces.
 EnginePlan plan_bwrap(const EngineRequest& request);
-// LXC, through isolate-lxc: an application container on the finished root.
+// LXC, through isolate's program isolate-lxc, which makes a container on the finished root.
 EnginePlan plan_lxc(const EngineRequest& request);
-// The plain root in a mount and a pid namespace: for maintaining templates, not a boundary.
+// The root in a mount and a pid namespace and nothing else. This is for maintaining templates and is not a security
+// boundary.
 EnginePlan plan_chroot(const EngineRequest& request);
 
-// What the engine gives a command where nothing else is asked for.
+// The capabilities that each engine gives a command by default. They count inside the run's user namespace.
 CapabilitySet bwrap_capabilities();
 CapabilitySet lxc_capabilities();
-CapabilitySet lxc_system_capabilities();  // of a system's init; all are within the run's user namespace
+CapabilitySet lxc_system_capabilities();  // for the init of a system that the lxc engine boots
 CapabilitySet chroot_capabilities();
 
 }  // namespace isolate

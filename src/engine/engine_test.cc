@@ -23,7 +23,7 @@ EngineRequest request() {
   return request;
 }
 
-TEST(BwrapTest, TheCommandLineIsThis) {
+TEST(BwrapTest, TheCommandLineIsAsExpected) {
   const auto plan = plan_bwrap(request());
   EXPECT_EQ(plan.program, (Words{"/usr/bin/bwrap",
                                  "--die-with-parent",
@@ -75,7 +75,7 @@ TEST(BwrapTest, TheLauncherMakesTheNetworkNamespaceUnlessTheHostsIsShared) {
   EXPECT_EQ(own.program, hosts.program);
 }
 
-TEST(BwrapTest, WithoutCapabilitiesInitKeepsTheOneItNeedsToTakeThem) {
+TEST(BwrapTest, IsolateInitKeepsSetpcapEvenWithoutOtherCapabilities) {
   auto none = request();
   none.capabilities = CapabilitySet::none();
   const auto program = plan_bwrap(none).program;
@@ -83,7 +83,7 @@ TEST(BwrapTest, WithoutCapabilitiesInitKeepsTheOneItNeedsToTakeThem) {
   EXPECT_EQ(*(std::find(program.begin(), program.end(), "--cap-add") + 1), "CAP_SETPCAP");
 }
 
-TEST(BwrapTest, TheCommandIsBehindTheOnlyDoubleDashOfOurs) {
+TEST(BwrapTest, TheCommandStandsAfterADoubleDashSoThatItCanNotAddOptions) {
   auto hostile = request();
   hostile.init = {"/proc/self/fd/3", "/", "--share-net"};
   const auto program = plan_bwrap(hostile).program;
@@ -91,9 +91,11 @@ TEST(BwrapTest, TheCommandIsBehindTheOnlyDoubleDashOfOurs) {
   EXPECT_EQ(Words(end + 1, program.end()), hostile.init);
 }
 
-TEST(BwrapTest, TheDefaultIsDockers) { EXPECT_EQ(bwrap_capabilities(), CapabilitySet::docker_default()); }
+TEST(BwrapTest, DefaultCapabilitiesAreThoseOfDocker) {
+  EXPECT_EQ(bwrap_capabilities(), CapabilitySet::docker_default());
+}
 
-TEST(LxcTest, ASystemsInitCanNotTraceWhatIsAttachedToIt) {
+TEST(LxcTest, TheInitOfASystemCanNotTraceTheProcessesAttachedToIt) {
   const auto init = lxc_system_capabilities();
   EXPECT_FALSE(init.has(CAP_SYS_PTRACE));
   auto beyond_a_command = init;

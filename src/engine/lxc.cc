@@ -4,7 +4,7 @@
 
 namespace isolate {
 
-// The package of isolate does not depend on LXC, which isolate-lxc is linked with.
+// The package of isolate only recommends liblxc, with which isolate-lxc is linked. The directory comes with liblxc.
 Result<void> check_lxc() {
   if (::access(ISOLATE_LXC_ROOTFS, F_OK) == 0) return {};
   return fail(
@@ -14,9 +14,9 @@ Result<void> check_lxc() {
 CapabilitySet lxc_capabilities() { return CapabilitySet::docker_default(); }
 
 CapabilitySet lxc_system_capabilities() {
-  // What systemd needs beside what a command has: SYS_ADMIN to mount and to make namespaces for its services, NET_ADMIN
-  // to set up their networks. SYS_PTRACE must not be among them: with it the init would rule the isolate-init that is
-  // attached to the system.
+  // systemd needs two more capabilities than a command: SYS_ADMIN to mount and to make namespaces for its services, and
+  // NET_ADMIN to set up their networks. It must not get SYS_PTRACE, because with that capability the init could take
+  // control of the isolate-init that is attached to the system.
   auto capabilities = CapabilitySet::docker_default();
   if (const auto added = CapabilitySet::parse("SYS_ADMIN,NET_ADMIN")) capabilities.add(*added);
   return capabilities;

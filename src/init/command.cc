@@ -30,15 +30,16 @@ int enter_directory(const char* path) {
   ::close(directory);
   ::close(root);
   char where[4096];
-  // "(unreachable)" stands before the path of a directory outside.
+  // For a directory outside the root, the system call getcwd puts "(unreachable)" before the path (getcwd(3)).
   const long length = ::syscall(SYS_getcwd, where, sizeof where);
   return length > 0 && where[0] == '/' ? 0 : EXDEV;
 }
 
 namespace {
 
-// Until isolate has given the terminal its size and modes, which the command is to find. 0 or errno.
-int wait_for_answer(int socket) {
+// Waits until isolate has set the size and the modes of the new terminal, so that the command finds them set when it
+// starts. Returns 0 or errno.
+int wait_for_terminal(int socket) {
   Received received;
   ssize_t got = 0;
   do {
@@ -55,7 +56,8 @@ int open_terminal(int socket, bool as_error) {
   if (control_side < 0) return errno;
   const int unlocked = 0;
   if (::ioctl(control_side, TIOCSPTLCK, &unlocked) != 0) return errno;
-  // By the open file, not by a name.
+  // TIOCGPTPEER (ioctl_tty(2)) opens the other side of this very terminal. A path in /dev/pts could lead elsewhere,
+  // since the root is the guest's.
   const int terminal = ::ioctl(control_side, TIOCGPTPEER, O_RDWR | O_NOCTTY);
   if (terminal < 0) return errno;
   if (const int error = report_with(socket, Kind::terminal, control_side); error != 0) return error;
@@ -66,7 +68,7 @@ int open_terminal(int socket, bool as_error) {
     if (::dup2(terminal, number) < 0) return errno;
   }
   if (terminal > STDERR_FILENO) ::close(terminal);
-  return wait_for_answer(socket);
+  return wait_for_terminal(socket);
 }
 
 int apply(const Command& command) {
@@ -76,7 +78,8 @@ int apply(const Command& command) {
     if (::setrlimit(setup.limit[i].resource, &limit) != 0) return errno;
   }
   if (command.own_group) ::setpgid(0, 0);
-  // From behind the foreground this would stop the process, were the signal not blocked here.
+  // The process is in a background group here, so the kernel would send it SIGTTOU and stop it. All signals are blocked
+  // at this point, and then tcsetpgrp(3) succeeds.
   if (command.own_terminal && ::tcsetpgrp(STDIN_FILENO, ::getpid()) != 0) return errno;
   const auto* instructions = reinterpret_cast<const sock_filter*>(&setup + 1);
   for (unsigned i = 0; i < setup.filters; ++i) {
@@ -96,11 +99,13 @@ struct StartErrors {
   int exec = 0;
 };
 
-// Starts the command in a child that shares memory until execve: the child's errors are seen here.
+// Starts the command with vfork(2). The child shares memory with this process until execve(2), so it can leave its
+// errors in variables.
 StartErrors start_process(Command* command) {
   volatile int setup_error = 0;
   volatile int exec_error = 0;
-  // Shared memory is what is wanted here, and the child does nothing but system calls until execve.
+  // The static analyzer warns about vfork. Here the shared memory is wanted, and the child makes only system calls.
+  //
   // NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   const pid_t child = ::vfork();
   if (child < 0) return {0, errno};
@@ -155,7 +160,7 @@ bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int)
 
 void obey(const Command& command, const Message& message) {
   if (message.kind != Kind::signal && message.kind != Kind::group_signal) return;
-  // A group of the command's own was stopped as a whole, and lost the terminal's foreground.
+  // A terminal stops a process group as a whole, and the group loses the foreground. SIGCONT has to undo both.
   const bool is_for_group = message.kind == Kind::group_signal || message.value == SIGCONT;
   if (message.value == SIGCONT && command.own_terminal) ::tcsetpgrp(STDIN_FILENO, command.pid);
   ::kill(is_for_group && command.own_group ? -command.pid : command.pid, message.value);

@@ -1,5 +1,5 @@
-// A command that isolate-init runs: the first one, with which the guest ends, or one of those that are started in it
-// later.
+// A command that isolate-init runs: the first command, at whose end the guest ends, or one that `isolatectl exec`
+// starts later.
 #pragma once
 
 #include <sys/types.h>
@@ -10,42 +10,46 @@
 namespace isolate::init {
 
 struct Command {
-  const protocol::Setup* setup;  // its limits and filters
-  char** arguments;              // one place before them is writable, see program.h
-  SignalState signals;           // what it inherits of whoever asked for it
-  int socket;                    // where it is reported on, and signals for it come from
-  bool own_group;                // it leads a process group
-  bool own_terminal;             // which is in the foreground of this process's terminal
-  pid_t pid;
+  const protocol::Setup* setup;  // has the command's limits and filters
+  char** arguments;              // null-terminated; arguments[-1] is writable, see program.h
+  SignalState signals;           // the signals that it is to ignore and to block, like the process that asked for it
+  int socket;                    // for reports on the command, and for signals that isolate or isolatectl sends it
+  bool own_group;                // the command leads a process group
+  bool own_terminal;             // that group is the foreground group of this process's terminal
+  pid_t pid;                     // -1 until start() has started it
 };
 
-// Enters the working directory. By now the root is in place and nothing of the host is open any more; a link in /proc
-// to an open file would be the only way out, so none is followed. 0 or errno.
+// Enters the working directory. The links in /proc to open files are not followed, because through them the directory
+// could be one outside the guest's root. Returns 0 or errno; EXDEV: the directory is outside the root.
 int enter_directory(const char* path);
 
-// Makes this process the leader of a session with a new terminal of the guest's own, as 0 and 1, and 2 where it is to
-// be; the other side goes to isolate, whose answer is waited for. 0 or errno.
+// Makes this process the leader of a session, opens a new terminal of the guest as its controlling terminal, and makes
+// it descriptors 0 and 1, with `as_error` also 2. Sends the other side to isolate and waits for isolate's answer.
+// Returns 0 or errno.
 int open_terminal(int socket, bool as_error);
 
-// In the command's process, just before it executes: nothing of the template has run in it. 0 or errno.
+// Sets the command's limits, process group and filters for this process. Call it in the command's process just before
+// it executes the command, so that no code of the template runs without them. Returns 0 or errno.
 int apply(const Command& command);
 
-// Starts it, and reports on that. False when there is no command then.
+// Starts the command and reports that, or the error, to the socket. Returns false if it could not be started.
 bool start(Command* command);
 
-// Reaps every child that has ended, and tells when the command has stopped or goes on. True when the command has ended.
-// `other_changed` is called with the wait status of all others; null: nobody minds.
+// Reaps every child that has ended, and reports to the socket when the command has stopped or continued. Returns true
+// when the command has ended, and sets `status` to its wait status. For every other child that has changed state it
+// calls `other_changed`, which may be null, with the pid and the wait status.
 bool reap(const Command& command, int* status, void (*other_changed)(pid_t, int));
 
-// Passes on what isolate asks for.
+// Handles a message from the socket: sends the command the signal that the message asks for. Ignores other messages.
 void obey(const Command& command, const protocol::Message& message);
 
-// A descriptor to read the ends of children from, with all signals blocked; they are not those of the command.
+// Blocks all signals of this process, and returns a descriptor that becomes readable when a child changes state
+// (signalfd(2)). drain() empties it. The command does not inherit the blocked signals, see Command::signals.
 int hold_signals();
 void drain(int signals);
 
-// A descriptor for epoll_wait(2) on the two. Unlike poll(2) that works whatever limits the guest sets for this process.
-// -1: errno tells why.
+// Returns a descriptor for epoll_wait(2) that watches both descriptors, or -1 with errno set. poll(2) would not do: it
+// fails if the guest lowers this process's limit of open files below the number of watched descriptors.
 int watch(int socket, int signals);
 
 }  // namespace isolate::init

@@ -20,7 +20,8 @@ using namespace protocol;
 
 namespace {
 
-pid_t keepers[kMostExecCommands] = {};  // 0: none
+// The processes that each watch one further command. 0 marks a free place.
+pid_t watchers[kMostExecCommands] = {};
 
 struct Request {
   ExecSetup setup;
@@ -28,18 +29,20 @@ struct Request {
   char** arguments;
 };
 
-// Takes on the variables, too. False when it can not be read.
+// Reads the request from the file in memory, and adds its variables to this process's environment. Returns false if the
+// file is not sealed or is malformed, or if memory is short.
 bool read_request(int file, Request* request) {
   struct stat status = {};
   if (!is_sealed(file) || ::fstat(file, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(ExecSetup))
     return false;
-  // Private and writable, as arguments and variables may be.
+  // Map it private and writable, because a program may write to its arguments and variables.
   void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
   if (memory == MAP_FAILED) return false;
   memcpy(&request->setup, memory, sizeof request->setup);
   char* text = static_cast<char*>(memory) + sizeof(ExecSetup);
   request->directory = text;
-  // One place before the arguments, see program.h, and one behind them.
+  // Two more places than arguments: one before them, which execute() needs (program.h), and one for the null at the
+  // end.
   auto** places = static_cast<char**>(calloc(request->setup.arguments + 2, sizeof(char*)));
   if (places == nullptr) return false;
   request->arguments = places + 1;
@@ -60,7 +63,7 @@ long long milliseconds_now() {
   return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
 }
 
-// When nobody waits for the command any more it is hung up, and killed when it does not end.
+// Ends a command when nobody waits for it any more: first with SIGHUP, and with SIGKILL after kExecEndGrace.
 class HangUp {
  public:
   bool has_begun() const { return end_ != 0; }
@@ -69,13 +72,14 @@ class HangUp {
     ::kill(-group, SIGHUP);
     ::kill(-group, SIGCONT);
   }
-  void go_on(pid_t group) const {
+  void kill_when_due(pid_t group) const {
     if (has_begun() && milliseconds_now() >= end_) ::kill(-group, SIGKILL);
   }
   int timeout() const {
     if (!has_begun()) return -1;
     const long long left = end_ - milliseconds_now();
-    // Killed again and again: a process that is just made can miss what goes to a group.
+    // After the grace time, kill the group again every 100 ms: a process that is just being forked can miss a signal to
+    // its group.
     return left > 0 ? static_cast<int>(left) : 100;
   }
 
@@ -83,7 +87,8 @@ class HangUp {
   long long end_ = 0;
 };
 
-// Passes a signal on. False when nobody waits for the command any more.
+// Reads a message and passes the signal in it on to the command. Returns false when the other end of the socket is
+// closed, which means that nobody waits for the command any more.
 bool read_socket(const Command& command) {
   Received received;
   const ssize_t got = receive(command.socket, &received);
@@ -107,17 +112,17 @@ int wait_for(const Command& command, int sources, int signals) {
       ::epoll_ctl(sources, EPOLL_CTL_DEL, command.socket, nullptr);
       hang_up.begin(command.pid);
     }
-    hang_up.go_on(command.pid);
+    hang_up.kill_when_due(command.pid);
   }
 }
 
-// What the process does for its command, to its end.
-void keep(const Setup& setup, const int* descriptors, int signals) {
+// Runs in the process that watches one command: starts the command, passes signals on to it and reports its end.
+void run_to_end(const Setup& setup, const int* descriptors, int signals) {
   const int socket = descriptors[kExecSocket];
   ::close(kControlFd);
   ::prctl(PR_SET_NAME, "isolate-exec");
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The terminal of the first command, if it has one, is not that of this one.
+  // Leave the session of the first command, whose controlling terminal this command must not have.
   ::setsid();
   Request request = {};
   if (!read_request(descriptors[kExecSetup], &request)) return report(socket, Kind::no_setup, EBADF);
@@ -148,27 +153,27 @@ void keep(const Setup& setup, const int* descriptors, int signals) {
 void start_exec(const Setup& setup, const Received& received, int signals) {
   if (received.count != kExecDescriptors) return;
   const int socket = received.descriptors[kExecSocket];
-  for (pid_t& keeper : keepers) {
-    if (keeper != 0) continue;
+  for (pid_t& watcher : watchers) {
+    if (watcher != 0) continue;
     const pid_t child = ::fork();
     if (child == 0) {
-      keep(setup, received.descriptors, signals);
+      run_to_end(setup, received.descriptors, signals);
       ::_exit(0);
     }
     if (child < 0) return report_at_once(socket, Kind::failed, errno);
-    keeper = child;
+    watcher = child;
     return;
   }
   report_at_once(socket, Kind::failed, EUSERS);
 }
 
 void exec_changed(pid_t pid, int status) {
-  for (pid_t& keeper : keepers) {
-    if (keeper != pid) continue;
+  for (pid_t& watcher : watchers) {
+    if (watcher != pid) continue;
     if (WIFSTOPPED(status)) {
       ::kill(pid, SIGCONT);
     } else if (!WIFCONTINUED(status)) {
-      keeper = 0;
+      watcher = 0;
     }
   }
 }

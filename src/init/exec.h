@@ -1,5 +1,6 @@
-// Further commands in a running guest: each has a process of its own that starts it, reports on it to who has asked for
-// it, and passes his signals on.
+// Further commands in a running guest (`isolatectl exec`). isolate-init forks a process for each of them. That process
+// starts the command, reports on it to the isolatectl that asked for it, and passes signals from there on to the
+// command.
 #pragma once
 
 #include <sys/types.h>
@@ -8,11 +9,12 @@
 
 namespace isolate::init {
 
-// Starts one as it was received with Kind::exec. Whatever goes wrong is told over its own socket. `signals`: see
-// hold_signals().
+// Starts the command that a message Kind::exec asks for. Errors are reported over the socket that came with the
+// message. `signals` is the descriptor of hold_signals().
 void start_exec(const protocol::Setup& setup, const Received& received, int signals);
 
-// A child that may be such a process has ended, or was stopped, by the guest: then it goes on at once.
+// Call this when a child has changed state. If it is one of these processes and the guest has stopped it, it is
+// continued at once. If it has ended, its place becomes free.
 void exec_changed(pid_t pid, int status);
 
 }  // namespace isolate::init

@@ -1,9 +1,12 @@
-// isolate-init: the first process of a guest. Starts the command with its limits, terminal and seccomp filters, reaps
-// what is left to it, passes signals on, and reports stops and the exact end to `isolate`. When it ends, the kernel
-// kills all that is left in its pid namespace.
-// Arguments: isolate-init DIRECTORY; all else comes in a file in memory, see wire/init_protocol.h.
-// It is started for every run: no C++ library, and musl, since glibc's start asks the processor what it can do (cpuid),
-// which takes a millisecond in a virtual machine.
+// isolate-init: the first process of a guest. It starts the command with its limits, terminal and seccomp filters,
+// reaps orphaned processes, passes signals on to the command, and reports to `isolate` when the command stops and how
+// exactly it ends. When isolate-init ends, the kernel kills everything that is left in its pid namespace.
+//
+//   isolate-init DIRECTORY
+//
+// DIRECTORY is the working directory. Everything else comes in a file in memory, see wire/init_protocol.h.
+// Each run starts this program, so it has to start fast. It uses no C++ library, and musl instead of glibc, because
+// glibc executes cpuid at each start, which takes about a millisecond in a virtual machine.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -29,19 +32,20 @@ using namespace isolate::init;
 using namespace isolate::protocol;
 using isolate::reset_signals;
 
-// The setup as isolate wrote it; null when it can not be read.
+// Maps the setup that isolate has written. Returns null if the file can't be read, is too short or is not sealed.
 const Setup* read_setup() {
   struct stat status = {};
   if (!is_sealed(kSetupFd)) return nullptr;
   if (::fstat(kSetupFd, &status) != 0 || static_cast<size_t>(status.st_size) < sizeof(Setup)) return nullptr;
-  // Private and writable, as the words and variables of a command may be.
+  // Map it private and writable, because a program may write to its arguments and variables.
   void* memory = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE, MAP_PRIVATE, kSetupFd, 0);
   ::close(kSetupFd);
   return memory == MAP_FAILED ? nullptr : static_cast<const Setup*>(memory);
 }
 
-// Pointers to so many texts, each ended by a zero byte, from `*text` on, which is moved behind them. One place before
-// the pointers is writable, see program.h. Null without memory.
+// Makes a null-terminated list of pointers to `count` strings, which follow each other from `*text` on, and moves
+// `*text` behind the last one. The list has a writable place before its first pointer, which execute() needs
+// (program.h). Returns null if memory is short.
 char** take_texts(const char** text, unsigned count) {
   auto** places = static_cast<char**>(calloc(size_t{count} + 2, sizeof(char*)));
   if (places == nullptr) return nullptr;
@@ -53,7 +57,8 @@ char** take_texts(const char** text, unsigned count) {
   return texts;
 }
 
-// The environment of the command, which this process takes on, and the command's words. Null without memory.
+// Makes the command's environment this process's own, and returns the command's arguments. Returns null if memory is
+// short.
 char** take_command(const Setup& setup) {
   const auto* text = reinterpret_cast<const char*>(&setup + 1);
   for (unsigned i = 0; i < setup.filters; ++i) text += setup.filter_length[i] * sizeof(sock_filter);
@@ -61,8 +66,9 @@ char** take_command(const Setup& setup) {
   return environ == nullptr ? nullptr : take_texts(&text, setup.arguments);
 }
 
-// Leaves the capabilities in `mask` and nothing else, in the bounding set too. Inheritable and ambient ones would
-// survive a change of user in the guest (CVE-2022-24769). False when the kernel refuses.
+// Gives up all capabilities that are not in `mask`, from the bounding set as well. Inheritable and ambient capabilities
+// are all given up, because they would survive a change of user in the guest (CVE-2022-24769). Returns false if the
+// kernel refuses.
 bool limit_capabilities(unsigned long long mask) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
@@ -80,8 +86,9 @@ bool limit_capabilities(unsigned long long mask) {
   return ::syscall(SYS_capset, &header, data) == 0;
 }
 
-// Confines this process and makes it the init of the guest's system, which has nothing of the caller's.
-int become(const Command& command) {
+// Role::becomes: confines this process and executes the init of the guest's system, which gets none of the caller's
+// descriptors.
+int become_system_init(const Command& command) {
   ::close(kControlFd);
   const int null = ::open("/dev/null", O_RDWR);
   for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) ::dup2(null, number);
@@ -92,7 +99,7 @@ int become(const Command& command) {
   return 127;
 }
 
-// Does what isolate asks for. False when isolate is gone.
+// Reads a message from isolate and does what it asks for. Returns false when isolate has ended.
 bool read_control(const Command& command, int signals) {
   Received received;
   const ssize_t got = receive(kControlFd, &received);
@@ -105,7 +112,7 @@ bool read_control(const Command& command, int signals) {
   return got > 0;
 }
 
-// Until the command has ended: its status, as wait(2) gives it. -1 when isolate is gone.
+// Waits until the command has ended, and returns its wait status (wait(2)). Returns -1 when isolate has ended first.
 int wait_for(const Command& command, int sources, int signals) {
   int status = 0;
   while (true) {
@@ -129,10 +136,11 @@ int fail(Kind kind, int error) {
 int main(int argc, char** argv) {
   if (argc < 2) return 125;
   ::prctl(PR_SET_NAME, "isolate-init");
-  // The guest must not take the control socket from this process, nor reach the host's file that it was started from.
+  // The guest has the same ids as this process. Not being dumpable keeps the guest from reaching, through /proc or
+  // ptrace(2), the control socket and the host's file that this program was started from.
   ::prctl(PR_SET_DUMPABLE, 0);
   ::close(kProgramFd);
-  ::close(kBootSetupFd);  // where no system was booted, the engine has left it
+  ::close(kBootSetupFd);  // the engine leaves it open if it has not booted a system
   ::dup2(kErrorFd, STDERR_FILENO);
   ::close(kErrorFd);
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
@@ -144,12 +152,13 @@ int main(int argc, char** argv) {
   if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error);
   const isolate::SignalState callers = {setup->ignored_signals, setup->blocked_signals};
   Command command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
-  if (setup->role == Role::becomes) return become(command);
+  if (setup->role == Role::becomes) return become_system_init(command);
   if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
   const int signals = hold_signals();
-  // This process leads the session, and not the command: a process group can be stopped only while one of its members
-  // has a parent outside the group in the same session. Where the engine has made a session this fails, which is right.
+  // This process leads the session instead of the command: job control can stop a process group only while one of its
+  // members has a parent outside the group in the same session. setsid() fails if the engine has already made this
+  // process a session leader, which is just as good.
   if (setup->own_session != 0) ::setsid();
   if (command.own_terminal) {
     if (const int error = open_terminal(kControlFd, true); error != 0) return fail(Kind::no_setup, error);

@@ -16,8 +16,8 @@ bool is_file(const char* path, int mode) {
   return ::stat(path, &status) == 0 && S_ISREG(status.st_mode) && ::access(path, mode) == 0;
 }
 
-// The file that `command` names, directly or in a directory of PATH, and that can be accessed so (access(2)). False if
-// there is none.
+// Finds the file that `command` names, directly or in a directory of PATH. `mode` is for access(2), F_OK or X_OK.
+// Returns false if there is no such regular file.
 bool find(const char* command, int mode, char (&found)[PATH_MAX]) {
   if (strchr(command, '/') != nullptr) {
     const size_t size = strlen(command) + 1;
@@ -40,7 +40,7 @@ bool find(const char* command, int mode, char (&found)[PATH_MAX]) {
   return false;
 }
 
-// As shells tell a script from a program of another machine: there is no NUL in its first line.
+// Shells tell a script from a program for another machine in the same way: a script has no NUL byte in its first line.
 bool is_text(const char* path) {
   char beginning[256];
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -53,7 +53,8 @@ bool is_text(const char* path) {
   return memchr(beginning, 0, line) == nullptr;
 }
 
-// Returns if it can't be executed so. The arguments are then as before: the caller may share their memory (vfork).
+// Executes the script with /bin/sh. Returns only if that fails. It then restores the arguments, because the caller may
+// share this memory with its parent (vfork(2)).
 void execute_with_shell(char** arguments, char* script) {
   static char shell[] = "/bin/sh";
   char** with_shell = arguments - 1;

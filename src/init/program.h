@@ -3,10 +3,10 @@
 
 namespace isolate::init {
 
-// Executes arguments[0], which is looked for in PATH unless it holds a slash, and returns only if that fails: errno, or
-// ELIBACC when the file is there and its interpreter is missing. A text file without "#!" is a script for /bin/sh, as
-// it is for a shell and for execvp(3) of glibc; that of musl has no such rule. arguments[-1] must be writable, for the
-// shell's name.
+// Executes arguments[0], which is searched in PATH unless it contains a slash. Returns only if that fails: errno, or
+// ELIBACC if the file exists but its interpreter is missing. A text file without "#!" is executed by /bin/sh, as a
+// shell and glibc's execvp(3) do; musl's execvp does not. arguments[-1] must be writable, because the shell's name goes
+// there.
 int execute(char** arguments);
 
 }  // namespace isolate::init

@@ -52,7 +52,7 @@ ssize_t receive(int socket, Received* received) {
   const ssize_t got = ::recvmsg(socket, &header, MSG_TRUNC | MSG_CMSG_CLOEXEC);
   const cmsghdr* control = got < 0 ? nullptr : CMSG_FIRSTHDR(&header);
   if (control != nullptr && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS) {
-    // The room is one of whole words, and may hold one more than is wanted.
+    // CMSG_SPACE rounds up, so the buffer may have room for one descriptor more than was asked for. Close that one.
     const auto came = static_cast<unsigned>((control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     for (unsigned i = 0; i < came; ++i) {
       int descriptor = -1;

@@ -1,4 +1,4 @@
-// What isolate-init tells and is told over a socket that keeps message boundaries, see wire/init_protocol.h.
+// Sends and receives the messages of wire/init_protocol.h over a socket that keeps message boundaries.
 #pragma once
 
 #include <sys/types.h>
@@ -7,21 +7,22 @@
 
 namespace isolate::init {
 
-// Nobody is left to tell when the socket is gone, ignoring: then this process ends too.
+// Sends a message. Errors are ignored: they mean that the other end is gone, and this process then ends as well.
 void report(int socket, protocol::Kind kind, int value);
-// The same for process 1, on a socket of somebody who may not read: it does not wait.
+// The same without waiting. Process 1 uses it when the other end may not be reading, because it must not block.
 void report_at_once(int socket, protocol::Kind kind, int value);
-// Sends a descriptor along. 0 or errno.
+// Sends a message together with a descriptor. Returns 0 or errno.
 int report_with(int socket, protocol::Kind kind, int descriptor);
 
 struct Received {
   protocol::Message message;
   int descriptors[protocol::kExecDescriptors];
-  unsigned count;  // of them
+  unsigned count;  // how many of `descriptors` are set
 };
-// Whether nobody can change the file in memory any more: what isolate-init maps from it stays as isolate wrote it.
+// Whether the file in memory has all the seals of kSetupSeals. If so, nobody can change what isolate-init maps from it.
 bool is_sealed(int file);
-// As recv(2). What comes beside the message is the caller's to close.
+// Receives a message and the descriptors that come with it, which the caller has to close. Returns what recvmsg(2)
+// does.
 ssize_t receive(int socket, Received* received);
 void close_descriptors(const Received& received);
 

@@ -42,7 +42,7 @@ TEST(ConfigurationTest, KeysAreTheLongNamesOfOptions) {
   EXPECT_EQ(options.request.userns, UsernsMode::private_range);
 }
 
-TEST(ConfigurationTest, LimitsOfTheGuestAreTakenBackByTheWordUnlimited) {
+TEST(ConfigurationTest, TheValueUnlimitedRemovesALimitOfTheGuest) {
   const std::string limits = "memory = \"64M\"\ncpus = \"1.5\"\npids = 40\nio-weight = 200\n";
   EXPECT_EQ(applied(limits).request.group_limits, (GroupLimits{67108864, 150000, 40, 200}));
   auto options = applied(limits);
@@ -52,23 +52,23 @@ TEST(ConfigurationTest, LimitsOfTheGuestAreTakenBackByTheWordUnlimited) {
   EXPECT_NE(error("io-weight = 10001\n"), "");
   EXPECT_NE(error("memory = \"lots\"\n"), "");
   EXPECT_EQ(error("memory = \"6143K\"\n"),
-            "config.toml:1: memory: '6143K' is less than 6M, which no guest can begin with");
+            "config.toml:1: memory: '6143K' is less than 6M, the least with which a guest can start");
   EXPECT_NE(error("cpus = \"0\"\n"), "");
 }
 
-TEST(ConfigurationTest, AnEmptyOneChangesNothing) {
+TEST(ConfigurationTest, AnEmptyFileChangesNothing) {
   EXPECT_EQ(applied("").request.engine, EngineKind::bwrap);
   EXPECT_EQ(applied("# nothing\n\n").request.template_name, "");
 }
 
-TEST(ConfigurationTest, ListsAreRepeatedOptions) {
+TEST(ConfigurationTest, AListActsLikeARepeatedOption) {
   const auto options = applied("bind = [\"/a:/b:ro\", \"/c:/d\"]\nenv = [\n  \"A=1\",\n  \"B:2\",\n]\n");
   EXPECT_EQ(options.request.binds, (std::vector<Bind>{{"/a", "/b", true}, {"/c", "/d", false}}));
   EXPECT_EQ(options.request.environment, (Words{"A=1", "B=2"}));
   EXPECT_EQ(applied("cap-drop = \"ALL\"").request.dropped_capabilities, CapabilitySet::all());
 }
 
-TEST(ConfigurationTest, WhatIsNotTomlIsToldWithFileAndLine) {
+TEST(ConfigurationTest, SyntaxErrorsNameFileAndLine) {
   EXPECT_TRUE(error("quiet = true\ntemplate = debian\n").starts_with("config.toml:2: ")) << error("x");
   EXPECT_TRUE(error("quiet = true\nquiet = false\n").starts_with("config.toml:2: "));
   EXPECT_TRUE(error("\n\n\nbind = [\"/a:/b\"\n").starts_with("config.toml:"));
@@ -76,19 +76,19 @@ TEST(ConfigurationTest, WhatIsNotTomlIsToldWithFileAndLine) {
   EXPECT_NE(error("\xff\xfe"), "");
 }
 
-TEST(ConfigurationTest, UnknownKeysAreToldWithFileAndLine) {
+TEST(ConfigurationTest, ErrorsAboutUnknownKeysNameFileAndLine) {
   EXPECT_EQ(error("quiet = true\n\nshare_net = true\n"),
-            "config.toml:3: unknown setting 'share_net'; settings are named as the long options");
-  EXPECT_NE(error("n = true\n"), "") << "short names are no keys";
+            "config.toml:3: unknown setting 'share_net'; use the long name of an option, see isolate --help");
+  EXPECT_NE(error("n = true\n"), "") << "the short name of an option is not a key";
   EXPECT_NE(error("\"\" = true\n"), "");
   EXPECT_NE(error("[section]\nquiet = true\n"), "");
 }
 
-TEST(ConfigurationTest, WrongValuesAreToldWithFileAndLine) {
+TEST(ConfigurationTest, ErrorsAboutWrongValuesNameFileAndLine) {
   EXPECT_EQ(error("quiet = true\nengine = \"docker\"\n"),
             "config.toml:2: engine 'docker' is unknown; use bwrap, lxc or chroot");
-  EXPECT_EQ(error("share-net = \"yes\"\n"), "config.toml:1: share-net is a switch: true or false");
-  EXPECT_EQ(error("share-net = 1\n"), "config.toml:1: share-net is a switch: true or false");
+  EXPECT_EQ(error("share-net = \"yes\"\n"), "config.toml:1: share-net is a switch; set it to true or false");
+  EXPECT_EQ(error("share-net = 1\n"), "config.toml:1: share-net is a switch; set it to true or false");
   EXPECT_EQ(error("template = 1.5\n"),
             "config.toml:1: a value must be a string, a whole number, true or false, or a list of strings");
   EXPECT_NE(error("uid-base = -1\n"), "");
@@ -96,21 +96,21 @@ TEST(ConfigurationTest, WrongValuesAreToldWithFileAndLine) {
   EXPECT_NE(error("template = 2024-01-01\n"), "");
 }
 
-TEST(ConfigurationTest, SomeOptionsAreForTheCommandLineAlone) {
+TEST(ConfigurationTest, SomeOptionsWorkOnTheCommandLineOnly) {
   for (const std::string key : {"help", "version", "dry-run", "force", "no-create"}) {
-    EXPECT_EQ(error(key + " = true\n"), "config.toml:1: '" + key + "' is for the command line only");
+    EXPECT_EQ(error(key + " = true\n"), "config.toml:1: '" + key + "' works on the command line only");
   }
-  EXPECT_EQ(error("status-fd = 3\n"), "config.toml:1: 'status-fd' is for the command line only");
+  EXPECT_EQ(error("status-fd = 3\n"), "config.toml:1: 'status-fd' works on the command line only");
 }
 
-TEST(ConfigurationTest, TheErrorHasNoControlBytes) {
+TEST(ConfigurationTest, ErrorsContainNoControlBytes) {
   for (const char* text : {"\"a\\u001b[2J\" = true\n", "engine = \"\\u001b[2J\"\n", "template-dir = \"/\\u001b\"\n"}) {
     EXPECT_EQ(error(text).find('\033'), std::string::npos) << text;
     EXPECT_NE(error(text), "");
   }
 }
 
-// The files where a user has them; /etc is another one in a mount namespace of a child.
+// Uses files at the places where a user has them. A child with its own mount namespace mounts a test directory on /etc.
 class ConfigurationFilesTest : public ::testing::Test {
  protected:
   ConfigurationFilesTest() : home_("HOME", (directory_ / "home").c_str()), config_home_("XDG_CONFIG_HOME", nullptr) {
@@ -133,16 +133,16 @@ class ConfigurationFilesTest : public ::testing::Test {
   test::ScopedVariable config_home_;
 };
 
-TEST_F(ConfigurationFilesTest, NoneIsNeeded) { expect_template(""); }
+TEST_F(ConfigurationFilesTest, NoFileIsRequired) { expect_template(""); }
 
-TEST_F(ConfigurationFilesTest, TheUsersOneWinsOverTheMachines) {
+TEST_F(ConfigurationFilesTest, TheUsersFileOverridesTheOneInEtc) {
   test::write_text(directory_ / "etc/isolate/config.toml", "template = \"of-the-machine\"\n");
   expect_template("of-the-machine");
   test::write_text(directory_ / "home/.config/isolate/config.toml", "template = \"of-the-user\"\n");
   expect_template("of-the-user");
 }
 
-TEST_F(ConfigurationFilesTest, AnotherConfigHomeTakesThePlaceOfTheUsualOne) {
+TEST_F(ConfigurationFilesTest, XdgConfigHomeReplacesDotConfigIfItIsAbsolute) {
   test::write_text(directory_ / "home/.config/isolate/config.toml", "template = \"usual\"\n");
   test::write_text(directory_ / "xdg/isolate/config.toml", "template = \"other\"\n");
   const test::ScopedVariable other("XDG_CONFIG_HOME", (directory_ / "xdg").c_str());
@@ -151,14 +151,14 @@ TEST_F(ConfigurationFilesTest, AnotherConfigHomeTakesThePlaceOfTheUsualOne) {
   expect_template("usual");
 }
 
-TEST_F(ConfigurationFilesTest, OneThatCannotBeReadIsAnError) {
+TEST_F(ConfigurationFilesTest, AFileThatCannotBeReadIsAnError) {
   std::filesystem::create_directories(directory_ / "home/.config/isolate/config.toml");
   Options options;
   EXPECT_EQ(test::message_of(read_configuration(&options)),
             "configuration: read " + (directory_ / "home/.config/isolate/config.toml") + ": Is a directory");
 }
 
-TEST_F(ConfigurationFilesTest, OneThatSomebodyElseCouldHaveWrittenIsRefused) {
+TEST_F(ConfigurationFilesTest, AFileThatAnotherUserCouldHaveWrittenIsRefused) {
   const auto file = directory_ / "home/.config/isolate/config.toml";
   const std::string folders[] = {file, directory_ / "home/.config/isolate", directory_ / "home/.config"};
   test::write_text(file, "engine = \"chroot\"\n");
@@ -167,12 +167,13 @@ TEST_F(ConfigurationFilesTest, OneThatSomebodyElseCouldHaveWrittenIsRefused) {
     ASSERT_EQ(::chown(path.c_str(), 1000, 0), 0);
     EXPECT_EQ(test::message_of(read_configuration(&options)),
               "configuration: " + path +
-                  " belongs to user 1000, who could choose your settings; it must belong to you " + "or to root");
+                  " belongs to user 1000, who could change your settings; make it belong to you or to root");
     ASSERT_EQ(::chown(path.c_str(), 0, 1000), 0);
     for (const mode_t mode : {0775U, 0757U}) {
       ASSERT_EQ(::chmod(path.c_str(), mode), 0);
-      EXPECT_EQ(test::message_of(read_configuration(&options)),
-                "configuration: others can write " + path + ", and so choose your settings; chmod go-w " + path);
+      EXPECT_EQ(
+          test::message_of(read_configuration(&options)),
+          "configuration: other users can write to " + path + " and change your settings; run chmod go-w " + path);
     }
     ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
     EXPECT_NE(options.request.engine, EngineKind::chroot);

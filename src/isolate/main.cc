@@ -12,7 +12,8 @@
 
 namespace {
 
-// Descriptors 0 to 2 that the caller has closed would be taken by files of ours.
+// Opens /dev/null for each of the descriptors 0 to 2 that the caller has closed. Otherwise the next file that isolate
+// opens would get that number, and messages for standard error would be written into it.
 void open_standard_descriptors() {
   while (true) {
     const int fd = ::open("/dev/null", O_RDWR);
@@ -27,7 +28,7 @@ constexpr const char* kShortUsage =
     "usage: isolate [options] COMMAND [ARG...]\n\n"
     "  isolatectl template create debian --from debian:bookworm   makes a template\n"
     "  isolate -z debian bash                                     runs a command in a fresh clone of it\n\n"
-    "isolate --help lists the options, man isolate explains them.\n";
+    "isolate --help lists the options; man isolate explains them.\n";
 
 int print(const std::string& text) {
   if (::fputs(text.c_str(), stdout) >= 0 && ::fflush(stdout) == 0) return 0;

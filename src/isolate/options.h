@@ -1,4 +1,4 @@
-// The options of isolate: one table for the command line, the configuration files and the help text.
+// The options of isolate. One table of them serves the command line, the configuration files and the help text.
 #pragma once
 
 #include <optional>
@@ -14,22 +14,25 @@ namespace isolate {
 
 struct Options {
   RunRequest request;
-  std::optional<RefreshCommand> refresh;  // instead of a run
+  std::optional<RefreshCommand> refresh;  // if set, isolate refreshes a pool and runs no command
   bool trace = false;
   bool quiet = false;
   bool help = false;
   bool version = false;
-  bool here = false;             // show the current directory and start there
-  bool directory_named = false;  // where to start is named
+  bool here = false;             // --here: bind the current directory and start the command there
+  bool directory_named = false;  // --chdir was given, so that --here must not change where the command starts
 };
 
-// Reads the configuration files, then argv, which wins. Errors: plain text for the user.
+// Reads the configuration files, then argv, which overrides them, and the variables of the environment that isolate
+// uses (hooks; with the lxc engine those of LxcSettings). Errors are plain text for the user. With --help and
+// --version, mistakes in the configuration files are not reported.
 Result<Options> parse_options(int argc, char** argv);
 
-// Applies one setting, by the long name of an option. `value` of a switch is "true" or "false".
-// Errors: plain text; there is no such option; the value is not of its form.
+// Applies one setting, named as the long option; a switch takes "true" or "false" as its value.
+// Errors are plain text: the option does not exist; the option does not accept the value.
 Result<void> apply_setting(std::string_view name, const std::string& value, Options* options);
 
+// The text of --help.
 std::string help_text();
 
 }  // namespace isolate

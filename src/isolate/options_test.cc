@@ -15,7 +15,7 @@ using test::must;
 
 class OptionsTest : public ::testing::Test {
  protected:
-  // No configuration but what a test writes to config("...").
+  // XDG_CONFIG_HOME points to the test's directory, so that the only configuration is what a test passes to config().
   OptionsTest() : config_home_("XDG_CONFIG_HOME", directory_.path().c_str()) {}
 
   void SetUp() override {
@@ -26,10 +26,10 @@ class OptionsTest : public ::testing::Test {
   static Result<Options> parse(Words words) {
     words.insert(words.begin(), "isolate");
     auto pointers = pointer_array(words);
-    ::optind = 0;  // getopt begins anew: in a program it runs once
+    ::optind = 0;  // makes getopt_long() start over; isolate calls it once, this test often
     return parse_options(static_cast<int>(words.size()), pointers.data());
   }
-  // What OPTIONS in front of "-z t true" make of a request.
+  // Parses the given options followed by "-z t true".
   static RunRequest request(Words options) {
     for (const char* word : {"-z", "t", "true"}) options.emplace_back(word);
     return must(parse(std::move(options))).request;
@@ -40,52 +40,53 @@ class OptionsTest : public ::testing::Test {
   test::ScopedVariable config_home_;
 };
 
-TEST_F(OptionsTest, EndAtTheFirstWordThatIsNone) {
+TEST_F(OptionsTest, ParsingStopsAtTheFirstNonOption) {
   const auto request = must(parse({"-z", "t", "ls", "-n", "--keep", "--", "x"})).request;
   EXPECT_EQ(request.command, (Words{"ls", "-n", "--keep", "--", "x"}));
   EXPECT_FALSE(request.share_network);
   EXPECT_FALSE(request.keep);
 }
 
-TEST_F(OptionsTest, EndAtADoubleDash) {
+TEST_F(OptionsTest, ParsingStopsAtADoubleDash) {
   EXPECT_EQ(must(parse({"-z", "t", "--", "-n", "a"})).request.command, (Words{"-n", "a"}));
 }
 
-TEST_F(OptionsTest, UnknownOnesAreNamed) {
+TEST_F(OptionsTest, TheErrorNamesAnUnknownOption) {
   EXPECT_EQ(error({"-Z", "true"}), "unknown option '-Z'; see isolate --help");
   EXPECT_EQ(error({"-nZ", "true"}), "unknown option '-Z'; see isolate --help");
   EXPECT_EQ(error({"--nope", "true"}), "unknown option '--nope'; see isolate --help");
   EXPECT_EQ(error({"--nope=\033", "true"}), "unknown option '--nope=\\x1b'; see isolate --help");
 }
 
-TEST_F(OptionsTest, AMissingValueIsNamed) {
+TEST_F(OptionsTest, TheErrorNamesTheOptionThatLacksAValue) {
   EXPECT_EQ(error({"-z"}), "option '-z' needs a value; see isolate --help");
   EXPECT_EQ(error({"--template"}), "option '--template' needs a value; see isolate --help");
 }
 
-TEST_F(OptionsTest, AValueForASwitchIsNotTakenForAnotherOption) {
+TEST_F(OptionsTest, AValueForASwitchIsAnErrorThatNamesTheSwitch) {
   EXPECT_NE(error({"--share-net=yes", "-z", "t", "true"}).find("--share-net"), std::string::npos)
       << error({"--share-net=yes", "-z", "t", "true"});
   EXPECT_NE(error({"--keep=yes", "-z", "t", "true"}).find("--keep"), std::string::npos);
 }
 
 TEST_F(OptionsTest, ATemplateAndADirectoryExcludeEachOther) {
-  const auto expected = "-t and -z exclude each other: a directory itself, or a clone of a template";
+  const auto expected =
+      "-t and -z exclude each other; -t DIR runs on a directory itself, -z NAME in a clone of a template";
   EXPECT_EQ(error({"-z", "t", "-t", "/usr", "true"}), expected);
   EXPECT_EQ(error({"-t", "/usr", "--template=t", "true"}), expected);
 }
 
-TEST_F(OptionsTest, OneOfTheTwoIsNeeded) {
+TEST_F(OptionsTest, ATemplateOrADirectoryIsRequired) {
   EXPECT_EQ(error({"true"}),
             "no template: name one with -z NAME or -t DIR, or set template = \"NAME\" in the configuration");
 }
 
-TEST_F(OptionsTest, ACommandIsNeeded) {
+TEST_F(OptionsTest, ACommandIsRequired) {
   EXPECT_EQ(error({"-z", "t"}), "no command; usage: isolate [options] COMMAND [ARG...]");
-  EXPECT_EQ(error({"-z", "t", ""}), "the command is an empty word");
+  EXPECT_EQ(error({"-z", "t", ""}), "the command is an empty string; name a program");
 }
 
-TEST_F(OptionsTest, ShortSwitches) {
+TEST_F(OptionsTest, ShortSwitchesSetTheirFields) {
   EXPECT_TRUE(request({"-n"}).share_network);
   EXPECT_TRUE(request({"-i"}).ignore_interrupt);
   const auto options = must(parse({"-xq", "-z", "t", "true"}));
@@ -93,7 +94,7 @@ TEST_F(OptionsTest, ShortSwitches) {
   EXPECT_TRUE(options.quiet);
 }
 
-TEST_F(OptionsTest, LongSwitches) {
+TEST_F(OptionsTest, LongSwitchesSetTheirFields) {
   EXPECT_TRUE(request({"--share-net"}).share_network);
   EXPECT_TRUE(request({"--ignore-sigint"}).ignore_interrupt);
   EXPECT_TRUE(request({"--read-only"}).read_only);
@@ -104,7 +105,7 @@ TEST_F(OptionsTest, LongSwitches) {
   EXPECT_TRUE(options.trace && options.quiet);
 }
 
-TEST_F(OptionsTest, NothingIsSwitchedOnByItself) {
+TEST_F(OptionsTest, AllSwitchesAreOffByDefault) {
   const auto plain = request({});
   EXPECT_FALSE(plain.share_network || plain.ignore_interrupt || plain.read_only || plain.keep || plain.dry_run ||
                plain.timings || plain.lasting);
@@ -115,7 +116,7 @@ TEST_F(OptionsTest, NothingIsSwitchedOnByItself) {
   EXPECT_FALSE(plain.uid_base || plain.gid_base);
 }
 
-TEST_F(OptionsTest, Values) {
+TEST_F(OptionsTest, OptionsWithValuesSetTheirFields) {
   const auto all = request({"-e", "chroot", "-p", "/srv", "-u", "100000", "-g", "200000", "--userns=private", "--store",
                             "/var/store", "--status-fd", "7", "--cap-add=chown,KILL", "--cap-drop", "ALL"});
   EXPECT_EQ(all.engine, EngineKind::chroot);
@@ -130,7 +131,7 @@ TEST_F(OptionsTest, Values) {
   EXPECT_EQ(all.dropped_capabilities, CapabilitySet::all());
 }
 
-TEST_F(OptionsTest, RepeatedOnesAddUp) {
+TEST_F(OptionsTest, RepeatedOptionsAddUp) {
   const auto all =
       request({"-d", "/a:/b", "--bind", "/c:/d:ro", "-v", "A:1", "--env=B=2", "--cap-add=CHOWN", "--cap-add=KILL"});
   EXPECT_EQ(all.binds, (std::vector<Bind>{{"/a", "/b", false}, {"/c", "/d", true}}));
@@ -138,7 +139,7 @@ TEST_F(OptionsTest, RepeatedOnesAddUp) {
   EXPECT_EQ(all.added_capabilities.names().size(), 2U);
 }
 
-TEST_F(OptionsTest, ValuesThatAreNotOfTheirFormAreRefused) {
+TEST_F(OptionsTest, MalformedValuesAreRefused) {
   const std::vector<Words> wrong = {
       {"-e", "docker"},     {"-d", "/a:b"},       {"-v", "A-B"},      {"-p", "srv"},          {"-p", ""},
       {"-u", "0"},          {"-g", "-1"},         {"--userns=x"},     {"--cap-add=x"},        {"--cap-drop="},
@@ -150,10 +151,10 @@ TEST_F(OptionsTest, ValuesThatAreNotOfTheirFormAreRefused) {
   }
 }
 
-TEST_F(OptionsTest, WhatIsToComeIsAnsweredWithOnePlainLine) {
+TEST_F(OptionsTest, UnsupportedOptionsFailWithOneLine) {
   for (const Words& words : {Words{"-1"}, {"--x11"}, {"-2"}, {"--pulse"}}) {
     const auto message = error(words);
-    EXPECT_NE(message.find("not there yet"), std::string::npos) << words[0] << ": " << message;
+    EXPECT_NE(message.find("not supported yet"), std::string::npos) << words[0] << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos);
   }
 }
@@ -173,13 +174,13 @@ TEST_F(OptionsTest, ARefreshTakesATemplateAndANumber) {
   EXPECT_FALSE(must(parse({"-z", "t", "true"})).refresh);
 }
 
-TEST_F(OptionsTest, ARefreshThatIsNoneIsRefused) {
-  EXPECT_EQ(error({"-f", "5"}), "-f and -s go with -r TEMPLATE");
-  EXPECT_EQ(error({"-r", "t", "5", "6"}), "-r takes one number: isolate -r TEMPLATE NUMBER");
+TEST_F(OptionsTest, AMalformedRefreshIsRefused) {
+  EXPECT_EQ(error({"-f", "5"}), "-f and -s need -r TEMPLATE");
+  EXPECT_EQ(error({"-r", "t", "5", "6"}), "-r takes one number; usage: isolate -r TEMPLATE [-f] [-s] [NUMBER]");
   for (const char* number : {"-1", "x", "05", "10001", ""}) EXPECT_FALSE(parse({"-r", "t", "--", number})) << number;
 }
 
-TEST_F(OptionsTest, TemplatesAreNamesKindsOrDatasets) {
+TEST_F(OptionsTest, ATemplateIsANameWithOrWithoutAStoreOrADataset) {
   for (const char* name : {"t", "zfs:t", "btrfs:t", "overlay:t", "pool/t", "pool/a/b/t", "zfs:pool/t"}) {
     EXPECT_EQ(must(parse({"-z", name, "true"})).request.template_name, name);
   }
@@ -189,7 +190,7 @@ TEST_F(OptionsTest, TemplatesAreNamesKindsOrDatasets) {
   }
 }
 
-TEST_F(OptionsTest, ADirectoryIsResolvedWhereTheCallerIs) {
+TEST_F(OptionsTest, SymbolicLinksInADirectoryAreResolved) {
   const auto root = directory_ / "root";
   std::filesystem::create_directories(root);
   std::filesystem::create_symlink("root", directory_ / "link");
@@ -198,23 +199,26 @@ TEST_F(OptionsTest, ADirectoryIsResolvedWhereTheCallerIs) {
             "template directory " + directory_.path() + "/none: No such file or directory");
 }
 
-TEST_F(OptionsTest, TheHostsOwnRootIsNoTemplate) {
+TEST_F(OptionsTest, TheHostsOwnRootIsRefusedAsADirectory) {
   for (const char* path : {"/", "//", "/usr/.."}) {
-    EXPECT_EQ(error({"-t", path, "true"}), "template directory: '/' is the host's own root") << path;
+    EXPECT_EQ(error({"-t", path, "true"}),
+              "template directory '/' is the host's own root; give the directory of another root")
+        << path;
   }
 }
 
-TEST_F(OptionsTest, KeepGoesWithAClone) {
-  EXPECT_EQ(error({"-t", "/usr", "--keep", "true"}), "--keep goes with -z: with -t the directory itself is kept");
+TEST_F(OptionsTest, KeepNeedsAClone) {
+  EXPECT_EQ(error({"-t", "/usr", "--keep", "true"}),
+            "--keep needs -z; with -t there is no clone, and changes stay in the directory");
 }
 
-TEST_F(OptionsTest, HelpAndVersionNeedNothingElse) {
+TEST_F(OptionsTest, HelpAndVersionNeedNeitherTemplateNorCommand) {
   EXPECT_TRUE(must(parse({"--help"})).help);
   EXPECT_TRUE(must(parse({"-h"})).help);
   EXPECT_TRUE(must(parse({"--version"})).version);
 }
 
-TEST_F(OptionsTest, TheHelpNamesThemAll) {
+TEST_F(OptionsTest, TheHelpListsTheOptions) {
   const auto help = help_text();
   for (const char* name : {"-e, --engine", "-z, --template", "-t, --template-dir", "-d, --bind", "-v, --env",
                            "--cap-drop", "--status-fd", "--dry-run", "-1, --x11", "-r, --refresh", "--version"}) {
@@ -229,7 +233,7 @@ TEST_F(OptionsTest, HooksComeFromTheEnvironment) {
   EXPECT_EQ(request({}).post_hook, "");
 }
 
-TEST_F(OptionsTest, TheCommandLineWinsOverTheConfiguration) {
+TEST_F(OptionsTest, TheCommandLineOverridesTheConfiguration) {
   config("template = \"debian\"\nengine = \"chroot\"\nquiet = true\n");
   const auto configured = must(parse({"true"}));
   EXPECT_EQ(configured.request.template_name, "debian");

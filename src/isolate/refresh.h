@@ -1,4 +1,4 @@
-// isolate -r: fresh clones kept ready.
+// isolate -r: destroys the used clones of a pool and makes fresh ones.
 #pragma once
 
 #include <optional>
@@ -7,14 +7,15 @@
 namespace isolate {
 
 struct RefreshCommand {
-  std::string template_name;     // as -z takes it
-  std::string store;             // as --store gave it
-  std::optional<unsigned> size;  // without: as it was last
-  bool replace_all = false;
-  bool make_new = true;
+  std::string template_name;     // in the form that -z takes
+  std::string store;             // the value of --store; empty: the caller's own store
+  std::optional<unsigned> size;  // how many fresh clones to keep ready; unset: the number of the last refresh
+  bool replace_all = false;      // -f: destroy unused fresh clones as well
+  bool make_new = true;          // false with -s
 };
 
-// The exit status: 0, or 125. Messages go to stderr. For root, and only where there is a group `isolate`.
+// Refreshes the pool, writes messages to standard error, and returns the exit status of isolate: 0, or 125 for any
+// error. The caller must be root, and the group `isolate` must exist.
 int refresh(const RefreshCommand& command);
 
 }  // namespace isolate

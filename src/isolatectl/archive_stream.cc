@@ -17,15 +17,15 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::size_t kBeginning = 512;  // a block of tar, more than any of the marks below takes
+constexpr std::size_t kBeginning = 512;  // one block of tar; longer than each of the marks below
 
 struct Compression {
   std::string_view mark;
   const char* program;
 };
-// As in file(1); tar knows the same ones.
+// The first bytes of compressed files, from the database of file(1), and the program that tar can decompress them with.
 constexpr std::array<Compression, 9> kCompressions = {{{"\x1f\x8b"sv, "gzip"},
-                                                       {"\x1f\x9d"sv, "gzip"},  // of compress
+                                                       {"\x1f\x9d"sv, "gzip"},  // compress(1), which gzip can read
                                                        {"BZh"sv, "bzip2"},
                                                        {"\xfd"
                                                         "7zXZ\0"sv,
@@ -36,6 +36,7 @@ constexpr std::array<Compression, 9> kCompressions = {{{"\x1f\x8b"sv, "gzip"},
                                                        {"\x89LZO"sv, "lzop"},
                                                        {"\x04\x22\x4d\x18"sv, "lz4"}}};
 
+// Files that users give by mistake, with what to do instead.
 struct OtherKind {
   std::string_view mark;
   std::string_view what;
@@ -45,9 +46,9 @@ constexpr std::array<OtherKind, 5> kOtherKinds = {
      {"QFI\xfb"sv, "a disk image; mount it and give the directory"sv},
      {"PK\x03\x04"sv, "a zip archive; unpack it and give the directory"sv},
      {"070701"sv, "a cpio archive; unpack it and give the directory"sv},
-     {"!<arch>\n"sv, "a Debian package or ar archive, which holds no Linux root"sv}}};
+     {"!<arch>\n"sv, "a Debian package or ar archive, which contains no Linux root; give a tar archive of a root"sv}}};
 
-// read(2) until the buffer is full or the end has come.
+// Reads until it has `most` bytes or the input ends. read(2) from a pipe may return fewer bytes each time.
 Result<std::string> read_up_to(int fd, std::size_t most, const std::string& name) {
   std::string bytes(most, '\0');
   std::size_t length = 0;
@@ -62,7 +63,7 @@ Result<std::string> read_up_to(int fd, std::size_t most, const std::string& name
   return bytes;
 }
 
-// Whether all was written: false when the reader has closed its end.
+// Returns whether all of `data` was written; false means that the reader has closed its end.
 Result<bool> write_to_reader(int out, std::string_view data) {
   while (!data.empty()) {
     const ssize_t written = ::write(out, data.data(), data.size());
@@ -79,7 +80,8 @@ Result<bool> write_to_reader(int out, std::string_view data) {
 Result<ArchiveStream> ArchiveStream::open(const std::string& from) {
   const bool is_standard_input = from == "-" || from == "/dev/stdin";
   const auto name = is_standard_input ? std::string("standard input") : text::printable(from);
-  // Not opened anew: the one on standard input may be a socket, or a file that this user could not open.
+  // Duplicate standard input instead of opening /dev/stdin: it may be a socket, which open(2) refuses, or a file that
+  // this user may read but not open.
   Fd fd = is_standard_input ? Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) : TRY(open_file(AT_FDCWD, from, O_RDONLY));
   if (!fd) return fail(errno, name);
   const auto status = TRY(status_of(fd.get(), "", AT_EMPTY_PATH));
@@ -90,7 +92,7 @@ Result<ArchiveStream> ArchiveStream::open(const std::string& from) {
                 " is a terminal; give it an archive: docker export CONTAINER | isolatectl template create NAME "
                 "--from -");
   }
-  return fail("source " + name + " is neither a directory nor an archive");
+  return fail("source " + name + " is neither a directory nor a file nor a pipe; give a directory or a tar archive");
 }
 
 Result<void> ArchiveStream::read_beginning() {

@@ -1,4 +1,4 @@
-// ArchiveStream: an archive to read, a file or what comes through a pipe, with its compression told by its first bytes.
+// ArchiveStream: an archive that is read from a file, a pipe or a socket. Its first bytes tell how it is compressed.
 #pragma once
 
 #include <string>
@@ -10,18 +10,21 @@ namespace isolate {
 
 class ArchiveStream {
  public:
-  // `from`: a path, also of a pipe such as bash's <(...), or "-": standard input. `name`: what messages call it.
-  // Errors: those of open(2); it is neither a file nor a pipe, or a terminal.
+  // `from` is the path of a file or a pipe (such as bash's <(...)), or "-" for standard input.
+  // Errors: those of open(2); it is a terminal, or something else than a file, a pipe or a socket.
   static Result<ArchiveStream> open(const std::string& from);
 
-  // Reads the first bytes. Errors: it is empty; it is a known kind of file but no archive, and what to do.
+  // Reads the first bytes. Call it once, before the functions below. Errors: those of read(2); "interrupted"; the
+  // archive is empty; it is a known kind of file other than an archive, and the message says what to do.
   Result<void> begin();
-  // The program that decompresses it; empty: it is not compressed.
+  // The program that decompresses the archive; empty if it is not compressed.
   const std::string& decompressor() const { return decompressor_; }
-  // Whether its first bytes can be read again: then descriptor() is all that a reader needs, otherwise copy_to() is.
+  // For a file, begin() has not moved the file offset, and a program can read the whole archive from descriptor(). For
+  // a pipe the first bytes are gone from it, and only copy_to() gives the whole archive.
   bool is_file() const { return is_file_; }
   int descriptor() const { return fd_.get(); }
-  // Writes all of it to `out`. That the reader closes its end early is no error.
+  // Writes the whole archive to `out`. It is not an error if the reader closes its end early: the reader's own error
+  // says more. Errors: those of read(2) and write(2); "interrupted".
   Result<void> copy_to(int out) const;
 
  private:
@@ -31,8 +34,8 @@ class ArchiveStream {
 
   Fd fd_;
   bool is_file_;
-  std::string name_;
-  std::string beginning_;  // what was read of a pipe
+  std::string name_;       // what messages call the archive
+  std::string beginning_;  // the first bytes, which begin() has read
   std::string decompressor_;
 };
 

@@ -1,4 +1,5 @@
-// What isolatectl does, one function a verb. Each prints its result and gives back an error for main to print.
+// The verbs of isolatectl, one function each. A function prints the verb's result and returns an error for main() to
+// print.
 #pragma once
 
 #include <memory>
@@ -13,22 +14,23 @@
 
 namespace isolate {
 
-// The stores, and the user who works on them.
+// The stores that isolatectl works on, and the user who runs it.
 class Context {
  public:
-  // `stores`: what --store gave: a directory is the main store, btrfs:DIR or zfs:POOL/PATH the one to work on alone.
-  // Errors: there is no home directory; a store that is none.
+  // `stores` are the values of --store. A directory or overlay:DIR replaces the main store; btrfs:DIR and zfs:POOL/PATH
+  // limit every verb to that store. Errors: the user has no home directory; a store is not of these forms.
   static Result<std::unique_ptr<Context>> open(const std::vector<std::string>& stores, bool json, bool quiet);
 
-  // The store of a template that exists, or of those that are to come.
+  // Finds a template by the name that the user gave. Errors: no such template, with the names of those that exist.
   Result<TemplatePlace> find(const std::string& asked);
+  // Opens the store in which new templates are made, and creates it if it is missing.
   Result<std::unique_ptr<Store>> target();
-  // All that are known, the main one first. One that can't be opened is told, and left out.
+  // Opens all known stores, the main store first. If one can't be opened, isolatectl prints a warning and skips it.
   Result<std::vector<std::unique_ptr<Store>>> stores();
 
   OwnerNamespace& owner() { return owner_; }
   const std::string& main_store() const { return main_; }
-  // An ordinary user who names no store sees what the daemon has for him, too.
+  // Whether verbs also ask the daemon. They do for an ordinary user who names no store.
   bool asks_daemon() const { return asks_daemon_; }
   bool json() const { return json_; }
   bool quiet() const { return quiet_; }
@@ -38,20 +40,20 @@ class Context {
       : main_(std::move(main)), only_(std::move(only)), json_(json), quiet_(quiet), owner_(Caller::current()) {}
   bool asks_daemon_ = false;
   std::string main_;
-  std::string only_;  // empty: all
+  std::string only_;  // the store to which all verbs are limited; empty: they work on all stores
   bool json_;
   bool quiet_;
   OwnerNamespace owner_;
 };
 
-// A running lease in a store that the caller works on.
+// A running lease, and the store that its clone is in.
 struct LeasePlace {
   std::unique_ptr<Store> store;
   LeaseInfo info;
 };
-// Nothing where there is none.
+// Looks for a running lease in the caller's stores. Returns nothing if they have none with this id.
 Result<std::optional<LeasePlace>> find_own_lease(Context& context, const std::string& clone_id);
-// What to say where nobody has one.
+// The error for the id of a lease that neither the caller's stores nor the daemon know.
 Error no_lease(const std::string& clone_id);
 
 struct CreateOptions {
@@ -60,34 +62,39 @@ struct CreateOptions {
   std::vector<std::string> mirrors;
   std::string variant = "minbase";
   std::vector<std::string> include;
-  bool force = false;  // also of a source that does not look like a Linux root
+  bool force = false;  // accept a source that does not look like a Linux root
 };
 
 Result<void> create_template(Context& context, const CreateOptions& options);
 struct EditOptions {
   std::string name;
-  std::vector<std::string> command;    // empty: a shell
-  std::vector<std::string> variables;  // for its environment: NAME=VALUE, or NAME for the value outside
-  bool go_on = false;                  // with the changes that an earlier edit has left
-  bool publish = false;                // make those the next generation as they are
-  bool discard = false;                // drop those
+  std::vector<std::string> command;    // empty: start a shell
+  std::vector<std::string> variables;  // for the command: NAME=VALUE, or NAME to copy the caller's value
+  bool go_on = false;                  // continue with the changes that an earlier edit has left
+  bool publish = false;                // make the changes of an earlier edit the next generation
+  bool discard = false;                // discard the changes of an earlier edit
 };
-// The exit status of the command. Its changes become the next generation when that is 0, or when the user of a shell
-// says so; otherwise they are kept until they are published or discarded.
+// Runs the command, or a shell, in the template and returns its exit status. The changes become the next generation if
+// the status is 0, or, after a shell on a terminal, if the user says so. Otherwise they are kept until the user
+// publishes or discards them.
 Result<int> edit_template(Context& context, const EditOptions& options);
 Result<void> snapshot_template(Context& context, const std::string& name);
 Result<void> remove_template(Context& context, const std::string& name);
-// `with_size`: with what each takes on disk, for which all of its files are looked at.
+// `with_size` adds what each template takes on disk. This takes long, because every file has to be looked at.
 Result<void> list_templates(Context& context, bool with_size);
 Result<void> show_template(Context& context, const std::string& name);
+// `kept_too`: also remove the clones that were kept with isolate --keep.
 Result<void> collect_garbage(Context& context, bool kept_too);
-Result<void> list_pools(Context& context, const std::string& name);  // empty: all
+// Lists one pool, or all pools if `name` is empty.
+Result<void> list_pools(Context& context, const std::string& name);
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
-// `uid_base`: a number, "none", or empty: prints the range. `gid_base`: a number, or empty: the same as `uid_base`.
+// Registers the ids to which the template's files belong. `uid_base` is a number, "none" to remove the registration, or
+// empty to print it. `gid_base` is a number; empty means the same number as `uid_base`.
 Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,
                            const std::string& gid_base);
+// Lists running leases, or the kept clones if `kept` is true.
 Result<void> list_leases(Context& context, bool kept);
-// Ends a run that holds a clone; returns when it is over.
+// Ends the run that holds a clone, and returns when it has ended.
 Result<void> kill_lease(Context& context, const std::string& clone_id);
 struct ExecOptions {
   std::string lease;
@@ -96,9 +103,10 @@ struct ExecOptions {
   std::string directory;
   bool own_terminal = false;
 };
-// Runs a command in a running lease: its exit status, or 125, told as an error, when it could not be run.
+// Runs a command in a running lease and returns its exit status. If the command can't be run, it prints the error and
+// returns 125.
 int exec_in_lease(Context& context, const ExecOptions& options);
-// Whether the daemon runs, and what it does.
+// Prints whether the daemon runs, and how many connections it serves.
 Result<int> show_status(Context& context);
 
 }  // namespace isolate

@@ -13,12 +13,12 @@ Result<std::unique_ptr<Context>> Context::open(const std::vector<std::string>& s
       only = store;
     } else if (text.starts_with("overlay:")) {
       main = store.substr(std::string_view("overlay:").size());
-    } else if (store != "overlay") {  // by itself: the main store, wherever that is
+    } else if (store != "overlay") {  // "overlay" alone means the main store at its usual place
       main = store;
     }
   }
   if (!main.empty() && main.front() != '/') {
-    return fail("store '" + main + "': give a directory that begins with '/', btrfs:/DIR or zfs:POOL/PATH");
+    return fail("store '" + main + "' is not an absolute path; give /DIR, overlay:/DIR, btrfs:/DIR or zfs:POOL/PATH");
   }
   auto path = TRY(store_path(main, Caller::current()));
   auto context = std::unique_ptr<Context>(new Context(std::move(path), std::move(only), json, quiet));
@@ -31,7 +31,7 @@ Result<std::unique_ptr<Store>> Context::target() {
 }
 
 Result<TemplatePlace> Context::find(const std::string& asked) {
-  // Made now if need be, so that what is missing is the template and not the store.
+  // Create a missing main store now, so that the error below names the template and not the store as missing.
   if (only_.empty()) TRY(open_store(main_, &owner_, MissingStore::create));
   auto place = only_.empty() ? TRY(find_template(asked, main_, &owner_)) : TemplatePlace{TRY(target()), asked};
   TRY_VOID(place.store->check_exists(place.name));

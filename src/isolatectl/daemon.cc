@@ -12,11 +12,14 @@ namespace isolate {
 Result<Json> ask_daemon(const Context& context, const std::string& method, const std::string& key) {
   if (!context.asks_daemon()) return Json(Json::array());
   auto client = wire::Client::connect();
-  if (!client) return Json(Json::array());  // his own store is all that he has, ignoring
+  // Without a daemon, or without the right to use it, the user's own stores are all there is. That is not an error.
+  if (!client) return Json(Json::array());
   const auto answer = client->call(method, wire::Json::object());
   if (!answer) return fail(answer.error().message);
   const auto list = answer->find(key);
-  if (list == answer->end() || !list->is_array()) return fail("isolated: no " + key + " in its answer");
+  if (list == answer->end() || !list->is_array()) {
+    return fail("isolated: the reply to " + method + " has no list '" + key + "'; restart isolated after an upgrade");
+  }
   return Json(*list);
 }
 

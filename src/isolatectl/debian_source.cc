@@ -19,8 +19,9 @@ std::string_view without_trailing_slashes(std::string_view uri) {
   return uri;
 }
 
-// The address of an archive in the index targets: of that with the label, or, where none says what it is because the
-// lists were never fetched, of that whose path ends so.
+// Returns the address of the archive with this label from the output of apt-get indextargets. apt knows labels only
+// after it has fetched the lists. If no archive has the label, this returns the first archive without one whose path
+// ends in `path_end`. Empty if there is no such archive.
 std::string archive_address(std::string_view index_targets, std::string_view label, std::string_view path_end) {
   std::string by_path;
   for (const auto& line : text::split(index_targets, '\n')) {
@@ -41,7 +42,7 @@ std::vector<std::string> sources_for(std::string_view suite, std::string_view in
   std::vector<std::string> lines;
   if (main_address.empty()) return lines;
   lines.push_back(fmt::format("deb {} {} main", main_address, suite));
-  if (suite == "sid" || suite == "unstable") return lines;  // takes all updates itself
+  if (suite == "sid" || suite == "unstable") return lines;  // unstable gets all updates directly
   lines.push_back(fmt::format("deb {} {}-updates main", main_address, suite));
   if (!security_address.empty()) lines.push_back(fmt::format("deb {} {}-security main", security_address, suite));
   return lines;
@@ -63,12 +64,13 @@ std::vector<std::string> transport_settings(std::string_view apt_config) {
 
 Result<std::vector<std::string>> mmdebstrap_command(const DebianRequest& request, bool as_root) {
   if (!text::is_name(request.suite, 40))
-    return fail("'" + text::printable(request.suite) + "' is not the name of a suite");
+    return fail("debian:" + text::printable(request.suite) + " is not a Debian suite; use debian:trixie for example");
   std::vector<std::string> command = {"mmdebstrap", as_root ? "--mode=root" : "--mode=unshare", "--format=tar",
                                       "--variant=" + request.variant};
   if (!request.include.empty()) command.push_back("--include=" + text::join(request.include, ","));
 
-  // A host without apt has no mirrors of its own; mmdebstrap knows Debian's, ignoring.
+  // Errors of apt-config and apt-get are ignored: a host without apt has no settings or mirrors of its own, and
+  // mmdebstrap then uses Debian's usual mirror.
   if (auto config = run_program({"apt-config", "dump"}); config && config->status.success()) {
     for (const auto& setting : transport_settings(config->out)) command.push_back("--aptopt=" + setting);
   }

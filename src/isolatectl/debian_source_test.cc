@@ -12,25 +12,25 @@ namespace {
 using Words = std::vector<std::string>;
 using test::must;
 
-// As `apt-get indextargets` prints it where the lists were fetched: a line for each suite and component.
+// The output of `apt-get indextargets` after the lists were fetched: one line for each suite and component.
 const char* const kFetched =
     "http://deb.example.org/debian/|Debian|Debian|main\n"
     "http://deb.example.org/debian/|Debian|Debian|non-free-firmware\n"
     "http://deb.example.org/debian/|Debian|Debian|main\n"
     "http://deb.example.org/debian-security/|Debian|Debian-Security|main\n";
 
-TEST(SourcesTest, AreTheHostsOwnWithUpdatesAndSecurity) {
+TEST(SourcesTest, ASuiteComesFromTheHostsMirrorsWithUpdatesAndSecurity) {
   EXPECT_EQ(sources_for("bookworm", kFetched),
             (Words{"deb http://deb.example.org/debian bookworm main",
                    "deb http://deb.example.org/debian bookworm-updates main",
                    "deb http://deb.example.org/debian-security bookworm-security main"}));
 }
 
-TEST(SourcesTest, TakeTheSuiteAskedFor) {
+TEST(SourcesTest, LinesNameTheSuiteThatTheUserAskedFor) {
   EXPECT_EQ(sources_for("trixie", kFetched).back(), "deb http://deb.example.org/debian-security trixie-security main");
 }
 
-TEST(SourcesTest, OfAMirrorInACompanyAreFoundByTheirLabel) {
+TEST(SourcesTest, AMirrorWithAnUnusualPathIsFoundByItsLabel) {
   EXPECT_EQ(sources_for("bookworm",
                         "https://mirror.example.com/apt/d/|Debian|Debian|main\n"
                         "https://mirror.example.com/apt/s|Debian|Debian-Security|main\n"),
@@ -39,7 +39,7 @@ TEST(SourcesTest, OfAMirrorInACompanyAreFoundByTheirLabel) {
                    "deb https://mirror.example.com/apt/s bookworm-security main"}));
 }
 
-TEST(SourcesTest, ThatWereNeverFetchedAreFoundByTheirPath) {
+TEST(SourcesTest, AMirrorWhoseListsWereNeverFetchedIsFoundByItsPath) {
   EXPECT_EQ(sources_for("bookworm",
                         "http://deb.example.org/debian|||main\nhttp://deb.example.org/debian|||contrib\n"
                         "http://security.debian.org/debian-security//|||main\n"),
@@ -48,7 +48,7 @@ TEST(SourcesTest, ThatWereNeverFetchedAreFoundByTheirPath) {
                    "deb http://security.debian.org/debian-security bookworm-security main"}));
 }
 
-TEST(SourcesTest, OfOthersAreNotTakenForDebians) {
+TEST(SourcesTest, RepositoriesOfOtherVendorsAreNotUsed) {
   const std::string others =
       "https://download.docker.com/linux/debian/|Docker|Docker CE|stable\n"
       "https://apt.postgresql.org/pub/repos/apt/|apt.postgresql.org|PostgreSQL for Debian/Ubuntu repository|main\n"
@@ -60,29 +60,29 @@ TEST(SourcesTest, OfOthersAreNotTakenForDebians) {
   EXPECT_EQ(sources_for("bookworm", others + kFetched), sources_for("bookworm", kFetched));
 }
 
-// A repository that was added and not fetched yet, in a file that apt reads first.
-TEST(SourcesTest, AnArchiveThatSaysItIsDebianGoesBeforeOneThatOnlyLooksSo) {
+// The first line is a repository that was added but not fetched yet, in a file that apt reads first.
+TEST(SourcesTest, AnArchiveWithDebiansLabelIsPreferredToOneWithDebiansPath) {
   EXPECT_EQ(sources_for("bookworm", std::string("https://repo.mongodb.org/apt/debian/|||main\n") + kFetched),
             sources_for("bookworm", kFetched));
 }
 
-TEST(SourcesTest, WithoutASecurityArchiveThereAreTwo) {
+TEST(SourcesTest, WithoutASecurityArchiveThereAreOnlyTwoLines) {
   EXPECT_EQ(sources_for("bookworm", "http://deb.example.org/debian/|Debian|Debian|main\n").size(), 2U);
 }
 
-TEST(SourcesTest, AHostWithoutDebianHasNone) {
+TEST(SourcesTest, AHostWithoutADebianRepositoryHasNoLines) {
   EXPECT_TRUE(sources_for("bookworm", "").empty());
   EXPECT_TRUE(sources_for("bookworm", "http://deb.example.org/debian/|Debian|Debian|contrib\n").empty());
   EXPECT_TRUE(sources_for("bookworm", "http://deb.example.org/debian-security/|Debian|Debian-Security|main\n").empty());
 }
 
-TEST(SourcesTest, LinesOfAnotherFormArePassedOver) {
+TEST(SourcesTest, MalformedLinesAreIgnored) {
   const auto sources =
       sources_for("bookworm", std::string("W: something\n|||\n||main\na|b|Debian|main|x\n") + kFetched);
   EXPECT_EQ(sources, sources_for("bookworm", kFetched));
 }
 
-TEST(TransportTest, TellsHowToReachAMirrorAndNothingElse) {
+TEST(TransportTest, OnlySettingsForReachingAMirrorAreCopied) {
   EXPECT_EQ(transport_settings("APT::Architecture \"amd64\";\n"
                                "Acquire \"\";\n"
                                "Acquire::http \"\";\n"
@@ -102,7 +102,7 @@ TEST(TransportTest, TellsHowToReachAMirrorAndNothingElse) {
                    "Acquire::Check-Date \"0\"", "Acquire::Check-Valid-Until \"false\"", "Acquire::Retries \"3\""}));
 }
 
-TEST(TransportTest, EmptyAndBrokenSettingsArePassedOver) {
+TEST(TransportTest, EmptyAndMalformedSettingsAreIgnored) {
   EXPECT_TRUE(transport_settings("").empty());
   EXPECT_TRUE(transport_settings("Acquire::http::Proxy \"\";\n").empty());
   EXPECT_TRUE(transport_settings("Acquire::http::Proxy\n").empty());
@@ -115,13 +115,13 @@ DebianRequest request() {
   return request;
 }
 
-// The command from mmdebstrap on.
+// The command without words that may stand before "mmdebstrap".
 Words mmdebstrap_words(const DebianRequest& wanted, bool as_root) {
   const auto command = must(mmdebstrap_command(wanted, as_root));
   return {std::find(command.begin(), command.end(), "mmdebstrap"), command.end()};
 }
 
-TEST(MmdebstrapTest, WritesAnArchiveOfTheSuiteFromTheMirrorsGiven) {
+TEST(MmdebstrapTest, TheCommandWritesAnArchiveOfTheSuiteFromTheGivenMirrors) {
   auto wanted = request();
   wanted.include = {"git", "make"};
   const auto words = mmdebstrap_words(wanted, true);
@@ -131,14 +131,14 @@ TEST(MmdebstrapTest, WritesAnArchiveOfTheSuiteFromTheMirrorsGiven) {
   EXPECT_EQ(Words(words.end() - 3, words.end()), (Words{"bookworm", "-", "http://mirror.example.com/debian"}));
 }
 
-TEST(MmdebstrapTest, AUserGetsANamespaceAndNoIncludesMeansNone) {
+TEST(MmdebstrapTest, AnOrdinaryUserGetsANamespaceAndNoIncludeOption) {
   const auto words = mmdebstrap_words(request(), false);
   ASSERT_GE(words.size(), 4U);
   EXPECT_EQ(words[1], "--mode=unshare");
   EXPECT_TRUE(std::none_of(words.begin(), words.end(), [](auto& word) { return word.starts_with("--include"); }));
 }
 
-TEST(MmdebstrapTest, WhatIsNoNameOfASuiteIsRefused) {
+TEST(MmdebstrapTest, AnInvalidNameOfASuiteIsRefused) {
   for (const char* suite : {"", "--setup-hook=id", "a b", "../x", "a/b", "a\n"}) {
     auto hostile = request();
     hostile.suite = suite;

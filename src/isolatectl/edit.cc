@@ -30,10 +30,11 @@ Result<RunRequest> edit_request(const Context& context, const std::vector<std::s
 
 bool is_on_terminal() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
 
-// What can be done with changes that are not published. `asked` is the template as the user has named it.
-std::string ways_on(const std::string& asked) {
+// The advice for a template with unpublished changes. `asked` is the name that the user gave, which may contain a
+// store.
+std::string advice_on_draft(const std::string& asked) {
   return fmt::format(
-      "isolatectl template edit {} --continue goes on with them, --publish makes them its next generation, --discard "
+      "isolatectl template edit {} --continue goes on with them, --publish makes them the next generation, --discard "
       "drops them",
       asked);
 }
@@ -43,12 +44,12 @@ class Edit {
   Edit(Context* context, const TemplatePlace& place, const EditOptions& options, RunRequest request)
       : context_(*context), place_(place), options_(options), request_(std::move(request)) {}
 
-  Result<int> to_end() {
+  Result<int> carry_out() {
     const bool wants_draft = options_.go_on || options_.publish || options_.discard;
     const bool has_draft = TRY(EditDraft::exists(place_));
     if (has_draft && !wants_draft) {
       return fail(Error(fmt::format("template '{}' has unpublished changes of an edit", place_.name))
-                      .advise(ways_on(options_.name)));
+                      .advise(advice_on_draft(options_.name)));
     }
     if (!has_draft && wants_draft) {
       return fail(fmt::format("template '{}' has no unpublished changes of an edit", place_.name));
@@ -85,8 +86,9 @@ class Edit {
   Result<int> end_without_changes(bool asks, int status) {
     TRY_VOID(draft_->discard());
     if (asks) {
-      if (!context_.quiet()) log::info(fmt::format("template {} is unchanged: nothing was written", place_.name));
-      // The shell itself may not have started.
+      if (!context_.quiet()) log::info(fmt::format("template {} is unchanged: the shell wrote nothing", place_.name));
+      // These statuses mean that the shell did not start. Any other status is that of the last command in the shell,
+      // which says nothing about the edit.
       return status >= kOwnFailure && status <= kNotFound ? status : 0;
     }
     log::warning(fmt::format("template {} is unchanged: the command ended with status {}", place_.name, status));
@@ -105,23 +107,23 @@ class Edit {
         break;
     }
     TRY_VOID(draft_->leave());
-    log::warning(
-        fmt::format("template {} is unchanged, and the changes are kept; {}", place_.name, ways_on(options_.name)));
+    log::warning(fmt::format("template {} is unchanged; your changes are kept: {}", place_.name,
+                             advice_on_draft(options_.name)));
     return 0;
   }
 
   Result<int> end_of_command(int status) {
     if (status == 0) return publish(status);
     TRY_VOID(draft_->leave());
-    log::warning(fmt::format("template {} is unchanged: the command ended with status {}, and its changes are kept; {}",
-                             place_.name, status, ways_on(options_.name)));
+    log::warning(fmt::format("template {} is unchanged: the command ended with status {}; its changes are kept: {}",
+                             place_.name, status, advice_on_draft(options_.name)));
     return status;
   }
 
   Result<int> publish(int status) {
     auto published = draft_->publish();
     if (!published) {
-      const auto advice = "the changes are kept; " + ways_on(options_.name);
+      const auto advice = "the changes are kept: " + advice_on_draft(options_.name);
       return fail(std::move(published).error().advise(advice));
     }
     report_generation(context_, place_.name, *published);
@@ -141,13 +143,13 @@ class Edit {
 
 Result<int> edit_template(Context& context, const EditOptions& options) {
   if ((options.publish || options.discard) && !options.command.empty()) {
-    return fail("--publish and --discard run no command");
+    return fail("--publish and --discard run no command; leave out what follows the name of the template");
   }
   auto request = TRY(edit_request(context, options.variables));
   const auto place = TRY(context.find(options.name));
   TRY(place.store->newest_generation(place.name));
   auto editing = TRY(Pool(place.store.get(), place.name).lock_for_edit());
-  return Edit(&context, place, options, std::move(request)).to_end();
+  return Edit(&context, place, options, std::move(request)).carry_out();
 }
 
 Result<void> snapshot_template(Context& context, const std::string& name) {
@@ -155,8 +157,8 @@ Result<void> snapshot_template(Context& context, const std::string& name) {
   Pool pool(place.store.get(), place.name);
   auto editing = TRY(pool.lock_for_edit());
   if (TRY(EditDraft::exists(place))) {
-    return fail(
-        Error(fmt::format("template '{}' has unpublished changes of an edit", place.name)).advise(ways_on(name)));
+    return fail(Error(fmt::format("template '{}' has unpublished changes of an edit", place.name))
+                    .advise(advice_on_draft(name)));
   }
   auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
   report_generation(context, place.name, TRY(place.store->snapshot(place.name)));

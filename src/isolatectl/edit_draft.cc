@@ -8,7 +8,7 @@
 namespace isolate {
 namespace {
 
-// A clone, which becomes the next generation.
+// A draft in a store whose templates are changed through a clone. The clone becomes the next generation.
 class CloneDraft : public EditDraft {
  public:
   CloneDraft(Context* context, const TemplatePlace& place)
@@ -40,13 +40,13 @@ class CloneDraft : public EditDraft {
 
   Result<std::uint64_t> publish() override {
     Result<std::uint64_t> published = publish_clone();
-    // What can't be published stays.
+    // If publishing fails, the draft must stay, so that the user's changes are not lost.
     auto ended = published ? discard() : leave();
     if (published) TRY_VOID(std::move(ended));
     return published;
   }
   Result<void> discard() override {
-    // A clone that can't go now goes with the next garbage.
+    // If the clone can't be removed now, drop() still succeeds, and the next reap of the pool removes the clone.
     TRY(lease_->drop());
     return {};
   }
@@ -64,7 +64,8 @@ class CloneDraft : public EditDraft {
   std::unique_ptr<Lease> lease_;
 };
 
-// The template's own directory, with a state to go back to.
+// A draft in a store that changes the template's own directory (Store::has_working_tree). The store keeps the state
+// before the changes.
 class DraftInPlace : public EditDraft {
  public:
   explicit DraftInPlace(const TemplatePlace& place) : place_(place) {}
@@ -106,8 +107,8 @@ Result<std::unique_ptr<EditDraft>> open_draft(Context* context, const TemplatePl
 Result<bool> EditDraft::exists(const TemplatePlace& place) {
   if (place.store->has_working_tree()) return place.store->has_changes(place.name);
   Pool pool(place.store.get(), place.name);
-  // The clone of an edit that was killed is a lease without a holder until somebody looks. Clones that can't be removed
-  // now are of no account here.
+  // If an edit was killed, its clone is still in the state "leased". reap() finds that nobody holds the lease and keeps
+  // the clone as a draft. Other clones that reap() can't remove do not matter here.
   TRY(pool.reap(ReapLimits{}));
   return TRY(pool.draft()).has_value();
 }

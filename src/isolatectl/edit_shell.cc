@@ -12,8 +12,10 @@
 namespace isolate {
 namespace {
 
-// Where the root has the program; empty: nowhere. What an upper layer has removed is a whiteout there (a character
-// device 0:0), and /bin may be a link to /usr/bin that only a lower layer has.
+// Returns the path of a program in the root, or an empty string if the root does not have it. The layers are searched
+// one by one, because no overlay is mounted yet. If an upper layer has removed the file, it contains a whiteout, a
+// character device with the number 0:0 (the kernel's overlayfs documentation). Both folders are tried in each layer,
+// since /bin may be a link to /usr/bin that only a lower layer contains.
 std::string find_program(const std::vector<std::string>& directories, const std::string& name) {
   for (const auto& directory : directories) {
     const Fd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -29,10 +31,11 @@ std::string find_program(const std::vector<std::string>& directories, const std:
   return "";
 }
 
-// A shell with job control leaves the terminal to its own process group, which has ended.
+// A shell with job control has made its own process group the terminal's foreground group. That group has ended, and
+// this process would be stopped when it reads from the terminal in the background.
 void take_foreground() {
   const auto before = ::signal(SIGTTOU, SIG_IGN);
-  // Where this fails, reading fails as well, which is no answer.
+  // If this fails, reading the answer fails too, and ask_whether_to_keep() returns Answer::later.
   [[maybe_unused]] const int taken = ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
   ::signal(SIGTTOU, before);
 }
@@ -43,7 +46,8 @@ Result<EditShell> shell_of(const std::string& template_name, const std::vector<s
                            bool on_terminal) {
   if (const auto bash = find_program(directories, "bash"); !bash.empty()) {
     EditShell shell{{bash, "-l"}, {}};
-    // Files such as /etc/bash.bashrc set PS1 after the environment has; bash runs this before each prompt.
+    // PS1 in the environment would have no effect, because files such as /etc/bash.bashrc set it again. bash runs
+    // PROMPT_COMMAND before each prompt, that is, after those files.
     if (on_terminal) {
       shell.environment.push_back(fmt::format(
           R"(PROMPT_COMMAND=case $PS1 in "[edit {0}] "*) ;; *) PS1="[edit {0}] $PS1" ;; esac)", template_name));
@@ -51,10 +55,10 @@ Result<EditShell> shell_of(const std::string& template_name, const std::vector<s
     return shell;
   }
   if (find_program(directories, "sh").empty()) {
-    return fail("template '" + template_name + "' has no shell; name a command behind --");
+    return fail("template '" + template_name + "' has no shell; give a command after --");
   }
   if (!on_terminal) return EditShell{{"/bin/sh", "-l"}, {}};
-  // /etc/profile, which sets PS1, is read before the shell that shows it is started.
+  // /etc/profile sets PS1. One shell reads the file and changes PS1; then it starts the shell that shows the prompt.
   return EditShell{
       {"/bin/sh", "-c",
        fmt::format(R"([ ! -r /etc/profile ] || . /etc/profile; PS1="[edit {}] ${{PS1:-# }}"; export PS1; exec )"
@@ -68,7 +72,7 @@ Answer ask_whether_to_keep(const std::string& template_name) {
   take_foreground();
   while (true) {
     const auto question = fmt::format("Keep the changes to template {}? [Y/n/later] ", template_name);
-    // A terminal that can't be written to can't be read from either, which is noticed below.
+    // If writing to the terminal fails, reading from it fails as well, and that is handled below.
     [[maybe_unused]] auto asked = write_all(STDERR_FILENO, question, "terminal");
     char line[64];
     const bool is_answered = Interruption::wait_until_readable(STDIN_FILENO).has_value();

@@ -1,4 +1,4 @@
-// The shell of an edit: which one, how its prompt says where one is, and the question at its end.
+// The shell of `template edit`: which shell to start, how its prompt names the template, and the question at its end.
 #pragma once
 
 #include <string>
@@ -13,13 +13,15 @@ struct EditShell {
   std::vector<std::string> environment;  // NAME=VALUE
 };
 
-// bash where the root has it, otherwise sh. On a terminal its prompt begins with [edit NAME], whatever the template's
-// own files make of the prompt; nothing in the template is changed for that. Errors: there is no shell.
+// Returns the command for a login shell: bash if the root has it, otherwise sh. On a terminal the prompt begins with
+// [edit NAME] even if the template's own files set the prompt; no file of the template is changed for that.
+// `directories` are those of EditDraft::directories(). Errors: the root has no shell.
 Result<EditShell> shell_of(const std::string& template_name, const std::vector<std::string>& directories,
                            bool on_terminal);
 
 enum class Answer { keep, drop, later };
-// Asks on the terminal of standard input and error. A signal, or the end of the input, means later.
+// Asks on standard error and reads the answer from standard input, both of which must be the terminal. A signal that
+// asks for an end, the end of the input, or an error means "later".
 Answer ask_whether_to_keep(const std::string& template_name);
 
 }  // namespace isolate

@@ -15,7 +15,8 @@
 namespace isolate {
 namespace {
 
-// Of the caller's, or for root anyone's; the daemon knows more than a member can see himself.
+// Looks in the caller's stores first (root sees the leases of all users there) and then asks the daemon, because
+// members have no access to the store of the daemon's leases.
 Result<LeaseInfo> find_lease_anywhere(Context& context, const std::string& clone_id) {
   if (auto place = TRY(find_own_lease(context, clone_id))) return std::move(place->info);
   for (const auto& row : TRY(ask_daemon(context, "ListLeases", "leases"))) {
@@ -34,10 +35,11 @@ Result<ExecRequest> request_of(const ExecOptions& options) {
   request.command = options.command;
   request.directory = options.directory;
   if (!request.directory.empty() && request.directory.front() != '/') {
-    return fail("working directory " + text::printable(request.directory) + ": give a path that begins with '/'");
+    return fail("working directory '" + text::printable(request.directory) +
+                "': give a path inside the guest that begins with '/'");
   }
   request.own_terminal = options.own_terminal || (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
-  // That of the caller's terminal, of which the run may know nothing.
+  // TERM describes the caller's terminal. The run may have been started without one, or with another one.
   const char* kind = std::getenv("TERM");
   if (request.own_terminal && kind != nullptr) request.variables.push_back(std::string("TERM=") + kind);
   for (const auto& text : options.variables) {

@@ -23,8 +23,10 @@ sigset_t interrupting_signals() {
   return signals;
 }
 
-constexpr int kPollMilliseconds = 100;  // a signal that comes just before poll() is noticed by the next round
-constexpr int kGraceRounds = 50;        // 5 seconds
+// poll() in wait_interruptibly() returns after this time, so that a signal that comes just before it is noticed at the
+// latest then.
+constexpr int kPollMilliseconds = 100;
+constexpr int kGraceRounds = 50;  // times kPollMilliseconds: 5 seconds
 
 }  // namespace
 
@@ -36,7 +38,7 @@ void Interruption::catch_signals() {
     if (!has_signal(signals_of_caller().ignored, number)) ::sigaction(number, &action, nullptr);
   }
   ::signal(SIGPIPE, SIG_IGN);
-  // A command that was run before may have left them blocked.
+  // Running a command in this process beforehand may have left the signals blocked.
   const auto signals = interrupting_signals();
   ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
 }
@@ -49,7 +51,8 @@ Result<void> Interruption::check() {
 }
 
 Result<void> Interruption::wait_until_readable(int fd) {
-  // The signals are blocked but for the time in ppoll(2), so that none comes between the look at the flag and the wait.
+  // The signals are blocked except inside ppoll(2). Otherwise a signal between the check of the flag and the wait would
+  // be lost, and the wait would never end.
   const auto signals = interrupting_signals();
   sigset_t before;
   ::sigprocmask(SIG_BLOCK, &signals, &before);
@@ -78,7 +81,7 @@ Result<ExitStatus> wait_interruptibly(ChildProcess* child, int output, const std
       reading = on_output();
       continue;
     }
-    // What the child's own children still write is of no interest once it has ended.
+    // Do not wait for the end of the output: children of the child may still hold it open after the child has ended.
     if (sources[1].revents != 0) return child->wait();
   }
 }

@@ -12,8 +12,8 @@ namespace {
 
 using test::verify;
 
-// Each test is a child of its own: an interruption is asked for once in the life of a process.
-TEST(InterruptionTest, IsNoEndOfTheProcess) {
+// Each test runs in its own child, because the flag that a signal sets is never cleared.
+TEST(InterruptionTest, ASignalDoesNotEndTheProcess) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     test::in_child([number]() -> Result<void> {
       Interruption::catch_signals();
@@ -24,8 +24,9 @@ TEST(InterruptionTest, IsNoEndOfTheProcess) {
   }
 }
 
-// With a flag that is looked at before read(2), a signal between the two would be lost and the read would never end.
-TEST(InterruptionTest, EndsAWaitForInputAlsoWhenItComesJustBefore) {
+// If the code only checked the flag before read(2), a signal between the two would be lost and the read would never
+// end.
+TEST(InterruptionTest, ASignalJustBeforeAWaitForInputEndsTheWait) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     test::in_child([number]() -> Result<void> {
       const auto silent = TRY(make_pipe("test"));
@@ -36,7 +37,7 @@ TEST(InterruptionTest, EndsAWaitForInputAlsoWhenItComesJustBefore) {
   }
 }
 
-TEST(InterruptionTest, EndsAWaitForInputWhereTheSignalWasBlocked) {
+TEST(InterruptionTest, ASignalThatWasBlockedEndsAWaitForInput) {
   test::in_child([]() -> Result<void> {
     const auto silent = TRY(make_pipe("test"));
     sigset_t all;
@@ -48,7 +49,7 @@ TEST(InterruptionTest, EndsAWaitForInputWhereTheSignalWasBlocked) {
   });
 }
 
-TEST(InterruptionTest, AWaitForInputEndsWithInputAndWithItsEnd) {
+TEST(InterruptionTest, AWaitForInputEndsWhenInputComesAndAtTheEndOfInput) {
   test::in_child([]() -> Result<void> {
     auto pipe = TRY(make_pipe("test"));
     Interruption::catch_signals();
@@ -61,7 +62,7 @@ TEST(InterruptionTest, AWaitForInputEndsWithInputAndWithItsEnd) {
   });
 }
 
-TEST(InterruptionTest, EndsWhatIsWaitedFor) {
+TEST(InterruptionTest, ASignalEndsTheChildThatIsWaitedFor) {
   test::in_child([]() -> Result<void> {
     Interruption::catch_signals();
     auto child = TRY(spawn({"/bin/sleep", "60"}));
@@ -71,7 +72,7 @@ TEST(InterruptionTest, EndsWhatIsWaitedFor) {
   });
 }
 
-TEST(InterruptionTest, WithoutOneTheEndOfTheChildIsWaitedFor) {
+TEST(InterruptionTest, WithoutASignalTheChildRunsToItsEnd) {
   test::in_child([]() -> Result<void> {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "pipe2");
@@ -91,11 +92,11 @@ TEST(InterruptionTest, WithoutOneTheEndOfTheChildIsWaitedFor) {
   });
 }
 
-TEST(InterruptionTest, WhoeverIgnoresItIsKilledAfterFiveSeconds) {
+TEST(InterruptionTest, AChildThatIgnoresTheSignalIsKilledAfterFiveSeconds) {
   test::in_child([]() -> Result<void> {
     Interruption::catch_signals();
     auto child = TRY(fork_child(0, [] {
-      while (true) ::pause();  // it has this process's handler
+      while (true) ::pause();  // the child has inherited this process's handler, so SIGTERM does not end it
       return 0;
     }));
     ::raise(SIGTERM);

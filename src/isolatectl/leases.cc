@@ -17,7 +17,7 @@
 namespace isolate {
 namespace {
 
-// The name of a user whose number is in a lease's file.
+// A lease's file has the user's number. Returns their name, or the text itself if there is no such user.
 std::string user_text(const std::string& uid) {
   auto number = text::number(uid, "uid", 0, 0xffffffff);
   if (!number) return uid;
@@ -68,7 +68,7 @@ Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
       count.expect(infos.size());
       for (const auto& info : infos) {
         auto disk = count.use_of(store.get(), info.clone_id);
-        if (!disk) continue;  // ended since, ignoring
+        if (!disk) continue;  // the clone is gone: the run has ended since the list was read
         rows.push_back({info, *disk, age_of(info), kept ? LeaseUsage{} : lease_usage(pool, info, processes)});
       }
     }
@@ -144,7 +144,7 @@ Result<std::optional<LeasePlace>> find_own_lease(Context& context, const std::st
 }
 
 Error no_lease(const std::string& clone_id) {
-  return Error("no lease '" + text::printable(clone_id) + "' of yours is running").advise("isolatectl ps lists them");
+  return Error("no lease '" + text::printable(clone_id) + "' of yours is running").advise("isolatectl ps lists yours");
 }
 
 Result<void> kill_lease(Context& context, const std::string& clone_id) {
@@ -155,9 +155,11 @@ Result<void> kill_lease(Context& context, const std::string& clone_id) {
   }
   Pool pool(place->store.get(), place->info.template_name);
   auto ended = end_lease(pool, place->info);
-  if (!ended && ended.error().code() == ESRCH) return fail("lease " + clone_id + " has ended by itself");
+  if (!ended && ended.error().code() == ESRCH) {
+    return fail("lease " + clone_id + " ended by itself before isolatectl could end it");
+  }
   TRY_VOID(std::move(ended));
-  // What an isolate that had to be killed has left.
+  // If the run's isolate had to be killed, it has left its clone behind. Remove it now.
   return TRY(pool.reap(ReapLimits{})).failure;
 }
 

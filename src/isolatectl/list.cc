@@ -34,7 +34,7 @@ std::vector<std::string> row_of(const TemplateInfo& info) {
           info.origin};
 }
 
-// Of a damaged one there is none to tell.
+// Returns nothing for a damaged template, or if the size can't be determined.
 std::optional<std::uint64_t> size_of(Store* store, const TemplateInfo& info) {
   if (!info.problem.empty()) return std::nullopt;
   auto bytes = store->template_bytes(info.name);
@@ -42,7 +42,7 @@ std::optional<std::uint64_t> size_of(Store* store, const TemplateInfo& info) {
   return *bytes;
 }
 
-// In front of the last column, which may be long.
+// Adds the column before the last one. The last column may be long, and numbers after it would not line up.
 void add_size_column(const std::vector<std::optional<std::uint64_t>>& sizes,
                      std::vector<std::vector<std::string>>* rows) {
   (*rows)[0].insert((*rows)[0].end() - 1, "DISK");

@@ -1,4 +1,5 @@
-// isolatectl: templates, clones and leases of the caller's own store.
+// isolatectl: manages templates, pools, clones and leases. This file defines the command line; commands.h has the
+// verbs.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -32,7 +33,7 @@ struct CommandLine {
   std::function<Result<int>(Context&)> verb;
 };
 
-// A verb that has no exit status of its own.
+// Turns a function that returns only an error into a verb, whose exit status is 0 on success.
 template <typename Body>
 std::function<Result<int>(Context&)> plain(Body body) {
   return [body](Context& context) -> Result<int> {
@@ -42,34 +43,34 @@ std::function<Result<int>(Context&)> plain(Body body) {
 }
 
 void add_create(CLI::App* parent, CommandLine* line) {
-  auto* verb = parent->add_subcommand("create", "make a template of a Debian release, a directory or a tar archive");
+  auto* verb = parent->add_subcommand("create", "make a template from a Debian release, a directory or a tar archive");
   verb->add_option("NAME", line->create.name)->required();
   verb->add_option("--from", line->create.from,
                    "debian:bookworm, debian:trixie, DIR, TARBALL, or - for a tarball on standard input")
       ->required();
   verb->add_option("--mirror", line->create.mirrors,
-                   "where packages come from (default: as the host's apt); repeatable");
+                   "where packages come from (default: the mirrors of the host's apt); repeatable");
   verb->add_option("--variant", line->create.variant, "mmdebstrap's variant (default minbase)");
   verb->add_option("--include", line->create.include, "more packages, separated by commas")->delimiter(',');
-  verb->add_flag("--force", line->create.force, "also of a source that does not look like a Linux root");
+  verb->add_flag("--force", line->create.force, "accept a source that does not look like a Linux root");
   verb->callback(
       [line] { line->verb = plain([line](Context& context) { return create_template(context, line->create); }); });
 }
 
 void add_edit(CLI::App* parent, CommandLine* line) {
   auto* verb = parent->add_subcommand("edit",
-                                      "a root shell in the template, or COMMAND behind --; its changes become the next "
-                                      "generation when it ends with 0, or as you answer after a shell");
+                                      "open a root shell in the template, or run COMMAND; its changes become the next "
+                                      "generation if COMMAND ends with status 0, or if you say so after a shell");
   auto& options = line->edit;
   verb->add_option("NAME", options.name)->required();
-  verb->add_option("COMMAND", options.command, "command and arguments, behind --");
-  verb->add_option("-v,--env", options.variables, "NAME=VALUE, or NAME for its value outside; repeatable")
+  verb->add_option("COMMAND", options.command, "command and arguments, after --");
+  verb->add_option("-v,--env", options.variables, "NAME=VALUE, or NAME to copy your own value; repeatable")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  auto* go_on = verb->add_flag("--continue", options.go_on, "go on with the changes that an earlier edit has left");
+  auto* go_on = verb->add_flag("--continue", options.go_on, "continue with the unpublished changes of an earlier edit");
   auto* publish = verb->add_flag("--publish", options.publish, "make those changes the next generation as they are");
-  auto* discard = verb->add_flag("--discard", options.discard, "drop those changes");
+  auto* discard = verb->add_flag("--discard", options.discard, "discard those changes");
   go_on->excludes(publish)->excludes(discard);
   publish->excludes(discard);
   verb->callback([line] { line->verb = [line](Context& context) { return edit_template(context, line->edit); }; });
@@ -77,26 +78,26 @@ void add_edit(CLI::App* parent, CommandLine* line) {
 
 void add_gc(CLI::App* parent, CommandLine* line) {
   auto* verb =
-      parent->add_subcommand("gc", "remove what ended runs and interrupted commands have left, and old generations");
-  verb->add_flag("--kept", line->kept, "remove clones kept with isolate --keep, too");
+      parent->add_subcommand("gc", "remove leftovers of ended runs and interrupted commands, and old generations");
+  verb->add_flag("--kept", line->kept, "also remove clones that were kept with isolate --keep");
   verb->callback(
       [line] { line->verb = plain([line](Context& context) { return collect_garbage(context, line->kept); }); });
 }
 
 void add_template_verbs(CLI::App* app, CommandLine* line) {
-  auto* templates = app->add_subcommand("template", "templates: roots that clones are made of");
+  auto* templates = app->add_subcommand("template", "manage templates, the roots that clones are made from");
   templates->require_subcommand(1)->fallthrough();
   add_create(templates, line);
   add_edit(templates, line);
-  auto* list = templates->add_subcommand("list", "all templates");
-  list->add_flag("--size", line->with_size, "with what each takes on disk, for which all of its files are looked at");
+  auto* list = templates->add_subcommand("list", "list all templates");
+  list->add_flag("--size", line->with_size, "show what each takes on disk; slow, since it looks at every file");
   list->callback(
       [line] { line->verb = plain([line](Context& context) { return list_templates(context, line->with_size); }); });
-  auto* show = templates->add_subcommand("show", "one template, with what it takes on disk");
+  auto* show = templates->add_subcommand("show", "show one template, and what it takes on disk");
   show->add_option("NAME", line->name)->required();
   show->callback(
       [line] { line->verb = plain([line](Context& context) { return show_template(context, line->name); }); });
-  auto* snapshot = templates->add_subcommand("snapshot", "make the template as it is now its next generation");
+  auto* snapshot = templates->add_subcommand("snapshot", "make the template's present state its next generation");
   snapshot->add_option("NAME", line->name)->required();
   snapshot->callback(
       [line] { line->verb = plain([line](Context& context) { return snapshot_template(context, line->name); }); });
@@ -109,12 +110,12 @@ void add_template_verbs(CLI::App* app, CommandLine* line) {
 }
 
 void add_pool_verbs(CLI::App* app, CommandLine* line) {
-  auto* pools = app->add_subcommand("pool", "clones kept ready");
+  auto* pools = app->add_subcommand("pool", "manage pools, which keep fresh clones ready");
   pools->require_subcommand(1)->fallthrough();
-  pools->add_subcommand("list", "all pools")->callback([line] {
+  pools->add_subcommand("list", "list all pools")->callback([line] {
     line->verb = plain([](Context& context) { return list_pools(context, ""); });
   });
-  auto* status = pools->add_subcommand("status", "one pool");
+  auto* status = pools->add_subcommand("status", "show one pool");
   status->add_option("NAME", line->name)->required();
   status->callback(
       [line] { line->verb = plain([line](Context& context) { return list_pools(context, line->name); }); });
@@ -124,14 +125,14 @@ void add_pool_verbs(CLI::App* app, CommandLine* line) {
   resize->callback([line] {
     line->verb = plain([line](Context& context) { return resize_pool(context, line->name, line->size); });
   });
-  auto* drain = pools->add_subcommand("drain", "keep none, and destroy those that nobody uses");
+  auto* drain = pools->add_subcommand("drain", "keep no fresh clones, and destroy those that nobody uses");
   drain->add_option("NAME", line->name)->required();
   drain->callback(
       [line] { line->verb = plain([line](Context& context) { return resize_pool(context, line->name, 0); }); });
-  auto* range = pools->add_subcommand("range", "the ids to which a template's files belong, for members to name by -u");
+  auto* range = pools->add_subcommand("range", "register the ids that a template's files belong to, for isolate -u");
   range->add_option("NAME", line->name)->required();
-  range->add_option("BASE", line->uid_base, "the first of 65536 users, or none; without: print it");
-  range->add_option("GID_BASE", line->gid_base, "the first of as many groups (default: BASE)");
+  range->add_option("BASE", line->uid_base, "the first of 65536 user ids, or none; without BASE: print the range");
+  range->add_option("GID_BASE", line->gid_base, "the first of 65536 group ids (default: BASE)");
   range->callback([line] {
     line->verb =
         plain([line](Context& context) { return range_of_pool(context, line->name, line->uid_base, line->gid_base); });
@@ -140,9 +141,10 @@ void add_pool_verbs(CLI::App* app, CommandLine* line) {
 }
 
 void add_lease_verbs(CLI::App* app, CommandLine* line) {
-  auto* ps = app->add_subcommand("ps", "running leases: user, template, engine, age, disk, and what the guest uses")
-                 ->fallthrough();
-  ps->add_flag("--kept", line->kept, "the clones kept with isolate --keep instead");
+  auto* ps =
+      app->add_subcommand("ps", "list running leases: user, template, engine, age, disk, and what the guest uses")
+          ->fallthrough();
+  ps->add_flag("--kept", line->kept, "list the clones that were kept with isolate --keep instead");
   ps->callback([line] { line->verb = plain([line](Context& context) { return list_leases(context, line->kept); }); });
   auto* kill = app->add_subcommand("kill", "end a running lease")->fallthrough();
   kill->add_option("LEASE", line->name, "its clone, as ps shows it")->required();
@@ -153,23 +155,24 @@ void add_exec(CLI::App* app, CommandLine* line) {
   auto& options = line->exec;
   auto* exec = app->add_subcommand("exec", "run a command in a running lease")->fallthrough();
   exec->add_flag("-t,--tty", options.own_terminal,
-                 "with a terminal of its own, also where standard input and output are none");
+                 "give it a terminal of its own even if standard input or output is not a terminal");
   exec->add_option("-p,--directory", options.directory, "working directory in the guest (default: that of the run)");
   exec->add_option("-v,--variable", options.variables,
-                   "NAME=VALUE, or NAME for its value outside, added to the run's; repeatable")
+                   "add NAME=VALUE, or NAME with your own value, to the run's environment; repeatable")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   exec->add_option("LEASE", options.lease, "its clone, as ps shows it")->required();
-  exec->footer("What stands behind LEASE is COMMAND [ARG...], with options of its own.");
+  exec->footer("COMMAND [ARG...] follows LEASE. Options after LEASE belong to COMMAND.");
   exec->callback([line] {
     if (line->exec.command.empty()) throw CLI::RequiredError("COMMAND");
     line->verb = [line](Context& context) -> Result<int> { return exec_in_lease(context, line->exec); };
   });
 }
 
-// The arguments of isolatectl, without what stands behind the lease of `exec`: that is the command's, options too.
-std::vector<std::string> own_words(int argc, char** argv, CommandLine* line) {
+// Returns the arguments for CLI11. Everything after LEASE of `exec` is the command and goes to `line` instead, because
+// CLI11 would take the command's options for its own.
+std::vector<std::string> split_off_command(int argc, char** argv, CommandLine* line) {
   static constexpr std::array kWithValue = {"--store", "-p", "--directory", "-v", "--variable"};
   std::vector<std::string> words(argv + 1, argv + argc);
   for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
@@ -202,11 +205,11 @@ int run_verb(const CommandLine& line) {
 
 int main_with_exceptions(int argc, char** argv) {
   CommandLine line;
-  CLI::App app{"Templates, clones and leases of isolate"};
+  CLI::App app{"Manages templates, pools, clones and running leases of isolate."};
   app.name("isolatectl");
   app.require_subcommand(1)->fallthrough();
   app.set_version_flag("--version", "isolatectl " ISOLATE_VERSION);
-  app.add_option("--store", line.stores, "where templates and clones are: /DIR, btrfs:/DIR or zfs:POOL/PATH")
+  app.add_option("--store", line.stores, "the store of templates and clones: /DIR, btrfs:/DIR or zfs:POOL/PATH")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -217,10 +220,10 @@ int main_with_exceptions(int argc, char** argv) {
   add_gc(&app, &line);
   add_lease_verbs(&app, &line);
   add_exec(&app, &line);
-  app.add_subcommand("status", "whether the daemon isolated runs")->fallthrough()->callback([&line] {
+  app.add_subcommand("status", "show whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });
-  auto resolved = resolve_words(app, own_words(argc, argv, &line));
+  auto resolved = resolve_words(app, split_off_command(argc, argv, &line));
   if (!resolved) {
     log::set_up("isolatectl", false);
     log::error(resolved.error().message());
@@ -231,7 +234,7 @@ int main_with_exceptions(int argc, char** argv) {
     return 1;
   }
   try {
-    std::reverse(resolved->words.begin(), resolved->words.end());  // as it takes them
+    std::reverse(resolved->words.begin(), resolved->words.end());  // CLI11 takes the words from the end of the vector
     app.parse(std::move(resolved->words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
@@ -247,7 +250,7 @@ int main_with_exceptions(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   isolate::survive_file_size_limit();
-  // CLI11 and the standard library report by exceptions; nothing of ours throws.
+  // isolate's own code does not throw, but CLI11 and the standard library do.
   try {
     return isolate::main_with_exceptions(argc, argv);
   } catch (const std::exception& error) {

@@ -1,4 +1,4 @@
-// What verbs print on standard output.
+// Prints results on standard output. Errors: those of writing, such as a full disk.
 #pragma once
 
 #include <nlohmann/json.hpp>

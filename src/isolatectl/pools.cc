@@ -23,8 +23,8 @@ Json row_of(const Pool& pool, const PoolStatus& status) {
           {"waiting", status.trash}};
 }
 
-// Those of the daemon that `asked` may mean; empty: all.
-Result<void> add_daemons(const Context& context, const std::string& asked, Json* rows) {
+// Adds the daemon's pools that the name `asked` can mean, or all of them if it is empty.
+Result<void> add_daemon_pools(const Context& context, const std::string& asked, Json* rows) {
   for (const auto& row : TRY(ask_daemon(context, "ListPools", "pools"))) {
     const auto name = row.value("template", "?");
     const auto store = row.value("store", "?");
@@ -39,7 +39,7 @@ Result<void> add_daemons(const Context& context, const std::string& asked, Json*
 Result<Json> pool_rows(Context& context, const std::string& asked) {
   Json rows = Json::array();
   if (!asked.empty()) {
-    TRY_VOID(add_daemons(context, asked, &rows));
+    TRY_VOID(add_daemon_pools(context, asked, &rows));
     if (!rows.empty()) return rows;
     const auto place = TRY(context.find(asked));
     const Pool pool(place.store.get(), place.name);
@@ -52,7 +52,7 @@ Result<Json> pool_rows(Context& context, const std::string& asked) {
       rows.push_back(row_of(pool, TRY(pool.status())));
     }
   }
-  TRY_VOID(add_daemons(context, asked, &rows));
+  TRY_VOID(add_daemon_pools(context, asked, &rows));
   return rows;
 }
 
@@ -73,7 +73,7 @@ Result<void> list_pools(Context& context, const std::string& name) {
 
 Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,
                            const std::string& gid_base) {
-  if (context.asks_daemon()) return fail("ranges of pools are for root to register");
+  if (context.asks_daemon()) return fail("pool range needs root, who registers the ranges of the daemon's pools");
   const auto place = TRY(context.find(name));
   const Pool pool(place.store.get(), place.name);
   if (uid_base.empty()) {
@@ -82,7 +82,7 @@ Result<void> range_of_pool(Context& context, const std::string& name, const std:
     return print((range ? describe(*range) : "none") + "\n");
   }
   if (!pool.is_registered()) {
-    return fail(fmt::format("template '{0}' is not registered for members; first: isolate -r {0} 5", name));
+    return fail(fmt::format("template '{0}' is not registered for members; register it first: isolate -r {0} 5", name));
   }
   if (uid_base == "none") return register_range(pool, std::nullopt);
   const auto number = [](const std::string& word) { return text::number(word, "range", 1, UINT32_MAX - kGuestIds); };
@@ -93,7 +93,9 @@ Result<void> range_of_pool(Context& context, const std::string& name, const std:
 }
 
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size) {
-  if (context.asks_daemon()) return fail("pools are for root to size; your own store makes clones as they are needed");
+  if (context.asks_daemon()) {
+    return fail("resizing a pool needs root; your own store needs no pool, it makes each clone when it is needed");
+  }
   const auto place = TRY(context.find(name));
   TRY_VOID(remember_store(context.main_store(), place.store->description()));
   const auto report = TRY(Pool(place.store.get(), place.name).refresh({size, false, true}));

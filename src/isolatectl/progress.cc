@@ -14,7 +14,7 @@ namespace {
 constexpr unsigned kBarWidth = 24;
 
 void write_stderr(const std::string& text) {
-  // Progress that can't be shown is no failure, ignoring.
+  // The work goes on even if its progress can't be shown, so an error is ignored.
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 

@@ -1,4 +1,5 @@
-// Progress: a bar on a terminal, plain lines elsewhere, nothing when quiet.
+// Progress: shows the progress of a verb on standard error, as a bar on a terminal and as plain lines elsewhere. With
+// --quiet it shows nothing.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `percent` is 0 to 100 and never goes back; `what` is what is being done now.
+  // `percent` is 0 to 100; a smaller number than before leaves the bar where it is. `what` describes the present step.
   void show(unsigned percent, std::string_view what);
 
  private:

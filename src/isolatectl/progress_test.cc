@@ -7,7 +7,7 @@
 namespace isolate {
 namespace {
 
-// Standard error is no terminal here, but a file.
+// Returns what Progress writes when standard error is a file.
 std::string shown(bool quiet, const std::function<void(Progress*)>& body) {
   ::testing::internal::CaptureStderr();
   {
@@ -17,7 +17,7 @@ std::string shown(bool quiet, const std::function<void(Progress*)>& body) {
   return ::testing::internal::GetCapturedStderr();
 }
 
-TEST(ProgressTest, IsPlainLinesWhereThereIsNoTerminal) {
+TEST(ProgressTest, WithoutATerminalEachStepIsALine) {
   EXPECT_EQ(shown(false,
                   [](Progress* progress) {
                     progress->show(5, "downloading");
@@ -26,7 +26,7 @@ TEST(ProgressTest, IsPlainLinesWhereThereIsNoTerminal) {
             "template t: downloading\ntemplate t: installing\n");
 }
 
-TEST(ProgressTest, DoesNotRepeatItself) {
+TEST(ProgressTest, TheSameStepIsShownOnce) {
   EXPECT_EQ(shown(false,
                   [](Progress* progress) {
                     progress->show(5, "downloading");
@@ -35,12 +35,12 @@ TEST(ProgressTest, DoesNotRepeatItself) {
             "template t: downloading\n");
 }
 
-TEST(ProgressTest, ShowsNoControlBytesOfATool) {
+TEST(ProgressTest, ControlBytesAreEscaped) {
   EXPECT_EQ(shown(false, [](Progress* progress) { progress->show(5, "a\033[2J\nb"); }),
             "template t: a\\x1b[2J\\x0ab\n");
 }
 
-TEST(ProgressTest, IsSilentWhenQuiet) {
+TEST(ProgressTest, NothingIsShownWithQuiet) {
   EXPECT_EQ(shown(true, [](Progress* progress) { progress->show(5, "downloading"); }), "");
 }
 

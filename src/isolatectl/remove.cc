@@ -17,7 +17,8 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
   return ids;
 }
 
-// All used clones, and goes on until they are gone.
+// Destroys all used clones of the pool, and waits until they are gone. `kept` are those that the user asked to remove
+// although they were kept; the messages say so.
 Result<void> reap_all(Pool* pool, const std::vector<std::string>& kept = {}) {
   const auto report = TRY(pool->reap(ReapLimits::patient()));
   for (const auto& id : report.destroyed) {
@@ -27,13 +28,14 @@ Result<void> reap_all(Pool* pool, const std::vector<std::string>& kept = {}) {
   return report.outcome();
 }
 
-// What an edit has left and nobody has published or discarded: named, and left alone.
-Result<std::optional<LeaseInfo>> draft_of(const Pool& pool) {
+// Returns the draft of an edit that was neither published nor discarded, and tells the user about it. gc never removes
+// it.
+Result<std::optional<LeaseInfo>> find_and_report_draft(const Pool& pool) {
   auto draft = TRY(pool.draft());
   if (draft) {
     log::info(
-        fmt::format("template {0} has unpublished changes of an edit; isolatectl template edit {0} --continue, "
-                    "--publish or --discard",
+        fmt::format("template {0} has unpublished changes of an edit, which gc leaves alone; isolatectl template edit "
+                    "{0} --continue, --publish or --discard",
                     pool.template_name()));
   }
   return draft;
@@ -41,7 +43,7 @@ Result<std::optional<LeaseInfo>> draft_of(const Pool& pool) {
 
 Result<void> collect_generations(Store* store, Pool* pool) {
   const auto& name = pool->template_name();
-  // No lease is taken, and no generation made, while old ones go.
+  // The lock keeps others from taking a lease or making a generation while old generations are removed.
   auto alone = TRY(pool->lock(FileLock::Mode::exclusive));
   std::vector<std::uint64_t> used;
   for (const auto& infos : {TRY(pool->leases()), TRY(pool->kept()), TRY(pool->fresh())}) {
@@ -57,13 +59,13 @@ Result<void> collect_generations(Store* store, Pool* pool) {
 
 Result<void> collect_pool(Store* store, const std::string& name, bool kept_too) {
   Pool pool(store, name);
-  const auto draft = TRY(draft_of(pool));
+  const auto draft = TRY(find_and_report_draft(pool));
   std::vector<std::string> kept;
   if (kept_too) kept = ids_of(TRY(pool.kept()));
-  if (draft) std::erase(kept, draft->clone_id);  // somebody's work, which goes with edit --discard
+  if (draft) std::erase(kept, draft->clone_id);  // a draft is a user's work; only `edit --discard` removes it
   for (const auto& id : kept) TRY_VOID(pool.discard_kept(id));
   auto reaped = reap_all(&pool, kept);
-  // A clone that can't be removed keeps no generation but its own.
+  // Go on even if a clone could not be removed: it needs only its own generation, and the others can go.
   TRY_VOID(collect_generations(store, &pool));
   return reaped;
 }
@@ -74,14 +76,14 @@ Result<void> remove_template(Context& context, const std::string& asked) {
   const auto [store, name] = TRY(context.find(asked));
   Pool pool(store.get(), name);
   auto editing = TRY(pool.lock_for_edit());
-  // Clones that nobody has used yet are no reason to keep it.
+  // Fresh clones, which nobody uses, must not keep the template from being removed.
   if (!TRY(pool.fresh()).empty()) TRY(pool.refresh({0, true, false}));
   TRY_VOID(reap_all(&pool));
   auto alone = TRY(pool.lock(FileLock::Mode::exclusive));
   const auto leases = TRY(pool.leases());
   if (!leases.empty()) {
-    return fail(
-        fmt::format("template '{}' is in use by {}; see isolatectl ps", name, text::join(ids_of(leases), ", ")));
+    return fail(fmt::format("template '{}' is in use by {}; see isolatectl ps, end one with isolatectl kill", name,
+                            text::join(ids_of(leases), ", ")));
   }
   if (TRY(pool.draft()).has_value() || TRY(store->has_changes(name))) {
     return fail(
@@ -107,7 +109,7 @@ Result<void> collect_store(Store* store, bool kept_too) {
   names.erase(std::unique(names.begin(), names.end()), names.end());
   Result<void> outcome;
   for (const auto& name : names) {
-    // One damaged template keeps its own garbage only.
+    // An error of one template must not keep the garbage of the others.
     auto collected = collect_pool(store, name, kept_too);
     if (collected) continue;
     if (!outcome) log::error(outcome.error().message());

@@ -12,11 +12,12 @@
 namespace isolate {
 namespace {
 
-constexpr const char* kForce = "--force makes a template of it all the same";
+constexpr const char* kForce = "--force makes a template of it anyway";
 
 bool exists(const std::string& path) { return status_of(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW).has_value(); }
 
-// A root has these, or it is one program or a few: an image made from scratch.
+// A Linux root has one of these folders. An image that was made from scratch may hold nothing but a few programs at its
+// top.
 bool holds_programs(const std::string& directory, const std::vector<std::string>& names) {
   for (const char* folder : {"bin", "sbin", "usr", "nix"}) {
     if (std::find(names.begin(), names.end(), folder) != names.end()) return true;
@@ -27,7 +28,7 @@ bool holds_programs(const std::string& directory, const std::vector<std::string>
   });
 }
 
-// The parts of a store that a user may take for a root; empty: it is none of them.
+// Says which part of a store the directory is, if it is one that a user may mistake for a root. Otherwise empty.
 std::string part_of_store(const std::string& directory) {
   const auto slash = directory.rfind('/');
   const auto name = directory.substr(slash + 1);
@@ -46,10 +47,10 @@ std::string part_of_store(const std::string& directory) {
   return "";
 }
 
-std::string what_else_it_is(const std::string& directory, const std::vector<std::string>& names) {
+std::string describe_non_root(const std::string& directory, const std::vector<std::string>& names) {
   if (exists(directory + "/manifest.json") || exists(directory + "/oci-layout")) {
-    return "it is an image in layers; export a container of it instead: docker export CONTAINER | isolatectl template "
-           "create NAME --from -";
+    return "it is a container image in layers; export a container of it instead: docker export CONTAINER | isolatectl "
+           "template create NAME --from -";
   }
   if (names.size() == 1 && exists(directory + "/" + names[0] + "/usr")) {
     return fmt::format("its only folder '{}' may be the root", text::printable(names[0]));
@@ -67,7 +68,7 @@ Result<void> check_is_root(const std::string& directory, const std::string& sour
     return fail(Error(fmt::format("{} does not look like a Linux root: it is {}", shown, part)).advise(kForce));
   }
   if (holds_programs(directory, names)) return {};
-  return fail(Error(fmt::format("{} does not look like a Linux root: {}", shown, what_else_it_is(directory, names)))
+  return fail(Error(fmt::format("{} does not look like a Linux root: {}", shown, describe_non_root(directory, names)))
                   .advise(kForce));
 }
 
@@ -76,16 +77,17 @@ std::string advice_on_source(const std::string& from) {
       "a source is debian:SUITE, a directory, a tar archive, or - for an archive on standard input";
   if (from.find("://") != std::string::npos) {
     return fmt::format(
-        "isolatectl downloads nothing but Debian: curl -fL {} | isolatectl template create NAME --from -",
+        "isolatectl downloads only Debian packages; for an archive: curl -fL {} | isolatectl template create NAME "
+        "--from -",
         text::shell_quoted(text::printable(from)));
   }
   for (const char* suite : {"bookworm", "trixie", "bullseye", "forky", "sid", "stable", "testing", "debian"}) {
     if (from == suite) return fmt::format("for a Debian release: --from debian:{}", from == "debian" ? "trixie" : from);
   }
-  // NAME or NAME:TAG, as images are called.
+  // NAME and NAME:TAG look like names of container images.
   if (from.find('/') == std::string::npos && !from.empty() && from.find(".t") == std::string::npos) {
     return fmt::format(
-        "{}; an image of Docker or Podman: docker export $(docker create {}) | isolatectl template create "
+        "{}; for an image of Docker or Podman: docker export $(docker create {}) | isolatectl template create "
         "NAME --from -",
         kSources, text::printable(from));
   }

@@ -1,4 +1,4 @@
-// What is no source of a template, and what to do instead.
+// Recognizes sources that can't become a template, and says what to do instead.
 #pragma once
 
 #include <string>
@@ -7,11 +7,12 @@
 
 namespace isolate {
 
-// Looks whether a directory can be a Linux root: it has a folder of programs, or a program. `source`: what messages
-// call it. Errors: it can't, or it is a part of a store, and what it looks like instead.
+// Checks that a directory can be a Linux root: it has a folder of programs, or a program at its top. Messages call it
+// `source`. Errors: it can't be a root, or it is a part of a store; the message says what it looks like instead.
 Result<void> check_is_root(const std::string& directory, const std::string& source);
 
-// For a source that does not exist: what sources there are, and how to get a root from where `from` seems to come.
+// The advice for a source that does not exist: which sources isolatectl takes, and, if `from` looks like a URL, a
+// release or a container image, how to make a template from that.
 std::string advice_on_source(const std::string& from);
 
 }  // namespace isolate

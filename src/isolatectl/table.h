@@ -1,4 +1,4 @@
-// Tables for people: columns as wide as what is in them.
+// Formats tables for people. Control bytes in cells are escaped.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace isolate {
 
-// The first row is the heading.
+// Returns one line for each row. Each column is as wide as its widest cell. The first row is the heading.
 std::string table(std::vector<std::vector<std::string>> rows);
 
 }  // namespace isolate

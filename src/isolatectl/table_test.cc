@@ -7,18 +7,18 @@
 namespace isolate {
 namespace {
 
-TEST(TableTest, ColumnsAreAsWideAsWhatIsInThem) {
+TEST(TableTest, AColumnIsAsWideAsItsWidestCell) {
   EXPECT_EQ(table({{"NAME", "AGE", "FROM"}, {"debian-12", "3s", "x"}, {"a", "10m", ""}}),
             "NAME       AGE  FROM\n"
             "debian-12  3s   x\n"
             "a          10m\n");
 }
 
-TEST(TableTest, OfNothingIsNothing) { EXPECT_EQ(table({}), ""); }
+TEST(TableTest, ATableWithoutRowsIsEmpty) { EXPECT_EQ(table({}), ""); }
 
-TEST(TableTest, RowsMayBeShorter) { EXPECT_EQ(table({{"A", "B"}, {"aa"}}), "A   B\naa\n"); }
+TEST(TableTest, ARowMayHaveFewerCellsThanTheHeading) { EXPECT_EQ(table({{"A", "B"}, {"aa"}}), "A   B\naa\n"); }
 
-TEST(TableTest, ControlBytesAreShownAndColumnsStayInLine) {
+TEST(TableTest, ControlBytesAreEscapedAndColumnsStayAligned) {
   std::istringstream text(table({{"A\033\n", "B"}, {"a", "b"}}));
   std::string heading;
   std::string row;

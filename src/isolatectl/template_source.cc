@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::string_view kDebianPrefix = "debian:";
 
-// user.overlay.* would hide files, or show those of another place, when the layer becomes part of an overlay;
-// trusted.* and the rest are not copied because they are not named here.
+// tar copies only the attributes that are named here. user.overlay.* is excluded: when the layer becomes part of an
+// overlay, the kernel would take these attributes as its own, and hide files or show files from another place.
 const std::vector<std::string>& attribute_options() {
   static const std::vector<std::string> kOptions = {"--acls", "--xattrs", "--xattrs-include=user.*",
                                                     "--xattrs-include=security.capability",
@@ -32,7 +32,7 @@ std::vector<std::string> with_attribute_options(std::vector<std::string> command
   return command;
 }
 
-// tar, which reads the archive from its standard input.
+// The command of tar that unpacks an archive from its standard input.
 std::vector<std::string> extract_command(const std::string& layer, const std::string& decompressor, bool keep_owners) {
   std::vector<std::string> command = {"tar",
                                       "--extract",
@@ -44,7 +44,7 @@ std::vector<std::string> extract_command(const std::string& layer, const std::st
                                       "--same-permissions",
                                       keep_owners ? "--same-owner" : "--no-same-owner"};
   if (!decompressor.empty()) command.push_back("--use-compress-program=" + decompressor);
-  // /dev is made new for each run, and its nodes could not be made by an ordinary user.
+  // Leave out the content of /dev: each run gets a new /dev, and an ordinary user can't make device nodes.
   return with_attribute_options(std::move(command), {"--anchored", "--exclude=./dev/*", "--exclude=dev/*"});
 }
 
@@ -56,13 +56,13 @@ std::vector<std::string> pack_command(const std::string& directory) {
 
 bool keeps_owners(OwnerNamespace* owner) { return owner->caller().is_root() || owner->ids().has_range(); }
 
-// What writes an archive to a descriptor.
+// Writes an archive to a descriptor.
 struct Producer {
   std::function<Result<void>(int out)> write;
-  bool as_owner = false;  // in the namespace of the store's owner, where his ids are those inside
+  bool as_owner = false;  // run it in the user namespace of the store's owner, where their ids are those of a guest
 };
 
-// Both ends of a pipe at work: the producer writes an archive, tar takes it apart as the owner of the store's files.
+// Runs the producer and tar at the two ends of a pipe. tar unpacks the archive as the owner of the store's files.
 Result<void> pipe_into_layer(const Producer& producer, const std::vector<std::string>& extract, OwnerNamespace* owner,
                              Progress* progress) {
   auto archive = TRY(make_pipe("template"));
@@ -77,11 +77,12 @@ Result<void> pipe_into_layer(const Producer& producer, const std::vector<std::st
   auto produced = finish(&producing);
   pollfd consumer_end{consumer.process().pidfd(), POLLIN, 0};
   const bool producer_ended_first = ::poll(&consumer_end, 1, 0) == 0;
-  // The archive ends here and not with the producer: half an archive can't end the consumer before the line above.
+  // This process has held the pipe's write end open until here. tar therefore sees the end of the archive only now, and
+  // can't have ended before poll() merely because the producer stopped half-way.
   archive.write.reset();
   if (produced && producer_ended_first) progress->show(95, "unpacking");
   auto consumed = finish(&consumer);
-  // Whoever ended first knows why; the other has met a broken pipe or half an archive.
+  // Report the error of the process that ended first. The other one only saw a broken pipe or half an archive.
   if (!produced && (producer_ended_first || consumed)) return produced;
   return consumed;
 }
@@ -161,7 +162,7 @@ Result<void> fill_layer(const TemplateSource& source, const std::string& layer, 
   return owner->run([&]() -> Result<void> {
     if (TRY(list_directory(AT_FDCWD, layer)).empty()) return fail("source " + source.description + " holds no files");
     if (!source.any_content) TRY_VOID(check_is_root(layer, source.description));
-    // The guest's own users have to pass "/".
+    // Users of the guest other than root need to search "/".
     if (::chmod(layer.c_str(), 0755) != 0) return fail(errno, "chmod " + layer);
     return {};
   });

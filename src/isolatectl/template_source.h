@@ -1,4 +1,4 @@
-// Where a new template's files come from, and how they get into its first layer.
+// The source of a new template's files, and how the files get into its first layer.
 #pragma once
 
 #include <optional>
@@ -15,20 +15,20 @@ namespace isolate {
 struct TemplateSource {
   enum class Kind { debian, directory, archive };
   Kind kind = Kind::debian;
-  std::string path;                      // absolute, of a directory
-  std::optional<ArchiveStream> archive;  // its first bytes have been read
-  DebianRequest debian;
-  std::string description;   // as the user gave it
-  bool any_content = false;  // also what does not look like a Linux root
+  std::string path;                      // for Kind::directory: its absolute path
+  std::optional<ArchiveStream> archive;  // for Kind::archive; begin() has been called
+  DebianRequest debian;                  // for Kind::debian
+  std::string description;               // the source as the user gave it, for messages
+  bool any_content = false;              // accept a source that does not look like a Linux root
 };
 
-// `from` is debian:SUITE, or the path of a directory, of a tar archive, of a pipe that an archive comes through, or "-"
-// for standard input. Errors: plain text: none of these, and what to do.
+// `from` is debian:SUITE, the path of a directory, of a tar archive or of a pipe with an archive, or "-" for standard
+// input. Errors: plain text: it is none of these; the message says what to do.
 Result<TemplateSource> parse_template_source(const std::string& from);
 
-// Fills the directory `layer`, with the owners, access lists, attributes and holes that the files have in the source.
-// Attributes that have a meaning to the layers of an overlay are left out. Errors: what the tools said; "interrupted";
-// the source does not look like a Linux root.
+// Copies the source into the directory `layer`. Files keep their owners, access lists, attributes and holes, except for
+// the attributes that overlayfs uses itself. Errors: a message of tar or mmdebstrap; a signal asked for an end; the
+// source does not look like a Linux root.
 Result<void> fill_layer(const TemplateSource& source, const std::string& layer, OwnerNamespace* owner,
                         Progress* progress);
 

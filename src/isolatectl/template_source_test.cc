@@ -35,7 +35,7 @@ class TemplateSourceTest : public ::testing::Test {
   struct stat status(const std::string& name) const {
     return must(status_of(AT_FDCWD, layer() + "/" + name, AT_SYMLINK_NOFOLLOW));
   }
-  // A small root with what is easily lost: owners, modes, links, device nodes.
+  // Makes a small root with the things that a copy easily loses: owners, modes, links, device nodes.
   void make_tree() const {
     write_text(directory_ / "tree/etc/shadow", "secret");
     write_text(directory_ / "tree/usr/bin/su", "x");
@@ -52,9 +52,9 @@ class TemplateSourceTest : public ::testing::Test {
     EXPECT_EQ(status("usr/bin/su").st_mode & 07777, 04755U);
     EXPECT_TRUE(S_ISLNK(status("bin").st_mode));
     EXPECT_TRUE(must(list_directory(AT_FDCWD, layer() + "/dev")).empty()) << "device nodes are made for each run";
-    EXPECT_EQ(status("").st_mode & 07777, 0755U) << "the guest's own users have to pass \"/\"";
+    EXPECT_EQ(status("").st_mode & 07777, 0755U) << "users of the guest need to search \"/\"";
   }
-  // What tar keeps only when it is asked to, and what it must not keep: attributes that mean something to an overlay.
+  // Adds what tar keeps only if it is told to, and attributes of overlayfs, which it must not keep.
   void add_attributes() const {
     const auto file = directory_ / "tree/usr/bin/su";
     EXPECT_EQ(::setxattr(file.c_str(), "user.checksum", "abc", 3, 0), 0);
@@ -92,7 +92,7 @@ class TemplateSourceTest : public ::testing::Test {
   Progress progress_;
 };
 
-TEST_F(TemplateSourceTest, IsADebianReleaseADirectoryOrAnArchive) {
+TEST_F(TemplateSourceTest, ASourceIsADebianReleaseADirectoryOrAnArchive) {
   const auto debian = must(parse_template_source("debian:trixie"));
   EXPECT_EQ(debian.kind, Kind::debian);
   EXPECT_EQ(debian.debian.suite, "trixie");
@@ -108,10 +108,10 @@ TEST_F(TemplateSourceTest, AnythingElseIsRefusedWithAdvice) {
   EXPECT_EQ(
       test::message_of(parse_template_source("fedora:40")),
       "source fedora:40: No such file or directory; a source is debian:SUITE, a directory, a tar archive, or - for "
-      "an archive on standard input; an image of Docker or Podman: docker export $(docker create fedora:40) | "
+      "an archive on standard input; for an image of Docker or Podman: docker export $(docker create fedora:40) | "
       "isolatectl template create NAME --from -");
   EXPECT_EQ(test::message_of(parse_template_source("/dev/null")),
-            "source /dev/null is neither a directory nor an archive");
+            "source /dev/null is neither a directory nor a file nor a pipe; give a directory or a tar archive");
   write_text(directory_ / "empty.tar", "");
   EXPECT_EQ(test::message_of(parse_template_source(directory_ / "empty.tar")),
             "source " + (directory_ / "empty.tar") + " holds no files: it is empty");
@@ -148,7 +148,7 @@ TEST_F(TemplateSourceTest, HolesAccessListsAndAttributesOfAnArchiveAreKept) {
   expect_attributes();
 }
 
-TEST_F(TemplateSourceTest, APipeIsReadWhateverItsCompression) {
+TEST_F(TemplateSourceTest, AnArchiveThroughAPipeMayHaveAnyCompression) {
   make_tree();
   add_attributes();
   for (const std::string suffix : {"tar", "tar.gz", "tar.xz", "tar.zst", "tar.bz2"}) {
@@ -170,7 +170,7 @@ TEST_F(TemplateSourceTest, APipeIsReadWhateverItsCompression) {
   }
 }
 
-TEST_F(TemplateSourceTest, WhatIsNotALinuxRootIsRefusedUnlessForced) {
+TEST_F(TemplateSourceTest, ASourceThatIsNotALinuxRootIsRefusedUnlessForced) {
   write_text(directory_ / "clone/upper/etc/hostname", "x");
   std::filesystem::create_directories(directory_ / "clone/work");
   write_text(directory_ / "documents/letter.txt", "x");
@@ -193,20 +193,20 @@ TEST_F(TemplateSourceTest, WhatIsNotALinuxRootIsRefusedUnlessForced) {
   EXPECT_TRUE(test::succeeded(fill_layer(forced, layer(), &owner_, &progress_)));
 }
 
-TEST_F(TemplateSourceTest, ARootOfOneProgramIsARoot) {
+TEST_F(TemplateSourceTest, ADirectoryWithOneProgramCountsAsARoot) {
   write_text(directory_ / "tree/hello", "x");
   ASSERT_EQ(::chmod((directory_ / "tree/hello").c_str(), 0755), 0);
   EXPECT_TRUE(test::succeeded(fill_from(directory_ / "tree")));
 }
 
-TEST_F(TemplateSourceTest, AnArchiveWithAColonInItsNameIsAFile) {
+TEST_F(TemplateSourceTest, TheNameOfAnArchiveMayContainAColon) {
   make_tree();
   pack(directory_ / "tree.tar");
   std::filesystem::rename(directory_ / "tree.tar", directory_ / "host:tree.tar");
   EXPECT_TRUE(test::succeeded(fill_from(directory_ / "host:tree.tar")));
 }
 
-TEST_F(TemplateSourceTest, OtherFileSystemsBelowADirectoryAreLeftOut) {
+TEST_F(TemplateSourceTest, FileSystemsMountedBelowADirectoryAreLeftOut) {
   make_tree();
   test::in_private_mounts([&]() -> Result<void> {
     const auto mounted = directory_ / "tree/etc";
@@ -217,18 +217,18 @@ TEST_F(TemplateSourceTest, OtherFileSystemsBelowADirectoryAreLeftOut) {
   EXPECT_TRUE(must(list_directory(AT_FDCWD, layer() + "/etc")).empty());
 }
 
-TEST_F(TemplateSourceTest, OneWithoutFilesIsRefused) {
+TEST_F(TemplateSourceTest, AnEmptyDirectoryIsRefused) {
   EXPECT_EQ(test::message_of(fill_from(directory_ / "tree")), "source " + (directory_ / "tree") + " holds no files");
 }
 
-TEST_F(TemplateSourceTest, WhatIsNoArchiveIsToldInTarsWords) {
+TEST_F(TemplateSourceTest, AFileThatIsNotAnArchiveGivesTarsMessage) {
   write_text(directory_ / "a.tar", std::string(5000, 'x'));
   const auto message = test::message_of(fill_from(directory_ / "a.tar"));
   EXPECT_TRUE(message.starts_with("tar: ")) << message;
   EXPECT_NE(message.find("does not look like a tar archive"), std::string::npos) << message;
 }
 
-TEST_F(TemplateSourceTest, AnArchiveDoesNotLeadOutOfTheLayer) {
+TEST_F(TemplateSourceTest, AnArchiveCanNotWriteOutsideTheLayer) {
   write_text(directory_ / "evil/inner", "x");
   const auto packed = must(run_program(
       {"tar", "-C", directory_ / "evil", "-cPf", directory_ / "evil.tar", "--transform=s,inner,../outside,", "inner"}));
@@ -237,7 +237,7 @@ TEST_F(TemplateSourceTest, AnArchiveDoesNotLeadOutOfTheLayer) {
   EXPECT_FALSE(test::exists(directory_ / "outside"));
 }
 
-TEST_F(TemplateSourceTest, AUserKeepsTheOwnersInHisRange) {
+TEST_F(TemplateSourceTest, ForAnOrdinaryUserOwnersAreMappedToTheirRange) {
   make_tree();
   pack(directory_ / "root.tar");
   ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);

@@ -23,14 +23,15 @@ bool contains_one_of(const std::string& line, const std::vector<std::string_view
                      [&line](std::string_view word) { return line.find(word) != std::string::npos; });
 }
 
-// Something of a file could not be kept: tar goes on, and ends with 0 unless something else is wrong.
+// A message about an attribute or access list that tar could not restore. tar goes on after it, and its exit status is
+// 0 unless something else fails.
 bool is_loss_of_tar(const std::string& line) {
   static const std::vector<std::string_view> kLosses = {"Warning:", "Cannot set POSIX ACLs",
                                                         "extended attribute for file"};
   return contains_one_of(line, kLosses);
 }
 
-// tar goes on after these as well, and nothing is lost.
+// A message after which tar goes on and nothing is lost.
 bool is_notice_of_tar(const std::string& line) {
   static const std::vector<std::string_view> kNotices = {
       "Removing leading",  "Ignoring unknown", "implausibly old time stamp",        "in the future",
@@ -38,7 +39,7 @@ bool is_notice_of_tar(const std::string& line) {
   return contains_one_of(line, kNotices);
 }
 
-// What tar says at its end about errors that it or a program of its own has named before.
+// A message at the end about errors that tar, or a program that it started, has reported before.
 bool is_summary_of_tar(const std::string& line) {
   static const std::vector<std::string_view> kSummaries = {"Child returned status", "Error is not recoverable",
                                                            "Exiting with failure status"};
@@ -50,7 +51,7 @@ void show_phase(const std::string& line, Progress* progress) {
     std::string_view words;
     unsigned percent;
   };
-  // Where mmdebstrap is when it says so, measured on a small root.
+  // Messages of mmdebstrap, and how much of the work is done when they appear. Measured on a small root.
   constexpr std::array<Phase, 7> kPhases = {{{"running apt-get update", 5},
                                              {"downloading packages", 15},
                                              {"extracting archives", 25},
@@ -63,7 +64,7 @@ void show_phase(const std::string& line, Progress* progress) {
   }
 }
 
-// What a tool writes to its standard error, line by line.
+// Reads a tool's standard error line by line, shows its progress and finds the message that explains a failure.
 class ToolOutput {
  public:
   ToolOutput(Fd fd, Progress* progress) : fd_(std::move(fd)), progress_(progress) {}
@@ -102,7 +103,7 @@ void report_warnings(const Complaint& complaint) {
 
 void Complaint::add(const std::string& line) {
   if (line.empty()) return;
-  // Of many lines this one is the cause; tar also reports it as a short write.
+  // A full disk causes many other messages, such as tar's about short writes. Prefer this one to all of them.
   if (line.find("No space left on device") != std::string::npos) error_ = line;
   const bool is_tar = line.starts_with("tar: ");
   if (is_tar && is_loss_of_tar(line)) {
@@ -136,7 +137,8 @@ Result<void> run_tool(const std::string& name, const std::vector<std::string>& c
                       Progress* progress) {
   TRY_VOID(require_program(name));
   auto errors = TRY(make_pipe("template"));
-  // The tool ends when this process is killed; mmdebstrap undoes its work when it is told to end.
+  // The kernel sends the tool this signal if this process is killed. mmdebstrap cleans up when it gets SIGTERM; tar has
+  // nothing to clean up.
   auto child = TRY(spawn_tied(command, {in, out, errors.write.get()}, name == "mmdebstrap" ? SIGTERM : SIGKILL));
   errors.write.reset();
   ToolOutput output(std::move(errors.read), progress);
@@ -163,7 +165,7 @@ Result<void> finish(ReportingChild* child) {
   const auto status = TRY(wait_interruptibly(&child->process(), -1, [] { return false; }));
   TRY_VOID(Interruption::check());
   TRY_VOID(child->report());
-  if (!status.success()) return fail("unpacking ended with " + status.describe());
+  if (!status.success()) return fail("the process that fills the template ended with " + status.describe());
   return {};
 }
 

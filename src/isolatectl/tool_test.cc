@@ -11,7 +11,7 @@ std::string cause_of(const std::vector<std::string>& lines) {
   return complaint.cause();
 }
 
-TEST(ComplaintTest, IsTheErrorOfTarAndNotAWarningBeforeIt) {
+TEST(ComplaintTest, TheCauseIsAnErrorOfTarAndNotAWarningBeforeIt) {
   EXPECT_EQ(cause_of({"tar: Ignoring unknown extended header keyword 'SCHILY.fflags'",
                       "tar: Removing leading `/' from member names", "tar: ./a: time stamp is 9 s in the future",
                       "tar: ./b: Cannot open: Permission denied", "tar: ./c: Cannot open: Permission denied",
@@ -22,18 +22,18 @@ TEST(ComplaintTest, IsTheErrorOfTarAndNotAWarningBeforeIt) {
             "tar: This does not look like a tar archive");
 }
 
-TEST(ComplaintTest, IsThatOfADecompressorWhereTarOnlySaysThatItFailed) {
+TEST(ComplaintTest, AMessageOfTheDecompressorIsPreferredToTarsSummary) {
   EXPECT_EQ(cause_of({"gzip: stdin: unexpected end of file", "tar: Child returned status 1",
                       "tar: Error is not recoverable: exiting now"}),
             "gzip: stdin: unexpected end of file");
 }
 
-TEST(ComplaintTest, AFullDiskIsTheCauseOfAllElse) {
+TEST(ComplaintTest, AFullDiskIsPreferredToAllOtherErrors) {
   EXPECT_EQ(cause_of({"tar: a: Wrote only 512 of 10240 bytes", "tar: b: Cannot mkdir: No space left on device"}),
             "tar: b: Cannot mkdir: No space left on device");
 }
 
-TEST(ComplaintTest, WarningsOfARunThatSucceedsAreCounted) {
+TEST(ComplaintTest, WarningsOfASuccessfulToolAreCounted) {
   Complaint complaint;
   complaint.add("tar: ./a: Warning: Cannot acl_set_file: Operation not supported");
   complaint.add("tar: acl_set_file_at: Cannot set POSIX ACLs for file './b': Invalid argument");

@@ -21,7 +21,7 @@ const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
   return nullptr;
 }
 
-// "template create": all verbs that end a command, with their descriptions.
+// Collects the paths of all verbs that have no verbs below them, such as "template create", with their descriptions.
 void add_paths(const CLI::App& app, const std::string& prefix,
                std::vector<std::pair<std::string, std::string>>* paths) {
   for (const auto* verb : verbs_below(app)) {
@@ -34,7 +34,7 @@ void add_paths(const CLI::App& app, const std::string& prefix,
   }
 }
 
-// In all of the program, by its last word: "list" may mean "template list".
+// Finds the verb anywhere in the program whose last word is nearest to `word`: for "list" this is "template list".
 std::string nearest_path(const CLI::App& top, const std::string& word) {
   std::vector<std::pair<std::string, std::string>> paths;
   add_paths(top, "", &paths);
@@ -49,8 +49,8 @@ std::string nearest_path(const CLI::App& top, const std::string& word) {
   return name.empty() ? "" : path_of.at(name);
 }
 
-// Words of other programs for the same things.
-std::string meant_by(const std::string& word) {
+// Replaces a verb that other programs use by the one that isolatectl has for the same thing.
+std::string translate_synonym(const std::string& word) {
   static const std::map<std::string, std::string> kSynonyms = {
       {"delete", "remove"}, {"del", "remove"}, {"destroy", "remove"}, {"rm", "remove"}, {"ls", "list"},
       {"add", "create"},    {"new", "create"}, {"import", "create"},  {"info", "show"}, {"inspect", "show"},
@@ -63,16 +63,17 @@ Error unknown_verb(const CLI::App& top, const CLI::App& at, const std::string& w
   std::vector<std::string> names;
   for (const auto* verb : verbs_below(at)) names.push_back(verb->get_name());
   const bool is_top = &at == &top;
-  auto nearest = text::nearest(meant_by(word), names);
+  auto nearest = text::nearest(translate_synonym(word), names);
   if (!nearest.empty() && !is_top) nearest = at.get_name() + " " + nearest;
-  if (nearest.empty()) nearest = nearest_path(top, meant_by(word));
+  if (nearest.empty()) nearest = nearest_path(top, translate_synonym(word));
   return Error(fmt::format("unknown verb '{}'{}{}; the verbs{} are: {}", text::printable(word),
                            nearest.empty() ? "" : "; nearest: isolatectl ", nearest,
                            is_top ? "" : " of " + at.get_name(), text::join(names, ", ")))
       .advise("see isolatectl --help");
 }
 
-std::string written_out(const std::string& word) {
+// rm and ls are accepted as short forms.
+std::string expand_short_form(const std::string& word) {
   if (word == "rm") return "remove";
   if (word == "ls") return "list";
   return word;
@@ -83,19 +84,19 @@ std::string written_out(const std::string& word) {
 Result<ResolvedWords> resolve_words(const CLI::App& app, std::vector<std::string> words) {
   const CLI::App* at = &app;
   bool wants_help = false;
-  bool lacks_value = false;  // which the parser reports
+  bool lacks_value = false;  // --store is the last word; CLI11 reports that
   std::string unknown_option;
   for (std::size_t i = 0; i < words.size() && words[i] != "--" && !verbs_below(*at).empty(); ++i) {
     auto& word = words[i];
     if (word == "--store") {
-      lacks_value |= ++i == words.size();  // its value is no verb
+      lacks_value |= ++i == words.size();  // skip the value of --store, which is not a verb
     } else if (word == "-h" || word == "--help" || word == "--version") {
       return ResolvedWords{std::move(words), nullptr};
     } else if (word == "help") {
       wants_help = true;
       words.erase(words.begin() + static_cast<std::ptrdiff_t>(i--));
     } else if (!word.starts_with("-")) {
-      if (at != &app) word = written_out(word);
+      if (at != &app) word = expand_short_form(word);
       const auto* verb = find_verb(*at, word);
       if (verb == nullptr) return fail(unknown_verb(app, *at, word));
       at = verb;
@@ -118,11 +119,11 @@ std::string overview(const CLI::App& app) {
   add_paths(app, is_top ? "" : app.get_name() + " ", &paths);
   std::string text = "usage: isolatectl [OPTION...] VERB [ARGUMENT...]\n\n";
   for (const auto& [path, description] : paths) {
-    constexpr std::size_t kMostShown = 58;  // of 80 columns
+    constexpr std::size_t kMostShown = 58;  // so that a line fits in 80 columns
     const auto cut = description.find_first_of(";,:");
     text += fmt::format("  {:<18} {}\n", path, description.substr(0, cut).substr(0, kMostShown));
   }
-  return text + "\nisolatectl help VERB tells more, isolatectl --help the options for all of them.\n";
+  return text + "\nisolatectl help VERB explains a verb, isolatectl --help lists the options of all verbs.\n";
 }
 
 }  // namespace isolate

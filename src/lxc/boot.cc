@@ -22,8 +22,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Whether the line READY=1 has come by then.
-bool is_told(int socket, Clock::time_point deadline) {
+// Waits for a message with the line READY=1. Returns false if none has come by the deadline.
+bool wait_for_ready(int socket, Clock::time_point deadline) {
   for (auto now = Clock::now(); now < deadline; now = Clock::now()) {
     pollfd source{socket, POLLIN, 0};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
@@ -63,9 +63,9 @@ Result<BootNotice> BootNotice::listen(const std::string& path) {
 void BootNotice::wait(int errors) const {
   constexpr std::chrono::seconds kSilence{3};
   constexpr std::chrono::seconds kPatience{27};
-  if (is_told(socket_.get(), Clock::now() + kSilence)) return;
-  ::dprintf(errors, "isolate: the root's init boots; the command waits for that\n");
-  if (is_told(socket_.get(), Clock::now() + kPatience)) return;
+  if (wait_for_ready(socket_.get(), Clock::now() + kSilence)) return;
+  ::dprintf(errors, "isolate: the root's init boots; the command starts when that is done\n");
+  if (wait_for_ready(socket_.get(), Clock::now() + kPatience)) return;
   ::dprintf(errors, "isolate: warning: the root's init has not booted within 30 seconds; the command starts now\n");
 }
 

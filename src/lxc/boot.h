@@ -1,4 +1,4 @@
-// A root's own init, and how to know when it has booted.
+// Finds the init that a root brings, and waits until it has booted.
 #pragma once
 
 #include <optional>
@@ -10,17 +10,19 @@
 namespace isolate::lxc {
 
 struct SystemInit {
-  bool tells_when_booted = false;  // it is systemd; of the others nobody knows
+  bool reports_boot = false;  // it is systemd, which sends READY=1 when it has booted; other inits send nothing
 };
-// Links are followed within the root. None: there is no such program.
+// Looks for /sbin/init in the root; symbolic links are followed as if the root were "/". Returns nothing if there is no
+// such program, or if it is not executable.
 std::optional<SystemInit> find_init(const std::string& root);
 
-// The socket to which an init tells that it has booted (sd_notify(3)).
+// The socket on which an init reports that it has booted (sd_notify(3), variable NOTIFY_SOCKET).
 class BootNotice {
  public:
+  // Makes the socket at `path`. Errors: those of socket(2) and bind(2); the path is too long.
   static Result<BootNotice> listen(const std::string& path);
-  // Until then, or for 30 seconds; says so in a line to the descriptor `errors` when it takes long. What else the guest
-  // sends there is of no interest.
+  // Waits until the init reports that it has booted, or for 30 seconds. After 3 seconds, and again at the end of the 30
+  // seconds, it writes a line about that to the descriptor `errors`. Other messages of the guest are ignored.
   void wait(int errors) const;
 
  private:

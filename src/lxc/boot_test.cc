@@ -31,37 +31,37 @@ class BootTest : public ::testing::Test {
   test::TempDirectory folder_;
 };
 
-TEST_F(BootTest, RootWithoutInitHasNone) { EXPECT_FALSE(find_init(root())); }
+TEST_F(BootTest, AnEmptyRootHasNoInit) { EXPECT_FALSE(find_init(root())); }
 
-TEST_F(BootTest, SystemdTellsWhenItHasBooted) {
+TEST_F(BootTest, SystemdReportsThatItHasBooted) {
   program("/usr/lib/systemd/systemd");
   link("/usr/sbin/init", "/lib/systemd/systemd");
   link("/lib", "usr/lib");
   link("/sbin", "usr/sbin");
   const auto init = find_init(root());
   ASSERT_TRUE(init);
-  EXPECT_TRUE(init->tells_when_booted);
+  EXPECT_TRUE(init->reports_boot);
 }
 
-TEST_F(BootTest, OfOthersNobodyKnows) {
+TEST_F(BootTest, OtherInitsDoNotReportThatTheyHaveBooted) {
   program("/sbin/init");
   const auto init = find_init(root());
   ASSERT_TRUE(init);
-  EXPECT_FALSE(init->tells_when_booted);
+  EXPECT_FALSE(init->reports_boot);
 }
 
-TEST_F(BootTest, LinkOutOfTheRootLeadsNowhere) {
+TEST_F(BootTest, ALinkDoesNotLeadOutOfTheRoot) {
   link("/sbin/init", "../../../../../../../bin/sh");
   EXPECT_FALSE(find_init(root()));
 }
 
-TEST_F(BootTest, WhatCantBeExecutedIsNone) {
+TEST_F(BootTest, AFileThatIsNotExecutableIsNotAnInit) {
   program("/sbin/init");
   ASSERT_EQ(::chmod((root() + "/sbin/init").c_str(), 0644), 0);
   EXPECT_FALSE(find_init(root()));
 }
 
-TEST_F(BootTest, OneLineOfAMessageIsTheNotice) {
+TEST_F(BootTest, TheNoticeIsALineOfItsOwnInAMessage) {
   const auto path = root() + "/socket";
   const auto notice = BootNotice::listen(path);
   ASSERT_TRUE(notice);

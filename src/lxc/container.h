@@ -1,4 +1,4 @@
-// A container of LXC's on a root that is finished.
+// Configures a container of LXC on a finished root.
 #pragma once
 
 #include <lxc/lxccontainer.h>
@@ -14,15 +14,14 @@ namespace isolate::lxc {
 enum class Network { none, host, bridge };
 
 struct ContainerRequest {
-  std::string name;  // of one run alone: LXC's own socket is called after it
+  std::string name;  // unique for each run, because the name of LXC's own socket contains it
   std::string root;
   Network network = Network::none;
-  bool boots = false;       // its first process is the init of a system
-  bool shuts_down = false;  // which is shut down in order, and not just ended
-  bool keeps_log = false;   // LXC's whole log goes to the descriptor kLogFd
-  std::string
-      ping_groups;  // that may ping, as sysctl net.ipv4.ping_group_range takes them; empty: as the kernel has it
-  pid_t network_holder = -1;  // with a bridge: a process that is in the container's network
+  bool boots = false;         // the container's first process is the init of a system
+  bool shuts_down = false;    // at the end that system is shut down in order instead of being killed
+  bool keeps_log = false;     // LXC writes its whole log to the descriptor kLogFd
+  std::string ping_groups;    // value for the sysctl net.ipv4.ping_group_range; empty: leave the kernel's default
+  pid_t network_holder = -1;  // with a bridge: a process in the network namespace that the container joins
 };
 
 struct PutContainer {
@@ -30,14 +29,16 @@ struct PutContainer {
 };
 using Container = std::unique_ptr<lxc_container, PutContainer>;
 
-// Once, before any container is made. This process must be root of its user namespace, and have a mount namespace of
-// its own, in which all that LXC writes is kept.
+// Prepares this process for LXC. Call it once, before make_container(). The process must be root of its user namespace
+// and must have a mount namespace of its own, because it mounts a tmpfs for everything that LXC writes.
 Result<void> prepare(ContainerRequest* request);
-// The container, configured; each process that works with it makes one.
+// Returns an object of liblxc for the container, with its configuration. Each process that works with the container has
+// to make its own.
 Result<Container> make_container(const ContainerRequest& request);
-// Where the init of a system finds it at /run/host/socket: in a directory of its own, that is there after prepare().
+// The path for the BootNotice; prepare() makes its directory. The container's init finds the socket at
+// /run/host/socket.
 std::string notify_socket();
-// With the reasons that LXC has written down.
+// An error that consists of `what` and the errors in LXC's log.
 Error lxc_error(const std::string& what);
 
 }  // namespace isolate::lxc

@@ -5,6 +5,7 @@
 
 namespace isolate::lxc {
 
+// A line of the log looks like this:
 // "lxc NAME TIME ERROR    part - ../src/lxc/part.c:function:123 - Operation not permitted - Failed to do it"
 std::string messages_of(std::string_view log) {
   std::string messages;
@@ -19,10 +20,10 @@ std::string messages_of(std::string_view log) {
   return text::printable(messages);
 }
 
-std::string what_failed(const std::string& log_file) {
+std::string errors_in_log(const std::string& log_file) {
   const auto log = read_file(log_file);
   const auto messages = log ? messages_of(*log) : std::string();
-  return messages.empty() ? "it gave no reason" : messages;
+  return messages.empty() ? "LXC gave no reason" : messages;
 }
 
 }  // namespace isolate::lxc

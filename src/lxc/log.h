@@ -1,4 +1,4 @@
-// What LXC writes into its log.
+// Extracts errors from LXC's log.
 #pragma once
 
 #include <string>
@@ -6,9 +6,9 @@
 
 namespace isolate::lxc {
 
-// The messages of the errors in a log, in one line, without times and places in LXC's source.
+// Returns the messages of all errors in a log as one line, without the times and the places in LXC's source.
 std::string messages_of(std::string_view log);
-// The same of a file; where nothing can be read it says so.
-std::string what_failed(const std::string& log_file);
+// The same for a file. If the file can't be read or contains no errors, it returns a text that says so.
+std::string errors_in_log(const std::string& log_file);
 
 }  // namespace isolate::lxc

@@ -5,7 +5,7 @@
 namespace isolate::lxc {
 namespace {
 
-TEST(LxcLogTest, IsToldWithoutTimesAndPlacesInLxcsSource) {
+TEST(LxcLogTest, ErrorsAreShownWithoutTimesAndPlacesInLxcsSource) {
   EXPECT_EQ(
       messages_of("lxc c 20261127133523.190 ERROR    utils - ../src/lxc/utils.c:lxc_drop_groups:1365 - Operation not "
                   "permitted - Failed to drop groups\n"
@@ -14,16 +14,16 @@ TEST(LxcLogTest, IsToldWithoutTimesAndPlacesInLxcsSource) {
       "Operation not permitted - Failed to drop groups; Failed to spawn");
 }
 
-TEST(LxcLogTest, LinesOfNoKnownFormAreLeftOut) {
+TEST(LxcLogTest, MalformedLinesAreLeftOut) {
   EXPECT_EQ(messages_of(""), "");
   EXPECT_EQ(messages_of("\n ERROR \nERROR - \n ERROR  a - b\n"), "");
 }
 
-TEST(LxcLogTest, NothingOfItMovesTheCursor) {
-  EXPECT_EQ(messages_of("lxc c 1 ERROR    a - b:c:1 - \x1b[2J"), "\\x1b[2J");
-}
+TEST(LxcLogTest, ControlBytesAreEscaped) { EXPECT_EQ(messages_of("lxc c 1 ERROR    a - b:c:1 - \x1b[2J"), "\\x1b[2J"); }
 
-TEST(LxcLogTest, WithoutAReasonItSaysSo) { EXPECT_EQ(what_failed("/nonexistent/log"), "it gave no reason"); }
+TEST(LxcLogTest, AMissingLogSaysThatThereIsNoReason) {
+  EXPECT_EQ(errors_in_log("/nonexistent/log"), "LXC gave no reason");
+}
 
 }  // namespace
 }  // namespace isolate::lxc

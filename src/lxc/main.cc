@@ -1,10 +1,11 @@
-// isolate-lxc: the LXC engine's process. The launcher starts it in the namespaces of the run, where it is root, with
-// the finished root; it has LXC make a container of that and stays until the container has ended.
+// isolate-lxc: the process of the lxc engine. The launcher starts it inside the run's namespaces, where it is root. It
+// has LXC make a container from the finished root, and it stays until the container has ended.
 //
 //   isolate-lxc NAME ROOT none|host|bridge [shutdown] [log] -- INIT [ARG...]
 //
-// INIT is isolate-init, process 1 of the container, which finds its descriptors as wire/init_protocol.h says.
-// shutdown: a system is shut down in order. log: all that LXC has to say goes to the file in memory.
+// INIT is the command line of isolate-init, whose descriptors are described in wire/init_protocol.h. With "shutdown" a
+// system that was booted is shut down in order. With "log" LXC writes its whole log to the file in memory that isolate
+// has passed as kLogFd.
 #include <unistd.h>
 
 #include <optional>
@@ -24,7 +25,7 @@ std::optional<Network> network_of(std::string_view word) {
   return std::nullopt;
 }
 
-// The number of words that are no part of INIT; 0: they are not what they should be.
+// Returns how many words stand before INIT, or 0 if the command line is malformed.
 int parse(int argc, char** argv, ContainerRequest* request) {
   constexpr int kFirstSwitch = 4;
   if (argc < kFirstSwitch) return 0;
@@ -54,7 +55,7 @@ int main(int argc, char** argv) {
   ContainerRequest request;
   const int words = parse(argc, argv, &request);
   if (words == 0) {
-    ::dprintf(STDERR_FILENO, "isolate-lxc is not called by hand\n");
+    ::dprintf(STDERR_FILENO, "isolate-lxc is a part of isolate and not started by hand; use isolate -e lxc\n");
     return kOwnFailure;
   }
   auto outcome = isolate::lxc::run_container(std::move(request), argv + words);

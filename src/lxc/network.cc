@@ -30,9 +30,9 @@ Result<void> bring_up(const char* name) {
 Result<void> make_and_connect(int socket) {
   TRY(trace::check(::unshare(CLONE_NEWNET), "unshare", "network"));
   char answer[4096];
-  if (::send(socket, "n", 1, MSG_NOSIGNAL) != 1) return fail(errno, "connect with the bridge");
+  if (::send(socket, "n", 1, MSG_NOSIGNAL) != 1) return fail(errno, "connect to the bridge");
   const auto got = ::recv(socket, answer, sizeof answer, 0);
-  if (got <= 0) return fail("connect with the bridge: no answer");
+  if (got <= 0) return fail("connect to the bridge: isolate closed the connection without an answer");
   if (got > 1) return fail(std::string(answer, static_cast<std::size_t>(got - 1)));
   TRY_VOID(bring_up("lo"));
   return bring_up("eth0");
@@ -45,7 +45,7 @@ Result<pid_t> make_bridged_network(int socket) {
   TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "network"));
   const Fd reader(ends[0]);
   Fd writer(ends[1]);
-  // One that sends no signal at its end; see run.cc.
+  // Use clone(2) without an exit signal, for the reason given in run_system() in run.cc.
   const auto pid =
       static_cast<pid_t>(TRY(trace::check(::syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0), "clone", "network")));
   if (pid == 0) {
@@ -59,7 +59,7 @@ Result<pid_t> make_bridged_network(int socket) {
   writer.reset();
   const auto message = TRY(read_all(reader.get()));
   if (message == "\n") return pid;
-  return fail(message.empty() ? "the process in the container's network has ended" : message);
+  return fail(message.empty() ? "the process that holds the container's network ended without a message" : message);
 }
 
 }  // namespace isolate::lxc

@@ -1,4 +1,4 @@
-// The network of a container that is connected with a bridge of the host.
+// The network of a container that is connected to a bridge of the host.
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +7,9 @@
 
 namespace isolate::lxc {
 
-// Makes a network namespace, and asks isolate by `socket` to connect it. Gives back the process that is in it, which
-// stays as long as this one's pid namespace. Errors: what isolate says.
+// Makes a network namespace and asks isolate, at the other end of `socket`, to connect it to the bridge. Returns a
+// process that is in the namespace and keeps it alive until this process's pid namespace ends. Errors: those that
+// isolate sends; those of clone(2) and of bringing the interfaces up.
 Result<pid_t> make_bridged_network(int socket);
 
 }  // namespace isolate::lxc

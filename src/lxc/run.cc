@@ -23,7 +23,8 @@
 namespace isolate::lxc {
 namespace {
 
-// LXC makes groups in the one that this process is in, for which that must be the run's own.
+// LXC makes the container's control groups below the group that this process is in. That works only if the run has a
+// group of its own, in which this process may make others.
 bool has_control_group() {
   const auto group = own_control_group();
   return group && ::faccessat(AT_FDCWD, group->c_str(), W_OK | X_OK, AT_EACCESS) == 0;
@@ -35,12 +36,15 @@ Result<void> start(const Container& container, char** arguments) {
   return fail(lxc_error("LXC could not start the container"));
 }
 
-// Puts a copy of the setup, which is sealed too, in its place: for the isolate-init that is attached to the system.
+// Changes the role in the setup of isolate-init. The file is sealed, so this replaces it by a changed copy, which is
+// sealed as well.
 Result<void> set_role(protocol::Role role) {
   TRY(trace::check(::lseek(protocol::kSetupFd, 0, SEEK_SET), "lseek", "setup"));
   auto content = TRY(read_all(protocol::kSetupFd));
   protocol::Setup setup{};
-  if (content.size() < sizeof setup) return fail("the setup of isolate-init is too short");
+  if (content.size() < sizeof setup) {
+    return fail("the setup of isolate-init is too short; isolate and isolate-lxc may be of different versions");
+  }
   std::memcpy(&setup, content.data(), sizeof setup);
   setup.role = role;
   content.replace(0, sizeof setup, reinterpret_cast<const char*>(&setup), sizeof setup);
@@ -49,11 +53,12 @@ Result<void> set_role(protocol::Role role) {
   return {};
 }
 
-// isolate-init's descriptors, which the root's own init is not to have.
-class Kept {
+// Moves the descriptors of the isolate-init that runs the command out of the way, because the root's own init must not
+// inherit them.
+class KeptDescriptors {
  public:
-  static Result<Kept> take() {
-    Kept kept;
+  static Result<KeptDescriptors> set_aside() {
+    KeptDescriptors kept;
     for (std::size_t i = 0; i < kNumbers.size(); ++i) {
       kept.copies_[i] = Fd(static_cast<int>(
           TRY(trace::check(::fcntl(kNumbers[i], F_DUPFD_CLOEXEC, protocol::kLastFd + 1), "dup", "descriptor"))));
@@ -69,7 +74,7 @@ class Kept {
     }
     return true;
   }
-  // The caller's standard error.
+  // A copy of the caller's standard error.
   int errors() const { return copies_[2].get(); }
 
  private:
@@ -79,7 +84,7 @@ class Kept {
 };
 
 struct Command {
-  const Kept* kept;
+  const KeptDescriptors* kept;
   char** init;
 };
 
@@ -92,12 +97,14 @@ int become_init(void* argument) {
   return 127;
 }
 
-// What LXC does for the new process. It leaves its capabilities alone: isolate-init gives them up itself, and until
-// then it has one that the root's init lacks (CAP_SYS_PTRACE), so that the init can't trace it (ptrace(2), "Ptrace
-// access mode checking"). Nothing of the init's own is taken on, such as its personality.
+// LXC moves the new process to the container's control group and does nothing else for it. In particular LXC leaves its
+// capabilities alone: isolate-init gives them up itself, and until then it has one that the root's init lacks
+// (CAP_SYS_PTRACE). Therefore the init can't trace it (ptrace(2), "Ptrace access mode checking"). The process also does
+// not copy properties of the init, such as its personality.
 constexpr int kAttachFlags = LXC_ATTACH_MOVE_TO_CGROUP;
 
-// Until the process has ended. The guest may stop it, as it may stop any process that it sees; then it goes on at once.
+// Waits until the process has ended. The guest can stop this process, like any process that it sees. If it does,
+// continue the process at once.
 void wait_for_end(pid_t pid) {
   int status = 0;
   while (true) {
@@ -109,21 +116,21 @@ void wait_for_end(pid_t pid) {
   }
 }
 
-void end(const Container& container, bool in_order) {
+void end_container(const Container& container, bool in_order) {
   constexpr int kPatience = 3;  // seconds
   if (in_order) container->shutdown(container.get(), kPatience);
   container->stop(container.get());
 }
 
-// Waits until the container runs, and for the command in it.
+// Waits until the container runs, starts the command in it, waits for the command's end, and ends the container.
 Result<void> attach(const ContainerRequest& request, const std::optional<BootNotice>& notice, Command command) {
   constexpr int kPatience = 10;  // seconds
   const auto container = TRY(make_container(request));
-  // Where it does not run, who has started it says why.
+  // If the container does not run, run_system() in the other process reports the reason.
   if (!container->wait(container.get(), "RUNNING", kPatience)) return {};
   if (notice) notice->wait(command.kept->errors());
-  // LXC makes copies of this process in the container. The root's init must reach neither their descriptors nor the
-  // host's file that they execute.
+  // LXC forks this process into the container. A process that is not dumpable keeps the root's init from reaching,
+  // through /proc, its descriptors and the host's file that it executes.
   TRY(trace::check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl", "dumpable"));
   lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
   options.attach_flags = kAttachFlags;
@@ -131,22 +138,22 @@ Result<void> attach(const ContainerRequest& request, const std::optional<BootNot
   pid_t pid = -1;
   const bool attached = container->attach(container.get(), become_init, &command, &options, &pid) == 0;
   if (attached) wait_for_end(pid);
-  // An init that has ended meanwhile is told of by who has started it.
+  // If attaching failed because the init has ended meanwhile, run_system() reports that.
   constexpr int kMoment = 1;  // seconds
   if (!attached && container->wait(container.get(), "STOPPED", kMoment)) return {};
-  // With the command ends the system; without it, too.
-  end(container, attached && request.shuts_down);
+  // The system ends with the command, and also if the command could not be started.
+  end_container(container, attached && request.shuts_down);
   if (!attached) return fail(lxc_error("LXC could not attach to the container"));
   return {};
 }
 
 Result<void> run_system(const ContainerRequest& request, const SystemInit& system, char** init) {
   TRY_VOID(set_role(protocol::Role::beside));
-  const auto kept = TRY(Kept::take());
+  const auto kept = TRY(KeptDescriptors::set_aside());
   std::optional<BootNotice> notice;
-  if (system.tells_when_booted) notice = TRY(BootNotice::listen(notify_socket()));
-  // A child that sends no signal at its end: LXC waits for all children of the common kind when it can't start a
-  // container. It goes with this process, which is the first of its pid namespace.
+  if (system.reports_boot) notice = TRY(BootNotice::listen(notify_socket()));
+  // Use clone(2) without an exit signal. When LXC can't start a container, it waits for all children that have one, and
+  // would wait for this child. The child can't outlive this process, which is the first one of its pid namespace.
   if (TRY(trace::check(::syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0), "clone", "attacher")) == 0) {
     auto outcome = attach(request, notice, {&kept, init});
     if (!outcome) ::dprintf(STDERR_FILENO, "%s\n", outcome.error().message().c_str());
@@ -156,14 +163,16 @@ Result<void> run_system(const ContainerRequest& request, const SystemInit& syste
   char directory[] = "/";
   char* arguments[] = {init[0], directory, nullptr};
   TRY_VOID(start(container, arguments));
-  // Where the command has ended before, nobody asks any more.
+  // This also happens when the command has ended and attach() has ended the container. The error does no harm then,
+  // because isolate already has the command's status.
   return fail("the root's init has ended");
 }
 
-// What is for this process alone is not to be left to those that it starts.
+// Keeps programs that this process executes from inheriting the descriptors that are meant for this process only. A run
+// may lack some of them, and fcntl() then fails, which is fine.
 void keep_own_descriptors() {
   for (const int number : {protocol::kBootSetupFd, protocol::kBridgeFd, protocol::kLogFd}) {
-    ::fcntl(number, F_SETFD, FD_CLOEXEC);  // of those that are there
+    ::fcntl(number, F_SETFD, FD_CLOEXEC);
   }
 }
 
@@ -180,8 +189,8 @@ Result<void> run_container(ContainerRequest request, char** init) {
   if (system) {
     ::dprintf(
         protocol::kErrorFd,
-        "isolate: warning: the root has an init, which can't be booted: that takes a control group of your own; the "
-        "command runs without it (with one: systemd-run --user --scope -p Delegate=yes isolate ...)\n");
+        "isolate: warning: the root's init is not booted, because that needs a control group of your own; the command "
+        "runs without it; to boot it: systemd-run --user --scope -p Delegate=yes isolate ...\n");
   }
   return start(TRY(make_container(request)), init);
 }

@@ -13,12 +13,14 @@ LxcQuotas quotas_of(const LxcSettings& settings) {
   return lxc_quotas(settings, std::uint64_t{machine.totalram} * machine.mem_unit, processors);
 }
 
-// The option has asked for it, or for none, or the variable has, or it is the usual one. True: the variable.
-bool add_quota(std::uint64_t quota, bool is_unlimited, bool is_set, std::optional<std::uint64_t>* asked,
+// Adds one limit of a container. An option that sets the limit, or removes it with "unlimited", overrides the variable.
+// A variable counts like an option: the run fails if the limit can't be set. Without both the limit is a usual one,
+// which a run can do without. Returns whether the limit came from the variable.
+bool add_quota(std::uint64_t quota, bool is_unlimited, bool is_variable_set, std::optional<std::uint64_t>* asked,
                std::optional<std::uint64_t>* usual) {
   if (*asked || is_unlimited) return false;
-  (is_set ? *asked : *usual) = quota;
-  return is_set;
+  (is_variable_set ? *asked : *usual) = quota;
+  return is_variable_set;
 }
 
 }  // namespace

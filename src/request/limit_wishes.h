@@ -1,4 +1,4 @@
-// The limits of a guest that a request asks for.
+// Which limits the guest of a request gets.
 #pragma once
 
 #include "limits/limit_wishes.h"
@@ -6,7 +6,8 @@
 
 namespace isolate {
 
-// Options count more than variables.
+// Collects the limits that the options ask for. For a container it adds those of the variables LXC_CPU_QUOTA and
+// LXC_MEM_MB_QUOTA, which options override, and the usual limits where neither says anything.
 LimitWishes limit_wishes(const RunRequest& request);
 
 }  // namespace isolate

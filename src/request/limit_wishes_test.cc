@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1024ULL * 1024;
 
-TEST(LimitWishesTest, OnlyAContainerHasWhatNobodyAskedFor) {
+TEST(LimitWishesTest, OnlyTheLxcEngineUsesTheVariables) {
   RunRequest request;
   request.lxc.memory_mb = 64;
   EXPECT_FALSE(limit_wishes(request).any());
@@ -16,7 +16,7 @@ TEST(LimitWishesTest, OnlyAContainerHasWhatNobodyAskedFor) {
   EXPECT_EQ(limit_wishes(request).memory_name, "--memory");
 }
 
-TEST(LimitWishesTest, AContainerHasMemoryAndProcessorsLimitedUnasked) {
+TEST(LimitWishesTest, AContainerHasLimitsOfMemoryAndProcessorsByDefault) {
   RunRequest request;
   request.engine = EngineKind::lxc;
   const auto wishes = limit_wishes(request);
@@ -27,7 +27,7 @@ TEST(LimitWishesTest, AContainerHasMemoryAndProcessorsLimitedUnasked) {
   EXPECT_EQ(wishes.memory_name, "LXC_MEM_MB_QUOTA");
 }
 
-TEST(LimitWishesTest, VariablesAskAsOptionsDo) {
+TEST(LimitWishesTest, AVariableAsksForALimitAsAnOptionDoes) {
   RunRequest request;
   request.engine = EngineKind::lxc;
   request.lxc.memory_mb = 64;
@@ -40,7 +40,7 @@ TEST(LimitWishesTest, VariablesAskAsOptionsDo) {
   EXPECT_EQ(controllers_of(wishes.all()), (std::vector<std::string>{"memory", "cpu", "pids"}));
 }
 
-TEST(LimitWishesTest, AnOptionCountsMoreThanItsVariable) {
+TEST(LimitWishesTest, AnOptionOverridesItsVariable) {
   RunRequest request;
   request.engine = EngineKind::lxc;
   request.lxc.memory_mb = 64;
@@ -54,7 +54,7 @@ TEST(LimitWishesTest, AnOptionCountsMoreThanItsVariable) {
   EXPECT_EQ(wishes.memory_name, "--memory");
 }
 
-TEST(LimitWishesTest, UnlimitedIsWithoutTheUsualLimit) {
+TEST(LimitWishesTest, UnlimitedRemovesTheUsualLimitToo) {
   RunRequest request;
   request.engine = EngineKind::lxc;
   request.lxc.cpu_percent = 50;

@@ -19,7 +19,8 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// As the kernel has names of interfaces, but for signs that LXC's configuration or a shell gives a meaning.
+// The kernel allows more characters in the name of an interface. This refuses those that have a meaning in LXC's
+// configuration or in a shell.
 bool is_interface_name(const std::string& name) {
   const bool valid = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
@@ -36,8 +37,9 @@ Result<LxcSettings> lxc_settings_from_environment() {
     settings.bridge.clear();
   } else if (!bridge.empty()) {
     if (!is_interface_name(bridge)) {
-      return fail(fmt::format("LXC_NET_BR '{}' is not the name of a bridge; none stands for the host's network",
-                              text::printable(bridge)));
+      return fail(
+          fmt::format("LXC_NET_BR '{}' is not the name of a bridge; use the host's network with LXC_NET_BR=none",
+                      text::printable(bridge)));
     }
     settings.bridge = bridge;
   }

@@ -1,4 +1,4 @@
-// What the lxc engine takes from the environment of isolate.
+// The settings that the lxc engine takes from the environment of isolate.
 #pragma once
 
 #include <cstdint>
@@ -10,24 +10,25 @@
 namespace isolate {
 
 struct LxcSettings {
-  std::string bridge = "br_vm";            // LXC_NET_BR; empty: the host's network instead
-  bool map_tun = false;                    // LXC_MAP_TUN
-  std::optional<unsigned> cpu_percent;     // LXC_CPU_QUOTA: of all processors together, 1 to 100
-  std::optional<std::uint64_t> memory_mb;  // LXC_MEM_MB_QUOTA
-  bool log = false;                        // DEBUG_LXC_SPAWN
+  std::string bridge = "br_vm";            // LXC_NET_BR; empty (LXC_NET_BR=none): the host's network, no bridge
+  bool map_tun = false;                    // LXC_MAP_TUN is set
+  std::optional<unsigned> cpu_percent;     // LXC_CPU_QUOTA: percent of all processors together, 1 to 100
+  std::optional<std::uint64_t> memory_mb;  // LXC_MEM_MB_QUOTA: MiB, at least 6
+  bool log = false;                        // DEBUG_LXC_SPAWN is set
 
   bool operator==(const LxcSettings&) const = default;
 };
 
-// An empty variable counts as none. Errors: plain text that names the variable and what it must be.
+// Reads the variables; an empty one counts as unset. Errors: plain text that names the variable and what it must be.
 Result<LxcSettings> lxc_settings_from_environment();
 
-// What a container may use where nothing else is asked for.
+// The limits of a container that come from its settings or their defaults.
 struct LxcQuotas {
   std::uint64_t memory = 0;    // bytes
   std::uint64_t cpu_time = 0;  // microseconds of all processors together in each kCpuPeriod
 };
-// `memory` of the machine in bytes: a twentieth of it, and 20 percent of its processors but at least one.
+// `memory` (in bytes) and `processors` are what the machine has. Without settings a container gets a twentieth of the
+// memory and a fifth of the processor time. Processor time is never less than that of one whole processor.
 LxcQuotas lxc_quotas(const LxcSettings& settings, std::uint64_t memory, unsigned processors);
 
 }  // namespace isolate

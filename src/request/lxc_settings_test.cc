@@ -26,14 +26,14 @@ class LxcSettingsTest : public ::testing::Test {
   }
 };
 
-TEST_F(LxcSettingsTest, EmptyVariablesAreAsGoodAsNone) {
+TEST_F(LxcSettingsTest, AnEmptyVariableCountsAsUnset) {
   for (const char* name : {"LXC_NET_BR", "LXC_MAP_TUN", "LXC_CPU_QUOTA", "LXC_MEM_MB_QUOTA", "DEBUG_LXC_SPAWN"}) {
     EXPECT_EQ(with(name, "").value(), LxcSettings()) << name;
   }
   EXPECT_EQ(LxcSettings().bridge, "br_vm");
 }
 
-TEST_F(LxcSettingsTest, EachVariableIsTaken) {
+TEST_F(LxcSettingsTest, EachVariableSetsItsField) {
   EXPECT_EQ(with("LXC_NET_BR", "lxcbr0")->bridge, "lxcbr0");
   EXPECT_EQ(with("LXC_NET_BR", "none")->bridge, "");
   EXPECT_TRUE(with("LXC_MAP_TUN", "0")->map_tun);
@@ -42,7 +42,7 @@ TEST_F(LxcSettingsTest, EachVariableIsTaken) {
   EXPECT_TRUE(with("DEBUG_LXC_SPAWN", "1")->log);
 }
 
-TEST_F(LxcSettingsTest, WhatIsNoneIsNamed) {
+TEST_F(LxcSettingsTest, TheErrorNamesAVariableWithABadValue) {
   const std::pair<const char*, const char*> kBad[] = {
       {"LXC_NET_BR", "br0\nlxc.hook.pre-start = /bin/true"},
       {"LXC_NET_BR", "a/b"},
@@ -65,13 +65,13 @@ TEST_F(LxcSettingsTest, WhatIsNoneIsNamed) {
   }
 }
 
-TEST(LxcQuotasTest, AreATwentiethOfMemoryAndAFifthOfTheProcessors) {
+TEST(LxcQuotasTest, DefaultsAreATwentiethOfMemoryAndAFifthOfTheProcessors) {
   const auto quotas = lxc_quotas({}, 20000 * kMiB, 40);
   EXPECT_EQ(quotas.memory, 1000 * kMiB);
   EXPECT_EQ(quotas.cpu_time, 8 * kCpuPeriod);
 }
 
-TEST(LxcQuotasTest, AreNeverUnderOneProcessor) {
+TEST(LxcQuotasTest, AContainerGetsAtLeastOneProcessor) {
   EXPECT_EQ(lxc_quotas({}, kMiB, 2).cpu_time, kCpuPeriod);
   LxcSettings settings;
   settings.cpu_percent = 1;

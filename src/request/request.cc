@@ -14,22 +14,24 @@ namespace {
 Result<void> check_target(const std::string& target, const std::string& shown) {
   std::string first;
   for (const auto& name : text::split(target, '/')) {
-    if (name == "." || name == "..") return fail(fmt::format("bind '{}': TARGET may not hold '{}'", shown, name));
+    if (name == "." || name == "..") return fail(fmt::format("bind '{}': TARGET must not contain '{}'", shown, name));
     if (first.empty()) first = name;
   }
   if (first.empty()) return fail(fmt::format("bind '{}': TARGET can't be the root itself; use -t for that", shown));
-  if (first == "proc") return fail(fmt::format("bind '{}': nothing can be bound below /proc", shown));
+  if (first == "proc") {
+    return fail(fmt::format("bind '{}': TARGET can't be below /proc, which is mounted after all binds", shown));
+  }
   return {};
 }
 
-// The last colon that separates: one behind a backslash belongs to a name. npos: there is none.
+// Finds the last colon that separates two fields. A colon after a backslash belongs to a name. npos if there is none.
 std::size_t last_separator(std::string_view text) {
   auto at = text.rfind(':');
   while (at != std::string_view::npos && at > 0 && text[at - 1] == '\\') at = text.rfind(':', at - 1);
   return at;
 }
 
-// "\:" is a colon; a backslash before anything else is itself.
+// Turns "\:" into a colon. A backslash before any other character stays.
 std::string without_escapes(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -39,7 +41,7 @@ std::string without_escapes(std::string_view text) {
   return plain;
 }
 
-// HOST:TARGET, or HOST alone, which is shown at its own path.
+// The two fields of HOST:TARGET. For HOST alone both are HOST, since it appears at its own path.
 struct BindPlaces {
   std::string_view host;
   std::string_view target;
@@ -54,7 +56,9 @@ Result<void> check_host(std::string_view host, const std::string& shown) {
   if (host.empty()) return fail(fmt::format("bind '{}': HOST is empty", shown));
   if (!host.starts_with("~/")) return {};
   return fail(fmt::format(
-      "bind '{}': a shell replaces '~/' only where a word begins with it; write $HOME/ instead (or ./~/)", shown));
+      "bind '{}': the shell did not replace '~/', because it does so only at the beginning of a word; write $HOME/ "
+      "instead (or ./~/ for a directory called '~')",
+      shown));
 }
 
 }  // namespace
@@ -72,8 +76,8 @@ Result<Bind> parse_bind(std::string_view text) {
       return fail(fmt::format("bind '{}': '{}' is neither ro nor rw", shown, text::printable(places.target)));
     }
     return fail(
-        fmt::format("bind '{}': TARGET must begin with '/', and so must HOST where it stands alone; a colon in "
-                    "a name is written '\\:'",
+        fmt::format("bind '{}': TARGET must begin with '/', and so must HOST if there is no TARGET; write a colon in a "
+                    "name as '\\:'",
                     shown));
   }
   Bind bind{without_escapes(places.host), without_escapes(places.target), is_read_only};
@@ -100,7 +104,8 @@ Result<std::string> parse_variable(std::string_view text) {
     return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
   });
   if (!valid || (name.front() >= '0' && name.front() <= '9')) {
-    return fail(fmt::format("environment: '{}' is not a name of a variable", text::printable(name)));
+    return fail(fmt::format("environment: '{}' is not the name of a variable; use letters, digits and '_'",
+                            text::printable(name)));
   }
   return std::string(name) + "=" + std::string(text.substr(at + 1));
 }
@@ -136,26 +141,27 @@ Result<UsernsMode> parse_userns(std::string_view text) {
   if (text == "auto") return UsernsMode::automatic;
   if (text == "private") return UsernsMode::private_range;
   if (text == "single") return UsernsMode::single;
-  return fail(fmt::format("userns '{}' is none of auto, private, single", text::printable(text)));
+  return fail(fmt::format("userns '{}' is unknown; use auto, private or single", text::printable(text)));
 }
 
 Result<GroupsMode> parse_groups(std::string_view text) {
   if (text == "auto") return GroupsMode::automatic;
   if (text == "keep") return GroupsMode::keep;
   if (text == "drop") return GroupsMode::drop;
-  return fail(fmt::format("groups '{}' is none of auto, keep, drop", text::printable(text)));
+  return fail(fmt::format("groups '{}' is unknown; use auto, keep or drop", text::printable(text)));
 }
 
 Result<SeccompChoice> parse_seccomp(std::string_view text) {
   if (text == "default") return SeccompChoice{SeccompChoice::Kind::standard, ""};
   if (text == "tty") return SeccompChoice{SeccompChoice::Kind::terminal, ""};
   if (text == "none") return SeccompChoice{SeccompChoice::Kind::none, ""};
-  if (text.empty()) return fail("seccomp: give default, tty, none, or the file of a profile");
+  if (text.empty()) return fail("seccomp: the value is empty; use default, tty, none, or the file of a profile");
   return SeccompChoice{SeccompChoice::Kind::file, std::string(text)};
 }
 
 Result<std::uint32_t> parse_id_base(std::string_view text, const char* what) {
-  // 65536 ids from the base on, and the last id of all, which means "none", is not among them.
+  // A guest has 65536 ids from the base on. The highest 32-bit id must not be among them, because system calls take it
+  // to mean "no id".
   constexpr std::uint64_t kHighest = 0xffffffffULL - 65536;
   return static_cast<std::uint32_t>(TRY(text::number(text, what, 1, kHighest)));
 }

@@ -1,4 +1,5 @@
-// RunRequest: what the user asked for, checked; plain data.
+// RunRequest: everything that a user asked for on the command line and in the configuration, as plain data. Each value
+// has been checked by itself; whether they go together is decided later, when isolate makes the plan.
 #pragma once
 
 #include <cstdint>
@@ -17,26 +18,26 @@ namespace isolate {
 
 enum class EngineKind { bwrap, lxc, chroot };
 enum class UsernsMode {
-  automatic,      // root: a private range; others: id 0 is the caller, the rest his range
-  private_range,  // no id inside is the caller
-  single,         // one id only
+  automatic,      // for root a private range; for others id 0 is the caller, and the other ids are the caller's range
+  private_range,  // no id inside is the caller's
+  single,         // the caller's id is the only one inside
 };
 
-// What becomes of the caller's supplementary groups. Root's commands never have any.
+// What happens to the caller's supplementary groups. Root's commands never have any.
 enum class GroupsMode {
-  automatic,  // kept where a bind depends on one
+  automatic,  // keep them if a bind can't be used without one of them
   keep,
   drop,
 };
 
-// Which seccomp filters are put on.
+// Which system calls the seccomp filters refuse.
 struct SeccompChoice {
   enum class Kind {
-    automatic,  // the engine's
-    standard,   // what feeds a terminal, and what Docker refuses
-    terminal,   // what feeds a terminal
-    none,
-    file,  // what feeds a terminal, and a profile
+    automatic,  // the engine decides
+    standard,   // those that type into a terminal, and those that Docker's profile refuses
+    terminal,   // those that type into a terminal
+    none,       // none
+    file,       // those that type into a terminal, and those that the OCI profile `file` refuses
   };
   Kind kind = Kind::automatic;
   std::string file;
@@ -52,11 +53,11 @@ struct Bind {
 
 struct RunRequest {
   EngineKind engine = EngineKind::bwrap;
-  std::string directory;      // template mode; absolute
-  std::string template_name;  // clone mode
-  std::string store;          // directory of the overlay store
+  std::string directory;      // template mode (-t): an absolute path without symbolic links
+  std::string template_name;  // clone mode (-z); exactly one of the two is set
+  std::string store;          // directory of the overlay store; empty: the caller's own
   std::vector<Bind> binds;
-  std::vector<std::string> environment;  // NAME=VALUE, later ones win
+  std::vector<std::string> environment;  // NAME=VALUE; a later one overrides an earlier one
   std::string working_directory = "/";
   std::optional<std::uint32_t> uid_base;
   std::optional<std::uint32_t> gid_base;
@@ -64,17 +65,17 @@ struct RunRequest {
   GroupsMode groups = GroupsMode::automatic;
   bool share_network = false;
   bool read_only = false;
-  bool empty_home = false;  // /home is empty memory instead of the template's
+  bool empty_home = false;  // /home is an empty directory in memory, and the template's is hidden
   bool keep = false;
-  bool lasting = false;  // the clone becomes a template's next generation
+  bool lasting = false;  // the changes are to become the template's next generation (isolatectl template edit)
   bool ignore_interrupt = false;
   bool own_terminal = false;  // the guest gets a terminal of its own
-  std::uint64_t timeout = 0;  // milliseconds; 0: none
-  // Bytes for /tmp, /dev/shm and an empty /home together; 0: the kernel's default, half of memory.
+  std::uint64_t timeout = 0;  // milliseconds; 0: no timeout
+  // Bytes for files in /tmp, /dev/shm and an empty /home together; 0: the kernel's default, half of memory.
   std::uint64_t memory_files = 0;
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;       // of the guest as a whole
-  bool unlimited_memory = false;  // nor what a container has where nobody asks
+  bool unlimited_memory = false;  // "unlimited" was asked for: a container does not get its usual limit either
   bool unlimited_cpus = false;
   SeccompChoice seccomp;
   LxcSettings lxc;
@@ -83,24 +84,28 @@ struct RunRequest {
   int status_fd = -1;
   CapabilitySet added_capabilities;
   CapabilitySet dropped_capabilities;
-  std::string pre_hook;  // shell commands; empty: none
+  std::string pre_hook;  // a shell command; empty: no hook
   std::string post_hook;
   std::vector<std::string> command;
 };
 
-// The forms of option values. Errors: plain text that names the option's value and what is wrong with it.
-// HOST:TARGET[:ro|:rw], or HOST alone for its own path; "\:" is a colon of a name. Read from the right, so that only a
-// colon in TARGET has to be written so, and one in HOST where it would be taken for the last one.
+// Each function below parses the value of an option. Errors are plain text that names the value and what is wrong.
+
+// HOST:TARGET[:ro|:rw], or HOST[:ro|:rw] if TARGET is the same path. "\:" is a colon that belongs to a name. The text
+// is read from the right. Therefore a colon in HOST needs the backslash only if no separating colon follows it.
 Result<Bind> parse_bind(std::string_view text);
-std::string escaped_colons(std::string_view path);          // as parse_bind reads it
-Result<std::string> parse_variable(std::string_view text);  // NAME:VALUE or NAME=VALUE -> NAME=VALUE
-// The same, or NAME alone: the variable as this process has it; nothing where it has none.
+// Puts a backslash before each colon, so that parse_bind() takes the path as one name.
+std::string escaped_colons(std::string_view path);
+// NAME:VALUE or NAME=VALUE; returns NAME=VALUE.
+Result<std::string> parse_variable(std::string_view text);
+// The same; NAME alone takes the value that the variable has in this process, and returns nothing if it is not set.
 Result<std::optional<std::string>> parse_variable_of(std::string_view text);
 Result<EngineKind> parse_engine(std::string_view text);
 const char* engine_name(EngineKind engine);
 Result<UsernsMode> parse_userns(std::string_view text);
 Result<GroupsMode> parse_groups(std::string_view text);
 Result<SeccompChoice> parse_seccomp(std::string_view text);  // default, tty, none, or a file
+// The first of the 65536 ids of a guest, on the host. `what` is the option's name for messages.
 Result<std::uint32_t> parse_id_base(std::string_view text, const char* what);
 
 }  // namespace isolate

@@ -10,7 +10,7 @@ namespace {
 using test::message_of;
 using test::must;
 
-TEST(BindTest, HasSourceAndTargetAndMayBeReadOnly) {
+TEST(BindTest, ABindHasASourceAndATargetAndMayBeReadOnly) {
   EXPECT_EQ(must(parse_bind("/a:/b")), (Bind{"/a", "/b", false}));
   EXPECT_EQ(must(parse_bind("/a:/b/c:ro")), (Bind{"/a", "/b/c", true}));
   EXPECT_EQ(must(parse_bind("a b:/c d:rw")), (Bind{"a b", "/c d", false}));
@@ -25,13 +25,13 @@ TEST(BindTest, AnyOtherFormIsRefused) {
   EXPECT_EQ(message_of(parse_bind("/a:/b:rx")), "bind '/a:/b:rx': 'rx' is neither ro nor rw");
 }
 
-TEST(BindTest, HostAloneIsShownAtItsOwnPath) {
+TEST(BindTest, WithoutATargetTheBindHasTheSamePathInside) {
   EXPECT_EQ(must(parse_bind("/a")), (Bind{"/a", "/a", false}));
   EXPECT_EQ(must(parse_bind("/a/b:ro")), (Bind{"/a/b", "/a/b", true}));
   EXPECT_EQ(must(parse_bind("/a\\:/b")), (Bind{"/a:/b", "/a:/b", false}));
 }
 
-TEST(BindTest, TheLastColonSeparatesAndOneBehindABackslashIsOfTheName) {
+TEST(BindTest, TheLastColonSeparatesUnlessABackslashStandsBeforeIt) {
   EXPECT_EQ(must(parse_bind("/10:20:/x:ro")), (Bind{"/10:20", "/x", true}));
   EXPECT_EQ(must(parse_bind("/a:/b:/c")), (Bind{"/a:/b", "/c", false}));
   EXPECT_EQ(must(parse_bind("/10\\:20:/x\\:ro")), (Bind{"/10:20", "/x:ro", false}));
@@ -39,13 +39,13 @@ TEST(BindTest, TheLastColonSeparatesAndOneBehindABackslashIsOfTheName) {
   EXPECT_EQ(must(parse_bind(escaped_colons("/a:ro") + ":/x")), (Bind{"/a:ro", "/x", false}));
 }
 
-TEST(BindTest, TheRootItselfIsNoTarget) {
+TEST(BindTest, TheRootItselfIsRefusedAsATarget) {
   for (const char* text : {"/a:/", "/a://", "/a:/.", "/a:/./", "/a:/..", "/a:/b/..", "/a:/../..:ro"}) {
     EXPECT_FALSE(parse_bind(text)) << text;
   }
 }
 
-TEST(VariableTest, NameAndValueArePartedByTheFirstColonOrEqualSign) {
+TEST(VariableTest, TheFirstColonOrEqualSignEndsTheName) {
   EXPECT_EQ(must(parse_variable("A=b")), "A=b");
   EXPECT_EQ(must(parse_variable("A:b")), "A=b");
   EXPECT_EQ(must(parse_variable("_a1:x=y:z")), "_a1=x=y:z");
@@ -54,7 +54,7 @@ TEST(VariableTest, NameAndValueArePartedByTheFirstColonOrEqualSign) {
   EXPECT_EQ(must(parse_variable("LINES=a\nb")), "LINES=a\nb");
 }
 
-TEST(VariableTest, ANameAloneHasTheValueOfThisProcess) {
+TEST(VariableTest, ANameAloneTakesTheValueOfThisProcess) {
   const test::ScopedVariable set("ISOLATE_TEST_SET", " x:y=z");
   const test::ScopedVariable unset("ISOLATE_TEST_UNSET", nullptr);
   EXPECT_EQ(must(parse_variable_of("ISOLATE_TEST_SET")), "ISOLATE_TEST_SET= x:y=z");
@@ -63,13 +63,13 @@ TEST(VariableTest, ANameAloneHasTheValueOfThisProcess) {
   for (const char* text : {"", "1A", "A-B"}) EXPECT_FALSE(parse_variable_of(text)) << text;
 }
 
-TEST(VariableTest, WhatAShellCouldNotNameIsRefused) {
+TEST(VariableTest, ANameThatAShellCouldNotUseIsRefused) {
   for (const char* text : {"", "A", "=b", ":b", "1A=b", "A-B=c", "A B=c", "A.B=c", "\xc3\xa9=b", "A\n=b"}) {
     EXPECT_FALSE(parse_variable(text)) << text;
   }
 }
 
-TEST(EngineNameTest, AreKnownOrAnsweredPlainly) {
+TEST(EngineNameTest, AnUnknownEngineIsRefusedWithTheKnownNames) {
   EXPECT_EQ(must(parse_engine("bwrap")), EngineKind::bwrap);
   EXPECT_EQ(must(parse_engine("chroot")), EngineKind::chroot);
   EXPECT_EQ(must(parse_engine("lxc")), EngineKind::lxc);
@@ -77,21 +77,21 @@ TEST(EngineNameTest, AreKnownOrAnsweredPlainly) {
   EXPECT_FALSE(parse_engine("BWRAP"));
 }
 
-TEST(UsernsModeTest, HasThreeNames) {
+TEST(UsernsModeTest, AnUnknownModeIsRefusedWithTheKnownNames) {
   EXPECT_EQ(must(parse_userns("auto")), UsernsMode::automatic);
   EXPECT_EQ(must(parse_userns("private")), UsernsMode::private_range);
   EXPECT_EQ(must(parse_userns("single")), UsernsMode::single);
-  EXPECT_EQ(message_of(parse_userns("host")), "userns 'host' is none of auto, private, single");
+  EXPECT_EQ(message_of(parse_userns("host")), "userns 'host' is unknown; use auto, private or single");
 }
 
-TEST(GroupsModeTest, HasThreeNames) {
+TEST(GroupsModeTest, AnUnknownModeIsRefusedWithTheKnownNames) {
   EXPECT_EQ(must(parse_groups("auto")), GroupsMode::automatic);
   EXPECT_EQ(must(parse_groups("keep")), GroupsMode::keep);
   EXPECT_EQ(must(parse_groups("drop")), GroupsMode::drop);
-  EXPECT_EQ(message_of(parse_groups("all")), "groups 'all' is none of auto, keep, drop");
+  EXPECT_EQ(message_of(parse_groups("all")), "groups 'all' is unknown; use auto, keep or drop");
 }
 
-TEST(IdBaseTest, LeavesRoomForAllIdsOfAGuest) {
+TEST(IdBaseTest, ABaseWithoutRoomForAllIdsOfAGuestIsRefused) {
   EXPECT_EQ(must(parse_id_base("1", "uid-base")), 1U);
   EXPECT_EQ(must(parse_id_base("4294901759", "uid-base")), 4294901759U);
   for (const char* text : {"0", "4294901760", "4294967295", "4294967296", "-1", "010", ""}) {

@@ -31,13 +31,15 @@ constexpr std::array<Resource, 13> kNamed = {{{"as", RLIMIT_AS},
                                               {"sigpending", RLIMIT_SIGPENDING},
                                               {"stack", RLIMIT_STACK}}};
 
-// A fork bomb of this many processes leaves the host usable; hardly a build has as many.
+// Few builds need this many processes, and a fork bomb of this size leaves the host usable.
 constexpr std::uint64_t kDefaultProcesses = 4096;
-// Not 0: a core dump that a program of the host takes over (core_pattern begins with '|') is left out for 1 only.
+// 0 would not prevent all core dumps: if core_pattern names a program (it begins with '|'), the kernel ignores a limit
+// of 0 and skips the dump only for a limit of 1 (core(5), and fs/coredump.c of the kernel).
 constexpr std::uint64_t kNoCore = 1;
 
-// "1.5" in units of so many thousand-millionths, rounded up; what is beyond the ninth digit does not count. Nothing
-// where it is no such number, or its whole part is above `most`.
+// Parses a decimal number such as "1.5". The result counts units of `unit` billionths and is rounded up; digits after
+// the ninth decimal place are ignored. Returns nothing if the text is not such a number or its whole part exceeds
+// `most`.
 std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t most, std::uint64_t unit) {
   constexpr std::size_t kDigits = 9;
   constexpr std::uint64_t kOne = 1'000'000'000;
@@ -70,8 +72,8 @@ Result<ResourceLimit> parse_ulimit(std::string_view text) {
   if (at == std::string_view::npos || known == kNamed.end()) {
     std::vector<std::string> names;
     for (const auto& resource : kNamed) names.emplace_back(resource.name);
-    return fail(
-        fmt::format("ulimit '{}' is not NAME=VALUE with a NAME of {}", text::printable(text), text::join(names, ", ")));
+    return fail(fmt::format("ulimit '{}' is not NAME=VALUE; NAME is one of {}", text::printable(text),
+                            text::join(names, ", ")));
   }
   const auto value = text.substr(at + 1);
   ResourceLimit limit{std::string(name), known->number, kUnlimited};
@@ -80,7 +82,7 @@ Result<ResourceLimit> parse_ulimit(std::string_view text) {
 }
 
 Result<std::uint64_t> parse_seconds(std::string_view text, const char* what) {
-  constexpr std::uint64_t kMost = 1'000'000'000;  // some thirty years
+  constexpr std::uint64_t kMost = 1'000'000'000;  // seconds, about thirty years
   constexpr std::uint64_t kNanoseconds = 1'000'000;
   const auto milliseconds = decimal(text, kMost, kNanoseconds);
   if (milliseconds && *milliseconds > 0) return *milliseconds;
@@ -89,7 +91,7 @@ Result<std::uint64_t> parse_seconds(std::string_view text, const char* what) {
 
 Result<std::uint64_t> parse_cpus(std::string_view text, const char* what) {
   constexpr std::uint64_t kMost = 10'000;
-  constexpr std::uint64_t kLeast = kCpuPeriod / 100;  // the kernel's own
+  constexpr std::uint64_t kLeast = kCpuPeriod / 100;  // the kernel refuses a cpu.max of less than 1 ms
   constexpr std::uint64_t kNanos = 1'000'000'000 / kCpuPeriod;
   const auto microseconds = decimal(text, kMost, kNanos);
   if (microseconds && *microseconds >= kLeast && *microseconds <= kMost * kCpuPeriod) return *microseconds;
@@ -132,7 +134,8 @@ Result<void> check_reachable(const std::vector<ResourceLimit>& limits, const Har
   for (const auto& limit : limits) {
     const auto hard = most.of(limit.resource);
     if (limit.value == kUnlimited || limit.value <= hard) continue;
-    return fail(fmt::format("ulimit {}={}: your own hard limit is {}", limit.name, limit.value, hard));
+    return fail(
+        fmt::format("ulimit {}={}: your own hard limit is {}, and only root can raise it", limit.name, limit.value, hard));
   }
   return {};
 }

@@ -11,7 +11,7 @@ namespace {
 using test::message_of;
 using test::must;
 
-TEST(LimitsTest, AreANameAndAWholeNumber) {
+TEST(LimitsTest, ALimitIsANameAndAWholeNumberOrUnlimited) {
   EXPECT_EQ(must(parse_ulimit("nofile=1024")), (ResourceLimit{"nofile", RLIMIT_NOFILE, 1024}));
   EXPECT_EQ(must(parse_ulimit("core=0")), (ResourceLimit{"core", RLIMIT_CORE, 0}));
   EXPECT_EQ(must(parse_ulimit("nproc=unlimited")), (ResourceLimit{"nproc", RLIMIT_NPROC, kUnlimited}));
@@ -22,10 +22,10 @@ TEST(LimitsTest, AnythingElseIsRefused) {
                            "nofile=1:2", "nofile=9223372036854775808", "nofile=unlimited "}) {
     EXPECT_FALSE(parse_ulimit(text)) << text;
   }
-  EXPECT_NE(message_of(parse_ulimit("files=5")).find("as, core, cpu"), std::string::npos) << "the names that there are";
+  EXPECT_NE(message_of(parse_ulimit("files=5")).find("as, core, cpu"), std::string::npos) << "it lists the known names";
 }
 
-TEST(LimitsTest, LaterOnesWin) {
+TEST(LimitsTest, ALaterLimitReplacesAnEarlierOne) {
   const auto limits = with_limits({{"core", RLIMIT_CORE, 1}, {"nproc", RLIMIT_NPROC, 4096}},
                                   {{"nproc", RLIMIT_NPROC, 10}, {"nproc", RLIMIT_NPROC, 20}});
   EXPECT_EQ(limit_of(limits, RLIMIT_NPROC), 20U);
@@ -33,19 +33,19 @@ TEST(LimitsTest, LaterOnesWin) {
   EXPECT_EQ(limit_of(limits, RLIMIT_NOFILE), kUnlimited);
 }
 
-TEST(LimitsTest, NobodyRaisesHisOwnHardLimit) {
+TEST(LimitsTest, ALimitAboveTheCallersHardLimitIsRefused) {
   test::in_child([]() -> Result<void> {
     const rlimit limit{100, 100};
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(errno, "setrlimit");
     TRY_VOID(check_reachable({{"nofile", RLIMIT_NOFILE, 100}, {"nofile", RLIMIT_NOFILE, kUnlimited}},
                              HardLimits::of_this_process()));
     return test::verify(message_of(check_reachable({{"nofile", RLIMIT_NOFILE, 101}}, HardLimits::of_this_process())) ==
-                            "ulimit nofile=101: your own hard limit is 100",
+                            "ulimit nofile=101: your own hard limit is 100, and only root can raise it",
                         "a refusal");
   });
 }
 
-TEST(LimitsTest, TheDefaultsKeepBelowTheHardLimit) {
+TEST(LimitsTest, TheDefaultsStayWithinTheHardLimit) {
   test::in_child([]() -> Result<void> {
     const rlimit limit{100, 100};
     if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return fail(errno, "setrlimit");
@@ -53,7 +53,7 @@ TEST(LimitsTest, TheDefaultsKeepBelowTheHardLimit) {
   });
 }
 
-TEST(SecondsTest, AreMillisecondsRoundedUp) {
+TEST(SecondsTest, SecondsBecomeMillisecondsRoundedUp) {
   EXPECT_EQ(must(parse_seconds("10", "timeout")), 10000U);
   EXPECT_EQ(must(parse_seconds("0.5", "timeout")), 500U);
   EXPECT_EQ(must(parse_seconds("1.0005", "timeout")), 1001U);
@@ -63,7 +63,7 @@ TEST(SecondsTest, AreMillisecondsRoundedUp) {
   }
 }
 
-TEST(CpusTest, AreMicrosecondsOfEachPeriod) {
+TEST(CpusTest, ProcessorsBecomeMicrosecondsOfEachPeriod) {
   EXPECT_EQ(must(parse_cpus("1", "cpus")), 100000U);
   EXPECT_EQ(must(parse_cpus("1.5", "cpus")), 150000U);
   EXPECT_EQ(must(parse_cpus("0.01", "cpus")), 1000U);
@@ -74,7 +74,7 @@ TEST(CpusTest, AreMicrosecondsOfEachPeriod) {
   }
 }
 
-TEST(SizeTest, HasUnitsOf1024) {
+TEST(SizeTest, UnitsArePowersOf1024) {
   EXPECT_EQ(must(parse_size("512", "tmp-size")), 512U);
   EXPECT_EQ(must(parse_size("64K", "tmp-size")), 65536U);
   EXPECT_EQ(must(parse_size("2G", "tmp-size")), std::uint64_t{2} << 30);

@@ -12,8 +12,8 @@ Result<std::string> store_path(const std::string& asked, const Caller& caller) {
   const auto home = caller.home();
   if (home.empty())
     return fail(
-        "no store: HOME is not set, and the user database has no home for you; set HOME, or name a directory with "
-        "--store");
+        "no store: HOME is not set, and the user database has no home directory for you; set HOME, or name a directory "
+        "with --store");
   return home + "/.local/share/isolate";
 }
 

@@ -1,4 +1,4 @@
-// Where stores are.
+// Where a caller's own store is.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace isolate {
 
-// Where the caller's own store is: what was asked for, or else /var/lib/isolate for root and
-// $XDG_DATA_HOME/isolate (or ~/.local/share/isolate) for others. Errors: no home directory.
+// Returns `asked`, the value of --store, unless it is empty. Otherwise the caller's own store is /var/lib/isolate for
+// root, and $XDG_DATA_HOME/isolate or ~/.local/share/isolate for others. Errors: the caller has no home directory.
 Result<std::string> store_path(const std::string& asked, const Caller& caller);
 
 }  // namespace isolate

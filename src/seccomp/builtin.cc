@@ -1,4 +1,4 @@
-// The profiles that isolate brings with it.
+// The built-in profiles.
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -16,25 +16,26 @@
 namespace isolate::seccomp {
 namespace {
 
-// The lists below were made when this one was the newest call of all architectures; what is newer is not allowed before
-// somebody has looked at it.
+// The number of the newest system call when the lists below were written. It is the same on all architectures. Newer
+// calls are refused until somebody has checked them and raised this number.
 constexpr int kNewestCall = 456;  // futex_requeue, Linux 6.7
 
 constexpr int kNoCapability = -1;
 
 struct Refusal {
-  int capability;  // whoever has it may
+  int capability;  // a guest that has it may make the calls
   int error;
   const char* calls;
 };
 
-// What reaches beyond the guest, or much of the kernel that ordinary programs never ask for.
+// Calls that reach beyond the guest, and calls that ordinary programs never make but that expose much code of the
+// kernel.
 constexpr std::array kRefusals = {
     Refusal{CAP_DAC_READ_SEARCH, EPERM, "open_by_handle_at"},
     Refusal{CAP_SYS_ADMIN, EPERM,
             "fanotify_init lookup_dcookie mount quotactl quotactl_fd setdomainname sethostname setns umount umount2 "
             "unshare"},
-    // Their flags are in memory, where a filter can't look; programs fall back to the older calls.
+    // The flags of these calls are in memory, which a filter can't read. ENOSYS makes programs use the older calls.
     Refusal{CAP_SYS_ADMIN, ENOSYS, "clone3 fsconfig fsmount fsopen fspick mount_setattr move_mount open_tree"},
     Refusal{CAP_SYS_BOOT, EPERM, "reboot"},
     Refusal{CAP_SYS_CHROOT, EPERM, "chroot"},
@@ -48,9 +49,10 @@ constexpr std::array kRefusals = {
     Refusal{kNoCapability, EPERM,
             "io_uring_enter io_uring_register io_uring_setup kexec_file_load kexec_load migrate_pages move_pages "
             "pivot_root swapoff swapon userfaultfd"},
-    // The arguments of a 32-bit program's sockets would be in memory; it falls back to a call each.
+    // 32-bit programs can make all socket calls through socketcall(2). Its arguments are in memory, which a filter
+    // can't read. ENOSYS makes the C library use the single calls, such as socket(2).
     Refusal{kNoCapability, ENOSYS, "socketcall"},
-    // Old calls that the kernel has dropped or that no C library of today makes.
+    // Old calls that the kernel has removed or that no C library of today makes.
     Refusal{kNoCapability, EPERM,
             "_sysctl afs_syscall bdflush break create_module ftime get_kernel_syms getpmsg gtty idle lock mpx "
             "nfsservctl nice oldfstat oldlstat oldolduname oldstat olduname prof profil putpmsg query_module readdir "
@@ -58,7 +60,7 @@ constexpr std::array kRefusals = {
             "vm86 vm86old vserver"},
 };
 
-// Allowed with any one of two capabilities, as the kernel itself asks for them.
+// Calls that the kernel allows with either of two capabilities.
 struct AlsoAllowed {
   int capabilities[2];
   const char* call;
@@ -69,9 +71,10 @@ constexpr std::array kAlsoAllowed = {
     AlsoAllowed{{CAP_SYS_ADMIN, CAP_SYSLOG}, "syslog"},
 };
 
-// What types into a terminal, or stays on it when the guest has ended and no program needs. Locked modes, a new line
-// discipline and exclusive use keep others from working with it; the console's messages can be led away from it, and a
-// keyboard or a screen of the machine can be switched off.
+// Requests that type into a terminal, and requests whose effect would remain after the guest has ended and that no
+// program needs. Locked modes, a new line discipline and exclusive use would keep others from working with the
+// terminal. TIOCCONS redirects the console's messages, and the last three switch off a keyboard or a screen of the
+// machine.
 constexpr std::array<std::uint64_t, 10> kTerminalRequests = {
     TIOCSTI, TIOCLINUX, TIOCEXCL, TIOCSETD, TIOCCONS, TIOCSLCKTRMIOS, TIOCSSERIAL, KDSETMODE, KDSKBMODE, VT_SETMODE};
 
@@ -85,7 +88,7 @@ scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) 
 }  // namespace
 
 Profile terminal_profile(bool and_vsock) {
-  constexpr std::uint64_t kInt = 0xffffffff;  // the kernel takes no more of these arguments
+  constexpr std::uint64_t kInt = 0xffffffff;  // the kernel reads only the lower 32 bits of these arguments
   constexpr std::uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   Profile profile;
   for (const std::uint64_t request : kTerminalRequests) {
@@ -97,12 +100,14 @@ Profile terminal_profile(bool and_vsock) {
 
 Profile least_profile(bool and_vsock) {
   Profile profile = terminal_profile(and_vsock);
-  // Whoever opens a file for which another process holds a lease waits until that lets go of it, 45 seconds at most. An
-  // id map makes the guest the owner of files that it shares with the host, and an owner may take a lease.
+  // A process that opens a file waits until another process gives up its lease on the file, for up to 45 seconds
+  // (fcntl(2), "Leases"). Only the owner of a file may take a lease, but an id map can make the guest the owner of
+  // files that it shares with the host. A guest could then hold up programs of the host. F_NOTIFY would let it watch
+  // their accesses.
   for (const std::uint64_t command : {std::uint64_t{F_SETLEASE}, std::uint64_t{F_NOTIFY}}) {
     profile.rules.push_back({{"fcntl", "fcntl64"}, SCMP_ACT_ERRNO(EPERM), {masked(1, 0xffffffff, command)}});
   }
-  // The kernel finds the keyring of a user by their id, so a guest with the caller's id would find the caller's.
+  // The kernel finds the keyring of a user by their id, so a guest with the caller's id would get the caller's keyring.
   profile.rules.push_back({{"add_key", "keyctl", "request_key"}, SCMP_ACT_ERRNO(EPERM), {}});
   return profile;
 }

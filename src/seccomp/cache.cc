@@ -12,8 +12,8 @@
 namespace isolate::seccomp {
 namespace {
 
-// All that the filter depends on. It stands in the file before the filter and is compared as a whole: the file's name
-// is only where to look.
+// Everything that the filter depends on. The file contains this key before the filter, and the whole key is compared.
+// The file's name is only a hash of the key, which two keys may share.
 std::string key_of(const std::string& source, const CapabilitySet& capabilities, const Filter& sample) {
   const auto* library = ::seccomp_version();
   return fmt::format("isolate {} libseccomp {}.{}.{} capabilities {:x}\n{}\n{}", ISOLATE_VERSION, library->major,
@@ -23,14 +23,16 @@ std::string key_of(const std::string& source, const CapabilitySet& capabilities,
 Result<Filter> read_cached(const std::string& path, const std::string& key) {
   auto file = TRY(open_file(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW));
   const auto status = TRY(status_of(file.get(), "", AT_EMPTY_PATH));
-  if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) return fail(path + " can be written by others");
+  if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) return fail(path + ": other users can write to it");
   const auto text = TRY(read_all(file.get()));
   const auto length = text.size() - std::min(text.size(), key.size());
-  if (!text.starts_with(key) || length == 0 || length % sizeof(sock_filter) != 0) return fail(path + " is another's");
+  if (!text.starts_with(key) || length == 0 || length % sizeof(sock_filter) != 0) {
+    return fail(path + ": it holds another filter, or is damaged");
+  }
   return text.substr(key.size());
 }
 
-Result<void> keep(const std::string& directory, const std::string& path, const std::string& content) {
+Result<void> write_cached(const std::string& directory, const std::string& path, const std::string& content) {
   TRY_VOID(make_directories(directory, 0700));
   return replace_file(path, content, 0600);
 }
@@ -45,7 +47,8 @@ Result<Filter> cached_filter(const std::string& directory, const std::string& so
   if (auto cached = read_cached(path, key)) return cached;
   const auto profile = TRY(parse(source, capabilities));
   auto filter = TRY(compile(profile));
-  auto kept = keep(directory, path, key + filter);  // without a cache the next run compiles again, ignoring
+  // If the filter can't be kept, the next run compiles it again, which is only slower.
+  [[maybe_unused]] auto kept = write_cached(directory, path, key + filter);
   return filter;
 }
 

@@ -1,14 +1,14 @@
-// Compiled filters, kept so that a profile is compiled once.
+// A cache of compiled filters, so that isolate compiles a profile only once.
 #pragma once
 
 #include "seccomp/profile.h"
 
 namespace isolate::seccomp {
 
-// The filter of a profile with these capabilities, from `directory` or compiled and kept there. `source` is all of the
-// profile's text; `sample` is what the same program compiles of something known, so that what another version has kept
-// is not taken. A cache that can't be read or written is not an error: then the filter is compiled. Errors: those of
-// parse_oci_profile and compile.
+// Returns the filter of a profile with these capabilities. If `directory` does not have it, the profile is parsed and
+// compiled, and the filter is kept there. `source` is the whole text of the profile. `sample` is a filter that this
+// program was built with; it is a part of the key, so that a filter of another version of isolate or libseccomp is not
+// used. If the cache can't be read or written, the filter is compiled. Errors: those of parse() and compile().
 Result<Filter> cached_filter(const std::string& directory, const std::string& source, const CapabilitySet& capabilities,
                              const Filter& sample,
                              Result<Profile> (*parse)(std::string_view source, const CapabilitySet& capabilities));

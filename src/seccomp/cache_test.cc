@@ -39,20 +39,20 @@ TEST_F(CacheTest, AProfileIsCompiledOnce) {
   EXPECT_EQ(parses, 1);
 }
 
-TEST_F(CacheTest, AnotherTextOrOtherCapabilitiesAreAnotherFilter) {
+TEST_F(CacheTest, AFilterIsCompiledForEachTextAndEachSetOfCapabilities) {
   filter();
   filter(std::string(kSource) + " ");
   filter(kSource, must(CapabilitySet::parse("BPF")));
   EXPECT_EQ(parses, 3);
 }
 
-TEST_F(CacheTest, WhatAnotherVersionHasKeptIsNotUsed) {
+TEST_F(CacheTest, AFilterOfAnotherVersionIsNotUsed) {
   filter(kSource, {}, "before");
   filter(kSource, {}, "after");
   EXPECT_EQ(parses, 2);
 }
 
-TEST_F(CacheTest, ADamagedOrForeignFileIsNotUsed) {
+TEST_F(CacheTest, AFileThatIsDamagedOrThatOthersCanWriteIsReplaced) {
   const auto good = filter();
   test::write_text(only_file(), "isolate");
   EXPECT_EQ(filter(), good);
@@ -62,7 +62,7 @@ TEST_F(CacheTest, ADamagedOrForeignFileIsNotUsed) {
   EXPECT_EQ(must(status_of(AT_FDCWD, only_file())).st_mode & 0777, 0600U) << "replaced";
 }
 
-TEST_F(CacheTest, WithoutAPlaceForItTheFilterIsCompiled) {
+TEST_F(CacheTest, WithoutACacheTheFilterIsStillCompiled) {
   test::write_text(directory_ / "cache", "a file");
   EXPECT_FALSE(filter().empty());
 }

@@ -16,7 +16,7 @@
 namespace isolate::seccomp {
 namespace {
 
-// Owns a filter in the making.
+// Owns libseccomp's object for a filter that is being built.
 class Context {
  public:
   explicit Context(std::uint32_t default_action) : context_(::seccomp_init(default_action)) {}
@@ -31,7 +31,7 @@ class Context {
   scmp_filter_ctx context_;
 };
 
-// libseccomp gives errno as a negative number.
+// libseccomp returns an error as a negative errno.
 Result<void> check(int returned, const std::string& what) {
   if (returned < 0) return fail(-returned, "seccomp " + what);
   return {};
@@ -48,17 +48,19 @@ Result<void> add_rule(const Context& context, const Rule& rule) {
   return {};
 }
 
-// The upper half of the numbers is x32's, which the rules' own test of the architecture refuses.
+// System calls of the x32 ABI have this bit set in their number. The rules refuse them with their own test of the
+// architecture, so the test for new calls must let them pass.
 constexpr std::uint32_t kX32 = 0x40000000;
 
 constexpr std::uint32_t kPersonalityI386 = 136;  // its number in arch/x86/entry/syscalls/syscall_32.tbl
-// ADDR_NO_RANDOMIZE is what debuggers and some test suites run a program with. It weakens that program alone.
+// Debuggers and some test suites run a program with ADDR_NO_RANDOMIZE. It weakens only that program.
 constexpr std::uint32_t kPlainPersonality = static_cast<std::uint32_t>(PER_LINUX32) |
                                             static_cast<std::uint32_t>(UNAME26) |
                                             static_cast<std::uint32_t>(ADDR_NO_RANDOMIZE);
 
-// Instructions in front of the rules: they answer, or go on with what follows. Here, since the library knows no ranges
-// of calls and one test of an argument only. (A jump's offsets count from the next instruction: if so, if not.)
+// Makes the instructions that stand before those of libseccomp. They refuse a call, or continue with the next
+// instruction. libseccomp can't do these tests: it has no ranges of calls, and allows only one test of each argument in
+// a rule. The two offsets of a jump, for "true" and "false", count from the next instruction.
 Filter tests_before_rules(const Profile& profile) {
   std::vector<sock_filter> tests;
   const auto load = [&tests](std::size_t offset) {
@@ -83,7 +85,7 @@ Filter tests_before_rules(const Profile& profile) {
     test(BPF_JEQ, __NR_personality, 2, 6);
     load(offsetof(seccomp_data, nr));
     test(BPF_JEQ, kPersonalityI386, 0, 4);
-    load(offsetof(seccomp_data, args));  // the lower half, which is all that the kernel takes
+    load(offsetof(seccomp_data, args));  // the lower 32 bits of the first argument, which are all that the kernel uses
     test(BPF_JEQ, 0xffffffff, 2, 0);
     test(BPF_JSET, ~kPlainPersonality, 0, 1);
     answer(SCMP_ACT_ERRNO(EPERM));
@@ -95,14 +97,15 @@ Filter tests_before_rules(const Profile& profile) {
 
 Result<Filter> compile(const Profile& profile) {
   const Context context(profile.default_action);
-  if (context.get() == nullptr) return fail("seccomp: the default action is not one that the kernel knows");
+  if (context.get() == nullptr) return fail("seccomp: libseccomp does not accept the profile's default action");
   TRY_VOID(check(::seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM)), "architecture"));
-  // A search tree instead of a list: a long list would cost at each call.
+  // Level 2 makes a binary search tree of the rules instead of a list, so that a long list does not slow down each call
+  // (seccomp_attr_set(3)).
   TRY_VOID(check(::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "search tree"));
   if (profile.i386) TRY_VOID(check(::seccomp_arch_add(context.get(), SCMP_ARCH_X86), "i386"));
   if (profile.x32) TRY_VOID(check(::seccomp_arch_add(context.get(), SCMP_ARCH_X32), "x32"));
   for (const auto& rule : profile.rules) {
-    // The library refuses a rule that says what holds anyway.
+    // libseccomp refuses a rule whose action is the default action. Such a rule has no effect, so leave it out.
     if (rule.action != profile.default_action) TRY_VOID(add_rule(context, rule));
   }
   const Fd file(::memfd_create("seccomp", MFD_CLOEXEC));

@@ -1,4 +1,5 @@
-// Runs while isolate is built: prints the built-in filters as a header, so that no run has to compile them.
+// A program that runs while isolate is built. It prints the built-in filters as a C++ header, so that no run of isolate
+// has to compile them.
 #include <linux/filter.h>
 
 #include <cstdint>

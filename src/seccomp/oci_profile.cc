@@ -39,7 +39,7 @@ constexpr std::array<NamedComparison, 7> kComparisons = {{{"SCMP_CMP_NE", SCMP_C
                                                           {"SCMP_CMP_GT", SCMP_CMP_GT},
                                                           {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}}};
 
-// A member of an object; a null value when it is not there.
+// Returns a member of an object, or a null value if the object does not have it.
 const Json& member(const Json& object, const char* name) {
   static const Json kNone;
   const auto found = object.find(name);
@@ -58,7 +58,7 @@ Result<std::uint64_t> number_of(const Json& value, const std::string& what, std:
   return value.get<std::uint64_t>();
 }
 
-// A list of strings; absent and null are an empty one.
+// Reads a list of strings. A null value, which is also what member() returns for a missing member, is an empty list.
 Result<std::vector<std::string>> strings_of(const Json& value, const std::string& what) {
   std::vector<std::string> strings;
   if (value.is_null()) return strings;
@@ -95,8 +95,9 @@ Result<scmp_arg_cmp> test_of(const Json& json, const std::string& what) {
   return test;
 }
 
-// Docker's conditions: on architectures by Go's names, on capabilities, on the kernel's age (all that can run this
-// program are newer than any that a profile names).
+// Whether a rule applies, by the conditions in Docker's profiles: architectures, which have Go's names, and
+// capabilities. The condition on the kernel's version is ignored, since each kernel that can run isolate is newer than
+// any version that a profile names.
 Result<bool> applies(const Json& includes, const Json& excludes, const CapabilitySet& capabilities,
                      const std::string& what) {
   const auto holds_any = [](const std::vector<std::string>& names) {
@@ -152,7 +153,8 @@ Result<void> add_rules(const Json& json, const std::string& what, const Capabili
     profile->rules.push_back(std::move(rule));
     return {};
   }
-  // Several tests of one argument are alternatives, as other runtimes have it.
+  // If one argument has several tests, they are alternatives and each becomes a rule, as in other container runtimes
+  // (runc).
   for (const auto& test : all) profile->rules.push_back({rule.calls, rule.action, {test}});
   return {};
 }

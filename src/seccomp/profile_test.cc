@@ -19,7 +19,7 @@ namespace {
 using test::message_of;
 using test::must;
 
-// The errno of a system call under the filters, 0 for success, in a child of its own.
+// Makes a system call in a child that has the filters, and returns its errno, or 0 for success.
 int errno_under(const std::vector<Profile>& profiles, long number, std::vector<unsigned long> arguments) {
   arguments.resize(6);
   int result = -1;
@@ -42,28 +42,28 @@ int errno_under(const std::vector<Profile>& profiles, long number, std::vector<u
 constexpr unsigned long kNoFd = 4000;
 constexpr unsigned long kHigh = 1UL << 40;
 
-TEST(TerminalProfileTest, RefusesWhatFeedsATerminal) {
+TEST(TerminalProfileTest, RequestsThatTypeIntoATerminalAreRefused) {
   for (const unsigned long request : {0UL + TIOCSTI, 0UL + TIOCLINUX, 0UL + TIOCEXCL, 0UL + TIOCSETD, 0UL + TIOCCONS}) {
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request}), EPERM);
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request | kHigh}), EPERM)
-        << "the kernel does not look at the upper half";
+        << "the kernel ignores the upper 32 bits";
   }
 }
 
-TEST(TerminalProfileTest, LetsOtherRequestsPass) {
+TEST(TerminalProfileTest, OtherRequestsAreAllowed) {
   for (const unsigned long request : {0UL + TIOCSWINSZ, 0UL + TIOCNOTTY, 0UL + TCSETS, 0UL + TIOCSPGRP}) {
     EXPECT_EQ(errno_under({terminal_profile(false)}, SYS_ioctl, {kNoFd, request}), EBADF);
   }
 }
 
-TEST(TerminalProfileTest, RefusesSocketsToTheHypervisorWhenAsked) {
+TEST(TerminalProfileTest, SocketsToTheHypervisorAreRefusedOnRequest) {
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_VSOCK, SOCK_STREAM}), EPERM);
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_VSOCK | kHigh, SOCK_STREAM}), EPERM);
   EXPECT_EQ(errno_under({terminal_profile(true)}, SYS_socket, {AF_UNIX, SOCK_STREAM}), 0);
   EXPECT_NE(errno_under({terminal_profile(false)}, SYS_socket, {AF_VSOCK, SOCK_STREAM}), EPERM);
 }
 
-TEST(LeastProfileTest, RefusesLeasesAndLetsOtherCommandsOfFcntlPass) {
+TEST(LeastProfileTest, LeasesAreRefusedAndOtherCommandsOfFcntlAreAllowed) {
   for (const unsigned long command : {0UL + F_SETLEASE, 0UL + F_NOTIFY}) {
     EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command}), EPERM);
     EXPECT_EQ(errno_under({least_profile(false)}, SYS_fcntl, {kNoFd, command | kHigh}), EPERM);
@@ -74,7 +74,7 @@ TEST(LeastProfileTest, RefusesLeasesAndLetsOtherCommandsOfFcntlPass) {
   }
 }
 
-TEST(LeastProfileTest, RefusesTheCallsForKeysAndWhatFeedsATerminal) {
+TEST(LeastProfileTest, CallsForKeysAndTypingIntoATerminalAreRefused) {
   for (const long number : {SYS_keyctl, SYS_add_key, SYS_request_key}) {
     EXPECT_EQ(errno_under({least_profile(false)}, number, {kNoFd}), EPERM);
   }
@@ -86,7 +86,7 @@ int errno_of(long number, std::vector<unsigned long> arguments = {},
   return errno_under({call_profile(capabilities)}, number, std::move(arguments));
 }
 
-TEST(CallProfileTest, RefusesWhatReachesBeyondTheGuest) {
+TEST(CallProfileTest, CallsThatReachBeyondTheGuestAreRefused) {
   for (const long number :
        {SYS_mount,           SYS_umount2, SYS_unshare,           SYS_setns,       SYS_pivot_root,     SYS_bpf,
         SYS_perf_event_open, SYS_keyctl,  SYS_add_key,           SYS_request_key, SYS_kexec_load,     SYS_init_module,
@@ -96,15 +96,15 @@ TEST(CallProfileTest, RefusesWhatReachesBeyondTheGuest) {
   }
 }
 
-TEST(CallProfileTest, SaysThatACallIsMissingWhereThereIsAnOlderOne) {
+TEST(CallProfileTest, ACallWithAnOlderEquivalentFailsWithEnosys) {
   for (const long number : {SYS_clone3, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount,
                             SYS_fspick, SYS_mount_setattr}) {
     EXPECT_EQ(errno_of(number), ENOSYS) << number;
   }
-  EXPECT_EQ(errno_of(500), ENOSYS) << "a call that nobody has looked at yet";
+  EXPECT_EQ(errno_of(500), ENOSYS) << "a call that is newer than the list";
 }
 
-TEST(CallProfileTest, AllowsWhatProgramsNeed) {
+TEST(CallProfileTest, CallsThatProgramsNeedAreAllowed) {
   EXPECT_EQ(errno_of(SYS_getpid), 0);
   EXPECT_EQ(errno_of(SYS_read, {kNoFd}), EBADF);
   EXPECT_EQ(errno_of(SYS_chroot, {0}), EFAULT) << "Docker's default capabilities hold CAP_SYS_CHROOT";
@@ -116,7 +116,7 @@ TEST(CallProfileTest, AllowsWhatProgramsNeed) {
   EXPECT_EQ(errno_of(SYS_personality, {0x440000}), EPERM) << "READ_IMPLIES_EXEC and ADDR_NO_RANDOMIZE";
 }
 
-TEST(CallProfileTest, AllowsProcessesButNoNamespaces) {
+TEST(CallProfileTest, CloneMayMakeProcessesButNotNamespaces) {
   for (const unsigned long flag : {0UL + CLONE_NEWUSER, 0UL + CLONE_NEWNS, 0UL + CLONE_NEWPID, 0UL + CLONE_NEWNET,
                                    0UL + CLONE_NEWUTS, 0UL + CLONE_NEWIPC, 0UL + CLONE_NEWCGROUP}) {
     EXPECT_EQ(errno_of(SYS_clone, {flag | SIGCHLD}), EPERM) << flag;
@@ -124,7 +124,7 @@ TEST(CallProfileTest, AllowsProcessesButNoNamespaces) {
   EXPECT_EQ(errno_of(SYS_clone, {CLONE_THREAD}), EINVAL) << "the kernel's own answer: without CLONE_SIGHAND";
 }
 
-TEST(CallProfileTest, CapabilitiesAllowWhatTheyAreFor) {
+TEST(CallProfileTest, ACapabilityAllowsTheCallsThatNeedIt) {
   const auto admin = must(CapabilitySet::parse("SYS_ADMIN"));
   EXPECT_EQ(errno_of(SYS_mount, {0, 0, 0, 0}, admin), EFAULT);
   EXPECT_EQ(errno_of(SYS_clone3, {0, 0}, admin), EINVAL);
@@ -141,12 +141,12 @@ Profile parsed(const std::string& more, const CapabilitySet& capabilities = {}) 
   return must(parse_oci_profile(text, capabilities));
 }
 
-TEST(OciProfileTest, RulesHold) {
+TEST(OciProfileTest, ARuleRefusesItsCallAndNoOther) {
   EXPECT_EQ(errno_under({parsed("")}, SYS_getppid, {}), 7);
   EXPECT_EQ(errno_under({parsed("")}, SYS_getpid, {}), 0);
 }
 
-TEST(OciProfileTest, ConditionsOnCapabilitiesHold) {
+TEST(OciProfileTest, ARuleAppliesOnlyIfItsConditionsAreMet) {
   const auto bpf = must(CapabilitySet::parse("BPF"));
   const char* without = R"(, "excludes": {"caps": ["CAP_BPF"]})";
   EXPECT_EQ(errno_under({parsed(without)}, SYS_getppid, {}), 7);
@@ -167,7 +167,7 @@ TEST(OciProfileTest, SeveralTestsOfOneArgumentAreAlternatives) {
   EXPECT_EQ(errno_under({profile}, SYS_close, {0}), 0);
 }
 
-TEST(OciProfileTest, WhatIsWrongIsSaidWithItsPlace) {
+TEST(OciProfileTest, ErrorsNameThePlaceInTheProfile) {
   const auto message = [](const char* text) { return message_of(parse_oci_profile(text, {})); };
   EXPECT_EQ(message("["), "is not a JSON object");
   EXPECT_EQ(message("{}"), "defaultAction must be a string");

@@ -1,5 +1,6 @@
-// seccomp_wrapper COMMAND [ARG...]: executes COMMAND so that it can't feed the input of its terminal (ioctl TIOCSTI and
-// TIOCLINUX). Stands alone in a root, for confinement that has no such filter of its own.
+// seccomp_wrapper COMMAND [ARG...]: applies the terminal's seccomp filter and executes COMMAND, which then can't type
+// into its terminal (ioctl TIOCSTI and TIOCLINUX). The program needs no other file in a root. It is for roots that are
+// confined by a program without such a filter.
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -34,8 +35,10 @@ int main(int argc, char** argv) {
   sock_fprog program = {};
   program.len = sizeof kTerminalFilter / sizeof(sock_filter);
   program.filter = reinterpret_cast<sock_filter*>(const_cast<unsigned long long*>(kTerminalFilter));
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return complain("no_new_privs", kOwnFailure);
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return complain("seccomp", kOwnFailure);
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return complain("set no_new_privs", kOwnFailure);
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
+    return complain("install the seccomp filter", kOwnFailure);
+  }
   ::execvp(argv[1], argv + 1);
   return complain(argv[1], errno == ENOENT ? kNotFound : kNotExecutable);
 }

@@ -1,4 +1,5 @@
-// Whole runs of a member on leased clones: beside bare bwrap, from pools of several sizes, and as many as go.
+// Measures whole runs of a member on leased clones: compared with bare bwrap, from a small and a large pool, and how
+// many runs a second several clients get (sustain()).
 #include <fmt/core.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/text.h"
 #include "command.h"
 #include "harness.h"
 #include "linux/process.h"
@@ -18,12 +20,12 @@ namespace {
 constexpr double kMostTimesBareBwrap = 1.6;
 constexpr double kMostTimesSmallPool = 1.1;
 
-std::vector<std::string> lent_argv(const std::string& isolate, const std::string& name) {
+std::vector<std::string> isolate_argv(const std::string& isolate, const std::string& name) {
   return {isolate, "-q", "-e", "bwrap", "-z", name, "/bin/true"};
 }
 
-// Each run, also those of bwrap, begins when what the one before has left to the daemon is done: what a machine can do
-// of that beside other runs is what sustain() tells.
+// Each run, also one of bwrap, starts after this pause, so that the daemon has finished its work for the run before.
+// sustain() measures what the machine does without the pause.
 constexpr auto kPause = std::chrono::milliseconds(50);
 
 Case command_case(std::string name, std::vector<std::string> argv) {
@@ -40,8 +42,8 @@ Result<void> compare(const Options& options) {
   const auto large = TRY(options.text("large"));
   const int runs = TRY(options.count("runs"));
   const std::vector<Case> cases = {
-      command_case("isolate through the daemon, small pool", lent_argv(isolate, small)),
-      command_case("isolate through the daemon, large pool", lent_argv(isolate, large)),
+      command_case("isolate through the daemon, small pool", isolate_argv(isolate, small)),
+      command_case("isolate through the daemon, large pool", isolate_argv(isolate, large)),
       command_case("bare bwrap", {"bwrap", "--unshare-all", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
                                   "--tmpfs", "/tmp", "/bin/true"})};
   print_title(fmt::format("A member's run of /bin/true: {} of each, shuffled into one", runs));
@@ -52,7 +54,7 @@ Result<void> compare(const Options& options) {
   return {};
 }
 
-// Runs one after another until the time is over; their number, or -1 after a failure.
+// Runs the command again and again until the time is over. Returns the number of runs, or -1 after a failure.
 int run_until(const std::vector<std::string>& argv, std::chrono::steady_clock::time_point end) {
   int count = 0;
   while (std::chrono::steady_clock::now() < end) {
@@ -66,7 +68,7 @@ int run_until(const std::vector<std::string>& argv, std::chrono::steady_clock::t
 }
 
 Result<void> sustain(const Options& options) {
-  const auto argv = lent_argv(TRY(options.text("isolate")), TRY(options.text("small")));
+  const auto argv = isolate_argv(TRY(options.text("isolate")), TRY(options.text("small")));
   const int seconds = TRY(options.count("seconds"));
   const int clients = TRY(options.count("clients"));
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
@@ -81,7 +83,9 @@ Result<void> sustain(const Options& options) {
   int sum = 0;
   for (auto& process : processes) {
     int count = -1;
-    if (::read(results.read_end.get(), &count, sizeof count) != sizeof count || count < 0) return fail("a run failed");
+    if (::read(results.read_end.get(), &count, sizeof count) != sizeof count || count < 0) {
+      return fail("a run of " + text::join(argv, " ") + " failed");
+    }
     sum += count;
     TRY(process.wait());
   }
