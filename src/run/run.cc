@@ -57,7 +57,7 @@ class Run {
     auto outcome = given != nullptr ? on_lease(*given) : on_new_root();
     if (!outcome) {
       log::error(outcome.error().message());
-      status_.failed(steps_.failed().empty() ? "options" : steps_.failed(), outcome.error().message());
+      status_.failed(steps_.first_failure().empty() ? "options" : steps_.first_failure(), outcome.error().message());
     }
     if (request_.timings) {
       for (const auto& line : steps_.timing_lines()) ::dprintf(STDERR_FILENO, "%s\n", line.c_str());

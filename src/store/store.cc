@@ -36,7 +36,7 @@ Error missing_template(const std::string& name, const std::string& place, std::v
   std::sort(existing.begin(), existing.end());
   existing.erase(std::unique(existing.begin(), existing.end()), existing.end());
   auto text = fmt::format("there is no template '{}'{}", text::printable(name), place);
-  const auto nearest = text::nearest(name, existing);
+  const auto nearest = text::nearest_word(name, existing);
   if (!existing.empty()) {
     const auto others = existing.size() - std::min(existing.size(), kMostShown);
     existing.resize(std::min(existing.size(), kMostShown));
