@@ -171,7 +171,7 @@ class Launcher {
       if (mount.kind == MountKind::bind) sources.push_back(mount.source);
     }
     if (sources.empty() || !has_supplementary_groups()) return false;
-    const auto found = TRY(first_that_needs_groups(sources));
+    const auto found = TRY(first_path_needing_groups(sources));
     if (found && plan_.groups == GroupsMode::drop && !is_builder_) {
       log::warning(fmt::format("bind {}: only a supplementary group gives you access, and --groups=drop gives it up",
                                text::printable(sources[*found])));
@@ -388,7 +388,7 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
   // It goes with the memory, which the launcher had in common with this process when it changed its ids.
   ::prctl(PR_SET_DUMPABLE, dumpable);
   if (becomes_engine) return launcher;
-  auto engine = TRY(adoption->take());
+  auto engine = TRY(adoption->receive_child());
   if (!engine) return launcher;
   TRY(launcher.wait());
   return std::move(*engine);

@@ -1,10 +1,11 @@
-// The code and constants of this program, as they lie in memory.
+// The memory that holds this program's code and constants.
 #pragma once
 
 namespace isolate {
 
-// Takes the pages of them out of this process, for one that is about to wait: they stay in the kernel's cache of the
-// file, and come back at the next touch, some 64 KiB at a time (madvise(2), MADV_DONTNEED). What was written is kept.
-void let_go_of_own_code();
+// Drops the read-only pages of this program from its memory, before a long wait. They stay in the page cache, and the
+// kernel maps them again at the next access, some 64 KiB at a time (madvise(2), MADV_DONTNEED). Writable data is
+// untouched.
+void release_own_code();
 
 }  // namespace isolate

@@ -12,7 +12,7 @@
 namespace isolate {
 namespace {
 
-// KiB of this program's file in memory that can be executed.
+// The KiB of this program's executable segments that are in memory.
 std::uint64_t resident_code() {
   const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
   std::uint64_t sum = 0;
@@ -24,13 +24,13 @@ std::uint64_t resident_code() {
   return sum;
 }
 
-TEST(OwnCodeTest, GoesAndComesBackAsItIsNeeded) {
+TEST(OwnCodeTest, CodeLeavesMemoryAndComesBackWhenItRuns) {
   static int written = 1;
   resident_code();
   const auto before = resident_code();
   ASSERT_GT(before, 0U);
   written = 2;
-  let_go_of_own_code();
+  release_own_code();
   EXPECT_LT(resident_code(), before);
   EXPECT_EQ(written, 2);
 }

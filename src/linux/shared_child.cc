@@ -20,8 +20,8 @@
 namespace isolate {
 namespace {
 
-// While it lives, this process is who a namespace is to be counted for, and has the limit that the namespace is to
-// have: the kernel takes both from who makes it.
+// The kernel counts a new user namespace for the user who creates it, and copies that user's process limit to it. While
+// this object lives, this process therefore has the effective id and the limit that the namespace should get.
 class CountedMaker {
  public:
   static Result<CountedMaker> become(const ProcessLimit& processes) {
@@ -34,7 +34,8 @@ class CountedMaker {
       maker.has_limit_ = true;
     }
     if (!processes.counted_as) return maker;
-    // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
+    // Without SECBIT_NO_SETUID_FIXUP the change of ids would clear the capabilities. They are needed on systems where
+    // only root may create user namespaces.
     TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));
     maker.has_securebits_ = true;
     const auto id = *processes.counted_as;
@@ -42,7 +43,7 @@ class CountedMaker {
     maker.parent_ = ::getppid();
     TRY(trace::check(::syscall(SYS_setresuid, id, id, -1), "setresuid", "maker of a namespace"));
     maker.has_id_ = true;
-    maker.stay_tied();
+    maker.renew_death_signal();
     return maker;
   }
   CountedMaker(CountedMaker&& other) noexcept
@@ -54,17 +55,17 @@ class CountedMaker {
         parent_(other.parent_) {}
   CountedMaker& operator=(CountedMaker&&) = delete;
   ~CountedMaker() {
-    // Who could not become himself again must not go on as somebody else.
+    // This process must not continue as another user if it can't change back.
     if (has_id_ && ::syscall(SYS_setresuid, 0, 0, -1) != 0) ::abort();
-    if (has_id_) stay_tied();
+    if (has_id_) renew_death_signal();
     if (has_securebits_ && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) ::abort();
     if (has_limit_ && ::setrlimit(RLIMIT_NPROC, &limit_before_) != 0) ::abort();
   }
 
  private:
   CountedMaker() = default;
-  // A change of ids clears the parent-death signal. Meanwhile the parent may have died.
-  void stay_tied() const {
+  // A change of ids clears the parent-death signal, so set it again. If the parent died in between, raise it now.
+  void renew_death_signal() const {
     if (death_signal_ == 0) return;
     ::prctl(PR_SET_PDEATHSIG, death_signal_);
     if (::getppid() != parent_) ::raise(death_signal_);
@@ -77,7 +78,7 @@ class CountedMaker {
   pid_t parent_ = 0;
 };
 
-// Holds a child back until it is let go, and its parent until the child has become another program.
+// Holds a child back until the parent releases it, and then the parent until the child has executed another program.
 class Gate {
  public:
   static Result<Gate> make() {
@@ -89,17 +90,17 @@ class Gate {
     }
     return gate;
   }
-  // In the child: false when the parent has given up.
+  // Called by the child. Returns false if the parent has given up.
   bool wait_to_go() const {
     char byte = 0;
     return ::read(go_.read.get(), &byte, 1) == 1;
   }
-  // In the parent. Nothing but system calls: the child is at work in the same memory.
-  void let_go() {
+  // Called by the parent. It makes only system calls, because the child works in the same memory.
+  void release() {
     gone_.write.reset();
     char byte = 0;
-    [[maybe_unused]] auto written =
-        ::write(go_.write.get(), &byte, 1);  // a child that has died reads nothing, ignoring
+    // If the child has died, nobody reads this, and the next read sees the closed pipe.
+    [[maybe_unused]] auto written = ::write(go_.write.get(), &byte, 1);
     while (::read(gone_.read.get(), &byte, 1) < 0 && errno == EINTR) {
     }
   }
@@ -111,16 +112,16 @@ class Gate {
     Fd write;
   };
   Ends go_;
-  Ends gone_;  // its end for writing closes when the child executes a program or ends
+  Ends gone_;  // the child's copy of its write end closes when the child executes a program or ends
 };
 
-// The clone, with a limit of processes as it is to be counted for the new namespace.
-Result<ChildProcess> counted(const ProcessLimit& processes, const std::function<Result<ChildProcess>()>& clone) {
+// Calls `clone` as the user and with the process limit of the new namespace.
+Result<ChildProcess> clone_counted(const ProcessLimit& processes, const std::function<Result<ChildProcess>()>& clone) {
   const auto maker = TRY(CountedMaker::become(processes));
   return clone();
 }
 
-// Whose child a new process is to be, and ends with: this process's, or that of who adopts it.
+// The parent of a new process: this process, or the process that adopts the child.
 class Parent {
  public:
   explicit Parent(const Adoption* adoption)
@@ -136,25 +137,27 @@ class Parent {
   std::uint64_t flag_;
 };
 
-// A child that is to be adopted is told of, and left to who waits for it.
-Result<ChildProcess> given_away(Result<ChildProcess> started, const Adoption* adoption) {
+// Announces a child to the process that adopts it, which will wait for it. Does nothing without an adoption.
+Result<ChildProcess> hand_to_adopter(Result<ChildProcess> started, const Adoption* adoption) {
   if (adoption == nullptr || !started) return started;
   TRY_VOID(adoption->announce(*started));
   started->disown();
   return started;
 }
 
-// A child that could not be mapped is killed, and told of all the same: whose child it is has to wait for it.
-Result<ChildProcess> mapped(Gate* gate, Result<ChildProcess> started,
-                            const std::function<Result<void>(const ChildProcess&)>& map, const Adoption* adoption) {
+// Writes the maps of a child and releases it. If the maps are refused, kills the child; its parent still has to reap
+// it, so a child that is to be adopted is announced all the same.
+Result<ChildProcess> map_and_release(Gate* gate, Result<ChildProcess> started,
+                                     const std::function<Result<void>(const ChildProcess&)>& map,
+                                     const Adoption* adoption) {
   auto child = TRY(std::move(started));
   if (auto outcome = map(child); !outcome) {
     child.signal(SIGKILL);
-    TRY(given_away(std::move(child), adoption));
+    TRY(hand_to_adopter(std::move(child), adoption));
     return fail(std::move(outcome).error());
   }
-  gate->let_go();
-  return given_away(std::move(child), adoption);
+  gate->release();
+  return hand_to_adopter(std::move(child), adoption);
 }
 
 }  // namespace
@@ -174,7 +177,7 @@ Result<void> Adoption::announce(const ChildProcess& child) const {
   return write_all(writer_.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "adoption");
 }
 
-Result<std::optional<ChildProcess>> Adoption::take() {
+Result<std::optional<ChildProcess>> Adoption::receive_child() {
   writer_.reset();
   pid_t pid = -1;
   const ssize_t got = ::read(reader_.get(), &pid, sizeof pid);
@@ -188,11 +191,11 @@ Result<std::optional<ChildProcess>> Adoption::take() {
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
                                      const Adoption* adoption) {
   const Parent parent(adoption);
-  return given_away(fork_child(namespaces | parent.flag(), body, parent.pidfd()), adoption);
+  return hand_to_adopter(fork_child(namespaces | parent.flag(), body, parent.pidfd()), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  return counted(processes, [] {
+  return clone_counted(processes, [] {
     return fork_child(CLONE_NEWUSER, [] {
       ::pause();
       return 0;
@@ -206,11 +209,11 @@ Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, st
                                             const Adoption* adoption) {
   const Parent parent(adoption);
   auto gate = TRY(Gate::make());
-  auto child = counted(processes, [&] {
+  auto child = clone_counted(processes, [&] {
     return fork_child(
         namespaces | CLONE_NEWUSER | parent.flag(), [&] { return gate.wait_to_go() ? body() : 1; }, parent.pidfd());
   });
-  return mapped(&gate, std::move(child), map, adoption);
+  return map_and_release(&gate, std::move(child), map, adoption);
 }
 
 #else
@@ -222,7 +225,7 @@ class Stack {
   explicit Stack(std::size_t size)
       : size_(size),
         memory_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
-    // What outgrows it must not write to whatever lies below.
+    // Without a guard page an overflow would write to whatever memory lies below.
     if (valid() && ::mprotect(memory_, kGuard, PROT_NONE) != 0) ::munmap(std::exchange(memory_, MAP_FAILED), size);
   }
   Stack(const Stack&) = delete;
@@ -234,7 +237,7 @@ class Stack {
   void* top() const { return static_cast<char*>(memory_) + size_; }
 
  private:
-  static constexpr std::size_t kGuard = 1 << 12;  // a page at its low end
+  static constexpr std::size_t kGuard = 1 << 12;  // one page at the low end
   std::size_t size_;
   void* memory_;
 };
@@ -252,11 +255,11 @@ int run_shared_child(void* argument) {
   return (*child->body)();
 }
 
-constexpr std::size_t kStackSize = 1 << 20;  // only what is touched takes memory
+constexpr std::size_t kStackSize = 1 << 20;  // untouched pages take no memory
 
 int hold_namespace(void* parent_pidfd) {
   tie_to_parent(*static_cast<const int*>(parent_pidfd));
-  // Locks and other files of the parent must not live on here.
+  // Locks and other files of the parent must not stay open in this process.
   ::syscall(SYS_close_range, 0, ~0U, 0);
   ::pause();
   return 0;
@@ -280,17 +283,18 @@ Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint
   const Parent parent(adoption);
   SharedChild child{&body, parent.pidfd()};
   const auto flags = CLONE_VFORK | namespaces | parent.flag();
-  return given_away(clone_with_memory(run_shared_child, &child, stack, flags), adoption);
+  return hand_to_adopter(clone_with_memory(run_shared_child, &child, stack, flags), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  // Kept for good: the child stands on it until it is killed, and there is one at a time.
+  // The stack is never freed, because the child uses it until it is killed. Only one such child exists at a time.
   static const Stack stack(1 << 14);
-  // The child may look at it after this function has ended: for that it has a copy of the descriptor and this number.
+  // Static, because the child may read the number after this function has returned. The child has its own copy of the
+  // descriptor by then.
   static int number;
   const Fd self = own_pidfd();
   number = self.get();
-  return counted(processes, [] { return clone_with_memory(hold_namespace, &number, stack, CLONE_NEWUSER); });
+  return clone_counted(processes, [] { return clone_with_memory(hold_namespace, &number, stack, CLONE_NEWUSER); });
 }
 
 Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, std::uint64_t namespaces,
@@ -302,10 +306,10 @@ Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, st
   auto gate = TRY(Gate::make());
   SharedChild child{&body, parent.pidfd(), &gate};
   const auto flags = CLONE_NEWUSER | namespaces | parent.flag();
-  // As after vfork, the two take turns: the child waits at the gate while the maps are written, and the parent then
-  // until the child has become another program.
-  auto started = counted(processes, [&] { return clone_with_memory(run_shared_child, &child, stack, flags); });
-  return mapped(&gate, std::move(started), map, adoption);
+  // Parent and child take turns, as after vfork: the child waits at the gate while the parent writes the maps, and then
+  // the parent waits until the child has executed another program.
+  auto started = clone_counted(processes, [&] { return clone_with_memory(run_shared_child, &child, stack, flags); });
+  return map_and_release(&gate, std::move(started), map, adoption);
 }
 
 #endif

@@ -73,7 +73,7 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
   ReapReport report;
   const auto ids = TRY(trash_in_turn());
   std::deque<std::string> waiting(ids.begin(), ids.end());
-  while (!waiting.empty() && !has_come(end)) {
+  while (!waiting.empty() && !has_passed(end)) {
     const auto id = std::move(waiting.front());
     waiting.pop_front();
     auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);

@@ -290,7 +290,7 @@ class Run {
       group_.tell();
       if (listener) listener->sweep();
       if (pool_ != nullptr) reaper_.start(pool_);
-      let_go_of_own_code();
+      release_own_code();
     });
     steps_.record_since_last("run");
     auto written = streams->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);

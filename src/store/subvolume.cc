@@ -98,10 +98,10 @@ Result<void> delete_all_in(int file_system, std::uint64_t top, Deadline deadline
   // Those that lie in others come after them.
   std::vector<Subvolume> found;
   TRY_VOID(add_children(file_system, top, &found));
-  for (std::size_t i = 0; i < found.size() && !has_come(deadline); ++i)
+  for (std::size_t i = 0; i < found.size() && !has_passed(deadline); ++i)
     TRY_VOID(add_children(file_system, found[i].id, &found));
   for (; !found.empty(); found.pop_back()) {
-    if (has_come(deadline)) return fail(ETIMEDOUT, fmt::format("btrfs: delete what is in subvolume {}", top));
+    if (has_passed(deadline)) return fail(ETIMEDOUT, fmt::format("btrfs: delete what is in subvolume {}", top));
     const auto& last = found.back();
     auto opened = open_inode(file_system, last.parent, last.directory);
     if (!opened && opened.error().code() == ESTALE) continue;  // gone meanwhile
