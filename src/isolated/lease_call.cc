@@ -77,7 +77,7 @@ Result<std::string> make_group(const Lease& lease, const wire::LeaseRequest& req
   if (request.engine == "lxc") {
     TRY_VOID(give_control_group(guest_part(path), maps.uid.front().outside, maps.gid.front().outside));
   }
-  group.leave();
+  group.disown();
   return path;
 }
 

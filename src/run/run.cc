@@ -287,7 +287,7 @@ class Run {
     auto outcome = supervisor.wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.started(pid, plan_.clone_id);
-      group_.tell();
+      group_.log_notice();
       if (listener) listener->sweep();
       if (pool_ != nullptr) reaper_.start(pool_);
       release_own_code();
@@ -299,7 +299,7 @@ class Run {
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
     if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
-    return fail(group_.explained(std::move(outcome).error()));
+    return fail(group_.with_shortage(std::move(outcome).error()));
   }
 
   Result<void> make_group() {
