@@ -296,7 +296,7 @@ Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& names
   TRY_VOID(mount::new_namespace());
   // A copy of another clone's mount (a kept one's, or a leased one's of zfs-fuse) would keep it from being destroyed
   // for as long as this one is leased.
-  let_go_of_mounted_clones();
+  detach_mounted_clones();
   const auto stage = TRY(attach_stage());
   Fd overlay;
   if (is_overlay) {

@@ -198,7 +198,7 @@ class Launcher {
   static Result<void> let_go_of_other_clones() {
     if (mounted_clones().empty()) return {};
     TRY_VOID(mount::new_namespace());
-    let_go_of_mounted_clones();
+    detach_mounted_clones();
     return {};
   }
 
