@@ -146,7 +146,7 @@ Answer call_lease(const CallContext& context, const Json& parameters) {
     log::warning(fmt::format("lease of {} to uid {}: {}", place->name, peer.uid, may.error().message()));
     return error_answer("Failed", may.error().message());
   }
-  auto range = take_member_range(peer.uid);
+  auto range = acquire_member_range(peer.uid);
   if (!range && range.error().code() == EDQUOT) return error_answer("TooManyLeases", range.error().context());
   if (!range) return last(error_answer("Failed", range.error().message()));
   auto answer = lease_to(context, *request, std::move(*range), *place);

@@ -65,10 +65,10 @@ void PoolKeeper::watch(const std::string& path, unsigned events, const Watch& wa
 void PoolKeeper::watch_pool(const Pool& pool, const std::string& key) {
   const Watch changed{Meaning::changed, key};
   // A run of root's that takes or ends a lease is seen as well.
-  watch(pool.watched_path("fresh"), IN_MOVED_FROM, changed);
+  watch(pool.state_path("fresh"), IN_MOVED_FROM, changed);
   // A lease's lock is open for reading only, and the reaper opens for writing: it is not told of itself.
-  watch(pool.watched_path("leased"), IN_CLOSE_NOWRITE, changed);
-  watch(pool.watched_path("trash"), IN_CLOSE_NOWRITE, changed);
+  watch(pool.state_path("leased"), IN_CLOSE_NOWRITE, changed);
+  watch(pool.state_path("trash"), IN_CLOSE_NOWRITE, changed);
 }
 
 void PoolKeeper::look(bool all_are_due) {
@@ -83,7 +83,7 @@ void PoolKeeper::look(bool all_are_due) {
     if (!names) continue;  // it has none, ignoring
     for (const auto& name : *names) {
       const Pool pool(store.get(), name);
-      const auto key = pool.watched_path("");
+      const auto key = pool.state_path("");
       watch(key, IN_MOVED_TO, {Meaning::look, key});
       if (!pool.is_registered()) continue;
       seen.insert(key);
