@@ -32,7 +32,7 @@ class ServiceTest : public ::testing::Test {
     int ends[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     Fd there(ends[1]);
-    here_.emplace(Fd(ends[0]), wire::Descriptors::take);
+    here_.emplace(Fd(ends[0]), wire::Descriptors::accept);
     process_ = must(fork_child(0, [&] {
       const int ours = ends[0];
       ::close(ours);
