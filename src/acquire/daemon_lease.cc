@@ -48,7 +48,7 @@ std::vector<std::string> names_in_own_store(const Caller& caller) {
   const auto path = store_path("", caller);
   if (!path) return {};
   auto store = open_store(*path, &owner, MissingStore::refuse);
-  return store ? name_list(**store) : std::vector<std::string>();
+  return store ? template_names(**store) : std::vector<std::string>();
 }
 
 std::vector<std::string> names_of_daemon() {

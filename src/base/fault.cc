@@ -16,7 +16,7 @@ std::optional<Error> injected_fault([[maybe_unused]] const char* name) {
   if (std::string_view(wanted) == name) return Error(EIO, std::string("fault point ") + name);
   if (std::string_view(wanted) == std::string(name) + ":kill") {
     ::kill(::getpid(), SIGKILL);
-    ::_exit(128 + SIGKILL);  // process 1 of a pid namespace can't kill itself
+    ::_exit(128 + SIGKILL);  // the kernel ignores SIGKILL that process 1 of a pid namespace sends itself
   }
 #endif
   return std::nullopt;

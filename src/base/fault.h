@@ -1,5 +1,6 @@
-// Fault points: named places at which a build with ISOLATE_FAULT_POINTS fails or dies on request, for tests of what is
-// left then. The variable ISOLATE_FAULT names the place: NAME fails there, NAME:kill ends the process by SIGKILL.
+// Fault points: named places where a test can make the program fail or die, to see what it leaves behind. They exist
+// only in a build with ISOLATE_FAULT_POINTS. ISOLATE_FAULT=NAME makes the place NAME fail with EIO;
+// ISOLATE_FAULT=NAME:kill ends the process there with SIGKILL.
 #pragma once
 
 #include <optional>
@@ -8,10 +9,10 @@
 
 namespace isolate {
 
-// The error of the fault asked for at this place, if any. Other builds have none.
+// Returns the error to fail with at the place `name`, or nothing if ISOLATE_FAULT does not name it.
 std::optional<Error> injected_fault(const char* name);
 
-// The same as a step of its own. Errors: the fault.
+// Fails with injected_fault(name), if there is one. Use it where the place is no step of Steps.
 Result<void> fault_point(const char* name);
 
 }  // namespace isolate

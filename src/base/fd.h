@@ -1,4 +1,4 @@
-// Fd: a file descriptor that is owned, and closed when its owner goes.
+// Fd: owns a file descriptor and closes it when the owner is destroyed. -1 means that it owns none.
 #pragma once
 
 #include <unistd.h>

@@ -9,7 +9,7 @@ namespace {
 Fd open_null() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 bool is_open(int number) { return ::fcntl(number, F_GETFD) >= 0; }
 
-TEST(FdTest, ClosesWhenItsOwnerGoes) {
+TEST(FdTest, ClosesTheDescriptorWhenDestroyed) {
   int number = -1;
   {
     const auto fd = open_null();
@@ -19,17 +19,17 @@ TEST(FdTest, ClosesWhenItsOwnerGoes) {
   EXPECT_FALSE(is_open(number));
 }
 
-TEST(FdTest, MovingHandsItOver) {
+TEST(FdTest, MovingTransfersOwnership) {
   auto first = open_null();
   const int number = first.get();
   Fd second(std::move(first));
   EXPECT_EQ(second.get(), number);
   second = open_null();
-  EXPECT_FALSE(is_open(number)) << "what was owned before is closed";
+  EXPECT_FALSE(is_open(number)) << "assignment closes the descriptor owned before";
   EXPECT_TRUE(is_open(second.get()));
 }
 
-TEST(FdTest, ReleasedOneStaysOpen) {
+TEST(FdTest, ReleasedDescriptorStaysOpen) {
   auto fd = open_null();
   const int number = fd.release();
   EXPECT_FALSE(fd);
@@ -37,7 +37,7 @@ TEST(FdTest, ReleasedOneStaysOpen) {
   ::close(number);
 }
 
-TEST(FdTest, DescriptorZeroCounts) {
+TEST(FdTest, DescriptorZeroIsValid) {
   Fd zero(0);
   EXPECT_TRUE(zero);
   zero.release();

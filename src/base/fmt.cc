@@ -1,4 +1,5 @@
-// The compiled part of fmt, whose Debian package has it only as a shared library: static programs need it here, once.
+// Compiles the non-inline part of fmt into isolate. Debian ships this part only as a shared library, and isolate's
+// programs are linked statically.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

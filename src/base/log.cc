@@ -27,7 +27,7 @@ void print(const char* colour, std::string_view kind, std::string_view message) 
   }
   out += text::printable(message);
   out += '\n';
-  // Nobody is left to tell when stderr is gone, ignoring.
+  // If stderr can't be written to, there is no other place to report that, so the message is lost.
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, out.data(), out.size());
 }
 }  // namespace

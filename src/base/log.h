@@ -1,12 +1,12 @@
-// Messages of a program for people, on stderr: short, one line each, colour only on a terminal and without NO_COLOR.
-// Only programs log; libraries return errors.
+// Messages for people, on stderr: one short line each. The kind is coloured only on a terminal, and not if NO_COLOR is
+// set. Only programs log; library code returns errors.
 #pragma once
 
 #include <string_view>
 
 namespace isolate::log {
 
-// `program` stands before each message. `quiet` leaves only warnings and errors.
+// Every message begins with `program`. `quiet` suppresses info(), but not warnings and errors.
 void set_up(std::string_view program, bool quiet);
 void error(std::string_view message);
 void warning(std::string_view message);

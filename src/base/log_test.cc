@@ -10,8 +10,8 @@ namespace {
 
 using ::testing::ExitedWithCode;
 
-// Each message is printed by a child: log and trace keep their settings for good.
-TEST(LogTest, MessagesCarryProgramAndKind) {
+// Each message is printed by a child process, because a test can't undo log::set_up() or trace::enable().
+TEST(LogTest, MessagesBeginWithProgramAndKind) {
   EXPECT_EXIT((log::set_up("isolatectl", false), log::error("it broke"), ::_exit(0)), ExitedWithCode(0),
               "^isolatectl: error: it broke\n$");
   EXPECT_EXIT((log::set_up("isolate", false), log::warning("take care"), ::_exit(0)), ExitedWithCode(0),
@@ -19,7 +19,7 @@ TEST(LogTest, MessagesCarryProgramAndKind) {
   EXPECT_EXIT((log::set_up("isolate", false), log::info("done"), ::_exit(0)), ExitedWithCode(0), "^isolate: done\n$");
 }
 
-TEST(LogTest, AMessageIsOneLineWithoutControlBytes) {
+TEST(LogTest, ControlBytesAreEscapedSoThatAMessageIsOneLine) {
   EXPECT_EXIT((log::error("a\nb\033[31m"), ::_exit(0)), ExitedWithCode(0),
               "^isolate: error: a\\\\x0ab\\\\x1b\\[31m\n$");
 }
@@ -29,7 +29,7 @@ TEST(LogTest, QuietKeepsWarningsAndErrors) {
               ExitedWithCode(0), "^isolate: warning: w\nisolate: error: e\n$");
 }
 
-TEST(TraceTest, SilentUnlessSwitchedOn) {
+TEST(TraceTest, PrintsNothingUnlessEnabled) {
   EXPECT_EXIT((trace::check(0, "mkdir", "a"), trace::line("x"), ::_exit(0)), ExitedWithCode(0), "^$");
 }
 

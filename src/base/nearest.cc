@@ -5,7 +5,8 @@
 namespace isolate::text {
 namespace {
 
-// How many characters have to be changed, added, left out or exchanged with their neighbour (optimal string alignment).
+// The edit distance (optimal string alignment): how many characters have to be changed, inserted, deleted or swapped
+// with their neighbour to turn `left` into `right`.
 std::size_t distance(std::string_view left, std::string_view right) {
   std::vector<std::vector<std::size_t>> rows(left.size() + 1, std::vector<std::size_t>(right.size() + 1));
   for (std::size_t i = 0; i <= left.size(); ++i) rows[i][0] = i;
@@ -23,8 +24,9 @@ std::size_t distance(std::string_view left, std::string_view right) {
 
 }  // namespace
 
-std::string nearest(std::string_view typed, const std::vector<std::string>& words) {
-  constexpr std::size_t kLongest = 64;  // no name or verb is longer
+std::string nearest_word(std::string_view typed, const std::vector<std::string>& words) {
+  // Longer words are not compared, which bounds the work; no name or verb is longer.
+  constexpr std::size_t kLongest = 64;
   if (typed.empty() || typed.size() > kLongest) return {};
   std::string best;
   std::size_t least = std::max<std::size_t>(1, typed.size() / 3) + 1;

@@ -1,4 +1,4 @@
-// The word that somebody has probably meant.
+// Finds the word that a user probably meant when they mistyped one.
 #pragma once
 
 #include <string>
@@ -7,7 +7,8 @@
 
 namespace isolate::text {
 
-// The one of `words` that differs the least from `typed`; empty where all differ much.
-std::string nearest(std::string_view typed, const std::vector<std::string>& words);
+// Returns the word of `words` with the smallest edit distance to `typed`, or "" if none is close. A word that begins
+// with `typed` (3 characters or more) counts as one edit away.
+std::string nearest_word(std::string_view typed, const std::vector<std::string>& words);
 
 }  // namespace isolate::text

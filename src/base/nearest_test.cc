@@ -7,18 +7,18 @@ namespace {
 
 const std::vector<std::string> kWords = {"create", "edit", "list", "remove", "debian", "debian-small"};
 
-TEST(NearestTest, IsTheWordWithASlipOfTheFinger) {
-  EXPECT_EQ(nearest("debain", kWords), "debian");
-  EXPECT_EQ(nearest("lst", kWords), "list");
-  EXPECT_EQ(nearest("creat", kWords), "create");
-  EXPECT_EQ(nearest("remov", kWords), "remove");
+TEST(NearestTest, FindsTheWordDespiteATypingMistake) {
+  EXPECT_EQ(nearest_word("debain", kWords), "debian");
+  EXPECT_EQ(nearest_word("lst", kWords), "list");
+  EXPECT_EQ(nearest_word("creat", kWords), "create");
+  EXPECT_EQ(nearest_word("remov", kWords), "remove");
 }
 
-TEST(NearestTest, IsNoneWhereAllDifferMuch) {
-  EXPECT_EQ(nearest("fedora", kWords), "");
-  EXPECT_EQ(nearest("x", kWords), "");
-  EXPECT_EQ(nearest("", kWords), "");
-  EXPECT_EQ(nearest(std::string(1000, 'a'), kWords), "");
+TEST(NearestTest, FindsNothingWhenNoWordIsClose) {
+  EXPECT_EQ(nearest_word("fedora", kWords), "");
+  EXPECT_EQ(nearest_word("x", kWords), "");
+  EXPECT_EQ(nearest_word("", kWords), "");
+  EXPECT_EQ(nearest_word(std::string(1000, 'a'), kWords), "");
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace isolate {
 std::string random_name() {
   constexpr char kAlphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
   std::array<unsigned char, 12> bytes{};
-  // Up to 256 bytes are never interrupted and never short once the pool is initialised (getrandom(2)).
+  // getrandom(2) promises that requests of up to 256 bytes are neither interrupted nor cut short once the kernel's
+  // random number generator is initialised, so anything else means a broken system.
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
   std::string name;
   for (auto byte : bytes) name += kAlphabet[byte % 32];

@@ -1,11 +1,11 @@
-// Random names: not guessable, never the same twice.
+// Random names that nobody can guess and that do not repeat.
 #pragma once
 
 #include <string>
 
 namespace isolate {
 
-// 12 characters of [a-z2-7], 60 bits from getrandom(2).
+// Returns 12 characters from [a-z2-7], which hold 60 random bits from getrandom(2).
 std::string random_name();
 
 }  // namespace isolate

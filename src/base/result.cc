@@ -13,7 +13,7 @@ std::string Error::message() const {
   return text;
 }
 
-// CODE, LENGTH of the context, a line each, then context and advice.
+// Format: the code, a newline, the length of the context in bytes, a newline, the context, the advice.
 std::string Error::packed() const {
   return std::to_string(code_) + '\n' + std::to_string(context_.size()) + '\n' + context_ + advice_;
 }
@@ -28,9 +28,9 @@ Error Error::from_packed(const std::string& text) {
   };
   int code = 0;
   std::size_t length = 0;
-  // An engine's own words, which may have many lines.
+  // The text did not come from packed(). It is the whole message, for example output of another program.
   if (!reads(0, first, &code) || !reads(first + 1, second, &length)) return Error(text);
-  length = std::min(length, text.size() - (second + 1));  // the end of a long report may be cut off
+  length = std::min(length, text.size() - (second + 1));  // a long packed text may have been truncated
   Error error(code, text.substr(second + 1, length));
   error.advice_ = text.substr(second + 1 + length);
   return error;

@@ -1,4 +1,4 @@
-// Result<T>: a value, or an Error that says which call failed, on what, and why. Exceptions never cross our functions.
+// Result<T> holds a value or an Error, which says which call failed, on what, and why. No function of isolate throws.
 #pragma once
 
 #include <cerrno>
@@ -10,20 +10,20 @@ namespace isolate {
 
 class Error {
  public:
-  // `context` names the call and what it was about, e.g. "mount overlay on root". `code` is an errno value.
+  // `context` names the call and its object, for example "mount overlay on root". `code` is an errno value.
   Error(int code, std::string context) : code_(code), context_(std::move(context)) {}
-  // A failure that has no errno; `text` is the whole message.
+  // For a failure without an errno: `text` is the whole message.
   explicit Error(std::string text) : code_(0), context_(std::move(text)) {}
 
   int code() const { return code_; }
   const std::string& context() const { return context_; }
 
-  // What the user can do about it; shown after the reason.
+  // Adds what the user can do about the error. message() prints it after the reason.
   Error&& advise(std::string advice) && {
     advice_ = std::move(advice);
     return std::move(*this);
   }
-  // The same error, told with what was being attempted in front: "step: call subject: reason".
+  // Prepends the step that failed: "step: call subject: reason".
   Error&& within(const std::string& step) && {
     context_ = step + ": " + context_;
     return std::move(*this);
@@ -32,7 +32,7 @@ class Error {
   // One line a user can act on: "context: reason; advice".
   std::string message() const;
 
-  // As text, to pass to another process, and back.
+  // Converts the error to text and back, to pass it to another process.
   std::string packed() const;
   static Error from_packed(const std::string& text);
 
@@ -54,7 +54,7 @@ inline tl::unexpected<Error> fail(int code, std::string context) { return fail(E
 #define ISOLATE_JOIN_2(a, b) a##b
 #define ISOLATE_JOIN(a, b) ISOLATE_JOIN_2(a, b)
 
-// Yields the value of a Result, or returns its error from the enclosing function.
+// Evaluates to the value of a Result; on an error, returns that error from the enclosing function.
 #define TRY(expression) ISOLATE_TRY(expression, ISOLATE_JOIN(try_result_, __COUNTER__))
 #define ISOLATE_TRY(expression, name)                           \
   ({                                                            \
@@ -63,7 +63,7 @@ inline tl::unexpected<Error> fail(int code, std::string context) { return fail(E
     std::move(name).value();                                    \
   })
 
-// The same for Result<void>.
+// Like TRY, for Result<void>.
 #define TRY_VOID(expression) ISOLATE_TRY_VOID(expression, ISOLATE_JOIN(try_result_, __COUNTER__))
 #define ISOLATE_TRY_VOID(expression, name)                      \
   do {                                                          \

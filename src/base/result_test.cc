@@ -15,7 +15,7 @@ TEST(ErrorTest, MessageIsContextReasonAndAdvice) {
   EXPECT_EQ(Error("no shell").advise("name a command").message(), "no shell; name a command");
 }
 
-TEST(ErrorTest, WithinTellsTheStepFirstAndKeepsTheRest) {
+TEST(ErrorTest, WithinPrependsTheStepAndKeepsCodeAndAdvice) {
   const auto error = Error(EPERM, "clone3").advise("see the sysctl").within("user namespace");
   EXPECT_EQ(error.message(), "user namespace: clone3: Operation not permitted; see the sysctl");
   EXPECT_EQ(error.code(), EPERM);
@@ -28,20 +28,20 @@ void expect_same_after_packing(const Error& error) {
   EXPECT_EQ(unpacked.message(), error.message());
 }
 
-TEST(ErrorTest, PackingKeepsEverything) {
+TEST(ErrorTest, UnpackingRestoresEverything) {
   expect_same_after_packing(Error(ENOENT, "open /a"));
   expect_same_after_packing(Error("plain text"));
   expect_same_after_packing(Error(EPERM, "clone3").advise("try this; or that"));
   expect_same_after_packing(Error(""));
 }
 
-// Paths are part of contexts, and a path may hold a line end.
-TEST(ErrorTest, PackingKeepsLineEnds) {
+// A context contains paths, and a path may contain a newline.
+TEST(ErrorTest, PackingKeepsNewlines) {
   expect_same_after_packing(Error(ENOENT, "open /a\nb"));
   expect_same_after_packing(Error(ENOENT, "open /a\nb").advise("first\nsecond"));
 }
 
-TEST(ErrorTest, TextThatWasNotPackedIsTheMessage) {
+TEST(ErrorTest, UnpackedTextBecomesTheMessage) {
   EXPECT_EQ(Error::from_packed("killed half-way").message(), "killed half-way");
   EXPECT_EQ(Error::from_packed("").message(), "");
   EXPECT_EQ(Error::from_packed("13\nhalf").code(), 0);
@@ -70,7 +70,7 @@ TEST(ResultTest, TryYieldsTheValueOrReturnsTheError) {
   EXPECT_EQ(failed.error().message(), "read: Input/output error");
 }
 
-TEST(ResultTest, TryVoidGoesOnOnlyAfterASuccess) {
+TEST(ResultTest, TryVoidContinuesOnlyAfterASuccess) {
   int reached = 0;
   EXPECT_TRUE(nothing_or_error(true, &reached));
   EXPECT_EQ(reached, 1);

@@ -52,7 +52,7 @@ void Steps::record_since_last(const char* name) {
   if (trace::enabled()) trace::line(fmt::format("step {}: done", name));
 }
 
-std::string Steps::failed() const { return table_->failed == nullptr ? "" : table_->failed; }
+std::string Steps::first_failure() const { return table_->failed == nullptr ? "" : table_->failed; }
 
 std::vector<std::string> Steps::timing_lines() const {
   std::vector<std::string> lines;

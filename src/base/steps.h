@@ -1,5 +1,5 @@
-// Steps: the named steps of a run, with the time that each took and the one that failed. Shared between isolate and the
-// child that sets the guest up, so that one table tells about both.
+// Steps: records the named steps of a run, how long each took, and which one failed first. The table lies in memory
+// that isolate shares with the child that sets up the guest, so it covers the steps of both processes.
 #pragma once
 
 #include <array>
@@ -15,15 +15,14 @@ namespace isolate {
 
 class Steps {
  public:
-  // Errors: ENOMEM.
+  // Maps the shared table. Errors: ENOMEM.
   static Result<Steps> make();
   Steps(Steps&& other) noexcept : table_(std::exchange(other.table_, nullptr)) {}
   Steps& operator=(Steps&&) = delete;
   ~Steps();
 
-  // Does one step. `name` must live as long as the program. With -x the step and its result are traced.
-  // In a build with fault points, ISOLATE_FAULT=NAME makes the step fail, and ISOLATE_FAULT=NAME:kill kills the
-  // process.
+  // Runs `body` as the step `name`, which must point to a string that is never freed. With -x the step and its result
+  // are traced. Every step is a fault point (base/fault.h) of the same name.
   template <typename Body>
   auto run(const char* name, Body&& body) -> decltype(body()) {
     const std::int64_t start = begin(name);
@@ -36,12 +35,13 @@ class Steps {
     return outcome;
   }
 
-  // For what is not done by a function call: from the end of the last step until now.
+  // Records the time from the end of the last step until now as a step. For waiting that is not one function call.
   void record_since_last(const char* name);
 
-  // The first step that failed, empty if none did.
-  std::string failed() const;
-  // "timing: STEP MICROSECONDS", a line a step in the order of their ends, and the total.
+  // Returns the name of the first step that failed, or "" if none did.
+  std::string first_failure() const;
+  // Returns "timing: NAME MICROSECONDS" for each step in the order in which they ended, then the same for "total".
+  // Steps beyond the size of the table are run but not listed.
   std::vector<std::string> timing_lines() const;
 
  private:

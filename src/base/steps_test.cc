@@ -18,7 +18,7 @@ using test::must;
 Result<void> success() { return {}; }
 Result<void> failure() { return fail(EIO, "read"); }
 
-// The names of the steps in the timing lines. Each line has to be "timing: NAME MICROSECONDS".
+// Returns the names of the steps from the timing lines, and checks that each line is "timing: NAME MICROSECONDS".
 Names names_of(const Steps& steps) {
   Names names;
   for (const auto& line : steps.timing_lines()) {
@@ -42,7 +42,7 @@ std::int64_t microseconds_of(const Steps& steps, const std::string& name) {
   return -1;
 }
 
-// The wait status of a child that does it, and then ends.
+// Runs `body` in a child process and returns the child's wait status.
 template <typename Body>
 int end_of_child(const Body& body) {
   const pid_t child = ::fork();
@@ -55,14 +55,14 @@ int end_of_child(const Body& body) {
   return status;
 }
 
-TEST(StepsTest, AreListedInTheOrderOfTheirEndsWithTheTotalLast) {
+TEST(StepsTest, StepsAreListedInTheOrderTheyEndWithTheTotalLast) {
   auto steps = must(Steps::make());
   steps.run("first", success);
   steps.run("outer", [&] { return steps.run("inner", success); });
   EXPECT_EQ(names_of(steps), (Names{"first", "inner", "outer", "total"}));
 }
 
-TEST(StepsTest, TakeAsLongAsTheyTake) {
+TEST(StepsTest, TheDurationOfAStepIsMeasured) {
   auto steps = must(Steps::make());
   steps.run("slow", [] {
     ::usleep(30000);
@@ -72,7 +72,7 @@ TEST(StepsTest, TakeAsLongAsTheyTake) {
   EXPECT_GE(microseconds_of(steps, "total"), microseconds_of(steps, "slow"));
 }
 
-TEST(StepsTest, TimeSinceTheLastOneCanBeAStepToo) {
+TEST(StepsTest, TheTimeSinceTheLastStepCanBeRecordedAsAStep) {
   auto steps = must(Steps::make());
   steps.run("first", success);
   ::usleep(20000);
@@ -81,31 +81,31 @@ TEST(StepsTest, TimeSinceTheLastOneCanBeAStepToo) {
   EXPECT_EQ(names_of(steps), (Names{"first", "waited", "total"}));
 }
 
-TEST(StepsTest, GiveBackWhatWasDone) {
+TEST(StepsTest, RunReturnsTheResultOfTheBody) {
   auto steps = must(Steps::make());
   const Result<int> seven = steps.run("value", []() -> Result<int> { return 7; });
   EXPECT_EQ(seven.value(), 7);
   EXPECT_TRUE(test::fails_with(steps.run("error", failure), EIO));
 }
 
-TEST(StepsTest, TheFirstFailureIsTheOneToTell) {
+TEST(StepsTest, TheFirstFailureIsRemembered) {
   auto steps = must(Steps::make());
-  EXPECT_EQ(steps.failed(), "");
+  EXPECT_EQ(steps.first_failure(), "");
   steps.run("fine", success);
   steps.run("outer", [&] { return steps.run("inner", failure); });
   steps.run("later", failure);
-  EXPECT_EQ(steps.failed(), "inner");
+  EXPECT_EQ(steps.first_failure(), "inner");
 }
 
-TEST(StepsTest, AChildsStepsAreInTheSameTable) {
+TEST(StepsTest, StepsOfAChildProcessAreInTheSameTable) {
   auto steps = must(Steps::make());
   steps.run("parent", success);
   end_of_child([&] { steps.run("child", failure); });
   EXPECT_EQ(names_of(steps), (Names{"parent", "child", "total"}));
-  EXPECT_EQ(steps.failed(), "child");
+  EXPECT_EQ(steps.first_failure(), "child");
 }
 
-TEST(StepsTest, MoreThanTheTableHoldsAreStillRun) {
+TEST(StepsTest, StepsBeyondTheSizeOfTheTableStillRun) {
   auto steps = must(Steps::make());
   int runs = 0;
   for (int i = 0; i < 500; ++i) {
@@ -116,13 +116,13 @@ TEST(StepsTest, MoreThanTheTableHoldsAreStillRun) {
   }
   steps.run("last", failure);
   EXPECT_EQ(runs, 500);
-  EXPECT_EQ(steps.failed(), "last");
+  EXPECT_EQ(steps.first_failure(), "last");
   EXPECT_LE(names_of(steps).size(), 121U);
 }
 
 #ifdef ISOLATE_FAULT_POINTS
 
-TEST(FaultPointTest, TheStepFailsWithoutBeingDone) {
+TEST(FaultPointTest, TheNamedStepFailsWithoutRunning) {
   const test::ScopedVariable fault("ISOLATE_FAULT", "lease");
   auto steps = must(Steps::make());
   bool was_done = false;
@@ -132,16 +132,16 @@ TEST(FaultPointTest, TheStepFailsWithoutBeingDone) {
   });
   EXPECT_EQ(test::message_of(outcome), "fault point lease: Input/output error");
   EXPECT_FALSE(was_done);
-  EXPECT_EQ(steps.failed(), "lease");
+  EXPECT_EQ(steps.first_failure(), "lease");
 }
 
-TEST(FaultPointTest, OtherStepsAreDone) {
+TEST(FaultPointTest, OtherStepsRun) {
   const test::ScopedVariable fault("ISOLATE_FAULT", "lease");
   auto steps = must(Steps::make());
   for (const char* name : {"lease-drop", "leas", "store"}) EXPECT_TRUE(test::succeeded(steps.run(name, success)));
 }
 
-TEST(FaultPointTest, KillEndsTheProcessThere) {
+TEST(FaultPointTest, KillEndsTheProcessAtTheStep) {
   const test::ScopedVariable fault("ISOLATE_FAULT", "lease:kill");
   auto steps = must(Steps::make());
   const int end = end_of_child([&] {
@@ -153,7 +153,7 @@ TEST(FaultPointTest, KillEndsTheProcessThere) {
 
 #else
 
-TEST(FaultPointTest, AreNotThereInAReleaseBuild) {
+TEST(FaultPointTest, AReleaseBuildHasNoFaultPoints) {
   auto steps = must(Steps::make());
   const test::ScopedVariable fault("ISOLATE_FAULT", "lease");
   EXPECT_TRUE(test::succeeded(steps.run("lease", success)));

@@ -1,5 +1,5 @@
-// What unit tests share: a directory that goes away, variables that come back, results that explain themselves, and a
-// mount namespace to do things in. Only for *_test.cc.
+// Helpers for unit tests: temporary directories, scoped environment variables, checks of Result, and child processes in
+// their own mount namespace. Only *_test.cc files include this.
 #pragma once
 
 #include <fcntl.h>
@@ -24,12 +24,14 @@
 
 #include "base/result.h"
 
-// Most tests need real mounts and ids: without root they fail, and say why.
-#define REQUIRE_ROOT() ASSERT_EQ(::geteuid(), 0U) << "this test has to be run as root"
+// Most tests need real mounts and ids. Without root they fail rather than being skipped, so that nobody takes a skipped
+// test for a passed one.
+#define REQUIRE_ROOT() ASSERT_EQ(::geteuid(), 0U) << "run this test as root: it needs real mounts and ids"
 
 namespace isolate::test {
 
-// Below /var/tmp, which is a real file system: with id maps, and with room for an overlay's upper directory.
+// The directory lies below /var/tmp and not /tmp, which may be a tmpfs: tests need a file system that supports
+// id-mapped mounts and can hold an overlay's upper directory.
 class TempDirectory {
  public:
   TempDirectory() {
@@ -40,7 +42,7 @@ class TempDirectory {
   TempDirectory(const TempDirectory&) = delete;
   TempDirectory& operator=(const TempDirectory&) = delete;
   ~TempDirectory() {
-    // rm can go deeper than std::filesystem can.
+    // Tests make trees that are too deep for std::filesystem::remove_all; rm removes them.
     if (std::system(("rm -rf --one-file-system " + path_).c_str()) != 0) ADD_FAILURE() << path_ << " was left behind";
   }
   const std::string& path() const { return path_; }
@@ -50,7 +52,7 @@ class TempDirectory {
   std::string path_;
 };
 
-// Sets an environment variable (null: removes it), and puts back what it was.
+// Sets an environment variable, or removes it if `value` is null, and restores the old value when destroyed.
 class ScopedVariable {
  public:
   ScopedVariable(const char* name, const char* value) : name_(name) {
@@ -82,7 +84,7 @@ inline std::string read_text(const std::string& path) {
   return text.str();
 }
 
-// A link that leads nowhere exists too.
+// lstat: a dangling symbolic link exists, too.
 inline bool exists(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
@@ -108,33 +110,33 @@ template <typename T>
   return ::testing::AssertionFailure() << "error " << result.error().code() << ": " << result.error().message();
 }
 
-// Where in a test something was called from. (clang 14 does not see libstdc++'s std::source_location.)
+// The source position of a call in a test. clang 14 does not find libstdc++'s std::source_location.
 struct Where {
   const char* file;
   int line;
   static constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
 };
 
-// Says where the test is, without the text of all that was done there.
+// Reports only the position and the error. EXPECT_TRUE would also print the source text of a whole lambda.
 template <typename T>
 void expect_success(const Result<T>& result, Where where = Where::here()) {
   if (!result) ADD_FAILURE_AT(where.file, where.line) << result.error().message();
 }
 
-// Empty for a success.
+// Returns the error's message, or "" for a success.
 template <typename T>
 std::string message_of(const Result<T>& result) {
   return result ? "" : result.error().message();
 }
 
-// For what a test takes for granted: its value, or the end of the test.
+// Returns the value of a result that the test relies on. Throws if it is an error, which ends the test.
 template <typename T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message());
   if constexpr (!std::is_void_v<T>) return std::move(result).value();
 }
 
-// A template whose files hold their own names.
+// Adds a template to the store in which each file contains its own name.
 template <typename AnyStore>
 void add_template(AnyStore& store, const std::string& name, const std::vector<std::string>& files = {"etc/issue"}) {
   const auto layer = must(store.begin_template(name));
@@ -142,13 +144,14 @@ void add_template(AnyStore& store, const std::string& name, const std::vector<st
   must(store.publish_template(name, layer, "a test"));
 }
 
-// For checks in a child process, whose Result comes back to the test.
+// For checks in a child process, where EXPECT_* does not reach the test: the child returns this Result instead.
 inline Result<void> verify(bool holds, const std::string& expectation) {
   if (holds) return {};
   return fail("expected: " + expectation);
 }
 
-// Runs `body` in a child, and gives back its error, or what it threw: what it does to itself ends with it.
+// Runs `body` in a child process and returns its error or the text of its exception. Changes that `body` makes to its
+// own process (ids, namespaces, directory) end with the child.
 inline Result<void> outcome_in_child(const std::function<Result<void>()>& body) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "pipe2");
@@ -182,7 +185,8 @@ inline void in_child(const std::function<Result<void>()>& body, Where where = Wh
   expect_success(outcome_in_child(body), where);
 }
 
-// What this process mounts from here on is seen by it and its children alone, and goes with them.
+// Moves this process to a new mount namespace whose mounts are private: only this process and its children see what it
+// mounts, and the mounts vanish with them.
 inline Result<void> enter_private_mounts() {
   if (::unshare(CLONE_NEWNS) != 0) return fail(errno, "unshare mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail(errno, "mount private /");
@@ -202,8 +206,8 @@ inline Result<void> bind_over(const std::string& source, const std::string& targ
   return {};
 }
 
-// An ordinary user whom the machine does not have: /etc/passwd, /etc/subuid and /etc/subgid are other ones in a mount
-// namespace of his.
+// A user that does not exist on the machine. as_pretended_user() mounts other versions of /etc/passwd, /etc/subuid and
+// /etc/subgid in a private mount namespace.
 struct PretendedUser {
   static constexpr unsigned kId = 54321;
   std::string subuid = "tester:300000:65536\n";
@@ -220,12 +224,13 @@ inline Result<void> become(const PretendedUser& user, const TempDirectory& files
   for (const std::string name : {"passwd", "subuid", "subgid"}) TRY_VOID(bind_over(files / name, "/etc/" + name));
   if (::setgroups(0, nullptr) != 0) return fail(errno, "setgroups");
   if (::setresgid(id, id, id) != 0 || ::setresuid(id, id, id) != 0) return fail(errno, "setresuid");
-  // A change of user makes /proc/self root's, which it is not for a process that began as this user.
+  // After a change of user the kernel makes /proc/self belong to root. For a process that was started by this user it
+  // would belong to the user.
   ::prctl(PR_SET_DUMPABLE, 1);
   return {};
 }
 
-// `scratch` is a directory of the user's own.
+// Runs `body` as that user in a child process. `scratch` is a directory that belongs to the user.
 inline void as_pretended_user(const PretendedUser& user,
                               const std::function<Result<void>(const std::string& scratch)>& body,
                               Where where = Where::here()) {

@@ -42,7 +42,8 @@ std::string printable(std::string_view text) {
   out.reserve(text.size());
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
-    // U+0080 to U+009F are controls too; in UTF-8 they begin with 0xc2.
+    // The characters U+0080 to U+009F are control characters, too. UTF-8 encodes them as 0xc2 and a byte from 0x80 to
+    // 0x9f.
     const bool is_c1 = byte >= 0x80 && byte <= 0x9f && !out.empty() && static_cast<unsigned char>(out.back()) == 0xc2;
     if (is_c1) out.pop_back();
     if (byte < 0x20 || byte == 0x7f || is_c1) {

@@ -1,4 +1,4 @@
-// Small functions on text, without any policy of their own.
+// Small functions on text.
 #pragma once
 
 #include <cstdint>
@@ -10,25 +10,26 @@
 
 namespace isolate::text {
 
-// A decimal number without sign, blanks or leading zeros, from `least` to `most`.
-// Errors: plain text that names `what` and says what is allowed.
+// Parses a decimal number from `least` to `most`, without sign, blanks or leading zeros. Errors: plain text that begins
+// with `what` and names the allowed range.
 Result<std::uint64_t> number(std::string_view text, std::string_view what, std::uint64_t least, std::uint64_t most);
 
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
-// The text with every control byte shown as \xNN: what others wrote must not steer a terminal or a log.
+// Returns the text with every control character shown as \xNN, so that text from others can't steer a terminal or forge
+// lines in a log.
 std::string printable(std::string_view text);
 
-// The text as one word of a shell command line, for showing commands to people.
+// Returns the text quoted as one word of a shell command line, for commands that are shown to people.
 std::string shell_quoted(std::string_view text);
 
-// True for 1 to `longest` characters of [A-Za-z0-9._-] that begin with a letter or digit.
+// True if the text has 1 to `longest` characters from [A-Za-z0-9._-] and begins with a letter or digit.
 bool is_name(std::string_view text, std::size_t longest);
 
-// "1.5 MiB": for people.
+// For people, such as "1.5 MiB".
 std::string human_size(std::uint64_t bytes);
-// "3m12s": for people.
+// For people, such as "3m12s".
 std::string human_duration(std::uint64_t seconds);
 
 }  // namespace isolate::text

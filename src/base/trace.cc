@@ -19,7 +19,7 @@ void line(std::string_view text) {
   std::string out = "+ ";
   out += text::printable(text);
   out += '\n';
-  // A trace line that can't be written is lost, ignoring: the run matters more.
+  // A trace line that can't be written is lost: the run matters more than its trace.
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, out.data(), out.size());
 }
 

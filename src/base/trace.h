@@ -1,4 +1,4 @@
-// Trace: the lines that -x prints, one for each system call of ours with its result. Off unless switched on.
+// Trace: the lines that -x prints, one for each traced system call with its result. Nothing is printed before enable().
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ void enable();
 bool enabled();
 void line(std::string_view text);
 
-// Turns the return value of a system call (-1 and errno on failure) into a Result, and traces it.
-// `subject` says what the call was about; it is formatted only where it is needed.
+// Converts the return value of a system call (-1 and errno on failure) to a Result, and traces the call. `subject`
+// names the object of the call; it becomes part of the error's context.
 Result<long> check(long returned, const char* call, std::string_view subject);
 
 }  // namespace isolate::trace

@@ -28,7 +28,7 @@ struct EnginePlan {
   // The program that confines, with all its arguments. If it is empty, the launcher enters the root itself, in a new
   // pid namespace.
   std::vector<std::string> program;
-  std::string own_program;         // a program of isolate that the launcher executes in place of program[0]; empty: none
+  std::string own_program;  // a program of isolate that the launcher executes in place of program[0]; empty: none
   bool no_new_privileges = false;  // the launcher sets no_new_privs (prctl(2)) before the engine starts
   // The launcher makes a network namespace. Otherwise the engine stays in the host's or makes one itself.
   bool own_network = false;

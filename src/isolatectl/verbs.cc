@@ -45,7 +45,7 @@ std::string nearest_path(const CLI::App& top, const std::string& word) {
     names.push_back(name);
     path_of.emplace(name, path);
   }
-  const auto name = text::nearest(word, names);
+  const auto name = text::nearest_word(word, names);
   return name.empty() ? "" : path_of.at(name);
 }
 
@@ -63,7 +63,7 @@ Error unknown_verb(const CLI::App& top, const CLI::App& at, const std::string& w
   std::vector<std::string> names;
   for (const auto* verb : verbs_below(at)) names.push_back(verb->get_name());
   const bool is_top = &at == &top;
-  auto nearest = text::nearest(translate_synonym(word), names);
+  auto nearest = text::nearest_word(translate_synonym(word), names);
   if (!nearest.empty() && !is_top) nearest = at.get_name() + " " + nearest;
   if (nearest.empty()) nearest = nearest_path(top, translate_synonym(word));
   return Error(fmt::format("unknown verb '{}'{}{}; the verbs{} are: {}", text::printable(word),

@@ -20,12 +20,13 @@ void Arrivals::add(uid_t uid, Fd connection) {
   epoll_event wanted{};
   wanted.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
   wanted.data.u64 = ++last_;
-  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, connection.get(), &wanted) != 0) return;  // no memory: it is closed
+  // Out of kernel memory: close the connection.
+  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, connection.get(), &wanted) != 0) return;
   arrived_.emplace(last_, Arrived{uid, std::move(connection), false, Clock::now() + kMostIdle});
   ++numbers_[uid];
 }
 
-Arrivals::State Arrivals::look_at(const Fd& connection) {
+Arrivals::State Arrivals::peek_at(const Fd& connection) {
   static std::array<char, wire::kLongestMessage> bytes;
   const auto size = ::recv(connection.get(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   if (size < 0) return errno == EAGAIN || errno == EINTR ? State::empty : State::ended;
@@ -35,8 +36,9 @@ Arrivals::State Arrivals::look_at(const Fd& connection) {
   return is_whole ? State::whole : State::begun;
 }
 
-Fd Arrivals::take_out(Place place) {
-  // A child that is just being made may have a copy, for which events would go on.
+Fd Arrivals::remove(Place place) {
+  // Remove it from epoll explicitly: a child that is being forked may have a copy of the descriptor, and epoll would go
+  // on reporting events for that.
   ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, place->second.connection.get(), nullptr);
   Fd connection = std::move(place->second.connection);
   const auto number = numbers_.find(place->second.uid);
@@ -55,13 +57,13 @@ std::vector<std::pair<uid_t, Fd>> Arrivals::take_ready() {
     const auto place = arrived_.find(event.data.u64);
     if (place == arrived_.end()) continue;
     const uid_t uid = place->second.uid;
-    // Whoever has closed can't be answered. Half a request whose end can't come any more is none.
-    const auto state = (event.events & (EPOLLHUP | EPOLLERR)) != 0 ? State::ended : look_at(place->second.connection);
+    // A peer that has closed can't be answered. Half a request whose rest can't come any more is no request.
+    const auto state = (event.events & (EPOLLHUP | EPOLLERR)) != 0 ? State::ended : peek_at(place->second.connection);
     const bool sends_no_more = (event.events & EPOLLRDHUP) != 0;
     if (state == State::whole) {
-      ready.emplace_back(uid, take_out(place));
+      ready.emplace_back(uid, remove(place));
     } else if (state == State::ended || sends_no_more) {
-      take_out(place);
+      remove(place);
     } else if (state == State::begun && !place->second.has_begun) {
       place->second.has_begun = true;
       place->second.deadline = now + kMostForRequest;
@@ -69,7 +71,7 @@ std::vector<std::pair<uid_t, Fd>> Arrivals::take_ready() {
   }
   for (auto place = arrived_.begin(); place != arrived_.end();) {
     const auto following = std::next(place);
-    if (place->second.deadline <= now) take_out(place);
+    if (place->second.deadline <= now) remove(place);
     place = following;
   }
   return ready;
@@ -95,11 +97,11 @@ std::vector<uid_t> Arrivals::users() const {
 void Arrivals::drop_newest_of(uid_t uid) {
   const auto newest =
       std::find_if(arrived_.rbegin(), arrived_.rend(), [uid](const auto& entry) { return entry.second.uid == uid; });
-  if (newest != arrived_.rend()) take_out(std::prev(newest.base()));
+  if (newest != arrived_.rend()) remove(std::prev(newest.base()));
 }
 
 void Arrivals::clear() {
-  while (!arrived_.empty()) take_out(arrived_.begin());
+  while (!arrived_.empty()) remove(arrived_.begin());
 }
 
 }  // namespace isolate

@@ -1,6 +1,6 @@
-// Arrivals: connections whose first request is not whole yet. Each costs a descriptor and no process, so that clients
-// who connect and close, say nothing, or send half a request take nobody's turn. What they send is looked at only for
-// the byte that ends a request; it is read by the process that serves them.
+// Arrivals: connections whose first request has not arrived completely. Each costs a descriptor but no process, so
+// clients that connect and close, say nothing, or send half a request delay nobody. This class only looks for the byte
+// that ends a request; the process that serves the connection reads it.
 #pragma once
 
 #include <chrono>
@@ -16,16 +16,18 @@ namespace isolate {
 class Arrivals {
  public:
   using Clock = std::chrono::steady_clock;
+  // How long a connection may wait before the first byte of a request, and from that to its last byte.
   static constexpr std::chrono::seconds kMostIdle{10};
   static constexpr std::chrono::seconds kMostForRequest{3};
 
   static Result<Arrivals> make();
 
+  // Takes over a new connection of the user. Closes it if the kernel has no memory to watch it.
   void add(uid_t uid, Fd connection);
-  // Readable when take_ready() may have something to do; so it has when next() has come.
+  // Readable when take_ready() may have something to do. Call take_ready() also at the time next().
   int events() const { return events_.get(); }
-  // Takes out those that have sent a whole request, or more than one may be long. Closes those that have ended or taken
-  // too long.
+  // Returns and removes the connections that have sent a whole request, or more bytes than a request may have. Closes
+  // those whose peer has closed them or has taken too long.
   std::vector<std::pair<uid_t, Fd>> take_ready();
   Clock::time_point next() const;
 
@@ -46,12 +48,12 @@ class Arrivals {
   using Place = std::map<std::uint64_t, Arrived>::iterator;
 
   explicit Arrivals(Fd events) : events_(std::move(events)) {}
-  static State look_at(const Fd& connection);
-  // The connection as it is, or one that is closed: nothing tells of it any more.
-  Fd take_out(Place place);
+  static State peek_at(const Fd& connection);
+  // Removes a connection that may have been closed by its peer, and returns it. No event reports it any more.
+  Fd remove(Place place);
 
-  Fd events_;                                 // epoll(7), edge-triggered: told once for what has come
-  std::map<std::uint64_t, Arrived> arrived_;  // in the order of their coming
+  Fd events_;                                 // epoll(7), edge-triggered: reports new data only once
+  std::map<std::uint64_t, Arrived> arrived_;  // keyed by order of arrival
   std::map<uid_t, std::size_t> numbers_;
   std::uint64_t last_ = 0;
 };

@@ -1,4 +1,4 @@
-// The hand-over to a guest whose user namespace is beside that of its lease.
+// Tests of the handover to a guest whose user namespace lies beside that of its lease.
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -13,8 +13,8 @@ using test::succeeded;
 
 constexpr const char* kRoot = "/run/isolate/stage/root";
 
-// What a guest beside its lease finds. `build` puts the root together in the namespaces of the lease; `guest` is run as
-// root of the guest's namespaces, where what was built is on the door.
+// `build` assembles the root in the namespaces of the lease. `guest` runs as root of the guest's namespaces, where the
+// root appears on the door.
 class BesideTest : public HandoverTest {
  protected:
   using Work = std::function<Result<void>()>;
@@ -23,14 +23,14 @@ class BesideTest : public HandoverTest {
     return inside([&](const Peer& peer) -> Result<void> {
       auto namespaces = TRY(beside(peer));
       Pipe number = TRY(make_pipe("number"));
-      // A process of before, since this one is about to be in the lease's namespaces itself.
+      // Fork this process first, because the current one is about to enter the lease's namespaces.
       auto other = TRY(ReportingChild::start([&]() -> Result<void> {
         int descriptor = -1;
         if (::read(number.read.get(), &descriptor, sizeof descriptor) != sizeof descriptor) return fail("no number");
         const Fd parent(static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0)));
         const Fd mounts(static_cast<int>(::syscall(SYS_pidfd_getfd, parent.get(), descriptor, 0)));
         if (!mounts) return fail(errno, "pidfd_getfd");
-        // Whoever the namespace belongs to, as a member's isolate does it.
+        // Become the member, who owns the namespace, as the member's isolate would be.
         if (::setgroups(0, nullptr) != 0 || ::setresuid(kMember, kMember, kMember) != 0)
           return fail(errno, "setresuid");
         TRY_VOID(become_root_in(namespaces.guest.get()));
@@ -51,7 +51,7 @@ class BesideTest : public HandoverTest {
   }
 
  private:
-  // As where the host lets nobody make one below.
+  // Stands for a host that allows no user namespace below another one.
   static Result<LeaseNamespaces> beside(const Peer& peer) {
     const auto maps = member_maps(peer, kBase, false);
     LeaseNamespaces made;
@@ -69,15 +69,15 @@ Result<void> mount_read_only_below_the_root() {
   return mount::attach(tmpfs, TRY(open_file(AT_FDCWD, place, O_PATH)).get(), place);
 }
 
-TEST_F(BesideTest, WhatIsMountedInTheLeaseAppearsInTheGuestAndIsLocked) {
+TEST_F(BesideTest, MountsOfTheLeaseAppearInTheGuestAndAreLocked) {
   for (const auto& root : {overlay(), plain()}) {
     EXPECT_TRUE(succeeded(outcome(root, mount_read_only_below_the_root, []() -> Result<void> {
       const std::string door = stage::path(stage::kOfRoot, stage::kDoor);
       TRY(open_file(AT_FDCWD, door + "/new", O_CREAT | O_WRONLY, 0600));
       TRY_VOID(expect_error(clear(door + "/ro", MOUNT_ATTR_RDONLY), EPERM, "clearing read-only"));
       TRY_VOID(expect_error(clear(door + "/ro", MOUNT_ATTR_NODEV), EPERM, "clearing nodev"));
-      if (::umount2((door + "/ro").c_str(), MNT_DETACH) == 0) return fail("it could be taken off");
-      // In a copy the flags stay.
+      if (::umount2((door + "/ro").c_str(), MNT_DETACH) == 0) return fail("the guest could unmount it");
+      // The flags are locked in a copy, too.
       const auto copy = TRY(mount::copy_tree(AT_FDCWD, door, true));
       TRY_VOID(mount::attach(copy, TRY(open_file(AT_FDCWD, "/run", O_PATH)).get(), "/run"));
       return expect_error(clear("/run/ro", MOUNT_ATTR_RDONLY), EPERM, "clearing read-only in a copy");
@@ -85,7 +85,7 @@ TEST_F(BesideTest, WhatIsMountedInTheLeaseAppearsInTheGuestAndIsLocked) {
   }
 }
 
-TEST_F(BesideTest, NothingThatTheGuestMountsGetsIntoTheLease) {
+TEST_F(BesideTest, MountsOfTheGuestDoNotAppearInTheLease) {
   EXPECT_TRUE(succeeded(outcome(
       overlay(), [] { return Result<void>(); },
       []() -> Result<void> {
@@ -93,7 +93,7 @@ TEST_F(BesideTest, NothingThatTheGuestMountsGetsIntoTheLease) {
         TRY_VOID(mount::attach(tmpfs, TRY(open_file(AT_FDCWD, stage::path(stage::kOfRoot, stage::kDoor), O_PATH)).get(),
                                "door"));
         const auto mounts = TRY(read_file("/proc/self/mountinfo"));
-        // "master:" without "shared:": it only follows.
+        // "master:" without "shared:" means that the mount receives mounts but passes none on.
         const auto line = mounts.find(" /run/isolate/stage/door ");
         if (line == std::string::npos) return fail("no door: " + mounts);
         const auto fields = mounts.substr(line, mounts.find('\n', line) - line);
@@ -102,7 +102,7 @@ TEST_F(BesideTest, NothingThatTheGuestMountsGetsIntoTheLease) {
       })));
 }
 
-TEST_F(BesideTest, SetUserIdProgramsOfTheCloneCount) {
+TEST_F(BesideTest, SetUserIdProgramsOfTheCloneTakeEffect) {
   std::filesystem::copy_file("/usr/bin/id", directory_ / "layer/id");
   ASSERT_EQ(::chmod((directory_ / "layer/id").c_str(), 04755), 0);
   EXPECT_TRUE(succeeded(outcome(
@@ -121,11 +121,11 @@ TEST_F(BesideTest, SetUserIdProgramsOfTheCloneCount) {
       })));
 }
 
-TEST_F(BesideTest, NoLayerIsInTheGuestsReach) {
+TEST_F(BesideTest, TheGuestCanNotReachALayer) {
   EXPECT_TRUE(succeeded(outcome(
       overlay(), [] { return Result<void>(); },
       []() -> Result<void> {
-        if (!test::names_below("/run/isolate/stage/parts").empty()) return fail("parts are there");
+        if (!test::names_below("/run/isolate/stage/parts").empty()) return fail("the layers are visible");
         const auto mounts = TRY(read_file("/proc/self/mountinfo"));
         return test::verify(mounts.find("/layer") == std::string::npos, mounts);
       })));

@@ -21,7 +21,7 @@ Answer answer_with(const Json& parameters) { return {"", text_of(parameters), {}
 
 Answer failed(const Error& error) { return error_answer("Failed", error.message()); }
 
-// An answer made of all registered pools: {key: [row of each, unless it is null]}.
+// Returns an answer with one list that has the rows of all registered pools.
 Answer listed(const CallContext& context, const char* key,
               const std::function<Result<std::vector<Json>>(const Pool&)>& rows_of) {
   OwnerNamespace owner(Caller::current());
@@ -29,7 +29,7 @@ Answer listed(const CallContext& context, const char* key,
   Json list = Json::array();
   for (const auto& pool : registered_pools(stores)) {
     auto rows = rows_of(pool);
-    if (!rows) continue;  // its store does not answer, ignoring
+    if (!rows) continue;  // a store that can't be read has no rows
     for (auto& row : *rows) list.push_back(std::move(row));
   }
   return answer_with({{key, list}});
@@ -70,7 +70,7 @@ Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const P
   count->expect(leases.size());
   for (const auto& info : leases) {
     const auto disk = count->use_of(&pool.store(), info.clone_id);
-    if (!disk) continue;  // ended since, ignoring
+    if (!disk) continue;  // the lease has ended meanwhile
     rows.push_back({{"lease", info.clone_id},
                     {"template", info.template_name},
                     {"store", pool.store().description()},
@@ -108,12 +108,12 @@ Result<void> resize(const CallContext& context, const std::string& name, unsigne
 
 Answer call_resize(const CallContext& context, const Json& parameters) {
   constexpr std::uint64_t kMost = 10000;
-  if (!context.peer.is_root()) return error_answer("PermissionDenied", "the size of a pool is for root to set");
+  if (!context.peer.is_root()) return error_answer("PermissionDenied", "only root can set the size of a pool");
   const auto name = parameters.find("template");
   const auto size = parameters.find("size");
   if (name == parameters.end() || !name->is_string() || size == parameters.end() || !size->is_number_unsigned() ||
       size->get<std::uint64_t>() > kMost) {
-    return error_answer("InvalidParameter", "a template and a size from 0 to 10000 are wanted");
+    return error_answer("InvalidParameter", "expected a template and a size from 0 to 10000");
   }
   const auto resized = resize(context, name->get<std::string>(), size->get<unsigned>());
   return resized ? answer_with(Json::object()) : failed(resized.error());

@@ -1,4 +1,4 @@
-// The methods of org.isolate.Manager, one function each.
+// The methods of org.isolate.Manager.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,14 +9,15 @@
 
 namespace isolate {
 
-// What a method answers: an error's name or none, parameters, and descriptors beside them.
+// The answer of a method: the name of an error or "", the parameters, and descriptors that are sent along.
 struct Answer {
   std::string error;
   std::string parameters = "{}";  // a JSON object
   std::vector<Fd> descriptors;
-  bool is_last = false;  // the connection is closed after it
+  bool is_last = false;  // the daemon closes the connection after this answer
 };
 
+// `name` is an error of org.isolate.Manager, or InvalidParameter of org.varlink.service.
 Answer error_answer(const char* name, const std::string& message);
 
 struct CallContext {
@@ -24,15 +25,15 @@ struct CallContext {
   const ServiceSettings& settings;
 };
 
-// `method` of org.isolate.Manager; nothing if there is no such.
+// Calls `method` of org.isolate.Manager. Returns nothing if there is no such method.
 std::optional<Answer> call_manager(const CallContext& context, const std::string& method, const wire::Json& parameters);
 
-// Leases a clone to the peer. This process is good for nothing else afterwards.
+// Leases a clone to the peer. Afterwards this process is in the lease's namespaces and must not serve another request.
 Answer call_lease(const CallContext& context, const wire::Json& parameters);
 
-// Moves the peer's process to the control group of its user's own lease.
+// Moves the peer's process to the control group of a lease of its user.
 Answer call_enter_group(const CallContext& context, const wire::Json& parameters);
-// Ends a lease of the peer's, or for root anyone's.
+// Ends a lease of the peer's user; for root any lease.
 Answer call_kill(const CallContext& context, const wire::Json& parameters);
 
 }  // namespace isolate

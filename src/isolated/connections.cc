@@ -18,10 +18,10 @@
 namespace isolate {
 namespace {
 
-// The body of the process that serves a connection: of all that is open it keeps that alone.
+// The body of the process that serves one connection. It closes all other descriptors.
 int serve_alone(int connection, const ServiceSettings& settings, bool is_preferred) {
   constexpr int kLess = 10;
-  // Where this is not allowed, the connection is served all the same.
+  // If the priority can't be lowered, the connection is served all the same.
   if (!is_preferred) ::setpriority(PRIO_PROCESS, 0, kLess);
   sigset_t none;
   sigemptyset(&none);
@@ -31,7 +31,7 @@ int serve_alone(int connection, const ServiceSettings& settings, bool is_preferr
   ::syscall(SYS_close_range, kKept + 1, ~0U, 0);
   Fd kept(kKept);
   auto peer = peer_of(kept.get());
-  if (!peer) return 1;  // it is gone, ignoring
+  if (!peer) return 1;  // the peer has closed the connection
   if (auto held = hold_process(kept.get(), &*peer); !held) return 1;
   return serve(std::move(kept), *peer, settings);
 }
@@ -69,7 +69,7 @@ void Connections::drop_newest_of(uid_t uid) {
 bool Connections::make_room(std::size_t own) {
   if (own >= kWaitingOfUser) return false;
   if (waiting_number() < kWaiting) return true;
-  // A few users alone could fill it, and shut all others out.
+  // Otherwise a few users could fill the queue and shut out all others.
   auto users = arrivals_.users();
   for (const auto& [uid, connections] : waiting_) users.push_back(uid);
   const auto most =
@@ -85,15 +85,16 @@ void Connections::look_up_group() {
   if (!status) return;
   const auto changed = std::tuple(status->st_ino, status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
   if (changed == groups_) return;
-  // The group may have got another number since. Other sources than the file would have to be waited for.
+  // The group may have got another id meanwhile. Only the file is read, because other sources could make the daemon
+  // wait.
   if (const auto group = local_group_id(kGroupOfMembers)) group_ = *group;
   groups_ = changed;
 }
 
 void Connections::add(Fd connection) {
-  if (has_closed(connection)) return;  // before it costs more: some do nothing else
+  if (has_closed(connection)) return;  // some clients only connect and close: spend nothing on them
   const auto peer = peer_of(connection.get());
-  if (!peer) return;  // it is gone, ignoring
+  if (!peer) return;  // the peer has closed the connection
   look_up_group();
   const auto may = may_connect(connection.get(), *peer, group_);
   if (!may || !*may) {
@@ -104,7 +105,7 @@ void Connections::add(Fd connection) {
 }
 
 std::map<uid_t, std::deque<Fd>>::iterator Connections::next_user() {
-  // From the one after the user who was last, and round.
+  // Start with the user after the one served last, and wrap around.
   auto user = waiting_.upper_bound(last_served_);
   for (std::size_t i = 0; i < waiting_.size(); ++i, ++user) {
     if (user == waiting_.end()) user = waiting_.begin();
@@ -151,7 +152,7 @@ void Connections::collect() {
     pollfd end{served.process.pidfd(), POLLIN, 0};
     if (now >= served.deadline) served.process.signal(SIGKILL);
     if (::poll(&end, 1, 0) == 0) return false;
-    auto ignored = served.process.wait();  // how it ended it has told itself, ignoring
+    auto ignored = served.process.wait();  // the process has logged its own errors
     return true;
   });
 }

@@ -1,5 +1,5 @@
-// Connections: those that are served, each by a process of its own, and those that wait for that, with a whole request
-// or until they have sent one. What one user can have of each is bounded, and users take turns.
+// Connections: those that are served, each by its own process, and those that wait for that or have not sent a whole
+// request yet. Each user can have a limited number of both, and users take turns.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,9 @@ class Connections {
 
   static constexpr std::size_t kServedOfUser = 8;
   static constexpr std::size_t kServed = 32;
-  // As many more, for users of whom none is served.
+  // Additional places for users of whom no connection is served yet.
   static constexpr std::size_t kServedFirst = 16;
-  // Beyond these, a user's are served with less processor time than others'.
+  // Further connections of a user are served with a lower priority.
   static constexpr std::size_t kPreferredOfUser = 2;
   static constexpr std::size_t kWaitingOfUser = 256;
   static constexpr std::size_t kWaiting = 512;
@@ -32,17 +32,17 @@ class Connections {
   Connections(std::string main_store, gid_t group, Arrivals arrivals)
       : main_store_(std::move(main_store)), group_(group), arrivals_(std::move(arrivals)) {}
 
-  // A connection just accepted: closed when its peer may not connect, or has too many.
+  // Takes over a new connection. Closes it if its peer may not connect or has too many connections.
   void add(Fd connection);
-  // Readable when collect() has something to do.
+  // Each is readable when collect() has something to do.
   std::vector<int> children() const;
-  // Those that have ended or have taken too long.
+  // Reaps the processes that have ended, and kills those that have taken too long.
   void collect();
   // Readable when serve_waiting() may have something to do.
   int events() const { return arrivals_.events(); }
-  // Begins to serve as many as may be served.
+  // Serves as many waiting connections as the limits allow.
   void serve_waiting();
-  // When collect() is to be called next, whatever is readable.
+  // The time of the next deadline: call serve_waiting() and collect() then, even if nothing is readable.
   Clock::time_point next() const;
   bool is_idle() const { return services_.empty() && waiting_.empty(); }
   void drop_waiting() {
@@ -60,16 +60,17 @@ class Connections {
   std::size_t waiting_number() const;
   std::size_t waiting_of(uid_t uid) const;
   void drop_newest_of(uid_t uid);
-  // Room for one more of a user who has `own`: where there is none, of whoever has the most, the last one goes.
+  // Makes room for one more connection of a user who has `own`. If the queue is full, drops the newest connection of
+  // the user with the most. Returns false if there is no room.
   bool make_room(std::size_t own);
   std::size_t served_of(uid_t uid) const;
-  // The user whose turn it is; waiting_.end() if nobody's can be served now.
+  // Returns the user whose turn it is, or waiting_.end() if nobody can be served now.
   std::map<uid_t, std::deque<Fd>>::iterator next_user();
   void serve(uid_t uid, Fd connection);
 
   std::string main_store_;
   gid_t group_;
-  std::tuple<ino_t, off_t, time_t, long> groups_{};  // /etc/group, as it was when it was read: inode, size and time
+  std::tuple<ino_t, off_t, time_t, long> groups_{};  // inode, size and time of /etc/group when it was read last
   Arrivals arrivals_;
   std::map<uid_t, std::deque<Fd>> waiting_;
   std::vector<Served> services_;

@@ -20,21 +20,21 @@ class ConnectionsTest : public ::testing::Test {
   ConnectionsTest() : connections_(directory_.path(), 0, must(Arrivals::make())) {}
   void SetUp() override { REQUIRE_ROOT(); }
 
-  // Our end of a connection of ours, which is root's.
+  // Returns the client's end of a connection of root.
   Fd connect() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("socketpair");
     connections_.add(Fd(ends[1]));
     return Fd(ends[0]);
   }
-  // One that has asked something, and may ask more.
+  // Returns a connection that has sent a request and may send more.
   Fd ask() {
     constexpr std::string_view kRequest("{\"method\":\"org.varlink.service.GetInfo\"}\0", 41);
     auto ours = connect();
     EXPECT_EQ(::write(ours.get(), kRequest.data(), kRequest.size()), static_cast<ssize_t>(kRequest.size()));
     return ours;
   }
-  // The same of another user, of the group that may connect.
+  // Returns a connection of another user in the group of members.
   Fd connect_as(uid_t uid) {
     const gid_t group = local_group_id(kGroupOfMembers).value_or(0);
     if (::setegid(group) != 0 || ::seteuid(uid) != 0) throw std::runtime_error("seteuid");
@@ -60,7 +60,7 @@ class ConnectionsTest : public ::testing::Test {
   Connections connections_;
 };
 
-TEST_F(ConnectionsTest, OneUserIsServedAFewAtATimeAndTheOthersWait) {
+TEST_F(ConnectionsTest, OnlySomeConnectionsOfAUserAreServedAndTheOthersWait) {
   std::vector<Fd> ours;
   for (std::size_t i = 0; i < Connections::kServedOfUser + 2; ++i) ours.push_back(ask());
   connections_.serve_waiting();
@@ -76,7 +76,7 @@ TEST_F(ConnectionsTest, OneUserIsServedAFewAtATimeAndTheOthersWait) {
   EXPECT_TRUE(connections_.is_idle());
 }
 
-TEST_F(ConnectionsTest, MoreThanMayWaitAreClosed) {
+TEST_F(ConnectionsTest, ConnectionsBeyondTheLimitAreClosed) {
   std::vector<Fd> ours;
   for (std::size_t i = 0; i < Connections::kWaitingOfUser; ++i) ours.push_back(connect());
   EXPECT_FALSE(is_closed(ours.back()));
@@ -85,7 +85,7 @@ TEST_F(ConnectionsTest, MoreThanMayWaitAreClosed) {
   EXPECT_TRUE(is_closed(ours.front()));
 }
 
-TEST_F(ConnectionsTest, AFewUsersDoNotShutOutTheOthers) {
+TEST_F(ConnectionsTest, AFewUsersCanNotShutOutTheOthers) {
   std::vector<Fd> theirs;
   for (const uid_t uid : {61001U, 61002U}) {
     for (std::size_t i = 0; i < Connections::kWaitingOfUser; ++i) theirs.push_back(connect_as(uid));
@@ -98,7 +98,7 @@ TEST_F(ConnectionsTest, AFewUsersDoNotShutOutTheOthers) {
   EXPECT_TRUE(is_closed(connect_as(61001)));
 }
 
-TEST_F(ConnectionsTest, WhoHasNoWholeRequestCostsNoProcess) {
+TEST_F(ConnectionsTest, AnIncompleteRequestCostsNoProcess) {
   constexpr std::string_view kHalf = "{\"method\":";
   const auto silent = connect();
   auto half = connect();
@@ -107,11 +107,11 @@ TEST_F(ConnectionsTest, WhoHasNoWholeRequestCostsNoProcess) {
   connections_.serve_waiting();
   EXPECT_TRUE(connections_.children().empty());
   EXPECT_LE(connections_.next() - Connections::Clock::now(), Arrivals::kMostForRequest);
-  // The rest of it comes.
+  // The rest of the request arrives.
   ASSERT_EQ(::write(half.get(), "\"x.Y\"}", 7), 7);
   connections_.serve_waiting();
   EXPECT_EQ(connections_.children().size(), 1U);
-  // Or it can't come any more.
+  // The rest of the request can't arrive any more.
   const auto never = connect();
   ASSERT_EQ(::write(never.get(), kHalf.data(), kHalf.size()), static_cast<ssize_t>(kHalf.size()));
   ::shutdown(never.get(), SHUT_WR);
@@ -120,7 +120,7 @@ TEST_F(ConnectionsTest, WhoHasNoWholeRequestCostsNoProcess) {
   EXPECT_FALSE(is_closed(silent));
 }
 
-TEST_F(ConnectionsTest, AServiceThatEndsIsTimelyToldOf) {
+TEST_F(ConnectionsTest, TheEndOfAServiceIsNoticedAtOnce) {
   auto ours = ask();
   connections_.serve_waiting();
   const auto left = connections_.next() - Connections::Clock::now();

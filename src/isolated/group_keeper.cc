@@ -16,12 +16,12 @@
 namespace isolate {
 namespace {
 
-Result<void> tell_systemd() {
+Result<void> notify_systemd() {
   const char* name = std::getenv("NOTIFY_SOCKET");
   if (name == nullptr) return {};
   const std::string path(name);
   auto address = TRY(unix_address(path));
-  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract one
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract address
   const Fd socket(static_cast<int>(TRY(trace::check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", path))));
   constexpr std::string_view kReady = "READY=1";
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
@@ -34,7 +34,7 @@ Result<void> tell_systemd() {
 }  // namespace
 
 Result<void> keep_groups() {
-  if (::geteuid() != 0) return fail("isolated is for root");
+  if (::geteuid() != 0) return fail("isolated must run as root");
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGTERM);
@@ -42,7 +42,7 @@ Result<void> keep_groups() {
   ::sigprocmask(SIG_BLOCK, &ending, nullptr);
   const auto tree = TRY(make_group_tree());
   log::info("control groups of leases are in " + tree);
-  TRY_VOID(tell_systemd());
+  TRY_VOID(notify_systemd());
   int signal = 0;
   ::sigwait(&ending, &signal);
   return {};

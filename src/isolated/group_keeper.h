@@ -1,20 +1,20 @@
-// The keeper of the tree in which guests with limits have their control groups: a process that does nothing else, so
-// that the daemon can end and begin while they live.
+// Keeps the tree of control groups for guests with limits. The keeper is a separate process, so that the daemon can be
+// restarted while guests run.
 #pragma once
 
 #include "base/result.h"
 
 namespace isolate {
 
-// Makes this process's own group the tree, tells systemd that it is there (sd_notify(3)), and waits for SIGTERM or
-// SIGINT. The groups stay. Errors: this is not root; those of make_group_tree.
+// Makes this process's own group the tree, notifies systemd (sd_notify(3)), and waits for SIGTERM or SIGINT. The groups
+// stay. Errors: this process is not root; those of make_group_tree().
 Result<void> keep_groups();
 
-// The daemon's own group becomes the tree where no systemd would start the keeper, and none is there. Where the kernel
-// does not let it, members get no limits, and are told so.
+// Makes the daemon's own group the tree if there is no tree yet and no systemd that would start the keeper. If the
+// kernel refuses, leases have no limits; that is logged, and members get an error with the reason.
 void keep_groups_without_systemd();
 
-// Of leases and runs that are over, what is still in their groups is killed.
+// Kills the processes that are left in the groups of ended leases and runs, and removes the groups.
 void remove_groups_of_ended_leases();
 
 }  // namespace isolate

@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::uint64_t kLayerAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-// A directory or file, to be attached under a name of the stage.
+// A mount of a directory, and the name under which it is attached.
 struct Part {
   std::string name;
   Fd tree;
@@ -41,7 +41,7 @@ bool has_ended(int pidfd) {
   return ::poll(&end, 1, 0) != 0;
 }
 
-// Directories of /proc, opened while that is the host's.
+// Directories of /proc, opened while this process is still in the host's mount namespace.
 struct ProcDirectories {
   Fd top;
   Fd own_namespaces;
@@ -57,30 +57,30 @@ Result<ProcDirectories> open_proc(const Peer& peer) {
   ProcDirectories proc{TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),
                        TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY)),
                        TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY))};
-  // Said before any work is done; what counts is looked at again when the peer's namespace has been entered.
+  // An early check saves work. The decisive one is check_entered().
   TRY_VOID(check_user_namespace(proc));
   const auto credentials = TRY(read_all(TRY(open_file(proc.peer.get(), "status", O_RDONLY)).get()));
   if (credentials.find(fmt::format("\nUid:\t{}\t", peer.uid)) == std::string::npos) return fail(ESRCH, "the caller");
   return proc;
 }
 
-// The user namespace that owns the mount namespace in which this process is now.
+// Returns the user namespace that owns this process's mount namespace.
 Result<struct stat> owner_of_mounts(const ProcDirectories& proc) {
   const auto mounts = TRY(open_file(proc.own_namespaces.get(), "mnt", O_RDONLY));
   const Fd owner(static_cast<int>(TRY(trace::check(::ioctl(mounts.get(), NS_GET_USERNS), "NS_GET_USERNS", "mounts"))));
   return status_of(owner.get(), "", AT_EMPTY_PATH);
 }
 
-// The mount of a directory and the directory on it. With the mount, a chroot into a second mount of "/" is known.
+// Returns a directory's mount and inode. The mount reveals a chroot into a second mount of "/".
 Result<std::pair<std::uint64_t, std::uint64_t>> mount_and_inode(int directory, const char* path) {
   struct statx status {};
   TRY(trace::check(::statx(directory, path, 0, STATX_INO | STATX_MNT_ID, &status), "statx", path));
   return std::pair{std::uint64_t{status.stx_mnt_id}, std::uint64_t{status.stx_ino}};
 }
 
-// What this process has entered, and not what the peer was in a moment ago: the peer may change its namespaces and its
-// root at any time. A process in a user namespace of its own has other ids than it seems to have, and decides what its
-// mount namespace shows; one in a chroot would get out of it.
+// Checks the namespace that this process has entered, and not where the peer was before, because the peer may change
+// its namespaces and root at any time. A process in another user namespace has other ids than it seems to have and
+// decides what its mount namespace shows. A process in a chroot could use the lease to get out of it.
 Result<void> check_entered(const Peer& peer, const ProcDirectories& proc) {
   const auto own = TRY(status_of(proc.own_namespaces.get(), "user"));
   if (!is_same(TRY(owner_of_mounts(proc)), own)) {
@@ -102,7 +102,7 @@ Result<Part> layer(const std::string& path, std::size_t number, int idmap) {
   return Part{stage::layer(number), std::move(tree)};
 }
 
-// The directory with an overlay's upper and work directory.
+// Returns a mount of the directory with an overlay's upper and work directory.
 Result<Part> overlay_clone(const std::string& path, int idmap) {
   auto tree = TRY(mount::copy_tree(AT_FDCWD, path, false));
   TRY_VOID(mount::set_attributes(tree, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, idmap, true, false}, path));
@@ -116,7 +116,7 @@ Result<std::vector<Part>> overlay_parts(const RootSource& root, int idmap) {
   return parts;
 }
 
-// A clone that is a root by itself: read-only where its file system can't map ids.
+// Returns a mount of a clone that is a complete root. If its file system can't map ids, the mount is read-only.
 Result<Part> whole_clone(const RootSource& root, int idmap, bool* read_only) {
   auto tree = TRY(open_root(root, false));
   const auto name = name_of_root(root);
@@ -129,7 +129,7 @@ Result<Part> whole_clone(const RootSource& root, int idmap, bool* read_only) {
   return Part{stage::kRoot, std::move(tree)};
 }
 
-// The stage in the peer's view of the host: a directory of root's, and no link on the way to it.
+// Opens the stage as the peer sees it. It must belong to root, and no symbolic link may lead to it.
 Result<Fd> open_stage() {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -147,7 +147,7 @@ Result<void> attach_at(const Fd& tree, int directory, const char* name) {
   return mount::attach(tree, place.get(), name);
 }
 
-// A tmpfs on the stage. Gives back its top directory.
+// Mounts a tmpfs on the stage and returns its top directory.
 Result<Fd> attach_stage() {
   auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   for (const char* name : {stage::kRoot, stage::kParts, stage::kDoor})
@@ -156,9 +156,9 @@ Result<Fd> attach_stage() {
   return tmpfs;
 }
 
-// The kernel clears the parent-death signal when a process enters a user namespace or changes its ids. The member has
-// rights over what is in their namespace: they can stop this process, but it must not outlive the daemon, and they must
-// not trace it. Where /proc/sys/fs/suid_dumpable is 1 the kernel would allow that.
+// Call this after each setns(2) and change of ids, which clear the parent-death signal. The member has rights over
+// processes in their user namespace. They may stop this process, but it must not outlive the daemon, and they must not
+// trace it, which the kernel would allow with 1 in /proc/sys/fs/suid_dumpable.
 Result<void> stay_out_of_reach(pid_t parent) {
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail(errno, "prctl");
   die_with_parent();
@@ -171,18 +171,18 @@ Result<void> enter_user_namespace(int user_namespace, pid_t parent) {
   return stay_out_of_reach(parent);
 }
 
-// Files are made and opened as root of the user namespace from here on. For everything else this process stays root of
-// the host.
+// Makes this process create and open files as root of the user namespace. For everything else it stays root of the
+// host.
 Result<void> use_files_as_root_inside(pid_t parent) {
   if (::setgroups(0, nullptr) != 0) return fail(errno, "setgroups");
   ::setfsgid(0);
   ::setfsuid(0);
-  // Both calls return the id that was set before, and no error.
+  // Both calls return the previous id and report no error, so call them again to check.
   if (::setfsgid(0) != 0 || ::setfsuid(0) != 0) return fail("setfsuid: the ids were not changed");
   return stay_out_of_reach(parent);
 }
 
-// Layers and the clone's directory, as the parts of an overlay on the stage.
+// Mounts the layers and the clone's directory on the stage, for use in an overlay.
 Result<void> attach_parts(const std::vector<Part>& parts, const Fd& stage_directory) {
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   TRY_VOID(attach_at(tmpfs, stage_directory.get(), stage::kParts));
@@ -195,17 +195,18 @@ Result<void> attach_parts(const std::vector<Part>& parts, const Fd& stage_direct
 
 std::string on_stage(const char* name) { return stage::path(stage::kOfRoot, name); }
 
-Result<void> take_off(const char* name) {
+Result<void> unmount(const char* name) {
   const auto place = on_stage(name);
   TRY(trace::check(::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", place));
   return {};
 }
 
-// In a child, with a mount namespace that ends with it. The overlay belongs to the user namespace, so no device node on
-// it works. The kernel mounts one only of parts in a mount namespace of this user namespace, in which the member has
-// rights. The copy locks the flags of the parts, so that even a member who got in could not make a layer writable. And
-// no part is in a namespace that the member is given: the id map makes the member the owner of files that other guests
-// have open, and an owner may take leases on them (fcntl(2)).
+// Runs in a child, in a mount namespace that ends with the child. The overlay belongs to the user namespace, so device
+// nodes on it do not work. The kernel mounts such an overlay only from parts in a mount namespace of the same user
+// namespace, in which the member has rights. Two things protect the layers. Copying the mount namespace locks the flags
+// of the parts, so that even a member who got in could not make a layer writable. And the member gets no namespace that
+// contains a part: the id map makes the member the owner of files that other guests have open, and an owner may take
+// leases on them (fcntl(2)).
 Result<std::vector<Fd>> make_overlay(int user_namespace, std::size_t layers) {
   const pid_t parent = ::getppid();
   TRY_VOID(enter_user_namespace(user_namespace, parent));
@@ -221,22 +222,23 @@ Result<std::vector<Fd>> make_overlay(int user_namespace, std::size_t layers) {
   return made;
 }
 
-// The root of a clone that is an overlay, as a detached mount. It keeps mounts of its parts of its own.
+// Returns a detached mount of an overlay as the root of a clone. The overlay keeps its own references to its parts.
 Result<Fd> overlay_of(const std::vector<Part>& parts, const Fd& stage_directory, int user_namespace) {
   TRY_VOID(attach_parts(parts, stage_directory));
   auto made = TRY(descriptors_from_child([&] { return make_overlay(user_namespace, parts.size() - 1); }));
-  TRY_VOID(take_off(stage::kParts));
+  TRY_VOID(unmount(stage::kParts));
   return std::move(made.front());
 }
 
-// What a lease whose guest has a user namespace beside it takes from there.
+// What a lease gets from a guest with Nested::beside.
 struct Beside {
-  Fd mount_namespace;  // the guest's
-  Fd door;             // to be attached in the lease's own: the guest's mount namespace has a slave of it
+  Fd mount_namespace;  // the mount namespace of the guest
+  Fd door;             // to be attached in the lease's mount namespace; the guest's has a slave of it
 };
 
-// The guest's mount namespace gets a mount that follows `door`: what is attached on `door` elsewhere, the kernel copies
-// to it and locks, for it belongs to another user namespace (attach_recursive_mnt, lock_mnt_tree; Linux 5.2).
+// Mounts a slave of `door` in the guest's mount namespace and returns `door`. The kernel copies to the slave what is
+// attached on `door`, and locks it, because it comes from another user namespace (attach_recursive_mnt, lock_mnt_tree;
+// Linux 5.2).
 Result<Fd> make_door() {
   const auto stage_directory = TRY(open_file(AT_FDCWD, stage::kOfRoot, O_PATH | O_DIRECTORY));
   const auto follower = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
@@ -247,7 +249,7 @@ Result<Fd> make_door() {
   return door;
 }
 
-// In a child that is in the mount namespace with the stage still.
+// Runs in a child that is still in the mount namespace with the stage.
 Result<std::vector<Fd>> make_beside(const ProcDirectories& proc, int user_namespace) {
   const pid_t parent = ::getppid();
   TRY_VOID(enter_user_namespace(user_namespace, parent));
@@ -265,7 +267,8 @@ Result<Beside> prepare_beside(const ProcDirectories& proc, const LeaseNamespaces
   return Beside{std::move(made.at(0)), std::move(made.at(1))};
 }
 
-// Set-user-id programs on an overlay count only for processes in the user namespace that has mounted it, or below.
+// Returns the user namespace that has to mount the overlay: set-user-id programs take effect only for processes in that
+// namespace or below.
 int owner_of_overlay(const LeaseNamespaces& namespaces) {
   return namespaces.nested == wire::Nested::beside ? namespaces.guest.get() : namespaces.user_namespace.get();
 }
@@ -275,7 +278,7 @@ int owner_of_overlay(const LeaseNamespaces& namespaces) {
 Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& namespaces, const RootSource& root,
                                   Mapping mapping) {
   Handover handover;
-  // Of this process, while /proc is still the host's.
+  // Open this process's files in /proc while /proc is still the host's.
   const auto proc = TRY(open_proc(peer));
   const int idmap = mapping == Mapping::id_mapped ? namespaces.user_namespace.get() : -1;
   const bool is_overlay = !root.lower.empty();
@@ -289,9 +292,9 @@ Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& names
   TRY(trace::check(::setns(peer.pidfd.get(), CLONE_NEWNS), "setns", "mount namespace of the caller"));
   TRY_VOID(check_entered(peer, proc));
   TRY_VOID(mount::new_namespace());
-  // A copy of another clone's mount (a kept one's, or a leased one's of zfs-fuse) would keep it from being destroyed
-  // for as long as this one is leased.
-  let_go_of_mounted_clones();
+  // A copy of another clone's mount (a kept clone, or with zfs-fuse a leased one) would keep that clone from being
+  // destroyed as long as this lease lasts.
+  detach_mounted_clones();
   const auto stage_directory = TRY(attach_stage());
   Fd overlay;
   if (is_overlay) {
@@ -300,7 +303,7 @@ Result<Handover> prepare_handover(const Peer& peer, const LeaseNamespaces& names
     TRY_VOID(attach_at(parts.front().tree, stage_directory.get(), stage::kRoot));
   }
   auto beside = TRY(prepare_beside(proc, namespaces));
-  // The copy that belongs to the new user namespace: in it, the flags of all mounts of before are locked.
+  // This copy belongs to the new user namespace, and so the kernel locks the flags of all mounts in it.
   TRY_VOID(enter_user_namespace(namespaces.user_namespace.get(), ::getppid()));
   TRY_VOID(mount::new_namespace());
   const auto own_stage = TRY(open_file(AT_FDCWD, stage::kOfRoot, O_PATH | O_DIRECTORY));

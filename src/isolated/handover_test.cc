@@ -13,7 +13,7 @@ using test::fails_with;
 using test::must;
 using test::succeeded;
 
-TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
+TEST_F(HandoverTest, FlagsOfACompleteRootAreLocked) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     const auto prepared = TRY(prepare(peer, plain()));
     TRY_VOID(become_root());
@@ -23,37 +23,39 @@ TEST_F(HandoverTest, FlagsOfACloneThatIsARootAreLocked) {
   })));
 }
 
-TEST_F(HandoverTest, WhoPreparesItStillDiesWithTheDaemon) {
+TEST_F(HandoverTest, ThePreparingProcessStillDiesWithTheDaemon) {
   for (const auto& root : {overlay(), plain(), file_system()}) {
     EXPECT_TRUE(succeeded(inside([&](const Peer& peer) -> Result<void> {
       die_with_parent();
       int signal = 0;
       TRY(PendingUserNamespace::start(member_maps(peer, kBase, false), MapWriter::direct, {UINT64_MAX, peer.uid}));
-      if (::prctl(PR_GET_PDEATHSIG, &signal) != 0 || signal != SIGKILL) return fail("the namespace's maker does not");
+      if (::prctl(PR_GET_PDEATHSIG, &signal) != 0 || signal != SIGKILL)
+        return fail("the death signal is gone after making the namespace");
       TRY(prepare(peer, root));
-      if (::prctl(PR_GET_PDEATHSIG, &signal) != 0 || signal != SIGKILL) return fail("it does not");
+      if (::prctl(PR_GET_PDEATHSIG, &signal) != 0 || signal != SIGKILL)
+        return fail("the death signal is gone after the handover");
       return {};
     })));
   }
 }
 
-TEST_F(HandoverTest, OfAnOverlayThereIsTheRootAndNoLayer) {
+TEST_F(HandoverTest, AnOverlaysRootIsMountedWithoutItsLayers) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     const auto prepared = TRY(prepare(peer, overlay()));
     TRY_VOID(become_root());
-    if (!test::names_below("/run/isolate/stage/parts").empty()) return fail("parts are there");
+    if (!test::names_below("/run/isolate/stage/parts").empty()) return fail("the layers are visible");
     const auto mounts = TRY(read_file("/proc/self/mountinfo"));
     if (mounts.find("/layer") != std::string::npos) return fail("the layer is mounted: " + mounts);
     const std::string root = "/run/isolate/stage/root";
     if (TRY(read_file(root + "/file")) != "of the template") return fail("the layer's file is not in the root");
-    // Uncovered, nothing is below.
+    // Unmount the root: nothing may be hidden below it.
     if (::umount2(root.c_str(), MNT_DETACH) != 0) return fail(errno, "umount");
     return test::verify(test::names_below("/run/isolate/stage").size() == 3, "something was below the root");
   })));
   EXPECT_EQ(test::read_text(directory_ / "layer/file"), "of the template");
 }
 
-TEST_F(HandoverTest, AnOverlayCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside) {
+TEST_F(HandoverTest, FilesInAnOverlayHaveTheSameOwnersOnDiskAsInside) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     const auto prepared = TRY(prepare(peer, overlay()));
     TRY_VOID(become_root());
@@ -74,7 +76,7 @@ TEST_F(HandoverTest, AnOverlayCanBeWrittenAndBelongsOnDiskToWhomItBelongsInside)
   EXPECT_EQ(must(status_of(AT_FDCWD, directory_ / "clone/upper/file")).st_uid, 33U);
 }
 
-TEST_F(HandoverTest, TheProcessThatPreparesItHasNoIdOfTheMembersAndCanNotBeTraced) {
+TEST_F(HandoverTest, ThePreparingProcessHasNoIdOfTheMemberAndCanNotBeTraced) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     const auto prepared = TRY(prepare(peer, overlay()));
     const auto status = TRY(read_file("/proc/self/status"));
@@ -83,7 +85,7 @@ TEST_F(HandoverTest, TheProcessThatPreparesItHasNoIdOfTheMembersAndCanNotBeTrace
   })));
 }
 
-TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {
+TEST_F(HandoverTest, ACompleteRootIsMountedItself) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
     const auto prepared = TRY(prepare(peer, plain()));
     if (prepared.handover.read_only) return fail("read-only");
@@ -94,9 +96,10 @@ TEST_F(HandoverTest, ACloneThatIsARootIsThereItself) {
   EXPECT_TRUE(test::exists(directory_ / "plain/new"));
 }
 
-TEST_F(HandoverTest, ACloneThatIsAFileSystemIsMountedInTheLeaseAlone) {
+TEST_F(HandoverTest, ACloneWithItsOwnFileSystemIsMountedOnlyInTheLease) {
   EXPECT_TRUE(succeeded(inside([](const Peer& peer) -> Result<void> {
-    // Opened here, it tells of the namespace that this process and the member's are in until then.
+    // Opened now, this file keeps showing the mount namespace that this process shares with the member's process until
+    // then.
     const auto mounts_outside = TRY(open_file(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY));
     const auto prepared = TRY(prepare(peer, file_system()));
     if (prepared.handover.read_only) return fail("read-only");
@@ -112,24 +115,25 @@ TEST_F(HandoverTest, ACloneThatIsAFileSystemIsMountedInTheLeaseAlone) {
   })));
 }
 
-TEST_F(HandoverTest, MountsOfOtherClonesAreNotTakenAlong) {
+TEST_F(HandoverTest, MountsOfOtherClonesAreNotInTheLease) {
   EXPECT_TRUE(succeeded(inside([this](const Peer& peer) -> Result<void> {
-    // The member's process has the same mount namespace.
+    // The member's process is in the same mount namespace.
     TRY_VOID(make_directories("/run/isolate/mounts/other", 0700));
     if (::mount("tmpfs", "/run/isolate/mounts/other", "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
     const auto prepared = TRY(prepare(peer, plain()));
     const auto mounts = TRY(read_file("/proc/self/mountinfo"));
-    if (mounts.find("/run/isolate/mounts/other") != std::string::npos) return fail("it is there");
+    if (mounts.find("/run/isolate/mounts/other") != std::string::npos)
+      return fail("the other clone is mounted in the lease");
     return {};
   })));
 }
 
-TEST_F(HandoverTest, TheMemberMayEnterAndAnotherUserMayNot) {
+TEST_F(HandoverTest, TheMemberMayEnterButAnotherUserMayNot) {
   for (const bool is_member : {true, false}) {
     const auto outcome = inside([&](const Peer& peer) -> Result<void> {
       int ends[2];
       if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "pipe");
-      // A process of before, since this one is about to be in the namespaces itself.
+      // Fork this process first, because the current one is about to enter the namespaces itself.
       auto entering = TRY(ReportingChild::start([&]() -> Result<void> {
         char byte = 0;
         pid_t pid = ::getppid();
@@ -152,7 +156,7 @@ TEST_F(HandoverTest, TheMemberMayEnterAndAnotherUserMayNot) {
   }
 }
 
-TEST_F(HandoverTest, APeerWithARootOfItsOwnIsRefused) {
+TEST_F(HandoverTest, APeerInAChrootIsRefused) {
   EXPECT_TRUE(fails_with(inside(
                              [this](const Peer& peer) -> Result<void> {
                                TRY(prepare(peer, plain()));
@@ -188,7 +192,7 @@ TEST_F(HandoverTest, APeerThatHasEndedIsRefused) {
   }));
 }
 
-TEST_F(HandoverTest, IdsAreTheMembersOrTheRangesAlone) {
+TEST_F(HandoverTest, OnlyIdsOfTheMemberAndTheRangeAreMapped) {
   const Peer peer{1000, 100, 1, {}};
   const auto own = member_maps(peer, kBase, false);
   EXPECT_EQ(own.uid, (std::vector<IdMapEntry>{{0, 1000, 1}, {1, kBase + 1, 65535}}));

@@ -1,4 +1,4 @@
-// What tests of the hand-over share.
+// Helpers for tests of the handover.
 #pragma once
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@ namespace isolate {
 constexpr uid_t kMember = 61234;
 constexpr std::uint32_t kBase = 1900000000;
 
-// In a mount namespace with a /run of its own, and with a process of a member to hand over to.
+// Tests run in a mount namespace with its own /run, and with a process of a member as the peer.
 class HandoverTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -33,7 +33,7 @@ class HandoverTest : public ::testing::Test {
     test::write_text(directory_ / "plain/file", "of the clone");
   }
 
-  // Runs `body` in a child where everything is prepared.
+  // Runs `body` in a child with all of that. `member` runs in the member's process first.
   Result<void> inside(
       const std::function<Result<void>(const Peer&)>& body, const std::function<void()>& member = [] {}) {
     return TRY(ReportingChild::start([&]() -> Result<void> {
@@ -53,7 +53,7 @@ class HandoverTest : public ::testing::Test {
                char end = 0;
                return ::read(life[0], &end, 1) == 0 ? 0 : 1;
              }));
-             // It ends with this: in the namespaces that are made nobody has the right to kill it.
+             // Closing this pipe ends the member's process. Nobody in the new namespaces has the right to kill it.
              const Fd keeps_alive(life[1]);
              ::close(ready[1]);
              char byte = 0;
@@ -65,11 +65,11 @@ class HandoverTest : public ::testing::Test {
   }
   RootSource overlay() const { return {{directory_ / "layer"}, directory_ / "clone"}; }
   RootSource plain() const { return {{}, directory_ / "plain"}; }
-  // As a clone of ZFS: a file system that is mounted nowhere.
+  // Stands for a ZFS clone: a file system that is mounted nowhere yet.
   static RootSource file_system() {
     return {{}, "", mount::FileSystem{"tmpfs", {{"source", "a-clone"}, {"mode", "0755"}}}};
   }
-  // What a lease consists of, but for its locks.
+  // The parts of a lease, except its locks.
   struct Prepared {
     LeaseNamespaces namespaces;
     Handover handover;

@@ -27,16 +27,17 @@ Answer kill(const Peer& peer, const Pool& pool, const LeaseInfo& info) {
 
 Answer call_kill(const CallContext& context, const wire::Json& parameters) {
   const auto name = parameters.find("lease");
-  if (name == parameters.end() || !name->is_string()) return error_answer("InvalidParameter", "a lease is wanted");
+  if (name == parameters.end() || !name->is_string())
+    return error_answer("InvalidParameter", "lease: expected a string");
   const auto wanted = name->get<std::string>();
   OwnerNamespace owner(Caller::current());
   const auto stores = open_all_stores(context.settings.store, &owner);
   const auto& peer = context.peer;
   for (const auto& pool : registered_pools(stores)) {
     const auto info = find_lease(pool, wanted);
-    // Of what is not the peer's he learns nothing.
-    const bool is_his = info && *info && (peer.is_root() || (*info)->user == std::to_string(peer.uid));
-    if (is_his) return kill(peer, pool, **info);
+    // The same error for a lease of another user, so that the peer learns nothing about it.
+    const bool is_own = info && *info && (peer.is_root() || (*info)->user == std::to_string(peer.uid));
+    if (is_own) return kill(peer, pool, **info);
   }
   return error_answer("NoSuchLease", "no lease '" + text::printable(wanted) + "' is running");
 }

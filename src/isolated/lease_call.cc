@@ -31,14 +31,16 @@ Result<Fd> duplicate(int descriptor) {
   return Fd(copy);
 }
 
-// Whether the peer may have the ids that they name. The owner of the template's files gives no such right.
+// Checks whether the peer may use the range of ids that they ask for. That the template's files belong to the range
+// gives no such right.
 Result<void> check_range(const wire::LeaseRequest& request, const TemplatePlace& place, const Peer& peer) {
   if (!request.uid_base) return {};
   const auto registered = TRY(registered_range(Pool(place.store.get(), place.name)));
   return check_member_may_use({*request.uid_base, *request.gid_base}, registered, peer.uid);
 }
 
-// Nothing is mapped with a range of the peer's choice: the template's files have to belong to it.
+// Returns the maps for a range that the peer asked for. The mount is not id-mapped then, so the template's files have
+// to belong to the range.
 Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& root) {
   const auto top = TRY(status_of_root(root));
   const auto uid = *request.uid_base;
@@ -50,8 +52,8 @@ Result<IdMaps> based_maps(const wire::LeaseRequest& request, const RootSource& r
   return IdMaps{{{0, uid, kGuestIds}}, {{0, gid, kGuestIds}}};
 }
 
-// The limits of the lease's control group. It limits processes where the kernel does not count those of the guest's
-// user namespace. If there is no tree of groups, or no controller for that, isolate says so.
+// Returns the limits of the lease's control group. It limits the number of processes if the guest's user namespace does
+// not. If there is no group tree or no controller for that, isolate warns about it.
 Result<GroupLimits> limits_of(const wire::LeaseRequest& request, wire::Nested nested) {
   auto limits = request.limits;
   if (!request.nested || !request.nested->processes || nested == wire::Nested::below) return limits;
@@ -64,20 +66,21 @@ Result<GroupLimits> limits_of(const wire::LeaseRequest& request, wire::Nested ne
   return limits;
 }
 
-// Before this process is in other namespaces. Whatever becomes of it, the group is over with the lease.
+// Makes the control group with the limits. Call it before this process enters other namespaces. Whatever happens to
+// this process, the group is removed after the lease has ended.
 Result<std::string> make_group(const Lease& lease, const wire::LeaseRequest& request, const GroupLimits& limits,
                                uid_t uid, const IdMaps& maps) {
   const auto tree = group_tree();
-  if (!tree) return fail("limits are not to be had with a clone of the daemon's: " + no_group_tree());
+  if (!tree) return fail("limits are not supported for a clone leased from the daemon: " + no_group_tree());
   const auto alone = TRY(lock_groups());
   auto group = TRY(LimitGroup::make(*tree, lease_group_name(lease.id()), limits));
   TRY_VOID(set_lease_of_group(group.path(), {uid, TRY(path_of_descriptor(lease.lock_descriptor()))}));
   const auto path = group.path();
-  // An init in it makes groups, as root of its own.
+  // An init makes groups of its own there, as root of the guest.
   if (request.engine == "lxc") {
     TRY_VOID(give_control_group(guest_part(path), maps.uid.front().outside, maps.gid.front().outside));
   }
-  group.leave();
+  group.disown();
   return path;
 }
 
@@ -126,7 +129,7 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   return answer;
 }
 
-Answer last(Answer answer) {
+Answer close_after(Answer answer) {
   answer.is_last = true;
   return answer;
 }
@@ -136,7 +139,7 @@ Answer last(Answer answer) {
 Answer call_lease(const CallContext& context, const Json& parameters) {
   const auto& peer = context.peer;
   if (peer.is_root())
-    return error_answer("PermissionDenied", "leases are for members; root works on the stores itself");
+    return error_answer("PermissionDenied", "only members lease clones; root uses the stores directly");
   const auto request = wire::lease_request_from(parameters);
   if (!request) return error_answer("InvalidParameter", request.error().message());
   OwnerNamespace owner(Caller::current());
@@ -146,13 +149,13 @@ Answer call_lease(const CallContext& context, const Json& parameters) {
     log::warning(fmt::format("lease of {} to uid {}: {}", place->name, peer.uid, may.error().message()));
     return error_answer("Failed", may.error().message());
   }
-  auto range = take_member_range(peer.uid);
+  auto range = acquire_member_range(peer.uid);
   if (!range && range.error().code() == EDQUOT) return error_answer("TooManyLeases", range.error().context());
-  if (!range) return last(error_answer("Failed", range.error().message()));
+  if (!range) return close_after(error_answer("Failed", range.error().message()));
   auto answer = lease_to(context, *request, std::move(*range), *place);
   if (answer) return std::move(*answer);
   log::warning(fmt::format("lease of {} to uid {}: {}", place->name, peer.uid, answer.error().message()));
-  return last(error_answer("Failed", answer.error().message()));
+  return close_after(error_answer("Failed", answer.error().message()));
 }
 
 }  // namespace isolate

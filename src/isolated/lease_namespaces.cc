@@ -6,7 +6,7 @@
 namespace isolate {
 namespace {
 
-// Ids of a namespace below are those above.
+// Maps every id of the namespace above to itself.
 std::vector<IdMapEntry> same_ids(const std::vector<IdMapEntry>& map) {
   std::vector<IdMapEntry> same;
   for (const auto& entry : map) same.push_back({entry.inside, entry.inside, entry.count});
@@ -14,8 +14,8 @@ std::vector<IdMapEntry> same_ids(const std::vector<IdMapEntry>& map) {
 }
 
 Result<PendingUserNamespace> start_namespace(const Peer& peer, const IdMaps& maps) {
-  // Made as the member, who can enter it for that. The kernel gives it the limit of its maker, which is the daemon's
-  // without this.
+  // Make the member the owner, so that the member may enter the namespace. The kernel gives it the limit of its maker,
+  // which would be the daemon's.
   return PendingUserNamespace::start(maps, MapWriter::direct, {TRY(process_limit_of(peer)), peer.uid});
 }
 
@@ -42,7 +42,7 @@ Result<LeaseNamespaces> make_lease_namespaces(const Peer& peer, const IdMaps& ma
   }
   if (below.error().code() != EPERM) return fail(std::move(below).error());
   if (!nested->locks_mounts) return made;
-  // Its process is waited for before there is another: they have one stack.
+  // Reap the first process before another one is started, because they use the same stack (fork_namespace_holder()).
   made.lender = PendingUserNamespace();
   made.lender = TRY(start_namespace(peer, maps));
   made.guest = TRY(made.lender.finish());

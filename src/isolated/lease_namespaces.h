@@ -1,5 +1,4 @@
-// The user namespaces of a lease: the one that owns its mounts, and where the member can make none, the guest's own,
-// too.
+// The user namespaces of a lease: one that owns its mounts, and one for the guest if the member can't create any.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +13,21 @@
 namespace isolate {
 
 struct LeaseNamespaces {
+  // Reaps the process that created the namespaces, when this is destroyed.
   PendingUserNamespace lender;
   Fd user_namespace;
   wire::Nested nested = wire::Nested::none;
-  Fd guest;  // the guest's own, unless there is none
+  Fd guest;  // the guest's own; empty with Nested::none
 };
 
-// Inside: id 0 is the member (or with `private_ids` the first of the range), the others are those of the range.
+// Returns the maps of a lease. Inside, id 0 is the member, or with `private_ids` the first id of the range; the other
+// ids are those of the range.
 IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids);
 
-// Both belong to the member and have the same ids inside. The guest's own lies below the other one, where the kernel
-// counts its processes. Where nobody can make one there, it lies beside the other one if mounts are to be locked; then,
-// and where none is made, the kernel does not count the guest's processes, since it would count all others of the
-// member's, too.
+// Makes the namespaces of a lease. Both belong to the member and have the same ids inside. The guest's namespace lies
+// below the other one, where the kernel counts its processes. If the host allows none there and mounts have to be
+// locked, it lies beside the other one. In that case, and if there is none, the kernel's count would include all other
+// processes of the member, so the kernel does not limit the guest's processes.
 Result<LeaseNamespaces> make_lease_namespaces(const Peer& peer, const IdMaps& maps,
                                               const std::optional<wire::NestedRequest>& nested);
 

@@ -35,22 +35,22 @@ class LeaseNamespacesTest : public ::testing::Test {
     if (has_guest && ::ioctl(made.guest.get(), NS_GET_OWNER_UID, &owner) == 0 && owner != kMember) return fail("owner");
     return made.nested;
   }
-  // As where the host lets nobody make a namespace below another one.
+  // Stands for a host that allows no user namespace below another one.
   static Result<wire::Nested> made_without_below(const std::optional<wire::NestedRequest>& nested) {
     auto made = wire::Nested::none;
-    const Pipe told = TRY(make_pipe("told"));
+    const Pipe report = TRY(make_pipe("report"));
     TRY_VOID(TRY(ReportingChild::start([&]() -> Result<void> {
                TRY_VOID(test::refuse_unsharing());
                made = TRY(made_for(nested));
-               return write_all(told.write.get(), {reinterpret_cast<const char*>(&made), sizeof made}, "told");
+               return write_all(report.write.get(), {reinterpret_cast<const char*>(&made), sizeof made}, "report");
              })).finish());
-    if (::read(told.read.get(), &made, sizeof made) != sizeof made) return fail("nothing was told");
+    if (::read(report.read.get(), &made, sizeof made) != sizeof made) return fail("the child reported nothing");
     return made;
   }
   inline static const Peer peer_{kMember, kMember, 1, {}};
 };
 
-TEST_F(LeaseNamespacesTest, TheGuestsOwnIsBelowWhereThatCanBe) {
+TEST_F(LeaseNamespacesTest, TheGuestsNamespaceLiesBelowIfTheHostAllowsIt) {
   EXPECT_EQ(must(made_for({})), wire::Nested::none);
   EXPECT_EQ(must(made_for(wire::NestedRequest{false, std::nullopt})), wire::Nested::none);
   EXPECT_EQ(must(made_for(wire::NestedRequest{false, 100})), wire::Nested::below);
@@ -58,7 +58,7 @@ TEST_F(LeaseNamespacesTest, TheGuestsOwnIsBelowWhereThatCanBe) {
   EXPECT_EQ(must(made_for(wire::NestedRequest{true, 0})), wire::Nested::below);
 }
 
-TEST_F(LeaseNamespacesTest, OtherwiseItIsBesideIfMountsAreToBeLocked) {
+TEST_F(LeaseNamespacesTest, OtherwiseItLiesBesideIfMountsHaveToBeLocked) {
   EXPECT_EQ(must(made_without_below(wire::NestedRequest{false, 100})), wire::Nested::none);
   EXPECT_EQ(must(made_without_below(wire::NestedRequest{true, 100})), wire::Nested::beside);
 }

@@ -27,8 +27,9 @@ bool has_socket_of_systemd() {
   return pid != nullptr && count != nullptr && std::to_string(::getpid()) == pid && std::string_view(count) == "1";
 }
 
-// Whoever sends descriptors along gets an error then, and the kernel has none of them to close here, which may take as
-// long as their sender likes. Older kernels close them in the process that serves the connection, ignoring.
+// A peer that sends descriptors then gets an error. Otherwise the kernel would close them here, which may take as long
+// as their sender likes. Older kernels close them in the process that serves the connection, which delays only its own
+// peer.
 void refuse_descriptors(int socket) {
   const int off = 0;
   ::setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
@@ -36,7 +37,7 @@ void refuse_descriptors(int socket) {
 
 Result<Fd> make_socket(gid_t group) {
   const std::string path = wire::kSocketPath;
-  if (wire::Client::connect(path)) return fail("somebody listens on " + path + " already");
+  if (wire::Client::connect(path)) return fail("another process already listens on " + path);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(errno, "remove " + path);
   Fd socket(static_cast<int>(
       TRY(trace::check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", path))));
@@ -64,7 +65,7 @@ Result<Listener> Listener::open(gid_t group) {
     int is_listening = 0;
     socklen_t size = sizeof is_listening;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || is_listening == 0) {
-      return fail("LISTEN_FDS: descriptor 3 is no socket that listens");
+      return fail("LISTEN_FDS: descriptor 3 is not a listening socket");
     }
     ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);

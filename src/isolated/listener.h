@@ -1,4 +1,4 @@
-// The socket that isolated listens on: its own, or the one that systemd hands over (sd_listen_fds(3)).
+// The listening socket of isolated: one that it makes itself, or one from systemd (sd_listen_fds(3)).
 #pragma once
 
 #include <sys/types.h>
@@ -10,18 +10,18 @@ namespace isolate {
 
 class Listener {
  public:
-  // Takes descriptor 3 where LISTEN_PID and LISTEN_FDS say so; otherwise makes wire::kSocketPath, which belongs to root
-  // and `group` before anybody can connect. The caller holds the lock of the daemon: a socket that nobody listens on
-  // is replaced. Errors: somebody listens there already.
+  // Uses descriptor 3 if LISTEN_PID and LISTEN_FDS say so. Otherwise makes wire::kSocketPath, which belongs to root and
+  // `group` before anybody can connect, and replaces a socket on which nobody listens. The caller holds the lock of the
+  // daemon. Errors: another process listens there.
   static Result<Listener> open(gid_t group);
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) = delete;
   ~Listener() { close(); }
 
   int fd() const { return socket_.get(); }
-  // The next connection; an empty Fd when there is none. Errors: EMFILE, ENFILE.
+  // Returns the next connection, or an empty Fd if there is none. Errors: EMFILE, ENFILE, ENOMEM, ENOBUFS.
   Result<Fd> accept() const;
-  // Removes the socket's name if it was made here.
+  // Closes the socket, and removes its name if open() made it.
   void close();
 
  private:

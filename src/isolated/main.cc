@@ -1,4 +1,4 @@
-// isolated: leases clones to members of the group `isolate`, and keeps pools of fresh ones.
+// isolated: leases clones to members of the group `isolate`, and keeps pools of fresh clones at their sizes.
 #include <fcntl.h>
 #include <getopt.h>
 #include <sys/stat.h>
@@ -20,8 +20,8 @@ constexpr const char* kHelp =
     R"(usage: isolated [--store DIR] [-q]
        isolated --keep-groups
 
-Keeps the pools of fresh clones at their sizes, and leases clones to members of the group "isolate", who ask by
-isolate -z. Started by systemd (isolated.socket) or by hand, as root. SIGTERM ends it; leases stay.
+Keeps the pools of fresh clones at their sizes, and leases clones to members of the group "isolate", who ask for one
+with isolate -z. Started by systemd (isolated.socket) or by hand, as root. SIGTERM ends it; leases stay.
 
   --store DIR     the main store (default /var/lib/isolate)
   --keep-groups   instead: keep the control groups of leases with limits, as isolate-leases.service
@@ -34,7 +34,7 @@ struct Options {
   std::string store = "/var/lib/isolate";
   bool quiet = false;
   bool keeps_groups = false;
-  const char* text = nullptr;  // to print instead of anything else
+  const char* text = nullptr;  // the text to print instead of running
 };
 
 std::optional<Options> parse(int argc, char** argv) {
@@ -53,11 +53,11 @@ std::optional<Options> parse(int argc, char** argv) {
     if (code == '?') return std::nullopt;
   }
   if (optind != argc) {
-    log::error(std::string("'") + argv[optind] + "': no arguments are wanted; see isolated --help");
+    log::error(std::string("unexpected argument '") + argv[optind] + "'; see isolated --help");
     return std::nullopt;
   }
   if (options.store.empty() || options.store.front() != '/') {
-    log::error("--store: give a directory that begins with '/'");
+    log::error("--store '" + options.store + "': give an absolute path");
     return std::nullopt;
   }
   return options;

@@ -21,7 +21,7 @@ Result<Fd> pidfd_of(int socket, pid_t pid) {
   socklen_t size = sizeof number;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &number, &size) == 0) return Fd(number);
   if (errno != ENOPROTOOPT) return fail(errno, "pidfd of the peer");
-  // An older kernel: the pid may be another process's by now, which is why whoever uses it compares the user.
+  // On an older kernel another process may have got the pid by now, so users of the descriptor compare the user id.
   number = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (number < 0) return fail(errno, "pidfd_open");
   return Fd(number);
@@ -32,7 +32,7 @@ Result<Fd> pidfd_of(int socket, pid_t pid) {
 Result<gid_t> group_of_members() {
   const auto gid = group_id(kGroupOfMembers);
   if (gid) return *gid;
-  return fail("there is no group 'isolate', whose members are served; make it: groupadd --system isolate");
+  return fail("there is no group 'isolate', whose members isolated serves; make it: groupadd --system isolate");
 }
 
 Result<Peer> peer_of(int socket) {
@@ -56,7 +56,7 @@ Result<bool> may_connect(int socket, const Peer& peer, gid_t group) {
       groups.resize(size / sizeof(gid_t));
       return std::find(groups.begin(), groups.end(), group) != groups.end();
     }
-    // The kernel has told how many bytes it takes.
+    // The kernel has stored the required size in bytes.
     if (errno != ERANGE) return fail(errno, "SO_PEERGROUPS");
     groups.resize(size / sizeof(gid_t));
   }

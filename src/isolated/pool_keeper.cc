@@ -20,33 +20,34 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Several runs that begin or end together are one refresh.
+// Wait this long, so that runs that begin or end at the same time cause only one refresh.
 constexpr milliseconds kPause{15};
 constexpr seconds kScanEvery{30};
 constexpr seconds kLongestBackOff{60};
 constexpr std::size_t kMostAtATime = 2;
-// How a refresh ends that has more to remove than it has time for.
-constexpr int kTakesLong = 2;
+// The exit status of a refresh that had no time to remove everything.
+constexpr int kNeedsMoreTime = 2;
 constexpr seconds kLongestPauseInRemoval{10};
 
-// The body of a child.
-int refresh_pool(const std::string& description, const std::string& name, bool tells) {
-  // Nothing that is open here is a refresh's business.
+// The body of a child process.
+int refresh_pool(const std::string& description, const std::string& name, bool logs_errors) {
+  // A refresh needs none of the daemon's descriptors.
   ::syscall(SYS_close_range, 3, ~0U, 0);
-  // Before clones are destroyed, which what is left in those groups may use.
+  // Do this before clones are destroyed: processes in these groups may still use a clone.
   remove_groups_of_ended_leases();
   OwnerNamespace owner(Caller::current());
   auto store = open_store(description, &owner, MissingStore::refuse);
   auto report = store ? Pool(store->get(), name).refresh({}) : Result<RefreshReport>(fail(std::move(store).error()));
   if (!report) {
-    if (tells) log::warning(fmt::format("pool {} of {}: {}", name, description, report.error().message()));
+    if (logs_errors) log::warning(fmt::format("pool {} of {}: {}", name, description, report.error().message()));
     return 1;
   }
   for (const auto& id : report->destroyed) log::info("reaped " + id);
   if (report->made > 0) log::info(fmt::format("made {} fresh clones of {}", report->made, name));
   if (report->reason.empty()) return 0;
-  if (tells) log::warning(fmt::format("pool {} of {}: tried again later: {}", name, description, report->reason));
-  return report->takes_long ? kTakesLong : 1;
+  if (logs_errors)
+    log::warning(fmt::format("pool {} of {}: {}; it is tried again later", name, description, report->reason));
+  return report->takes_long ? kNeedsMoreTime : 1;
 }
 
 }  // namespace
@@ -59,19 +60,19 @@ Result<PoolKeeper> PoolKeeper::make(std::string main_store) {
 void PoolKeeper::watch(const std::string& path, unsigned events, const Watch& watch) {
   const int number = ::inotify_add_watch(inotify_.get(), path.c_str(), events | IN_ONLYDIR | IN_DONT_FOLLOW);
   if (number >= 0)
-    watches_[number] = watch;  // not there yet, or no more watches: the scan finds what happens, ignoring
+    watches_[number] = watch;  // if the directory does not exist yet or watches ran out, the next scan finds changes
 }
 
 void PoolKeeper::watch_pool(const Pool& pool, const std::string& key) {
   const Watch changed{Meaning::changed, key};
-  // A run of root's that takes or ends a lease is seen as well.
-  watch(pool.watched_path("fresh"), IN_MOVED_FROM, changed);
-  // A lease's lock is open for reading only, and the reaper opens for writing: it is not told of itself.
-  watch(pool.watched_path("leased"), IN_CLOSE_NOWRITE, changed);
-  watch(pool.watched_path("trash"), IN_CLOSE_NOWRITE, changed);
+  // Also notices runs of root that take or end a lease.
+  watch(pool.state_path("fresh"), IN_MOVED_FROM, changed);
+  // A lease's lock is open for reading only, while a reap opens files for writing. So a reap does not wake the keeper.
+  watch(pool.state_path("leased"), IN_CLOSE_NOWRITE, changed);
+  watch(pool.state_path("trash"), IN_CLOSE_NOWRITE, changed);
 }
 
-void PoolKeeper::look(bool all_are_due) {
+void PoolKeeper::look_for_pools(bool all_are_due) {
   OwnerNamespace owner(Caller::current());
   const auto now = Clock::now();
   std::set<std::string> seen;
@@ -80,10 +81,10 @@ void PoolKeeper::look(bool all_are_due) {
   for (const auto& store : stores) {
     watch(store->state_directory(), IN_CREATE | IN_MOVED_TO, {});
     const auto names = pool_names(*store);
-    if (!names) continue;  // it has none, ignoring
+    if (!names) continue;  // the store has no pools
     for (const auto& name : *names) {
       const Pool pool(store.get(), name);
-      const auto key = pool.watched_path("");
+      const auto key = pool.state_path("");
       watch(key, IN_MOVED_TO, {Meaning::look, key});
       if (!pool.is_registered()) continue;
       seen.insert(key);
@@ -110,13 +111,13 @@ void PoolKeeper::read_events() {
       inotify_event event{};
       std::memcpy(&event, buffer + at, sizeof event);
       const char* name = buffer + at + sizeof event;
-      take(event.wd, event.mask, event.len > 0 && std::strcmp(name, "size") == 0);
+      handle_event(event.wd, event.mask, event.len > 0 && std::strcmp(name, "size") == 0);
       at += static_cast<ssize_t>(sizeof event + event.len);
     }
   }
 }
 
-void PoolKeeper::take(int number, unsigned events, bool is_size) {
+void PoolKeeper::handle_event(int number, unsigned events, bool is_size) {
   const auto soon = Clock::now() + kPause;
   if ((events & IN_Q_OVERFLOW) != 0) {
     scan_at_ = soon;
@@ -132,11 +133,11 @@ void PoolKeeper::take(int number, unsigned events, bool is_size) {
   const auto kept = pools_.find(watch.pool);
   const bool is_known = kept != pools_.end();
   if (watch.meaning == Meaning::look && !(is_known && is_size) && !look_at_) look_at_ = soon;
-  // A directory of states that was only looked at tells of itself, too.
+  // Listing a directory of states causes an event for the directory itself (IN_ISDIR); ignore those.
   const bool is_file = (events & IN_ISDIR) == 0;
   const bool has_changed = (watch.meaning == Meaning::changed && is_file) || is_size;
   if (!is_known || !has_changed) return;
-  // Whatever failed before, another clone is concerned now.
+  // Something new has happened, so earlier failures do not matter.
   kept->second.failures = 0;
   if (!kept->second.due || *kept->second.due > soon) kept->second.due = soon;
 }
@@ -160,8 +161,8 @@ void PoolKeeper::collect() {
       kept.is_failing = false;
       continue;
     }
-    const bool takes_long = status && !status->signalled && status->value == kTakesLong;
-    const auto longest = takes_long ? kLongestPauseInRemoval : kLongestBackOff;
+    const bool needs_more_time = status && !status->signalled && status->value == kNeedsMoreTime;
+    const auto longest = needs_more_time ? kLongestPauseInRemoval : kLongestBackOff;
     const auto back_off = std::min<seconds>(seconds(1) * (1U << std::min(kept.failures, 6U)), longest);
     ++kept.failures;
     kept.is_failing = true;
@@ -171,8 +172,8 @@ void PoolKeeper::collect() {
 }
 
 void PoolKeeper::refresh(Kept* kept) {
-  const bool tells = !kept->is_failing;
-  auto child = fork_child(0, [kept, tells] { return refresh_pool(kept->store, kept->name, tells); });
+  const bool logs_errors = !kept->is_failing;
+  auto child = fork_child(0, [kept, logs_errors] { return refresh_pool(kept->store, kept->name, logs_errors); });
   kept->due.reset();
   if (child) {
     kept->child = std::move(*child);
@@ -185,15 +186,15 @@ void PoolKeeper::refresh(Kept* kept) {
 void PoolKeeper::work() {
   const auto now = Clock::now();
   if (now >= scan_at_) {
-    look(true);
+    look_for_pools(true);
     scan_at_ = now + kScanEvery;
     look_at_.reset();
   } else if (look_at_ && now >= *look_at_) {
-    look(false);
+    look_for_pools(false);
     look_at_.reset();
   }
   while (children().size() < kMostAtATime) {
-    // The one that waits longest: a few pools in which something happens all the time must not keep all others waiting.
+    // Choose the pool that has waited longest, so that a few busy pools can't keep all others waiting.
     Kept* first = nullptr;
     for (auto& [key, kept] : pools_) {
       const bool is_due = kept.due && *kept.due <= now && !kept.child.running();

@@ -32,7 +32,7 @@ class PoolKeeperTest : public ::testing::Test {
   PoolStatus status() { return must(pool_.status()); }
   std::vector<std::string> clones() const { return must(list_directory(AT_FDCWD, path() + "/clones")); }
 
-  // Lets the keeper work until something holds; well before it looks at everything again.
+  // Runs the keeper until `holds` is true. Gives up before the next regular scan.
   bool keep_until(const std::function<bool()>& holds) {
     const auto deadline = Clock::now() + seconds(15);
     while (Clock::now() < deadline) {
@@ -62,7 +62,7 @@ TEST_F(PoolKeeperTest, APoolIsBroughtToItsSize) {
   EXPECT_TRUE(keep_until_fresh(2));
 }
 
-TEST_F(PoolKeeperTest, WhatIsTakenIsReplacedAtOnceAndWhatWasUsedGoes) {
+TEST_F(PoolKeeperTest, ALeasedCloneIsReplacedAtOnceAndDestroyedAfterUse) {
   must(pool_.refresh({2U, false, true}));
   ASSERT_TRUE(keep_until_fresh(2));
   std::string used;
@@ -75,7 +75,7 @@ TEST_F(PoolKeeperTest, WhatIsTakenIsReplacedAtOnceAndWhatWasUsedGoes) {
   EXPECT_FALSE(test::exists(path() + "/clones/" + used));
 }
 
-TEST_F(PoolKeeperTest, APoolThatIsSizedLaterIsFound) {
+TEST_F(PoolKeeperTest, APoolThatGetsASizeLaterIsFound) {
   ASSERT_TRUE(keep_until([] { return true; }));
   must(pool_.refresh({1U, false, false}));
   EXPECT_TRUE(keep_until_fresh(1));
@@ -85,14 +85,14 @@ TEST_F(PoolKeeperTest, APoolThatIsSizedLaterIsFound) {
   EXPECT_TRUE(keep_until_fresh(0));
 }
 
-TEST_F(PoolKeeperTest, ItRestsWhenThereIsNothingToDo) {
+TEST_F(PoolKeeperTest, IsIdleWhenThereIsNothingToDo) {
   must(pool_.refresh({1U, false, true}));
   ASSERT_TRUE(keep_until_fresh(1));
-  // Its own work must not wake it for ever.
+  // The keeper's own work must not wake it again and again.
   EXPECT_TRUE(keep_until([&] { return keeper_.next() > Clock::now() + seconds(5); }));
 }
 
-TEST_F(PoolKeeperTest, PoolsThatAreAlwaysBusyKeepNoOtherWaiting) {
+TEST_F(PoolKeeperTest, BusyPoolsDoNotKeepOthersWaiting) {
   test::add_template(*store_, "a");
   test::add_template(*store_, "b");
   Pool busy[] = {Pool(store_.get(), "a"), Pool(store_.get(), "b")};
@@ -105,16 +105,16 @@ TEST_F(PoolKeeperTest, PoolsThatAreAlwaysBusyKeepNoOtherWaiting) {
   for (int round = 0; round < 4; ++round) {
     for (auto& pool : busy) use(&pool);
     keeper_.read_events();
-    ::usleep(30'000);  // what was told is due then
+    ::usleep(30'000);  // until the refreshes are due
     keeper_.work();
     while (!keeper_.is_idle()) keeper_.collect();
   }
   EXPECT_EQ(status().fresh, 1U);
 }
 
-TEST_F(PoolKeeperTest, WhatFailsIsTriedAgainLaterAndLater) {
+TEST_F(PoolKeeperTest, AFailedRefreshIsRetriedWithGrowingPauses) {
   must(pool_.refresh({1U, false, false}));
-  // No clone can be made where a file stands in the way.
+  // A file in place of the directory makes cloning fail.
   must(remove_tree(AT_FDCWD, path() + "/clones"));
   test::write_text(path() + "/clones", "");
   ASSERT_TRUE(keep_until([&] { return keeper_.next() > Clock::now() + milliseconds(100); }));

@@ -25,7 +25,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Each waiting connection is a descriptor. Errors: so few that nobody could be served.
+// Raises the limit of open files, because each waiting connection needs a descriptor. Errors: the limit is too low to
+// serve anybody.
 Result<void> raise_descriptor_limit() {
   constexpr rlim_t kLeast = 64;
   rlimit limit{};
@@ -33,11 +34,12 @@ Result<void> raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(errno, "setrlimit");
   if (limit.rlim_max >= kLeast) return {};
-  return fail(fmt::format("only {} descriptors are allowed (ulimit -n); {} are needed, some hundreds are better",
-                          limit.rlim_max, kLeast));
+  return fail(fmt::format(
+      "the limit of open files (ulimit -n) is {}, which is too low; raise it to at least {}, better to some hundreds",
+      limit.rlim_max, kLeast));
 }
 
-Result<Fd> hold_signals() {
+Result<Fd> hold_end_signals() {
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGTERM);
@@ -58,15 +60,15 @@ Result<void> make_places(const std::string& main_store) {
   return {};
 }
 
-// The processes of a daemon that was killed hold the lock as well: they die with it, but not before a file system has
-// done what it was asked for.
+// The children of a killed daemon hold copies of the lock. They die with the daemon, but only after the file system has
+// finished their current system call. So wait a while.
 Result<FileLock> lock_daemon() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (true) {
     auto file = TRY(open_file(AT_FDCWD, "/run/isolate/isolated.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
     auto lock = FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
     if (lock || lock.error().code() != EWOULDBLOCK) return lock;
-    if (std::chrono::steady_clock::now() > end) return fail("another isolated runs already");
+    if (std::chrono::steady_clock::now() > end) return fail("another isolated is already running");
     ::usleep(20'000);
   }
 }
@@ -74,12 +76,12 @@ Result<FileLock> lock_daemon() {
 }  // namespace
 
 Result<Server> Server::make(const std::string& main_store) {
-  if (::geteuid() != 0) return fail("isolated is for root");
+  if (::geteuid() != 0) return fail("isolated must run as root");
   const auto group = TRY(group_of_members());
   TRY_VOID(raise_descriptor_limit());
   TRY_VOID(make_places(main_store));
   auto alone = TRY(lock_daemon());
-  auto signals = TRY(hold_signals());
+  auto signals = TRY(hold_end_signals());
   keep_groups_without_systemd();
   auto pools = TRY(PoolKeeper::make(main_store));
   auto arrivals = TRY(Arrivals::make());
@@ -108,8 +110,8 @@ Result<bool> Server::wait(Clock::time_point deadline) {
 }
 
 void Server::accept_all() {
-  // Not without end: others want something, too. But the queue of the socket is long, and whoever floods it is in
-  // front.
+  // Limits the number, so that other work gets its turn. The limit is high, because the socket's queue is long and a
+  // client that floods it may be in front.
   constexpr int kMostAtATime = 256;
   for (int i = 0; i < kMostAtATime; ++i) {
     auto connection = listener_.accept();
@@ -141,12 +143,12 @@ Result<void> Server::finish() {
   signalfd_siginfo info{};
   const auto deadline = Clock::now() + std::chrono::seconds(10);
   while (Clock::now() < deadline && !(connections_.is_idle() && pools_.is_idle())) {
-    [[maybe_unused]] const auto taken = ::read(signals_.get(), &info, sizeof info);  // it is ending already, ignoring
+    [[maybe_unused]] const auto taken = ::read(signals_.get(), &info, sizeof info);  // it is ending already
     TRY(wait(deadline));
     connections_.collect();
     pools_.collect();
   }
-  return {};  // whoever is still at work is killed with this process
+  return {};  // children that still work are killed with this process
 }
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// The daemon's loop: one thread that never waits for anybody. All that may take long is done by children.
+// The daemon's main loop: a single thread that never blocks. Children do everything that may take long.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@ namespace isolate {
 
 class Server {
  public:
-  // `main_store`: a directory, made if it is missing. Errors: this is not root; there is no group `isolate`; another
-  // daemon runs.
+  // `main_store` is a directory, which is created if it is missing. Errors: this process is not root; there is no group
+  // `isolate`; another daemon runs.
   static Result<Server> make(const std::string& main_store);
 
-  // Until SIGTERM or SIGINT. What is being done then is brought to its end, within ten seconds.
+  // Runs until SIGTERM or SIGINT. Then waits up to ten seconds for work in progress.
   Result<void> run();
 
  private:
@@ -27,7 +27,7 @@ class Server {
         listener_(std::move(listener)),
         connections_(std::move(connections)),
         pools_(std::move(pools)) {}
-  // Waits until something is to be done, at most until `deadline`; true when a signal to end has come.
+  // Waits until there is something to do, at most until `deadline`. Returns true if a signal asks to end.
   Result<bool> wait(Clock::time_point deadline);
   void accept_all();
   Result<void> finish();

@@ -33,7 +33,7 @@ Answer service_error(const char* name, const char* key, const std::string& subje
 Answer describe_interface(const Json& parameters) {
   const auto wanted = parameters.find("interface");
   if (wanted == parameters.end() || !wanted->is_string()) {
-    return service_error("InvalidParameter", "parameter", "interface", "interface: a string is wanted");
+    return service_error("InvalidParameter", "parameter", "interface", "interface: expected a string");
   }
   const auto name = wanted->get<std::string>();
   if (name == kService) return plain_answer({{"description", wire::service_description()}});
@@ -75,7 +75,7 @@ Result<void> send(Channel* channel, const Answer& answer) {
   return channel->send(message, descriptors, kMostForReply);
 }
 
-// One request and its answer. False when there is nothing more to do.
+// Serves one request. Returns false if the connection has to be closed.
 Result<bool> serve_one(Channel* channel, const CallContext& context) {
   const auto message = TRY(channel->receive(kMostIdle, kMostForRequest));
   if (!message) return false;
@@ -86,7 +86,7 @@ Result<bool> serve_one(Channel* channel, const CallContext& context) {
     return false;
   }
   if (call->interface == wire::kManager && call->method == "Lease" && channel->has_more()) {
-    TRY_VOID(send(channel, error_answer("InvalidParameter", "nothing may follow a Lease")));
+    TRY_VOID(send(channel, error_answer("InvalidParameter", "no message may follow Lease on the same connection")));
     return false;
   }
   const auto answer = answer_to(context, *call);

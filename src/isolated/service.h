@@ -1,5 +1,5 @@
-// Service: the process that serves one connection to its end. It is forked for that and owns nothing that outlasts it,
-// so a slow, silent or hostile client is in nobody's way, and what it was about goes with it.
+// Service: the process that serves one connection. It is forked for that connection and owns nothing that outlives it.
+// So a slow, silent or hostile client delays nobody else, and its unfinished work ends with it.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 namespace isolate {
 
 struct ServiceSettings {
-  std::string store;  // the main one: a directory
+  std::string store;  // the main store, a directory
   pid_t daemon = 0;
-  std::size_t connections = 0;  // that are served or wait now
+  std::size_t connections = 0;  // connections that are served or wait now
   std::size_t waiting = 0;
 };
 
-// The exit status of the process.
+// Serves the connection until it is closed. Returns the exit status of the process.
 int serve(Fd connection, const Peer& peer, const ServiceSettings& settings);
 
 }  // namespace isolate

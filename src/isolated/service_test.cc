@@ -18,7 +18,7 @@ using test::must;
 using wire::Channel;
 using wire::Json;
 
-// A connection with the process that serves it.
+// A connection, and the process that serves it.
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -32,7 +32,7 @@ class ServiceTest : public ::testing::Test {
     int ends[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     Fd there(ends[1]);
-    here_.emplace(Fd(ends[0]), wire::Descriptors::take);
+    here_.emplace(Fd(ends[0]), wire::Descriptors::accept);
     process_ = must(fork_child(0, [&] {
       const int ours = ends[0];
       ::close(ours);
@@ -56,7 +56,7 @@ class ServiceTest : public ::testing::Test {
   ChildProcess process_;
 };
 
-TEST_F(ServiceTest, ItTellsOfItself) {
+TEST_F(ServiceTest, DescribesItselfAndItsInterfaces) {
   connect(1000);
   const auto info = call("org.varlink.service.GetInfo")["parameters"];
   EXPECT_EQ(info["product"], "isolated");
@@ -69,7 +69,7 @@ TEST_F(ServiceTest, ItTellsOfItself) {
             "org.varlink.service.InterfaceNotFound");
 }
 
-TEST_F(ServiceTest, WhatDoesNotExistIsAnErrorAndTheConnectionGoesOn) {
+TEST_F(ServiceTest, AnUnknownMethodIsAnErrorAndTheConnectionStaysOpen) {
   connect(1000);
   EXPECT_EQ(call("org.isolate.Manager.Destroy")["error"], "org.varlink.service.MethodNotFound");
   EXPECT_EQ(call("org.varlink.service.Stop")["error"], "org.varlink.service.MethodNotFound");
@@ -85,13 +85,13 @@ TEST_F(ServiceTest, WhatDoesNotExistIsAnErrorAndTheConnectionGoesOn) {
   EXPECT_EQ(call("org.isolate.Manager.GetStatus")["parameters"]["pid"], 4711);
 }
 
-TEST_F(ServiceTest, WhatIsNoRequestEndsTheConnection) {
+TEST_F(ServiceTest, AnInvalidRequestClosesTheConnection) {
   connect(1000);
   EXPECT_EQ(ask("nonsense")["error"], "org.varlink.service.InvalidParameter");
   EXPECT_TRUE(is_closed());
 }
 
-TEST_F(ServiceTest, NothingMayFollowALease) {
+TEST_F(ServiceTest, NoMessageMayFollowALease) {
   connect(1000);
   must(here_->send(R"({"method":"org.isolate.Manager.Lease","parameters":{"template":"t"}})" + std::string(1, '\0') +
                        R"({"method":"org.varlink.service.GetInfo"})",
@@ -113,7 +113,7 @@ TEST_F(ServiceTest, PoolsAreListed) {
   EXPECT_EQ(call("org.isolate.Manager.ListLeases")["parameters"]["leases"], Json::array());
 }
 
-TEST_F(ServiceTest, RootAloneSizesPools) {
+TEST_F(ServiceTest, OnlyRootCanSetTheSizeOfAPool) {
   connect(1000);
   EXPECT_EQ(call("org.isolate.Manager.ResizePool", {{"template", "t"}, {"size", 5}})["error"],
             "org.isolate.Manager.PermissionDenied");
@@ -124,7 +124,7 @@ TEST_F(ServiceTest, RootAloneSizesPools) {
             "org.varlink.service.InvalidParameter");
 }
 
-TEST_F(ServiceTest, RootIsNotLeasedTo) {
+TEST_F(ServiceTest, RootCanNotLeaseClones) {
   connect(0);
   EXPECT_EQ(call("org.isolate.Manager.Lease", {{"template", "t"}})["error"], "org.isolate.Manager.PermissionDenied");
 }

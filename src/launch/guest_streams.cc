@@ -132,7 +132,7 @@ Result<void> GuestStreams::make_stream_pipe(int number) {
   const bool is_file = ::fstat(number, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
   if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kRoom);
   // Each message of the guest's is one outside.
-  if (!is_input && keeps_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
+  if (!is_input && preserves_message_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
   if (!is_input && S_ISFIFO(status.st_mode)) imitate_pipe(number, writer.get());
   auto& guests = guests_[at(number)];
   guests = std::move(is_input ? reader : writer);

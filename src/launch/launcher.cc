@@ -172,7 +172,7 @@ class Launcher {
       if (mount.kind == MountKind::bind) sources.push_back(mount.source);
     }
     if (sources.empty() || !has_supplementary_groups()) return false;
-    const auto found = TRY(first_that_needs_groups(sources));
+    const auto found = TRY(first_path_needing_groups(sources));
     if (found && plan_.groups == GroupsMode::drop && !is_builder_) {
       log::warning(fmt::format("bind {}: only a supplementary group gives you access, and --groups=drop gives it up",
                                text::printable(sources[*found])));
@@ -200,7 +200,7 @@ class Launcher {
   static Result<void> let_go_of_other_clones() {
     if (mounted_clones().empty()) return {};
     TRY_VOID(mount::new_namespace());
-    let_go_of_mounted_clones();
+    detach_mounted_clones();
     return {};
   }
 
@@ -386,7 +386,7 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
   };
   auto launcher = TRY(fork_to_execute(body, becomes_engine ? CLONE_NEWPID : 0));
   if (becomes_engine) return launcher;
-  auto engine = TRY(adoption->take());
+  auto engine = TRY(adoption->receive_child());
   if (!engine) return launcher;
   TRY(launcher.wait());
   return std::move(*engine);

@@ -23,8 +23,9 @@ bool is_version_2(const char* path) {
   return ::statfs(path, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-// Removes what is below the working directory, from the ends: a guest may have made groups so deep that no path and no
-// number of descriptors reaches them. A group with processes can't be removed, and stays.
+// Removes all groups below the working directory, deepest first. It changes directory instead of building paths: a
+// guest may nest groups so deep that neither a path nor open descriptors could reach the last one. A group with
+// processes in it can't be removed, and stays.
 void remove_groups_here() {
   const auto groups = [] {
     std::vector<std::string> names;
@@ -34,7 +35,8 @@ void remove_groups_here() {
     }
     return names;
   };
-  std::vector<std::vector<std::string>> left = {groups()};  // by level; the last one of a level is worked on
+  // The groups still to be removed on each level; the last of a level is the one being removed.
+  std::vector<std::vector<std::string>> left = {groups()};
   while (true) {
     if (left.back().empty()) {
       left.pop_back();
@@ -48,7 +50,7 @@ void remove_groups_here() {
   }
 }
 
-// Whoever else wants the lock is not waited for: others may be able to open the directory.
+// Does not wait for the lock: a user who may open the directory can hold it as long as they like.
 Result<FileLock> lock_directory(const std::string& path) {
   auto directory = TRY(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   return FileLock::try_lock(std::move(directory), FileLock::Mode::exclusive);
@@ -77,7 +79,7 @@ std::optional<std::string> listed_group(const std::string& listing, const std::s
     if (parts.size() < kParts) continue;
     const auto names = text::split(parts[1], ',');
     if (std::find(names.begin(), names.end(), controller) == names.end()) continue;
-    // A path may hold colons itself.
+    // The path itself may contain colons.
     return line.substr(parts[0].size() + parts[1].size() + 2);
   }
   return std::nullopt;
@@ -98,9 +100,8 @@ Result<std::string> own_control_group_of(const std::string& controller) {
 Result<std::string> own_limiting_group() {
   if (is_version_2(kRoot)) return own_control_group();
   return fail(
-      "limits (memory, cpus, pids, io-weight) are not available here: they take control groups of version 2 in " +
-      std::string(kRoot) +
-      "; where systemd is at work, the kernel's option systemd.unified_cgroup_hierarchy=1 brings them");
+      "limits (memory, cpus, pids, io-weight) are not available here: they need control groups of version 2 in " +
+      std::string(kRoot) + "; if systemd runs here, boot with the kernel option systemd.unified_cgroup_hierarchy=1");
 }
 
 Result<FileLock> lock_control_group(const std::string& path) {
@@ -117,7 +118,7 @@ void remove_control_group(const std::string& path) {
   const Fd group(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (before && group && ::fchdir(group.get()) == 0) {
     remove_groups_here();
-    // It could be gone into, so it can be gone back to, ignoring.
+    // This can't fail in practice, because this process came from that directory.
     [[maybe_unused]] const auto back = ::fchdir(before.get());
   }
   ::rmdir(path.c_str());
@@ -125,7 +126,7 @@ void remove_control_group(const std::string& path) {
 
 void ControlGroup::remove_leftovers(const std::string& parent) {
   const auto names = list_directory(AT_FDCWD, parent);
-  if (!names) return;  // whoever can't see it can't have left anything there, ignoring
+  if (!names) return;  // a parent that this process can't list holds no groups that it made
   for (const auto& name : *names) {
     if (!name.starts_with(kPrefix)) continue;
     if (const auto lock = lock_directory(parent + "/" + name)) remove_control_group(parent + "/" + name);
@@ -133,18 +134,18 @@ void ControlGroup::remove_leftovers(const std::string& parent) {
 }
 
 Result<ControlGroup> ControlGroup::make(const std::string& parent, const std::string& name) {
-  // Who can't open it can't lock it.
+  // No read permission: another user who can't open the directory can't lock it either.
   constexpr mode_t kMode = 0711;
   constexpr int kTries = 10;
   const auto path = parent + "/" + std::string(kPrefix) + name;
   for (int i = 0; i < kTries; ++i) {
     TRY_VOID(make_directory(AT_FDCWD, path, kMode));
-    // Before it is locked, somebody may take it for a leftover.
+    // Until the lock is taken, another process may take the new group for a leftover and remove it. Then try again.
     auto lock = lock_directory(path);
     if (lock && is_at(*lock, path)) return ControlGroup(path, std::move(*lock));
     ::rmdir(path.c_str());
   }
-  return fail("control group " + path + ": something else removes it again and again");
+  return fail("make control group " + path + ": another process keeps removing it");
 }
 
 Result<void> limit_groups_below(const std::string& path, unsigned most) {
@@ -156,7 +157,7 @@ Result<void> limit_groups_below(const std::string& path, unsigned most) {
 
 Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid) {
   TRY_VOID(limit_groups_below(path, kMostGroupsOfGuest));
-  // What its owner has to write; not all of them are there in both versions.
+  // The files that the owner of a group has to write. Version 1 and version 2 each have only some of them.
   for (const char* file : {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control", "/tasks"}) {
     const auto target = path + file;
     if (::lchown(target.c_str(), uid, gid) != 0 && errno != ENOENT) return fail(errno, "chown " + target);

@@ -1,5 +1,5 @@
-// Control groups: what an init needs of its own, which is of version 2, or on a machine with both, of the hierarchy
-// that version 1 calls name=systemd; and groups of version 1's controllers.
+// Control groups: the group that a guest's init needs for itself, and groups of version 1's controllers. The init's
+// group is one of version 2, or on a machine that mounts both versions, of version 1's hierarchy name=systemd.
 #pragma once
 
 #include <sys/types.h>
@@ -13,35 +13,37 @@
 
 namespace isolate {
 
-// A process's group as its /proc/PID/cgroup lists it, in the hierarchy that has the controller: "4:cpu,cpuacct:/PATH",
-// "1:name=systemd:/PATH", or with none, which is version 2, "0::/PATH".
+// Returns the path of a process's group in the hierarchy that has `controller`, from the text of /proc/PID/cgroup.
+// Lines are "4:cpu,cpuacct:/PATH", "1:name=systemd:/PATH", and for version 2, whose controller is "", "0::/PATH".
 std::optional<std::string> listed_group(const std::string& listing, const std::string& controller);
 
-// The directory of a process's group, by its number or "self". Errors: there is none that this process can see; the
-// process has ended.
+// Returns the directory of the control group of a process, given by its pid or "self". Errors: no group that this
+// process can see; the process has ended.
 Result<std::string> control_group_of(const std::string& process);
-// Of this process's own.
+// The same for this process.
 Result<std::string> own_control_group();
-// The same in the hierarchy of a controller of version 1, like "memory".
+// The same for this process in the hierarchy of a controller of version 1, such as "memory".
 Result<std::string> own_control_group_of(const std::string& controller);
-// The same where /sys/fs/cgroup is of version 2, the one with limits. Errors: it is not, with what to do.
+// The same for this process if /sys/fs/cgroup is of version 2, which limits need. Otherwise an error that says what to
+// do.
 Result<std::string> own_limiting_group();
 
-// The lock of a group's directory.
+// Locks the directory of a group, and waits for the lock.
 Result<FileLock> lock_control_group(const std::string& path);
-// Moves a process, by its number, or the calling one ("0"). Errors: those of cgroup.procs (cgroups(7)).
+// Moves a process, given by its pid, or the calling process ("0") into the group. Errors: those of cgroup.procs
+// (cgroups(7)).
 Result<void> move_to_control_group(const std::string& path, const std::string& process);
-// Removes a group and all groups in it. Those in which processes are stay.
+// Removes a group and all groups in it, except those that contain processes.
 void remove_control_group(const std::string& path);
 
-// Lets no more than so many groups be made below it, which lies with its owner and not with who makes them. Version 1
-// has no such limit, and all can be made. Errors: those of writing.
+// Limits the number of groups below `path`. The owner of `path` sets the limit, and it also binds users to whom groups
+// below belong. Version 1 has no such limit; then this does nothing. Errors: those of write(2).
 Result<void> limit_groups_below(const std::string& path, unsigned most);
 constexpr unsigned kMostGroupsOfGuest = 1000;
-// Makes it somebody else's, who may make that many groups in it.
+// Gives the group to a user, who may make kMostGroupsOfGuest groups in it.
 Result<void> give_control_group(const std::string& path, uid_t uid, gid_t gid);
 
-// Where a group is, and its lock. What is moved from is empty; what is assigned to changes places with it.
+// The path of a group and its lock. A moved-from object is empty; move assignment swaps.
 class LockedGroup {
  public:
   LockedGroup() = default;
@@ -60,23 +62,23 @@ class LockedGroup {
   FileLock lock_;
 };
 
-// A group below another one. It is locked: what of such groups has no lock is left over from a process that was killed,
-// for remove_leftovers() to take away.
+// A group that isolate makes below another one, and locks. A group of isolate's without a lock was left by a process
+// that was killed; remove_leftovers() removes it.
 class ControlGroup {
  public:
   ControlGroup() = default;
-  // Groups below `parent` that nobody has locked; those in which processes still are stay.
+  // Removes the groups of isolate below `parent` that nobody has locked, except those that contain processes.
   static void remove_leftovers(const std::string& parent);
-  // `name` is unused. Errors: those of mkdir(2).
+  // Makes the group isolate-NAME; `name` must be unused. Errors: those of mkdir(2).
   static Result<ControlGroup> make(const std::string& parent, const std::string& name);
   ControlGroup(ControlGroup&&) noexcept = default;
   ControlGroup& operator=(ControlGroup&&) noexcept = default;
   ~ControlGroup() { remove(); }
-  // Removes it, and all groups in it. Those in which processes are stay.
+  // Removes the group and all groups in it, except those that contain processes.
   void remove() const;
 
   Result<void> give_to(uid_t uid, gid_t gid) const { return give_control_group(path(), uid, gid); }
-  // Writes to one of its files, like "memory.limit_in_bytes".
+  // Writes `value` to a file of the group, such as "memory.limit_in_bytes".
   Result<void> set(const std::string& file, const std::string& value) const;
   // Moves the calling process into it.
   Result<void> enter() const;

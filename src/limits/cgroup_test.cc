@@ -19,7 +19,7 @@ std::string some_name() { return "test-" + random_name(); }
 
 Result<ControlGroup> make_group(const std::string& name) { return ControlGroup::make(TRY(own_control_group()), name); }
 
-TEST(ControlGroupTest, IsSomebodyElsesAndGoesWithWhatHeMadeInIt) {
+TEST(ControlGroupTest, IsGivenToAUserAndRemovedWithTheGroupsTheyMadeInIt) {
   REQUIRE_ROOT();
   std::string path;
   {
@@ -34,9 +34,9 @@ TEST(ControlGroupTest, IsSomebodyElsesAndGoesWithWhatHeMadeInIt) {
   EXPECT_FALSE(test::exists(path));
 }
 
-TEST(ControlGroupTest, DeepAndManyGroupsGoToo) {
+TEST(ControlGroupTest, DeeplyNestedGroupsAreRemoved) {
   REQUIRE_ROOT();
-  constexpr int kDeep = 1200;  // with these names deeper than a path can be
+  constexpr int kDeep = 1200;  // with these names, deeper than a path can be
   const std::string name(100, 'g');
   std::string path;
   {
@@ -54,7 +54,7 @@ TEST(ControlGroupTest, DeepAndManyGroupsGoToo) {
   EXPECT_FALSE(test::exists(path));
 }
 
-TEST(ControlGroupTest, WhoEntersItIsInIt) {
+TEST(ControlGroupTest, EnterMovesTheProcessIntoTheGroup) {
   REQUIRE_ROOT();
   const auto group = test::must(make_group(some_name()));
   auto child = test::must(fork_child(0, [&group] {
@@ -64,7 +64,7 @@ TEST(ControlGroupTest, WhoEntersItIsInIt) {
   EXPECT_TRUE(test::must(child.wait()).success());
 }
 
-TEST(ControlGroupTest, WhatAKilledProcessHasLeftGoesWithTheLeftovers) {
+TEST(ControlGroupTest, TheGroupOfAKilledProcessIsRemovedAsALeftover) {
   REQUIRE_ROOT();
   const auto left = some_name();
   const auto lasting = test::must(make_group(some_name()));
@@ -78,10 +78,10 @@ TEST(ControlGroupTest, WhatAKilledProcessHasLeftGoesWithTheLeftovers) {
   EXPECT_TRUE(test::exists(path));
   ControlGroup::remove_leftovers(test::must(own_control_group()));
   EXPECT_FALSE(test::exists(path));
-  EXPECT_TRUE(test::exists(lasting.path())) << "it is in use";
+  EXPECT_TRUE(test::exists(lasting.path())) << "it is still locked";
 }
 
-TEST(ControlGroupTest, AFileThatIsNotThereIsNamed) {
+TEST(ControlGroupTest, TheErrorNamesAMissingFile) {
   REQUIRE_ROOT();
   const auto group = test::must(make_group(some_name()));
   const auto outcome = group.set("no.such_file", "1");
@@ -90,7 +90,7 @@ TEST(ControlGroupTest, AFileThatIsNotThereIsNamed) {
   EXPECT_NE(outcome.error().message().find("no.such_file"), std::string::npos);
 }
 
-TEST(ListedGroupTest, IsFoundByAControllerAmongOthers) {
+TEST(ListedGroupTest, FindsTheHierarchyOfAController) {
   const std::string listing = "12:cpuset:/\n4:cpu,cpuacct:/a/b\n1:name=systemd:/with:a:colon\n0::/two\n";
   EXPECT_EQ(listed_group(listing, "cpu"), "/a/b");
   EXPECT_EQ(listed_group(listing, "cpuacct"), "/a/b");
@@ -98,13 +98,13 @@ TEST(ListedGroupTest, IsFoundByAControllerAmongOthers) {
   EXPECT_EQ(listed_group(listing, "name=systemd"), "/with:a:colon");
   EXPECT_EQ(listed_group(listing, ""), "/two");
   EXPECT_EQ(listed_group(listing, "cpus"), std::nullopt);
-  EXPECT_EQ(listed_group("4:cpu:/a\n", ""), std::nullopt) << "no version 2";
+  EXPECT_EQ(listed_group("4:cpu:/a\n", ""), std::nullopt) << "there is no line of version 2";
   EXPECT_EQ(listed_group("\n::\n0:x\n", "x"), std::nullopt);
 }
 
-TEST(ControlGroupTest, AControllerThatIsNoneHasNoGroup) { EXPECT_FALSE(own_control_group_of("nothing")); }
+TEST(ControlGroupTest, AnUnknownControllerIsAnError) { EXPECT_FALSE(own_control_group_of("nothing")); }
 
-TEST(ControlGroupTest, NobodyElseCanLockIt) {
+TEST(ControlGroupTest, AnotherUserCanNotOpenAndSoNotLockIt) {
   REQUIRE_ROOT();
   const auto group = test::must(make_group(some_name()));
   auto child = test::must(fork_child(0, [&group] {
@@ -114,7 +114,7 @@ TEST(ControlGroupTest, NobodyElseCanLockIt) {
   EXPECT_TRUE(test::must(child.wait()).success());
 }
 
-TEST(ControlGroupTest, WhoHoldsTheParentsLockHoldsNobodyUp) {
+TEST(ControlGroupTest, ALockOnTheParentDoesNotDelayMakingAGroup) {
   REQUIRE_ROOT();
   const auto parent = test::must(own_control_group());
   const auto lock = test::must(

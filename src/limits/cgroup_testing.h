@@ -1,4 +1,4 @@
-// For tests of control groups: where groups of version 2 can be made, be it without controllers.
+// For tests of control groups: finds a place where groups of version 2 can be made, even if without controllers.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace isolate::test {
 
-// This process's own one, in whichever place it is mounted.
+// Returns this process's group of version 2, wherever version 2 is mounted.
 inline std::string group_of_version_2() {
   const auto unified = std::string("/sys/fs/cgroup/unified");
   if (!exists(unified)) return must(own_limiting_group());

@@ -26,7 +26,7 @@ Result<ControlGroup> make_group(const std::string& parent, const std::string& na
 Result<void> limit_memory(const ControlGroup& group, std::uint64_t bytes) {
   const auto limit = std::to_string(bytes);
   TRY_VOID(group.set("memory.limit_in_bytes", limit));
-  // With swap; a kernel may not count that.
+  // Also limits memory and swap together. A kernel without swap accounting does not have this file.
   auto swap = group.set("memory.memsw.limit_in_bytes", limit);
   return swap || swap.error().code() == ENOENT ? Result<void>() : std::move(swap);
 }
@@ -45,14 +45,15 @@ Result<ControlGroup> make_group_of_version_1(const std::string& name, const std:
   return group;
 }
 
-// In a child that is root of the run's user namespace: to him belongs what the guest's users have made, too.
+// Runs `work` in a child that is root of the run's user namespace, because the guest's users own the groups that they
+// made, and only that root has rights over all of them.
 void do_as_root_inside(int user_namespace, const std::function<void()>& work) {
   auto child = fork_child(0, [&] {
     if (!become_root_in(user_namespace)) return 1;
     work();
     return 0;
   });
-  // Without one the work is left to the next run, ignoring.
+  // If the child can't be started, the groups stay until the next run removes them as leftovers.
   if (child) [[maybe_unused]]
     const auto ended = child->wait();
 }
@@ -60,7 +61,7 @@ void do_as_root_inside(int user_namespace, const std::function<void()>& work) {
 }  // namespace
 
 bool can_limit_by_version_1(const GroupLimits& limits) {
-  // Weights of disks are those of one scheduler there, which hardly a machine uses.
+  // Version 1 has disk weights only in one I/O scheduler, which hardly any machine uses.
   if (limits.io_weight) return false;
   const auto controllers = controllers_of(limits);
   return std::all_of(controllers.begin(), controllers.end(),
@@ -86,8 +87,8 @@ Result<ContainerGroups> ContainerGroups::make(const std::string& name, const Con
   do_as_root_inside(owner.user_namespace, [&] { ControlGroup::remove_leftovers(*parent); });
   made.groups_.push_back(TRY(ControlGroup::make(*parent, name)));
   if (!owner.is_one_inside) return made;
-  // Root of the namespace below, who is not the caller. Without it a root with an init is not booted, which is told,
-  // ignoring.
+  // Inside the namespace, the container's root is id 1 and not the caller, so the group has to be given to it. If that
+  // fails, a container with an init does not boot, and its own error message says so.
   do_as_root_inside(owner.user_namespace,
                     [&] { [[maybe_unused]] const auto given = made.groups_.back().give_to(1, 1); });
   return made;
@@ -100,7 +101,7 @@ bool ContainerGroups::is_out_of_memory() const {
 }
 
 void ContainerGroups::remove() const {
-  if (user_namespace_ < 0 || groups_.empty()) return;  // they go by themselves
+  if (user_namespace_ < 0 || groups_.empty()) return;  // root's groups are removed by their destructors
   do_as_root_inside(user_namespace_, [this] {
     for (const auto& group : groups_) group.remove();
   });

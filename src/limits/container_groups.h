@@ -1,4 +1,4 @@
-// The control groups of a container, as the lxc engine has it.
+// The control groups of a container of the lxc engine.
 #pragma once
 
 #include <sys/types.h>
@@ -11,42 +11,42 @@
 
 namespace isolate {
 
-// Whose groups they are to be.
+// The user who will own the groups.
 struct ContainerOwner {
-  bool is_root_caller = false;  // root's own rights are enough
-  uid_t uid = 0;                // the guest's root, in the host's ids
+  bool is_root_caller = false;  // the caller is root and needs no user namespace to make groups
+  uid_t uid = 0;                // the guest's root, as a host id
   gid_t gid = 0;
-  int user_namespace = -1;     // of the run
-  bool is_one_inside = false;  // in that namespace the guest's root is id 1, since id 0 is the caller
+  int user_namespace = -1;     // the user namespace of the run
+  bool is_one_inside = false;  // the guest's root is id 1 of that namespace, because id 0 is the caller
 };
 
 class ContainerGroups {
  public:
   ContainerGroups() = default;
-  // Makes a group NAME that the container's own init may divide, below `parent`, or below this process's own group if
-  // that is empty; no group if the caller can't make one there. For root it also makes a group with `of_version_1` for
-  // each controller of version 1. It removes what killed runs have left. Errors: a group can't be made, or does not
-  // take a limit.
+  // Makes a group NAME in which the container's own init may make groups. It is made in `parent`, or if that is empty,
+  // in this process's own group; no group is made if the caller may not make one there. For root it also makes a group
+  // in each hierarchy of version 1 that `of_version_1` needs, with these limits. Removes groups that killed runs have
+  // left. Errors: a group can't be made or refuses a limit.
   static Result<ContainerGroups> make(const std::string& name, const ContainerOwner& owner, const std::string& parent,
                                       const GroupLimits& of_version_1);
   ContainerGroups(ContainerGroups&&) = default;
   ContainerGroups& operator=(ContainerGroups&&) = default;
 
-  // Once nothing runs there any more: whether the kernel has killed something for its memory, where version 1 limits
-  // it.
+  // Says whether the kernel has killed a process of the container for lack of memory. Only groups of version 1 are
+  // asked. Call it when the container has ended.
   bool is_out_of_memory() const;
-  // Then removes them.
+  // Removes the groups. Call it when the container has ended.
   void remove() const;
 
-  // For the launcher to enter.
+  // The groups that the launcher moves the container into.
   const std::vector<ControlGroup>& groups() const { return groups_; }
 
  private:
   std::vector<ControlGroup> groups_;
-  int user_namespace_ = -1;  // -1: root's own rights do
+  int user_namespace_ = -1;  // -1: root needs no namespace to remove its groups
 };
 
-// Whether groups with these limits can be made here, in version 1 of control groups.
+// Says whether this process may make groups of version 1 with these limits.
 bool can_limit_by_version_1(const GroupLimits& limits);
 
 }  // namespace isolate

@@ -13,7 +13,7 @@
 namespace isolate {
 namespace {
 
-// The root of all groups alone has no type; processes in it are in nobody's way.
+// Only the root control group has no cgroup.type. It may have both processes and groups with controllers.
 bool is_root_of_all(const std::string& group) { return ::access((group + "/cgroup.type").c_str(), F_OK) != 0; }
 
 }  // namespace
@@ -50,9 +50,9 @@ GroupPlace& GroupPlace::operator=(GroupPlace&& other) noexcept {
 }
 
 GroupPlace::~GroupPlace() {
-  // A scope goes with this process.
+  // systemd removes a scope when its last process has ended.
   if (kind_ != Kind::own || leaf_.empty()) return;
-  // Groups below may need their controllers still, ignoring: then this process stays where it is.
+  // If groups below still need the controllers, this fails, and the process stays in its leaf.
   if (disable_controllers(parent_) && move_to_control_group(parent_, "0")) remove_control_group(leaf_);
 }
 
@@ -61,11 +61,11 @@ std::string GroupPlace::describe() const {
     case Kind::tree:
       return "in " + parent_;
     case Kind::scope:
-      return "in a scope of systemd's (" + socket_ + ")";
+      return "in a systemd scope (" + socket_ + ")";
     case Kind::own:
       break;
   }
-  return "below isolate's own, " + parent_;
+  return "below isolate's own group, " + parent_;
 }
 
 Result<void> GroupPlace::prepare() {
@@ -74,7 +74,8 @@ Result<void> GroupPlace::prepare() {
   return move_to_leaf();
 }
 
-// Groups get controllers only from one without processes.
+// The kernel gives controllers to groups below a group only if that group has no processes, so this process moves to a
+// leaf.
 Result<void> GroupPlace::move_to_leaf() {
   const auto leaf = parent_ + "/supervisor-" + random_name();
   TRY_VOID(make_directory(AT_FDCWD, leaf, 0755));
@@ -91,7 +92,7 @@ Result<LimitGroup> GroupPlace::make_group(const std::string& lease, const GroupL
   auto group = LimitGroup::make(parent_, lease_group_name(lease), limits);
   if (group || group.error().code() != EBUSY) return group;
   return fail(std::move(group).error().advise(
-      "there are other processes in isolate's own control group; start it in one of its own"));
+      "isolate's control group contains other processes; start isolate in a control group of its own"));
 }
 
 }  // namespace isolate

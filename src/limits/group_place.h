@@ -1,6 +1,6 @@
-// The control group of a guest with limits, which isolate itself is not in, and where it can be: in the tree that
-// "isolated --keep-groups" keeps (root), in a scope that systemd makes for this process, or below this process's own
-// group where the kernel lets it.
+// The place where isolate makes the control group of a guest with limits. isolate itself stays outside of that group.
+// There are three places: for root, the tree that "isolated --keep-groups" keeps; a scope that systemd makes for this
+// process; or this process's own group, if the kernel allows it.
 #pragma once
 
 #include <string>
@@ -14,30 +14,31 @@ namespace isolate {
 class GroupPlace {
  public:
   GroupPlace() = default;
-  // Decides, and changes nothing. Errors: limits are not to be had here, and why.
+  // Chooses the place without changing anything. Errors: limits are not available here, with the reason.
   static Result<GroupPlace> choose(const Caller& caller);
   GroupPlace(GroupPlace&&) noexcept;
   GroupPlace& operator=(GroupPlace&&) noexcept;
-  // Where this process had to move out of its own group, it moves back.
+  // Moves this process back if it had to move out of its own group.
   ~GroupPlace();
 
-  // For people.
+  // Describes the place for people.
   std::string describe() const;
-  // Moves this process to where it leaves room for the guest's group. Errors: those of systemd and cgroups(7).
+  // Moves this process out of the way of the guest's group. Call it before the two functions below. Errors: those of
+  // systemd and cgroups(7).
   Result<void> prepare();
-  // After that. Those of the limits that there are controllers for; a group with limits, with which groups go that
-  // killed runs have left.
+  // Returns those of the limits for which the place has controllers.
   Result<GroupLimits> available(const GroupLimits& limits) const { return available_limits(parent_, limits); }
+  // Makes a group with the limits. Removes groups that killed runs have left.
   Result<LimitGroup> make_group(const std::string& lease, const GroupLimits& limits) const;
 
  private:
   enum class Kind { tree, scope, own };
   Result<void> move_to_leaf();
   Kind kind_ = Kind::own;
-  bool is_shared_ = false;  // other runs of root's make groups there, too
+  bool is_shared_ = false;  // other runs of root make groups in the same place
   std::string parent_;
-  std::string socket_;  // of systemd
-  std::string leaf_;    // where this process is, in its own group
+  std::string socket_;  // systemd's socket, for Kind::scope
+  std::string leaf_;    // the group that this process has moved to, for Kind::own
 };
 
 }  // namespace isolate

@@ -34,26 +34,28 @@ Result<void> GuestGroup::choose(const Caller& caller, bool plans_alone) {
 Result<GroupLimits> GuestGroup::for_daemon() {
   const auto tree = group_tree();
   if (tree) {
-    take(TRY(available_limits(*tree, wishes_.usual)));
+    use_available(TRY(available_limits(*tree, wishes_.usual)));
   } else if (wishes_.asked.any() && wishes_.variables.empty()) {
-    limits_ = wishes_.asked;  // the daemon tells why it has none
+    limits_ = wishes_.asked;  // the daemon reports why it has no group tree
   } else if (wishes_.any()) {
     TRY_VOID(do_without(Error(no_group_tree())));
   }
   return limits_;
 }
 
-// What was asked for and is not available fails later, by its name.
-void GuestGroup::take(const GroupLimits& available) {
+// A limit that was asked for but is not available stays: making the group then fails with an error that names it.
+void GuestGroup::use_available(const GroupLimits& available) {
   limits_ = wishes_.all_of(available);
   const auto had = controllers_of(limits_);
   auto missing = controllers_of(wishes_.all());
   std::erase_if(missing,
                 [&had](const std::string& name) { return std::find(had.begin(), had.end(), name) != had.end(); });
-  if (!missing.empty()) notice_ = "the container has no quota of " + text::join(missing, ", ") + ": no such controller";
+  if (!missing.empty())
+    notice_ =
+        "the container has no quota of " + text::join(missing, ", ") + ": control groups have no such controller here";
 }
 
-// What nobody has asked for is not worth to fail for.
+// A limit that nobody asked for is no reason to fail.
 Result<void> GuestGroup::do_without(Error reason) {
   if (wishes_.asked.any()) {
     return fail(wishes_.variables.empty() ? std::move(reason) : std::move(reason).within(wishes_.variables));
@@ -65,7 +67,7 @@ Result<void> GuestGroup::do_without(Error reason) {
 
 std::string GuestGroup::describe() const {
   if (!limits_.any()) return "";
-  return is_of_version_1_ ? "of version 1, below isolate's own" : place_.describe();
+  return is_of_version_1_ ? "in version 1, below isolate's own group" : place_.describe();
 }
 
 Result<void> GuestGroup::make(const std::string& lease, Steps* steps) {
@@ -77,7 +79,7 @@ Result<void> GuestGroup::make(const std::string& lease, Steps* steps) {
 }
 
 Result<void> GuestGroup::make_limits(const std::string& lease) {
-  take(TRY(place_.available(wishes_.usual)));
+  use_available(TRY(place_.available(wishes_.usual)));
   if (!limits_.any()) return fail("none of their controllers is available");
   limit_group_ = TRY(place_.make_group(lease, limits_));
   path_ = limit_group_.path();
@@ -99,7 +101,7 @@ void GuestGroup::report_missing_limits() const {
 }
 
 void GuestGroup::end(bool out_of_memory, Steps* steps) {
-  is_out_of_memory_ = out_of_memory || (limits_.memory && killed_for_memory(path_) > 0);
+  is_out_of_memory_ = out_of_memory || (limits_.memory && count_oom_kills(path_) > 0);
   if (!limit_group_) return;
   limit_group_ = LimitGroup();
   steps->record_since_last("limit-group-end");
@@ -110,12 +112,12 @@ std::string GuestGroup::shortage() const {
 }
 
 std::string GuestGroup::notice_of_kill(const ExitStatus& command) const {
-  // A shell inside tells by its status what it has seen of a child.
+  // The command may be a shell that reports the killed child by its exit status.
   const bool was_command = command.shell_code() == ExitStatus{true, SIGKILL}.shell_code();
   return std::string(was_command ? "killed" : "a process of the guest was killed") + ": " + shortage();
 }
 
-Error GuestGroup::explained(Error error) const {
+Error GuestGroup::with_shortage(Error error) const {
   return is_out_of_memory_ ? std::move(error).advise(shortage()) : std::move(error);
 }
 

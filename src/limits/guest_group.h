@@ -1,4 +1,4 @@
-// The limits of one guest as a whole, and the control group that has them: one of version 2, or for root's containers
+// The limits of one guest, and the control group that enforces them: one group of version 2, or for containers of root
 // several of version 1.
 #pragma once
 
@@ -22,48 +22,50 @@ class GuestGroup {
  public:
   GuestGroup(LimitWishes wishes, bool is_container) : wishes_(std::move(wishes)), is_container_(is_container) {}
 
-  // Before anything is made for a run that is not to be: the place where the limits can be. Not for a lease of the
-  // daemon's. A plan alone changes nothing. Errors: what was asked for is not to be had.
+  // Finds the place where the group can be made, before the run makes anything else. Not for a lease from the daemon.
+  // For a plan (`plans_alone`) it changes nothing. Errors: a limit that was asked for is not available.
   Result<void> find_place(const Caller& caller, bool plans_alone, Steps* steps);
-  // Instead: what the daemon is to be asked for. Errors: as above, where that is known already.
+  // Call this instead for a lease from the daemon: returns the limits to ask the daemon for. Errors: as above, if that
+  // is known already.
   Result<GroupLimits> for_daemon();
 
   const GroupLimits& limits() const { return limits_; }
-  // Whether groups of version 1 are to have them, which are not made here.
+  // Says whether ContainerGroups makes the groups, in version 1, instead of this class.
   bool is_of_version_1() const { return is_of_version_1_; }
-  // Where the group is to be, for people; empty: there are no limits.
+  // Describes where the group will be, for people; "" if there are no limits.
   std::string describe() const;
 
-  // Makes the group that the limits take. Errors: they can't be had.
+  // Makes the group with the limits. Errors: a limit that was asked for is not available.
   Result<void> make(const std::string& lease, Steps* steps);
-  // Instead: the daemon has made the group for the lease, and moves processes there that ask for it.
+  // Call this instead for a lease from the daemon, which has made the group at `path` and moves processes there that
+  // ask for it.
   void use(const std::string& path, const std::string& lease);
 
-  // How the guest's first process gets into the group; nothing: no group was made.
+  // How the guest's first process gets into the group; nothing: there is no group.
   std::optional<GroupEntry> entry() const;
 
-  // Where the guest is to be, below which more groups may be made; empty: no group was made.
+  // Returns the group that contains the guest, in which more groups may be made; "" if there is no group.
   std::string path() const { return path_.empty() ? "" : guest_part(path_); }
-  // Whether that belongs to the guest's root: the daemon gives it to a container.
+  // Says whether the guest's root owns that group: the daemon gives it to a container.
   bool is_given_to_guest() const { return !path_.empty() && !limit_group_; }
 
-  // When the command runs: what its guest does not have, though nobody asked for that.
+  // Logs which default limits the guest lacks. Call it when the command runs.
   void report_missing_limits() const;
 
-  // When all of the guest has ended: removes the groups that were made here. `out_of_memory`: a group of version 1 has
-  // seen that.
+  // Removes the groups made here and finds out whether memory ran short. Call it when the whole guest has ended.
+  // `out_of_memory`: a group of version 1 has seen an out-of-memory kill.
   void end(bool out_of_memory, Steps* steps);
-  // After that: whether the kernel has killed something for its memory.
+  // After end(): says whether the kernel has killed a process of the guest for lack of memory.
   bool is_out_of_memory() const { return is_out_of_memory_; }
-  // What is told of that when the command has ended so.
+  // The warning about that, for a command that has ended with this status.
   std::string notice_of_kill(const ExitStatus& command) const;
-  // An error of the engine's, for which that may be the reason.
-  Error explained(Error error) const;
+  // Adds the lack of memory, if there was one, to an error of the engine: it may be the reason.
+  Error with_shortage(Error error) const;
 
  private:
   Result<void> choose(const Caller& caller, bool plans_alone);
   Result<void> make_limits(const std::string& lease);
-  void take(const GroupLimits& available);
+  void use_available(const GroupLimits& available);
   Result<void> do_without(Error reason);
   std::string shortage() const;
 
@@ -72,7 +74,7 @@ class GuestGroup {
   GroupLimits limits_;
   bool is_of_version_1_ = false;
   std::string notice_;
-  GroupPlace place_;  // what is made there goes before it
+  GroupPlace place_;  // declared before limit_group_, so that the group is removed before its place
   LimitGroup limit_group_;
   std::string path_;
   std::string lease_;  // of the daemon, which has made the group; empty: it was made here

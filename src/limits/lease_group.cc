@@ -20,9 +20,10 @@ constexpr std::string_view kPrefix = "lease-";
 constexpr const char* kTreeFile = "/run/isolate/control-group";
 constexpr const char* kLockFile = "/run/isolate/control-group.lock";
 constexpr const char* kKeeper = "/keeper";
-constexpr const char* kHolder = "user.isolate.lease";  // "UID PATH"; of groups since Linux 5.7
+// Value "UID PATH"; control groups have user.* attributes since Linux 5.7.
+constexpr const char* kHolder = "user.isolate.lease";
 
-bool is_over(const std::string& group, Ended which) {
+bool has_ended(const std::string& group, Ended which) {
   auto directory = open_file(AT_FDCWD, group, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!directory || !FileLock::try_lock(std::move(*directory), FileLock::Mode::exclusive)) return false;
   const auto holder = lease_of_group(group);
@@ -56,13 +57,13 @@ std::optional<std::string> group_tree() {
 std::string no_group_tree() {
   const auto group = own_limiting_group();
   if (!group) return group.error().message();
-  return "nobody keeps a tree of control groups; as root: systemctl start isolate-leases.service";
+  return "no process keeps the control group tree of leases; as root: systemctl start isolate-leases.service";
 }
 
 Result<std::string> make_group_tree() {
   auto tree = TRY(own_limiting_group());
   if (auto outcome = become_tree(tree); !outcome) {
-    // Where this does not work either there was nothing to be put back, ignoring.
+    // If moving back fails too, moving to the keeper's group had failed, and there is nothing to undo.
     auto ignored = move_to_control_group(tree, "0");
     remove_control_group(tree + kKeeper);
     return fail(std::move(outcome).error().within("control groups of leases"));
@@ -85,12 +86,14 @@ Result<LeaseHolder> lease_of_group(const std::string& group) {
   const std::string_view text(value.data(), static_cast<std::size_t>(size));
   const auto space = text.find(' ');
   const auto uid = TRY(text::number(text.substr(0, space), "uid of " + group, 0, UINT32_MAX));
-  if (space == std::string_view::npos) return fail("no lease is named by " + group);
+  if (space == std::string_view::npos)
+    return fail("the attribute " + std::string(kHolder) + " of control group " + group + " names no lease");
   return LeaseHolder{static_cast<uid_t>(uid), std::string(text.substr(space + 1))};
 }
 
 bool is_lease_held(const LeaseHolder& holder) {
-  // Open for writing: whoever watches the ends of leases is told of those that are open for reading.
+  // Opens for writing, so as not to wake the daemon: it watches for the close of files that were opened for reading
+  // (inotify(7), IN_CLOSE_NOWRITE).
   auto file = open_file(AT_FDCWD, holder.state_file, O_RDWR | O_NOFOLLOW);
   if (!file) return file.error().code() != ENOENT;
   return FileLock::is_held_by_others(*file);
@@ -105,11 +108,11 @@ Result<FileLock> lock_groups() {
 void remove_ended_groups(const std::string& parent, Ended which) {
   constexpr std::chrono::milliseconds kPatience{500};
   const auto names = list_directory(AT_FDCWD, parent);
-  if (!names) return;  // there is nothing to remove then, ignoring
+  if (!names) return;  // no directory, so no groups to remove
   std::vector<std::string> ended;
   for (const auto& name : *names) {
     auto group = parent + "/" + name;
-    if (name.starts_with(kPrefix) && is_over(group, which)) ended.push_back(std::move(group));
+    if (name.starts_with(kPrefix) && has_ended(group, which)) ended.push_back(std::move(group));
   }
   kill_and_remove_groups(ended, kPatience);
 }

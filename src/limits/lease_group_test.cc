@@ -25,10 +25,10 @@ class LeaseGroupTest : public ::testing::Test {
   LimitGroup make(const std::string& lease) const {
     return must(LimitGroup::make(parent_, lease_group_name(lease), {}));
   }
-  // One that a killed run has left.
+  // Leaves a group behind, as a killed run does.
   void make_and_lose(const std::string& lease) const {
     auto group = make(lease);
-    group.leave();
+    group.disown();
   }
   bool is_there(const std::string& lease) const { return test::exists(lease_group(parent_, lease)); }
   std::string state_file() const { return directory_ / "state"; }
@@ -40,7 +40,7 @@ class LeaseGroupTest : public ::testing::Test {
   std::string parent_;
 };
 
-TEST_F(LeaseGroupTest, WhatNoRunHoldsIsRemovedAndOthersStay) {
+TEST_F(LeaseGroupTest, OnlyGroupsThatNoRunHoldsAreRemoved) {
   make_and_lose("lost");
   const auto held = make("held");
   must(make_directory(AT_FDCWD, parent_ + "/keeper", 0755));
@@ -50,7 +50,7 @@ TEST_F(LeaseGroupTest, WhatNoRunHoldsIsRemovedAndOthersStay) {
   EXPECT_TRUE(test::exists(parent_ + "/keeper"));
 }
 
-TEST_F(LeaseGroupTest, WhatIsInARemovedOneIsKilled) {
+TEST_F(LeaseGroupTest, ProcessesInARemovedGroupAreKilled) {
   make_and_lose("lost");
   test::Pipe ready;
   auto child = must(fork_child(0, [&] {
@@ -63,7 +63,7 @@ TEST_F(LeaseGroupTest, WhatIsInARemovedOneIsKilled) {
   EXPECT_FALSE(is_there("lost"));
 }
 
-TEST_F(LeaseGroupTest, OneOfALeaseGoesWithTheLock) {
+TEST_F(LeaseGroupTest, TheGroupOfALeaseIsRemovedOnceTheLeaseIsUnlocked) {
   test::write_text(state_file(), "{}\n");
   make_and_lose("l");
   must(set_lease_of_group(lease_group(parent_, "l"), {1000, state_file()}));
@@ -73,19 +73,19 @@ TEST_F(LeaseGroupTest, OneOfALeaseGoesWithTheLock) {
     EXPECT_TRUE(is_there("l"));
   }
   remove_ended_groups(parent_, Ended::runs);
-  EXPECT_TRUE(is_there("l")) << "it is the daemon's";
+  EXPECT_TRUE(is_there("l")) << "only Ended::runs_and_leases removes groups of the daemon";
   remove_ended_groups(parent_, Ended::runs_and_leases);
   EXPECT_FALSE(is_there("l"));
 }
 
-TEST_F(LeaseGroupTest, TellsWhoseItIs) {
+TEST_F(LeaseGroupTest, RemembersItsLease) {
   make_and_lose("l");
   EXPECT_FALSE(lease_of_group(lease_group(parent_, "l")));
   must(set_lease_of_group(lease_group(parent_, "l"), {4294967294U, "/a b/c"}));
   const auto holder = must(lease_of_group(lease_group(parent_, "l")));
   EXPECT_EQ(holder.uid, 4294967294U);
   EXPECT_EQ(holder.state_file, "/a b/c");
-  EXPECT_FALSE(is_lease_held(holder)) << "its file is gone";
+  EXPECT_FALSE(is_lease_held(holder)) << "the state file does not exist";
 }
 
 }  // namespace

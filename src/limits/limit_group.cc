@@ -12,13 +12,13 @@
 namespace isolate {
 namespace {
 
-// Who can't open the directory can't lock it, while its files can be read.
+// No read permission: another user who can't open the directory can't lock it. Its files can still be read.
 constexpr mode_t kMode = 0711;
 
-// Files of the kernel's: they are never made, and take a value in one write.
+// Writes to a file that the kernel provides: it is never created, and takes the value in a single write.
 Result<void> write_value(const std::string& path, std::string_view value) {
   auto file = open_file(AT_FDCWD, path, O_WRONLY);
-  if (!file && file.error().code() == ENOENT) return fail("this kernel has no limit of that kind: no " + path);
+  if (!file && file.error().code() == ENOENT) return fail("this kernel does not have this limit: there is no " + path);
   return write_all(TRY(std::move(file)).get(), value, "'" + std::string(value) + "' to " + path);
 }
 
@@ -32,7 +32,7 @@ bool is_among(const std::string& controllers, const std::string& name) {
 
 Result<void> limit_memory(const std::string& path, std::uint64_t bytes) {
   TRY_VOID(write_value(path + "/memory.max", std::to_string(bytes)));
-  // A kernel without swap has none to be limited.
+  // A kernel without swap has no file for its limit.
   if (::access("/proc/swaps", F_OK) != 0) return {};
   return write_value(path + "/memory.swap.max", "0");
 }
@@ -76,7 +76,7 @@ Result<void> enable_controllers(const std::string& path, const std::vector<std::
   std::string missing;
   for (const auto& name : controllers) {
     if (std::find(available.begin(), available.end(), name) == available.end()) {
-      return fail("the control group controller '" + name + "', which this limit takes, is not available in " + path);
+      return fail("the control group controller '" + name + "', which this limit needs, is not available in " + path);
     }
     if (!is_among(enabled, name)) missing += (missing.empty() ? "+" : " +") + name;
   }
@@ -113,15 +113,16 @@ Result<std::uint64_t> number_in(const std::string& path, const std::string& word
 
 Result<bool> is_populated(const std::string& path) { return TRY(number_in(path + "/cgroup.events", "populated")) != 0; }
 
-std::uint64_t killed_for_memory(const std::string& path) {
+std::uint64_t count_oom_kills(const std::string& path) {
   return number_in(path + "/memory.events", "oom_kill").value_or(0);
 }
 
 void kill_and_remove_groups(const std::vector<std::string>& paths, std::chrono::milliseconds patience) {
   for (const auto& path : paths) {
-    // One that is gone, or that can't be killed, ignoring: it stays as it is.
+    // If this fails the group no longer exists, or its processes can't be killed; then the loop below leaves it alone.
     auto ignored = write_value(path + "/cgroup.kill", "1");
-    // Whoever the groups below belong to makes no more of them. Only those of guests are made without end, ignoring.
+    // Keeps the owner of the groups below from making more of them. If this fails, somebody could at most make the
+    // removal below fail.
     ignored = limit_groups_below(path, 0);
   }
   const auto end = std::chrono::steady_clock::now() + patience;

@@ -1,4 +1,4 @@
-// Control groups of version 2 that limit what is in them (cgroups(7); the kernel's admin-guide/cgroup-v2).
+// Control groups of version 2 with limits (cgroups(7); the kernel's admin-guide/cgroup-v2).
 #pragma once
 
 #include <chrono>
@@ -15,70 +15,71 @@ namespace isolate {
 constexpr std::uint64_t kCpuPeriod = 100'000;  // microseconds
 
 struct GroupLimits {
-  std::optional<std::uint64_t> memory;     // bytes, of which none goes to swap
-  std::optional<std::uint64_t> cpu_time;   // microseconds of all processors together in each kCpuPeriod
-  std::optional<std::uint64_t> processes;  // and threads
-  std::optional<std::uint64_t> io_weight;  // 1 to 10000, where others have 100
+  std::optional<std::uint64_t> memory;     // bytes, none of them in swap
+  std::optional<std::uint64_t> cpu_time;   // microseconds in each kCpuPeriod, all processors together
+  std::optional<std::uint64_t> processes;  // processes and threads
+  std::optional<std::uint64_t> io_weight;  // 1 to 10000; the default of other groups is 100
 
   bool any() const { return memory || cpu_time || processes || io_weight; }
   bool operator==(const GroupLimits&) const = default;
 };
 
-// The controllers that the limits take, or all that there are limits for.
+// The controllers that these limits need, and the controllers that any limit needs.
 std::vector<std::string> controllers_of(const GroupLimits& limits);
 std::vector<std::string> limiting_controllers();
 
-// Gives groups below `path` these controllers. Errors: one is not there, by its name; EBUSY there are processes in it.
+// Enables these controllers for the groups below `path`. Errors: a controller is not available, by its name; EBUSY the
+// group contains processes.
 Result<void> enable_controllers(const std::string& path, const std::vector<std::string>& controllers);
-// Takes all of them from groups below. Errors: EBUSY they have given them on.
+// Disables all controllers for the groups below. Errors: EBUSY a group below has enabled them for groups of its own.
 Result<void> disable_controllers(const std::string& path);
-// Of those named, the ones that `path` has to give.
+// Returns those of `controllers` that `path` can enable for groups below.
 Result<std::vector<std::string>> available_controllers(const std::string& path,
                                                        const std::vector<std::string>& controllers);
 
-// Of the limits, those that `path` has a controller for.
+// Returns those of the limits for which `path` has a controller.
 Result<GroupLimits> available_limits(const std::string& path, const GroupLimits& limits);
 
-// Writes the limits of a group that is there. Errors: a file that is not there, or a value that the kernel refuses.
+// Writes the limits of an existing group. Errors: the kernel lacks a limit or refuses its value.
 Result<void> write_limits(const std::string& path, const GroupLimits& limits);
 
-// Kills all that is in the groups, waits until it has ended, and removes them (cgroup.kill, Linux 5.14). What has not
-// ended in that time keeps its group, while the others go.
+// Kills all processes in the groups, waits until they have ended, and removes the groups (cgroup.kill, Linux 5.14). A
+// group whose processes have not ended after `patience` stays; the others are removed.
 void kill_and_remove_groups(const std::vector<std::string>& paths, std::chrono::milliseconds patience);
-// Whether a process is in the group or below. Errors: there is no such group.
+// Says whether the group or a group below it contains processes. Errors: there is no such group.
 Result<bool> is_populated(const std::string& path);
-// Processes that the kernel has killed in it and below since it was made, since their memory was over the limit; 0
-// where that can't be read.
-std::uint64_t killed_for_memory(const std::string& path);
-// The number in a file of a group's that is one line (`word` is empty), or behind a word at the beginning of one of
-// several. Errors: those of reading; plain text.
+// Returns how many processes of the group and of those below it the kernel has killed because memory was over the
+// limit; 0 if that can't be read.
+std::uint64_t count_oom_kills(const std::string& path);
+// Reads a number from a file of a group: the only line if `word` is empty, otherwise the number after `word` at the
+// beginning of a line. Errors: those of reading the file; plain text.
 Result<std::uint64_t> number_in(const std::string& path, const std::string& word);
 
-// A group with limits. What it limits is in a group below: that one is the root of a control group namespace which is
-// made there, and the files with the limits are outside of it, whoever they belong to. Its directory is locked, and
-// nobody else but root can open that.
+// A group with limits. The limited processes are in a group below it, guest_part(). A control group namespace made
+// there has that one as its root, so the files with the limits are outside of the guest's reach, whoever owns the
+// group. The directory is locked, and only its owner and root can open it.
 class LimitGroup {
  public:
   LimitGroup() = default;
-  // Makes it below `parent`, which has no processes of its own (or is the root of all groups).
-  // Errors: those of enable_controllers and write_limits; EEXIST. Nothing is left after an error.
+  // Makes the group in `parent`, which must contain no processes or be the root control group. Errors: those of
+  // enable_controllers and write_limits; EEXIST. After an error nothing is left.
   static Result<LimitGroup> make(const std::string& parent, const std::string& name, const GroupLimits& limits);
   LimitGroup(LimitGroup&&) noexcept = default;
   LimitGroup& operator=(LimitGroup&&) noexcept = default;
-  // Kills what is in it, and removes it.
+  // Kills the processes in the group and removes it.
   ~LimitGroup();
 
   const std::string& path() const { return group_.path(); }
   explicit operator bool() const { return !path().empty(); }
-  // Leaves it to somebody else to remove.
-  void leave() { group_.clear(); }
+  // Gives the group up: somebody else removes it.
+  void disown() { group_.clear(); }
 
  private:
   explicit LimitGroup(const std::string& path) : group_(path, {}) {}
   LockedGroup group_;
 };
 
-// Where the processes of such a group are.
+// Returns the group in which the processes of a limit group are.
 std::string guest_part(const std::string& group);
 
 }  // namespace isolate

@@ -15,7 +15,7 @@ using test::must;
 using test::write_text;
 using Names = std::vector<std::string>;
 
-// A directory that plays a group whose kernel has all that limits take.
+// A directory that stands for a group of a kernel with all limits.
 class PretendedGroup {
  public:
   PretendedGroup() {
@@ -31,7 +31,7 @@ class PretendedGroup {
   test::TempDirectory directory_;
 };
 
-TEST(LimitsOfAGroupTest, AreWrittenAsTheKernelWantsThem) {
+TEST(LimitsOfAGroupTest, AreWrittenInTheFormatOfTheKernel) {
   const PretendedGroup group;
   must(write_limits(group.path(), {67108864, 150000, 40, 200}));
   EXPECT_EQ(group.read("memory.max"), "67108864");
@@ -41,29 +41,29 @@ TEST(LimitsOfAGroupTest, AreWrittenAsTheKernelWantsThem) {
   EXPECT_EQ(group.read("io.weight"), "200");
 }
 
-TEST(LimitsOfAGroupTest, WhatIsNotLimitedIsNotTouched) {
+TEST(LimitsOfAGroupTest, FilesOfOtherLimitsAreNotWritten) {
   const PretendedGroup group;
   must(write_limits(group.path(), {std::nullopt, std::nullopt, 40, std::nullopt}));
   for (const char* file : {"memory.max", "memory.swap.max", "cpu.max", "io.weight"}) EXPECT_EQ(group.read(file), "");
 }
 
-TEST(LimitsOfAGroupTest, OneThatTheKernelDoesNotHaveIsAnError) {
+TEST(LimitsOfAGroupTest, ALimitThatTheKernelLacksIsAnError) {
   const test::TempDirectory empty;
   for (const GroupLimits& limits : {GroupLimits{1, {}, {}, {}}, GroupLimits{{}, 1000, {}, {}},
                                     GroupLimits{{}, {}, 1, {}}, GroupLimits{{}, {}, {}, 1}}) {
     EXPECT_FALSE(write_limits(empty.path(), limits));
   }
-  EXPECT_TRUE(must(list_directory(AT_FDCWD, empty.path())).empty()) << "no file is made";
+  EXPECT_TRUE(must(list_directory(AT_FDCWD, empty.path())).empty()) << "no file may be created";
 }
 
-TEST(ControllersTest, AreThoseOfTheLimits) {
+TEST(ControllersTest, AreThoseThatTheLimitsNeed) {
   EXPECT_EQ(controllers_of({1, 1000, 1, 1}), (Names{"memory", "cpu", "pids", "io"}));
   EXPECT_EQ(controllers_of({{}, {}, 1, {}}), Names{"pids"});
   EXPECT_TRUE(controllers_of({}).empty());
   EXPECT_FALSE(GroupLimits{}.any());
 }
 
-TEST(ControllersTest, ThoseThatAreMissingAreHandedOn) {
+TEST(ControllersTest, OnlyMissingControllersAreEnabled) {
   const PretendedGroup group;
   group.write("cgroup.subtree_control", "cpu pids\n");
   must(enable_controllers(group.path(), {"memory", "cpu", "pids", "io"}));
@@ -75,7 +75,7 @@ TEST(ControllersTest, ThoseThatAreMissingAreHandedOn) {
   EXPECT_EQ(group.read("cgroup.subtree_control"), "-cpu -pids");
 }
 
-TEST(ControllersTest, OneThatIsNotThereIsNamed) {
+TEST(ControllersTest, TheErrorNamesAnUnavailableController) {
   const PretendedGroup group;
   group.write("cgroup.controllers", "cpuset cpu memory_x pids\n");
   EXPECT_EQ(must(available_controllers(group.path(), limiting_controllers())), (Names{"cpu", "pids"}));
@@ -83,14 +83,14 @@ TEST(ControllersTest, OneThatIsNotThereIsNamed) {
   EXPECT_EQ(group.read("cgroup.subtree_control"), "");
 }
 
-TEST(MemoryEventsTest, TellHowManyWereKilled) {
+TEST(MemoryEventsTest, HoldTheNumberOfOomKills) {
   const PretendedGroup group;
-  EXPECT_EQ(killed_for_memory(group.path()), 0U) << "without the file";
+  EXPECT_EQ(count_oom_kills(group.path()), 0U) << "without the file";
   group.write("memory.events", "low 0\nhigh 0\nmax 5\noom 3\noom_kill 2\noom_group_kill 0\n");
-  EXPECT_EQ(killed_for_memory(group.path()), 2U);
+  EXPECT_EQ(count_oom_kills(group.path()), 2U);
 }
 
-TEST(PopulatedTest, WhatCanNotBeReadIsNotTakenForEmpty) {
+TEST(PopulatedTest, AnUnreadableFileIsAnErrorAndNotAnEmptyGroup) {
   const PretendedGroup group;
   EXPECT_FALSE(is_populated(group.path())) << "without the file";
   for (const char* events : {"", "frozen 0\n", "populated\n", "populated x\n"}) {
@@ -103,7 +103,7 @@ TEST(PopulatedTest, WhatCanNotBeReadIsNotTakenForEmpty) {
   EXPECT_TRUE(must(is_populated(group.path())));
 }
 
-// Groups without limits can be made wherever there is a version 2.
+// Groups without limits can be made wherever version 2 is mounted, even without controllers.
 class LimitGroupTest : public ::testing::Test {
  protected:
   void SetUp() override { REQUIRE_ROOT(); }
@@ -111,7 +111,7 @@ class LimitGroupTest : public ::testing::Test {
   const std::string parent_ = test::group_of_version_2();
 };
 
-TEST_F(LimitGroupTest, IsRemovedWithAllThatIsInIt) {
+TEST_F(LimitGroupTest, IsRemovedAndItsProcessesKilled) {
   test::Pipe ready;
   auto group = must(LimitGroup::make(parent_, name_, {}));
   EXPECT_EQ(group.path(), parent_ + "/" + name_);
@@ -127,12 +127,12 @@ TEST_F(LimitGroupTest, IsRemovedWithAllThatIsInIt) {
   EXPECT_EQ(must(child.wait()).describe(), "signal 9");
 }
 
-TEST_F(LimitGroupTest, CanBeOpenedByItsOwnerAlone) {
+TEST_F(LimitGroupTest, OnlyItsOwnerCanOpenIt) {
   const auto group = must(LimitGroup::make(parent_, name_, {}));
   EXPECT_EQ(must(status_of(AT_FDCWD, group.path())).st_mode & 0777U, 0711U);
 }
 
-TEST_F(LimitGroupTest, IsNotMadeWithoutItsController) {
+TEST_F(LimitGroupTest, IsNotMadeIfItsControllerIsUnavailable) {
   const auto available = must(available_controllers(parent_, limiting_controllers()));
   if (available.empty()) {
     EXPECT_FALSE(LimitGroup::make(parent_, name_, {std::nullopt, std::nullopt, 40, std::nullopt}));
@@ -142,17 +142,17 @@ TEST_F(LimitGroupTest, IsNotMadeWithoutItsController) {
   EXPECT_FALSE(test::exists(parent_ + "/" + name_));
 }
 
-TEST_F(LimitGroupTest, ThatIsLeftIsSomebodyElsesToRemove) {
+TEST_F(LimitGroupTest, ADisownedGroupIsNotRemoved) {
   {
     auto group = must(LimitGroup::make(parent_, name_, {}));
-    group.leave();
+    group.disown();
   }
   ASSERT_TRUE(test::exists(parent_ + "/" + name_));
   kill_and_remove_groups({parent_ + "/" + name_ + "-none", parent_ + "/" + name_}, std::chrono::milliseconds(100));
   EXPECT_FALSE(test::exists(parent_ + "/" + name_));
 }
 
-// How many groups an ordinary user could make below one, at most 2 * kMostGroupsOfGuest.
+// Returns how many groups an ordinary user could make below `path`, up to 2 * kMostGroupsOfGuest.
 unsigned groups_made_below(const std::string& path) {
   constexpr uid_t kUser = 65534;
   test::Pipe made;
@@ -168,7 +168,7 @@ unsigned groups_made_below(const std::string& path) {
   return count;
 }
 
-TEST_F(LimitGroupTest, WhoIsGivenAPartOfItMakesOnlySoManyGroupsThere) {
+TEST_F(LimitGroupTest, AUserWhoOwnsTheGuestPartMayMakeALimitedNumberOfGroups) {
   constexpr uid_t kUser = 65534;
   const auto group = must(LimitGroup::make(parent_, name_, {}));
   EXPECT_EQ(groups_made_below(guest_part(group.path())), 0U);

@@ -1,4 +1,4 @@
-// Limits of a guest as a whole: what was asked for, and what a container has where nothing was.
+// The limits that a guest should have: those that the user asked for, and the defaults of a container.
 #pragma once
 
 #include <string>
@@ -8,14 +8,15 @@
 namespace isolate {
 
 struct LimitWishes {
-  GroupLimits asked;  // by options, and by the variables of a container: nothing runs without
-  GroupLimits usual;  // a container's, of what nobody has asked for: it has them where they are to be had
-  std::string memory_name = "--memory";  // what asks for the limit of memory, for people
-  std::string variables;                 // those that ask, for people; empty: none does
+  GroupLimits asked;  // asked for by options or by the variables of a container; without them the run fails
+  // A container's defaults for limits that nobody asked for; it runs without those that are not available.
+  GroupLimits usual;
+  std::string memory_name = "--memory";  // the option or variable that asked for the memory limit, for messages
+  std::string variables;                 // the names of the variables that asked for limits, for messages; empty: none
 
   bool any() const { return asked.any() || usual.any(); }
   GroupLimits all() const { return all_of(usual); }
-  // What was asked for, and of the rest no more than that.
+  // Returns the limits asked for, and those of `available` that nobody asked for.
   GroupLimits all_of(const GroupLimits& available) const;
 };
 

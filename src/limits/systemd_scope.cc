@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kPatience = 10;  // seconds
 
-// What D-Bus calls marshalling, in the byte order of this machine: each value stands at a multiple of its own size.
+// Marshals values for D-Bus in the byte order of this machine. Each value is aligned to its own size.
 class Writer {
  public:
   void align(std::size_t size) { bytes_.resize((bytes_.size() + size - 1) / size * size); }
@@ -37,7 +37,8 @@ class Writer {
     byte(static_cast<char>(value.size()));
     bytes_.append(value) += '\0';
   }
-  // The length of an array stands in front of it; its elements begin behind the padding.
+  // Writes room for the length of an array, and the padding before its first element. Returns the position of the
+  // length.
   std::size_t begin_array(std::size_t alignment) {
     number(0);
     const auto at = bytes_.size() - sizeof(std::uint32_t);
@@ -131,7 +132,7 @@ Result<Fd> connect_to(const std::string& path) {
   return socket;
 }
 
-// SASL, in lines: the kernel tells the other side who this is.
+// SASL, as lines of text. The kernel tells systemd the user id of this process.
 Result<void> authenticate(int socket) {
   std::string id;
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -147,7 +148,7 @@ Result<void> authenticate(int socket) {
     TRY_VOID(receive(socket, &byte, 1));
     line += byte;
   }
-  if (!line.starts_with("OK")) return fail("systemd does not know this user");
+  if (!line.starts_with("OK")) return fail("systemd refuses to authenticate this user");
   return send_all(socket, "BEGIN\r\n");
 }
 
@@ -161,7 +162,7 @@ struct FixedHeader {
   std::uint32_t fields_size;
 };
 
-// Whether the call was taken; signals may come before the answer.
+// Waits for the answer to the call and returns its error, if any. Skips signals, which may come before the answer.
 Result<void> receive_answer(int socket) {
   constexpr unsigned char kReturn = 2;
   constexpr unsigned char kError = 3;
@@ -177,9 +178,9 @@ Result<void> receive_answer(int socket) {
     if (header.type != kError) continue;
     std::uint32_t length = 0;
     const auto body = rest.substr(fields);
-    if (body.size() < sizeof length) return fail("systemd makes no scope");
+    if (body.size() < sizeof length) return fail("systemd refuses to start a scope");
     std::memcpy(&length, body.data(), sizeof length);
-    return fail("systemd makes no scope: " + text::printable(body.substr(sizeof length, length)));
+    return fail("systemd refuses to start a scope: " + text::printable(body.substr(sizeof length, length)));
   }
 }
 
@@ -189,11 +190,11 @@ std::string scope_message(const std::string& unit, std::uint32_t pid) {
   const auto body = scope_body(unit, pid);
   Writer message;
   message.byte(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 'l' : 'B');
-  message.byte(1);  // a call
+  message.byte(1);  // a method call
   message.byte(0);
-  message.byte(1);  // the protocol's version
+  message.byte(1);  // the version of the protocol
   message.number(static_cast<std::uint32_t>(body.size()));
-  message.number(1);  // its serial number
+  message.number(1);  // the serial number of the message
   const auto fields = message.begin_array(8);
   const auto begin = message.array_begin();
   header_field(&message, 1, "o", "/org/freedesktop/systemd1");
@@ -211,14 +212,14 @@ Result<std::string> systemd_socket(uid_t uid) {
   if (uid == 0) {
     std::string path = "/run/systemd/private";
     if (::access(path.c_str(), F_OK) == 0) return path;
-    return fail("no systemd is at work here");
+    return fail("systemd does not run here (no " + path + ")");
   }
   const char* directory = std::getenv("XDG_RUNTIME_DIR");
   if (directory == nullptr || *directory != '/')
-    return fail("XDG_RUNTIME_DIR does not name the directory of your login");
+    return fail("XDG_RUNTIME_DIR is not set to the runtime directory of a login session");
   auto path = std::string(directory) + "/systemd/private";
   if (::access(path.c_str(), F_OK) == 0) return path;
-  return fail("no systemd of yours is at work (no " + path + "); as root: loginctl enable-linger");
+  return fail("your systemd user manager does not run (no " + path + "); as root: loginctl enable-linger USER");
 }
 
 Result<std::string> enter_systemd_scope(const std::string& socket, const std::string& name) {
@@ -228,7 +229,7 @@ Result<std::string> enter_systemd_scope(const std::string& socket, const std::st
   const auto unit = name + ".scope";
   TRY_VOID(send_all(connection.get(), scope_message(unit, static_cast<std::uint32_t>(::getpid()))));
   TRY_VOID(receive_answer(connection.get()));
-  // The answer says that it was begun.
+  // The answer says only that systemd has begun to start the scope, so wait until this process is in it.
   const auto end = Clock::now() + std::chrono::seconds(kPatience);
   while (Clock::now() < end) {
     auto own = TRY(own_control_group());

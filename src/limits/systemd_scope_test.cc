@@ -20,14 +20,14 @@ std::uint32_t number_at(const std::string& text, std::size_t at) {
   return number;
 }
 
-// Where a string with its length in front stands in a message; npos: nowhere.
+// Returns the position of a string with its length before it in a message, or npos.
 std::size_t find_string(const std::string& message, const std::string& text) {
   const auto length = static_cast<std::uint32_t>(text.size());
   std::string wanted(reinterpret_cast<const char*>(&length), sizeof length);
   return message.find(wanted + text + '\0');
 }
 
-// A header of a message with a body of one string, as systemd answers.
+// Returns a message with a body of one string, as systemd would answer.
 std::string answer(char type, const std::string& text) {
   std::string message = {'l', type, 0, 1};
   const auto number = [&message](std::size_t value) {
@@ -45,7 +45,7 @@ std::string answer(char type, const std::string& text) {
   return message;
 }
 
-// Something that answers as systemd might, to one caller.
+// A server that answers one client as systemd might.
 class PretendedSystemd {
  public:
   PretendedSystemd(const std::string& greeting, const std::string& answers) {
@@ -60,7 +60,7 @@ class PretendedSystemd {
     server_ = must(fork_child(0, [&] { return serve(listener, greeting, answers); }));
   }
   std::string path() const { return directory_ / "socket"; }
-  // What it was asked, when it has ended.
+  // Waits until it has ended and returns what it received.
   std::string heard() {
     must(server_.wait());
     return must(read_file(directory_ / "heard"));
@@ -77,7 +77,7 @@ class PretendedSystemd {
       return got > 0;
     };
     if (!hear() || !write_all(connection.get(), greeting, "greeting")) return 1;
-    // The end of the line that begins, and all of the call.
+    // Read the rest of the SASL lines and the whole call.
     while (heard.find("StartTransientUnit") == std::string::npos && hear()) {
     }
     test::write_text(directory_ / "heard", heard);
@@ -99,34 +99,35 @@ TEST(ScopeMessageTest, IsAWholeDBusCall) {
     ASSERT_NE(at, std::string::npos) << text;
     EXPECT_EQ(at % 4, 0U) << text;
   }
-  EXPECT_EQ(find_string(message, "PIDs") % 8, 0U) << "a structure";
+  EXPECT_EQ(find_string(message, "PIDs") % 8, 0U) << "a structure is aligned to 8 bytes";
   const std::uint32_t pid = 4711;
   const auto at = message.find(std::string(reinterpret_cast<const char*>(&pid), sizeof pid));
   ASSERT_NE(at, std::string::npos);
   EXPECT_EQ(at % sizeof pid, 0U);
-  EXPECT_EQ(number_at(message, at - sizeof pid), sizeof pid) << "the length of the list";
+  EXPECT_EQ(number_at(message, at - sizeof pid), sizeof pid) << "the length of the array";
 }
 
-TEST(SystemdScopeTest, WhatSystemdHasToSayIsToldAndSignalsBeforeItAreNot) {
+TEST(SystemdScopeTest, SystemdsErrorIsReportedAndSignalsBeforeItAreSkipped) {
   PretendedSystemd systemd("OK 0123\r\n", answer(4, "a signal") + answer(3, "no\x1b more"));
-  EXPECT_EQ(message_of(enter_systemd_scope(systemd.path(), "isolate-x")), "systemd makes no scope: no\\x1b more");
+  EXPECT_EQ(message_of(enter_systemd_scope(systemd.path(), "isolate-x")),
+            "systemd refuses to start a scope: no\\x1b more");
   const auto heard = systemd.heard();
   EXPECT_EQ(heard.front(), '\0');
   EXPECT_EQ(heard.substr(1, 14), "AUTH EXTERNAL ");
   EXPECT_NE(find_string(heard, "isolate-x.scope"), std::string::npos);
 }
 
-TEST(SystemdScopeTest, AnEndOrGarbageIsAnError) {
+TEST(SystemdScopeTest, AClosedConnectionOrGarbageIsAnError) {
   PretendedSystemd silent("OK 0123\r\n", "");
   EXPECT_EQ(message_of(enter_systemd_scope(silent.path(), "x")), "systemd has closed the connection");
   PretendedSystemd garbled("OK 0123\r\n", std::string(64, '\xff'));
   EXPECT_EQ(message_of(enter_systemd_scope(garbled.path(), "x")), "systemd: Protocol error");
   PretendedSystemd stranger("REJECTED\r\n", "");
-  EXPECT_EQ(message_of(enter_systemd_scope(stranger.path(), "x")), "systemd does not know this user");
+  EXPECT_EQ(message_of(enter_systemd_scope(stranger.path(), "x")), "systemd refuses to authenticate this user");
   EXPECT_FALSE(enter_systemd_scope("/nonexistent/socket", "x"));
 }
 
-TEST(SystemdSocketTest, IsThatOfTheUsersOwnDirectory) {
+TEST(SystemdSocketTest, IsInTheUsersRuntimeDirectory) {
   const test::TempDirectory directory;
   const test::ScopedVariable variable("XDG_RUNTIME_DIR", directory.path().c_str());
   EXPECT_NE(message_of(systemd_socket(1000)).find("enable-linger"), std::string::npos);

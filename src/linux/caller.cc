@@ -15,7 +15,8 @@ std::vector<IdMapEntry> with_range(std::uint32_t own, const std::vector<IdRange>
   std::vector<IdMapEntry> map = {{0, own, 1}};
   std::uint32_t next = 1;
   for (const auto& range : ranges) {
-    // One more than the guest's ids, so that a private namespace of 65536 fits below.
+    // One more id than a guest has, because id 0 is the caller: ids 1 to 65536 leave room for a nested namespace of
+    // 65536 ids.
     const auto count = std::min(range.count, kGuestIds + 1 - next);
     if (count == 0) break;
     map.push_back({next, range.base, count});
@@ -62,7 +63,8 @@ bool overlaps(const IdRange& one, const IdRange& other) {
   return one.base < other.base + std::uint64_t{other.count} && other.base < one.base + std::uint64_t{one.count};
 }
 
-// 65536 ids that no user, no group and no entry of /etc/subuid and /etc/subgid has; where useradd(8) looks for them.
+// The first of 65536 consecutive ids that no user, no group and no line of /etc/subuid and /etc/subgid uses. The bounds
+// are those that useradd(8) uses by default.
 std::uint32_t first_free_range() {
   constexpr std::uint32_t kFirst = 100'000;
   constexpr std::uint32_t kLast = 600'100'000;

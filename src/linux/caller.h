@@ -1,4 +1,4 @@
-// Caller: the user who runs this program, and which ids are his to map.
+// Caller: the user who runs this program, and the ids that they may map into a user namespace.
 #pragma once
 
 #include <cstdint>
@@ -16,38 +16,42 @@ struct Caller {
   std::uint32_t gid = 0;
   bool is_root() const { return uid == 0; }
 
-  // Reads the real ids of this process; no look-up of names yet.
+  // Reads the real user and group id of this process. Looks up no names.
   static Caller current();
+  // The user's name, or their numeric id if no database names it.
   std::string name() const;
-  // $HOME, or where that is not an absolute path, as in jobs of cron, the home of the user database; empty: neither.
+  // $HOME if it is an absolute path, which it is not in a cron job, for instance. Otherwise the home directory from the
+  // user database, or "" if that has none.
   std::string home() const;
 };
 
-// The ids that files in an ordinary user's own store belong to: inside 0 is the user, 1.. the range of /etc/subuid.
+// The ids that own the files in an ordinary user's own store. Inside the namespace id 0 is the user, and the ids from 1
+// on are the user's ranges of /etc/subuid and /etc/subgid.
 struct OwnedIds {
   IdMaps maps;
   MapWriter writer = MapWriter::self;
   bool has_range() const { return writer != MapWriter::self; }
 };
 
-// Errors: none; without a range in /etc/subuid and /etc/subgid it is the single id.
+// Without a range in both /etc/subuid and /etc/subgid, the result maps only the caller's own id.
 OwnedIds owned_ids(const Caller& caller);
 
-// What a user without a range reads: how to get one, which nobody else has. `may_do_without`: the program has
-// --userns=single.
+// Advice for a user without a range of ids: the command that gives them one that nobody else uses. `may_do_without`:
+// the program has the option --userns=single, which the advice then mentions.
 std::string advice_on_subids(const Caller& caller, bool may_do_without);
 
-// A user namespace in which the caller is root over all files of his own store; made when it is first needed.
-// For root there is none, and things are done directly.
+// A user namespace in which the caller is root over all files of their own store. It is created on first use. Root
+// needs none: then run() calls its body in this process.
 class OwnerNamespace {
  public:
   explicit OwnerNamespace(const Caller& caller) : caller_(caller) {}
   const Caller& caller() const { return caller_; }
   const OwnedIds& ids();
-  // Has the namespace made while other work is done. What fails is told by descriptor().
+  // Starts to create the namespace, so that other work can go on meanwhile. descriptor() returns the error, if any.
   void begin();
-  // -1 for root.
+  // Returns a descriptor that this object owns, or -1 if the caller is root.
   Result<int> descriptor();
+  // Runs `body` in a child that is root in the namespace; for root, in this process.
   Result<void> run(const std::function<Result<void>()>& body);
 
  private:

@@ -16,7 +16,7 @@ using test::verify;
 class CallerTest : public ::testing::Test {
  protected:
   void SetUp() override { REQUIRE_ROOT(); }
-  // What the ids of a user with these files are, for people.
+  // Checks the id maps of a user with these subuid and subgid files.
   void expect_ids(const PretendedUser& user, const std::string& uids, const std::string& gids) const {
     test::as_pretended_user(user, [&](const std::string&) -> Result<void> {
       const auto ids = owned_ids(Caller::current());
@@ -35,9 +35,9 @@ TEST_F(CallerTest, IsTheUserOfThisProcess) {
   EXPECT_TRUE(Caller::current().is_root());
 }
 
-TEST_F(CallerTest, AUserWithoutANameIsCalledByHisNumber) { EXPECT_EQ((Caller{3987654321, 1}).name(), "3987654321"); }
+TEST_F(CallerTest, AUserWithoutANameIsCalledByTheirId) { EXPECT_EQ((Caller{3987654321, 1}).name(), "3987654321"); }
 
-TEST_F(CallerTest, HomeIsThatOfTheEnvironmentOrElseOfTheUserDatabase) {
+TEST_F(CallerTest, HomeComesFromTheEnvironmentOrElseFromTheUserDatabase) {
   const test::ScopedVariable home("HOME", "/home/a");
   EXPECT_EQ(Caller::current().home(), "/home/a");
   const test::ScopedVariable relative("HOME", "home/a");
@@ -47,16 +47,16 @@ TEST_F(CallerTest, HomeIsThatOfTheEnvironmentOrElseOfTheUserDatabase) {
   EXPECT_EQ((Caller{3987654321, 1}).home(), "");
 }
 
-TEST_F(CallerTest, IdZeroIsTheCallerAndTheRestHisRange) {
+TEST_F(CallerTest, IdZeroIsTheCallerAndTheOtherIdsAreTheirRange) {
   expect_ids({}, "0 54321 1, 1 300000 65536", "0 54321 1, 1 400000 65536");
 }
 
-TEST_F(CallerTest, RangesFollowEachOtherUpToWhatAGuestNeeds) {
+TEST_F(CallerTest, RangesAreJoinedUpToTheIdsThatAGuestNeeds) {
   expect_ids({"tester:300000:1000\n54321:700000:100000\n", "tester:400000:100000\n"},
              "0 54321 1, 1 300000 1000, 1001 700000 64536", "0 54321 1, 1 400000 65536");
 }
 
-TEST_F(CallerTest, WithoutRangesForUsersAndGroupsThereIsOneId) {
+TEST_F(CallerTest, WithoutRangesForBothUsersAndGroupsOnlyTheOwnIdIsMapped) {
   expect_ids({"", ""}, "0 54321 1", "0 54321 1");
   expect_ids({"tester:300000:65536\n", "other:400000:65536\n"}, "0 54321 1", "0 54321 1");
 }
@@ -71,10 +71,10 @@ TEST_F(CallerTest, AdviceNamesTheUserAndTheCommand) {
   });
 }
 
-TEST_F(CallerTest, AdviceNamesARangeThatNobodyHas) {
+TEST_F(CallerTest, AdviceNamesARangeThatNobodyUses) {
   test::as_pretended_user(
       {"a:100000:65536\nb:200000:10\n", "c:231072:65536\n"}, [](const std::string&) -> Result<void> {
-        // 165536 to 231071 has one of b's, the next 65536 have one of c's.
+        // 165536 to 231071 overlaps b's range, the next 65536 ids overlap c's.
         const auto advice = advice_on_subids(Caller::current(), true);
         return verify(advice.find("--add-subuids 296608-362143 --add-subgids 296608-362143 ") != std::string::npos,
                       advice);
@@ -92,7 +92,7 @@ TEST_F(CallerTest, RootNeedsNoNamespaceForItsOwnFiles) {
   EXPECT_EQ(pid, ::getpid());
 }
 
-TEST_F(CallerTest, AUserIsRootOverTheFilesOfHisRange) {
+TEST_F(CallerTest, AUserIsRootOverTheFilesOfTheirRange) {
   test::as_pretended_user({}, [](const std::string& scratch) -> Result<void> {
     OwnerNamespace owner(Caller::current());
     const std::string file = scratch + "/tree/file";
@@ -103,9 +103,9 @@ TEST_F(CallerTest, AUserIsRootOverTheFilesOfHisRange) {
       return {};
     }));
     const auto status = TRY(status_of(AT_FDCWD, file));
-    TRY_VOID(verify(status.st_uid == 300004 && status.st_gid == 400005, "the fifth id inside is that of his range"));
+    TRY_VOID(verify(status.st_uid == 300004 && status.st_gid == 400005, "id 5 inside is the fifth id of their range"));
     TRY_VOID(owner.run([&] { return remove_tree(AT_FDCWD, scratch + "/tree"); }));
-    return verify(!test::exists(scratch + "/tree"), "what belongs to his range can be removed");
+    return verify(!test::exists(scratch + "/tree"), "files owned by their range can be removed");
   });
 }
 

@@ -11,7 +11,7 @@
 namespace isolate {
 namespace {
 
-// In the order of their numbers, linux/capability.h of Linux 6.1.
+// Indexed by the capability's number (linux/capability.h of Linux 6.1).
 constexpr std::array<std::string_view, 41> kNames = {"CHOWN",
                                                      "DAC_OVERRIDE",
                                                      "DAC_READ_SEARCH",
@@ -53,7 +53,7 @@ constexpr std::array<std::string_view, 41> kNames = {"CHOWN",
                                                      "PERFMON",
                                                      "BPF",
                                                      "CHECKPOINT_RESTORE"};
-static_assert(kNames.size() == CAP_LAST_CAP + 1, "a capability is missing in the table");
+static_assert(kNames.size() == CAP_LAST_CAP + 1, "the table does not match linux/capability.h");
 
 }  // namespace
 

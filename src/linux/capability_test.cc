@@ -12,24 +12,24 @@ using Names = std::vector<std::string>;
 
 CapabilitySet parsed(const char* list) { return test::must(CapabilitySet::parse(list)); }
 
-TEST(CapabilityTest, NamesAreTakenInAnyForm) {
+TEST(CapabilityTest, NamesAreAcceptedInAnyCaseWithAndWithoutPrefix) {
   for (const char* name : {"NET_ADMIN", "CAP_NET_ADMIN", "net_admin", "Cap_Net_Admin"}) {
     EXPECT_EQ(parsed(name).names(), Names{"CAP_NET_ADMIN"}) << name;
   }
 }
 
-TEST(CapabilityTest, ListsAreInTheOrderOfTheNumbers) {
+TEST(CapabilityTest, NamesAreListedInTheOrderOfTheirNumbers) {
   EXPECT_EQ(parsed("kill,CHOWN,kill").names(), (Names{"CAP_CHOWN", "CAP_KILL"}));
 }
 
-TEST(CapabilityTest, NumbersAreTheKernels) {
+TEST(CapabilityTest, NumbersAreThoseOfTheKernel) {
   EXPECT_EQ(parsed("CHOWN").mask(), 1U);
   EXPECT_TRUE(parsed("SYS_ADMIN").has(CAP_SYS_ADMIN));
   EXPECT_TRUE(parsed("CHECKPOINT_RESTORE").has(CAP_CHECKPOINT_RESTORE));
   EXPECT_FALSE(parsed("CHOWN").has(CAP_CHECKPOINT_RESTORE));
 }
 
-TEST(CapabilityTest, AllIsEveryOne) {
+TEST(CapabilityTest, AllIsEveryCapabilityOfTheKernelHeaders) {
   EXPECT_EQ(parsed("all"), CapabilitySet::all());
   EXPECT_EQ(CapabilitySet::all().mask(), (std::uint64_t{1} << (CAP_LAST_CAP + 1)) - 1);
   EXPECT_EQ(parsed("chown,ALL,kill"), CapabilitySet::all());
@@ -52,8 +52,10 @@ TEST(CapabilityTest, AddingAndDroppingAreSetOperations) {
   EXPECT_EQ(CapabilitySet::none().mask(), 0U);
 }
 
-// What Docker documents, as the mask that /proc/self/status shows in its containers.
-TEST(CapabilityTest, TheDefaultIsDockers) { EXPECT_EQ(CapabilitySet::docker_default().mask(), 0xa80425fbU); }
+// The mask that /proc/self/status shows in a Docker container with the documented default.
+TEST(CapabilityTest, DockerDefaultIsTheMaskThatDockerUses) {
+  EXPECT_EQ(CapabilitySet::docker_default().mask(), 0xa80425fbU);
+}
 
 }  // namespace
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// DirectoryStream: the entries of a directory, one after another.
+// DirectoryStream: reads the entries of a directory one after another.
 #pragma once
 
 #include <dirent.h>
@@ -12,11 +12,11 @@ namespace isolate {
 
 class DirectoryStream {
  public:
-  // Follows no link in the last part of the path.
+  // Does not follow a symbolic link in the last component of the path.
   static Result<DirectoryStream> open(int directory, const std::string& path) {
     return of(TRY(open_file(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), path);
   }
-  // `path`: for the error's text.
+  // Reads the directory `fd`. Errors name it `path`.
   static Result<DirectoryStream> of(Fd fd, const std::string& path) {
     DIR* stream = ::fdopendir(fd.get());
     if (stream == nullptr) return fail(errno, "open directory " + path);
@@ -32,7 +32,7 @@ class DirectoryStream {
     if (stream_ != nullptr) ::closedir(stream_);
   }
 
-  // The next entry that is not "." or "..", or null at the end.
+  // Returns the next entry other than "." and "..", or null at the end.
   const dirent* next() {
     while (const dirent* entry = ::readdir(stream_)) {
       const std::string_view name = entry->d_name;

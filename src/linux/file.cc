@@ -91,7 +91,7 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
     made = ::mkdir(path.c_str(), mode);
   }
   if (made != 0 && errno != EEXIST) return fail(errno, "mkdir " + path);
-  // The mode that was asked for, whatever the umask.
+  // mkdir(2) applies the umask; the caller asked for exactly this mode.
   if (made == 0 && ::chmod(path.c_str(), mode) != 0) return fail(errno, "chmod " + path);
   return {};
 }

@@ -1,4 +1,4 @@
-// Files and directories by descriptor, with errors that name what they were about.
+// Files and directories. Every error names the call and its object.
 #pragma once
 
 #include <fcntl.h>
@@ -16,34 +16,35 @@ namespace isolate {
 // open(2) with O_CLOEXEC.
 Result<Fd> open_file(int directory, const std::string& path, int flags, mode_t mode = 0);
 Result<struct stat> status_of(int directory, const std::string& path, int flags = 0);
+// Both read the whole content. Errors: EFBIG it is longer than `most` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 20);
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
-// The path of an open file, as this process sees it now.
+// Returns the current path of an open file as this process sees it.
 Result<std::string> path_of_descriptor(int fd);
-// Closes every descriptor of this process that is not among `kept`.
+// Closes every descriptor of this process except those in `kept`.
 void close_all_but(std::vector<int> kept);
 struct Pipe {
   Fd read;
   Fd write;
 };
-// Both ends are close-on-exec. `subject`: what it is for.
+// Both ends are close-on-exec. Errors name the pipe `subject`.
 Result<Pipe> make_pipe(const char* subject);
 Result<void> write_all(int fd, std::string_view data, std::string_view subject);
 
 Result<void> make_directory(int directory, const std::string& name, mode_t mode);
-// Makes the path and what is missing above it, with exactly this mode. What exists is left as it is.
+// Creates the directory `path` and any missing parents, each with exactly this mode. Existing directories keep theirs.
 Result<void> make_directories(const std::string& path, mode_t mode);
 Result<void> rename_file(int old_directory, const std::string& old_name, int new_directory, const std::string& new_name,
                          unsigned flags = 0);
 
-// Makes `content` the file at `path` at once: whoever reads it sees what was there before or all of this, and after an
-// error it is as before.
+// Replaces the file at `path` atomically: a reader sees either the old or the whole new content. On an error the old
+// file is unchanged. The content is not synced to disk.
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
-// What was made, renamed or removed in a directory is so after a loss of power, too.
+// Flushes the directory to disk, so that files created, renamed or removed in it stay so after a loss of power.
 Result<void> sync_directory(const std::string& path);
 
-// The names in a directory without "." and "..", sorted.
+// Returns the names in a directory without "." and "..", sorted. Does not follow a symbolic link in the last component.
 Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
 
 }  // namespace isolate

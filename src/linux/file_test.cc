@@ -16,13 +16,13 @@ using test::write_text;
 
 Fd open_directory(const std::string& path) { return test::must(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)); }
 
-TEST(FileTest, ErrorsNameCallAndPath) {
+TEST(FileTest, ErrorsNameTheCallAndThePath) {
   EXPECT_EQ(test::message_of(open_file(AT_FDCWD, "/nonexistent", O_RDONLY)),
             "open /nonexistent: No such file or directory");
   EXPECT_EQ(test::message_of(status_of(AT_FDCWD, "/nonexistent")), "stat /nonexistent: No such file or directory");
 }
 
-TEST(FileTest, OpenedFilesAreClosedAtExecve) {
+TEST(FileTest, OpenedFilesAreCloseOnExec) {
   const auto fd = test::must(open_file(AT_FDCWD, "/dev/null", O_RDONLY));
   EXPECT_EQ(::fcntl(fd.get(), F_GETFD), FD_CLOEXEC);
 }
@@ -37,12 +37,12 @@ TEST(FileTest, ReadsWholeFilesUpToTheLimit) {
   EXPECT_TRUE(test::fails_with(read_file(directory.path()), EISDIR));
 }
 
-TEST(FileTest, AFullDiskIsAnErrorThatNamesTheFile) {
+TEST(FileTest, TheErrorOfAFullDiskNamesTheFile) {
   const auto full = test::must(open_file(AT_FDCWD, "/dev/full", O_WRONLY));
   EXPECT_EQ(test::message_of(write_all(full.get(), "x", "lease file")), "write lease file: No space left on device");
 }
 
-TEST(FileTest, DirectoriesAreMadeWithExactlyTheModeAskedFor) {
+TEST(FileTest, DirectoriesGetTheRequestedModeDespiteTheUmask) {
   const TempDirectory directory;
   const mode_t old_mask = ::umask(077);
   const auto made = make_directories(directory / "a/b/c", 0755);
@@ -53,20 +53,20 @@ TEST(FileTest, DirectoriesAreMadeWithExactlyTheModeAskedFor) {
   }
 }
 
-TEST(FileTest, DirectoriesThatExistKeepTheirMode) {
+TEST(FileTest, ExistingDirectoriesKeepTheirMode) {
   const TempDirectory directory;
   ASSERT_EQ(::mkdir((directory / "a").c_str(), 0700), 0);
   ASSERT_TRUE(test::succeeded(make_directories(directory / "a/b", 0755)));
   EXPECT_EQ(test::must(status_of(AT_FDCWD, directory / "a")).st_mode & 07777, 0700U);
 }
 
-TEST(FileTest, AFileInTheWayOfADirectoryIsAnError) {
+TEST(FileTest, AFileWhereADirectoryIsNeededIsAnError) {
   const TempDirectory directory;
   write_text(directory / "a", "");
   EXPECT_TRUE(test::fails_with(make_directories(directory / "a/b", 0755), ENOTDIR));
 }
 
-TEST(FileTest, RenamingWithoutReplacingLeavesBoth) {
+TEST(FileTest, RenamingWithoutReplacingKeepsBothFiles) {
   const TempDirectory directory;
   write_text(directory / "old", "old");
   write_text(directory / "new", "new");
@@ -77,13 +77,13 @@ TEST(FileTest, RenamingWithoutReplacingLeavesBoth) {
   EXPECT_EQ(test::read_text(directory / "new"), "old");
 }
 
-TEST(FileTest, ListsAreSortedAndWithoutDots) {
+TEST(FileTest, DirectoryListsAreSortedAndOmitDotEntries) {
   const TempDirectory directory;
   for (const char* name : {"b", "a", ".hidden", "c"}) write_text(directory / name, "");
   EXPECT_EQ(test::must(list_directory(AT_FDCWD, directory.path())), (Names{".hidden", "a", "b", "c"}));
 }
 
-TEST(FileTest, ListingFollowsNoLink) {
+TEST(FileTest, ListingDoesNotFollowALink) {
   const TempDirectory directory;
   ASSERT_EQ(::symlink("/etc", (directory / "link").c_str()), 0);
   EXPECT_TRUE(test::fails_with(list_directory(AT_FDCWD, directory / "link"), ENOTDIR));

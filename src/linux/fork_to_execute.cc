@@ -19,8 +19,8 @@
 namespace isolate {
 namespace {
 
-// While it lives, this process is who a namespace is to be counted for, and has the limit that the namespace is to
-// have: the kernel takes both from who makes it.
+// The kernel counts a new user namespace for the user who creates it, and copies that user's process limit to it. While
+// this object lives, this process therefore has the effective id and the limit that the namespace should get.
 class CountedMaker {
  public:
   static Result<CountedMaker> become(const ProcessLimit& processes) {
@@ -33,7 +33,8 @@ class CountedMaker {
       maker.has_limit_ = true;
     }
     if (!processes.counted_as) return maker;
-    // The capabilities stay, which the change of ids would take: they are needed where only root may make namespaces.
+    // Without SECBIT_NO_SETUID_FIXUP the change of ids would clear the capabilities. They are needed on systems where
+    // only root may create user namespaces.
     TRY(trace::check(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl", "securebits"));
     maker.has_securebits_ = true;
     const auto id = *processes.counted_as;
@@ -41,7 +42,7 @@ class CountedMaker {
     maker.parent_ = ::getppid();
     TRY(trace::check(::syscall(SYS_setresuid, id, id, -1), "setresuid", "maker of a namespace"));
     maker.has_id_ = true;
-    maker.stay_tied();
+    maker.renew_death_signal();
     return maker;
   }
   CountedMaker(CountedMaker&& other) noexcept
@@ -53,17 +54,17 @@ class CountedMaker {
         parent_(other.parent_) {}
   CountedMaker& operator=(CountedMaker&&) = delete;
   ~CountedMaker() {
-    // Who could not become himself again must not go on as somebody else.
+    // This process must not continue as another user if it can't change back.
     if (has_id_ && ::syscall(SYS_setresuid, 0, 0, -1) != 0) ::abort();
-    if (has_id_) stay_tied();
+    if (has_id_) renew_death_signal();
     if (has_securebits_ && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) ::abort();
     if (has_limit_ && ::setrlimit(RLIMIT_NPROC, &limit_before_) != 0) ::abort();
   }
 
  private:
   CountedMaker() = default;
-  // A change of ids clears the parent-death signal. Meanwhile the parent may have died.
-  void stay_tied() const {
+  // A change of ids clears the parent-death signal, so set it again. If the parent died in between, raise it now.
+  void renew_death_signal() const {
     if (death_signal_ == 0) return;
     ::prctl(PR_SET_PDEATHSIG, death_signal_);
     if (::getppid() != parent_) ::raise(death_signal_);
@@ -76,7 +77,7 @@ class CountedMaker {
   pid_t parent_ = 0;
 };
 
-// Holds a child back until it is let go.
+// Holds a child back until the parent releases it.
 class Gate {
  public:
   static Result<Gate> make() {
@@ -84,7 +85,8 @@ class Gate {
     TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "child"));
     return Gate(Fd(ends[0]), Fd(ends[1]));
   }
-  // In the child: false when the parent has given up. It holds the writing end too, but is then killed.
+  // Called by the child. Returns false if the parent has given up. The child has a copy of the writing end, too, but
+  // the parent kills it then.
   bool wait_to_go() const {
     char byte = 0;
     ssize_t got = -1;
@@ -93,8 +95,8 @@ class Gate {
     } while (got < 0 && errno == EINTR);
     return got == 1;
   }
-  // In the parent. Nobody reads what is written for a child that has died, which is harmless.
-  void let_go() const {
+  // Called by the parent. If the child has died, nobody reads this, which is harmless.
+  void release() const {
     const char byte = 0;
     [[maybe_unused]] auto written = ::write(write_.get(), &byte, 1);
   }
@@ -105,13 +107,13 @@ class Gate {
   Fd write_;
 };
 
-// The clone, with a limit of processes as it is to be counted for the new namespace.
-Result<ChildProcess> counted(const ProcessLimit& processes, const std::function<Result<ChildProcess>()>& clone) {
+// Calls `clone` as the user and with the process limit of the new namespace.
+Result<ChildProcess> clone_counted(const ProcessLimit& processes, const std::function<Result<ChildProcess>()>& clone) {
   const auto maker = TRY(CountedMaker::become(processes));
   return clone();
 }
 
-// Whose child a new process is to be, and ends with: this process's, or that of who adopts it.
+// The parent of a new process: this process, or the process that adopts the child.
 class Parent {
  public:
   explicit Parent(const Adoption* adoption)
@@ -127,25 +129,27 @@ class Parent {
   std::uint64_t flag_;
 };
 
-// A child that is to be adopted is told of, and left to who waits for it.
-Result<ChildProcess> given_away(Result<ChildProcess> started, const Adoption* adoption) {
+// Announces a child to the process that adopts it, which will wait for it. Does nothing without an adoption.
+Result<ChildProcess> hand_to_adopter(Result<ChildProcess> started, const Adoption* adoption) {
   if (adoption == nullptr || !started) return started;
   TRY_VOID(adoption->announce(*started));
   started->disown();
   return started;
 }
 
-// A child that could not be mapped is killed, and told of all the same: whose child it is has to wait for it.
-Result<ChildProcess> mapped(const Gate& gate, Result<ChildProcess> started,
-                            const std::function<Result<void>(const ChildProcess&)>& map, const Adoption* adoption) {
+// Writes the maps of a child and releases it. If the maps are refused, kills the child; its parent still has to reap
+// it, so a child that is to be adopted is announced all the same.
+Result<ChildProcess> map_and_release(const Gate& gate, Result<ChildProcess> started,
+                                     const std::function<Result<void>(const ChildProcess&)>& map,
+                                     const Adoption* adoption) {
   auto child = TRY(std::move(started));
   if (auto outcome = map(child); !outcome) {
     child.signal(SIGKILL);
-    TRY(given_away(std::move(child), adoption));
+    TRY(hand_to_adopter(std::move(child), adoption));
     return fail(std::move(outcome).error());
   }
-  gate.let_go();
-  return given_away(std::move(child), adoption);
+  gate.release();
+  return hand_to_adopter(std::move(child), adoption);
 }
 
 }  // namespace
@@ -165,7 +169,7 @@ Result<void> Adoption::announce(const ChildProcess& child) const {
   return write_all(writer_.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "adoption");
 }
 
-Result<std::optional<ChildProcess>> Adoption::take() {
+Result<std::optional<ChildProcess>> Adoption::receive_child() {
   writer_.reset();
   pid_t pid = -1;
   ssize_t got = -1;
@@ -180,11 +184,11 @@ Result<std::optional<ChildProcess>> Adoption::take() {
 Result<ChildProcess> fork_to_execute(const std::function<int()>& body, std::uint64_t namespaces,
                                      const Adoption* adoption) {
   const Parent parent(adoption);
-  return given_away(fork_child(namespaces | parent.flag(), body, parent.pidfd()), adoption);
+  return hand_to_adopter(fork_child(namespaces | parent.flag(), body, parent.pidfd()), adoption);
 }
 
 Result<ChildProcess> fork_namespace_holder(const ProcessLimit& processes) {
-  return counted(processes, [] {
+  return clone_counted(processes, [] {
     return fork_child(CLONE_NEWUSER, [] {
       // Locks and other files of the parent must not live on here.
       ::syscall(SYS_close_range, 0, ~0U, 0);
@@ -200,11 +204,11 @@ Result<ChildProcess> fork_to_execute_mapped(const std::function<int()>& body, st
                                             const Adoption* adoption) {
   const Parent parent(adoption);
   auto gate = TRY(Gate::make());
-  auto child = counted(processes, [&] {
+  auto child = clone_counted(processes, [&] {
     return fork_child(
         namespaces | CLONE_NEWUSER | parent.flag(), [&] { return gate.wait_to_go() ? body() : 1; }, parent.pidfd());
   });
-  return mapped(gate, std::move(child), map, adoption);
+  return map_and_release(gate, std::move(child), map, adoption);
 }
 
 }  // namespace isolate

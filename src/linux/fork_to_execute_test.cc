@@ -24,14 +24,14 @@ namespace {
 using test::expect_child_to_die_with_its_parent;
 using test::Pipe;
 
-TEST(ForkToExecuteTest, TheChildBecomesAnotherProgramOrEnds) {
+TEST(ForkToExecuteTest, TheChildExecutesAProgramOrEnds) {
   auto program = test::must(fork_to_execute([] { return ::execl("/bin/sh", "sh", "-c", "exit 9", nullptr); }));
   EXPECT_EQ(test::must(program.wait()).value, 9);
   auto ended = test::must(fork_to_execute([] { return 7; }));
   EXPECT_EQ(test::must(ended.wait()).value, 7);
 }
 
-TEST(ForkToExecuteTest, TheChildsDescriptorsAndDirectoryAreItsOwn) {
+TEST(ForkToExecuteTest, TheChildHasItsOwnDescriptorsAndDirectory) {
   const Pipe pipe;
   const auto directory = std::filesystem::current_path();
   auto child = test::must(fork_to_execute([&] { return ::close(pipe.write.get()) == 0 && ::chdir("/") == 0 ? 0 : 1; }));
@@ -58,7 +58,7 @@ TEST(ForkToExecuteTest, TheChildDiesWithItsParent) {
   expect_child_to_die_with_its_parent([](const std::function<int()>& body) { return fork_to_execute(body); });
 }
 
-TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
+TEST(ForkToExecuteTest, TheChildIsInTheNewNamespaces) {
   REQUIRE_ROOT();
   auto child = test::must(fork_to_execute([] { return ::getpid() == 1 ? 0 : 1; }, CLONE_NEWPID));
   EXPECT_TRUE(test::must(child.wait()).success());
@@ -66,17 +66,17 @@ TEST(ForkToExecuteTest, NewNamespacesAreTheChilds) {
 
 IdMaps ten_ids(std::uint32_t first) { return {{{0, first, 10}}, {{0, first, 10}}}; }
 
-// Runs `make` in a child, which then ends; gives what it has made for this process.
+// Runs `make` in a child, which then ends, and returns the process that it made for this one.
 std::optional<ChildProcess> adopted(const std::function<Result<ChildProcess>(const Adoption&)>& make,
                                     bool succeeds = true) {
   auto adoption = test::must(Adoption::prepare());
   auto maker = test::must(fork_to_execute([&] { return make(adoption) ? 0 : 1; }));
-  auto child = test::must(adoption.take());
+  auto child = test::must(adoption.receive_child());
   EXPECT_EQ(test::must(maker.wait()).success(), succeeds);
   return child;
 }
 
-TEST(AdoptionTest, TheChildOfAChildIsWaitedForHere) {
+TEST(AdoptionTest, TheAdoptingProcessWaitsForTheChild) {
   auto child = adopted([](const Adoption& adoption) {
     return fork_to_execute([] { return ::execl("/bin/sh", "sh", "-c", "exit 9", nullptr); }, 0, &adoption);
   });
@@ -84,7 +84,7 @@ TEST(AdoptionTest, TheChildOfAChildIsWaitedForHere) {
   EXPECT_EQ(test::must(child->wait()).value, 9);
 }
 
-TEST(AdoptionTest, ItMayHaveNamespacesThatItsMakerMadeForIt) {
+TEST(AdoptionTest, TheChildMayHaveNewNamespaces) {
   REQUIRE_ROOT();
   auto child = adopted([](const Adoption& adoption) {
     auto body = [] { return ::getpid() == 1 && become_root() && ::getuid() == 0 ? 5 : 1; };
@@ -94,7 +94,7 @@ TEST(AdoptionTest, ItMayHaveNamespacesThatItsMakerMadeForIt) {
   EXPECT_EQ(test::must(child->wait()).value, 5);
 }
 
-TEST(AdoptionTest, WithoutAChildThereIsNone) {
+TEST(AdoptionTest, NothingIsAdoptedWhenTheMakerMakesNoChild) {
   EXPECT_FALSE(adopted([](const Adoption&) -> Result<ChildProcess> { return fail("nothing was made"); }, false));
 }
 
@@ -117,14 +117,14 @@ TEST(AdoptionTest, ASignalDoesNotEndTheWait) {
     wait_until_asleep(parent);
     return fork_to_execute([] { return 3; }, 0, &adoption) ? 0 : 1;
   }));
-  auto child = test::must(adoption.take());
+  auto child = test::must(adoption.receive_child());
   ::sigaction(SIGUSR1, &before, nullptr);
   ASSERT_TRUE(child);
   EXPECT_EQ(test::must(child->wait()).value, 3);
   EXPECT_TRUE(test::must(maker.wait()).success());
 }
 
-TEST(AdoptionTest, AChildWhoseMapsAreRefusedIsKilledAndWaitedForHere) {
+TEST(AdoptionTest, AChildWithRefusedMapsIsKilledAndAdoptedToBeReaped) {
   REQUIRE_ROOT();
   auto child = adopted(
       [](const Adoption& adoption) {
@@ -142,7 +142,7 @@ TEST(AdoptionTest, TheChildDiesWithTheProcessThatAdoptedIt) {
   });
 }
 
-TEST(ForkToExecuteBelowTest, TheChildIsRootOfItsNamespaceAndBecomesAnotherProgram) {
+TEST(ForkToExecuteBelowTest, TheChildIsRootOfItsNamespaceAndExecutesAProgram) {
   REQUIRE_ROOT();
   constexpr std::uint32_t kFirst = 1'900'000'100;
   auto child = test::must(fork_to_execute_below(
@@ -166,7 +166,7 @@ TEST(ForkToExecuteBelowTest, TheChildDiesWithItsParent) {
       [](const std::function<int()>& body) { return fork_to_execute_below(body, 0, ten_ids(1'900'000'200), {}); });
 }
 
-TEST(ForkToExecuteBelowTest, AChildWhoseMapsAreRefusedDoesNothing) {
+TEST(ForkToExecuteBelowTest, AChildWithRefusedMapsDoesNotRunItsBody) {
   REQUIRE_ROOT();
   const IdMaps overlapping = {{{0, 1'900'000'300, 10}, {5, 1'900'000'400, 10}}, {{0, 1'900'000'300, 10}}};
   const Pipe pipe;
@@ -180,7 +180,7 @@ std::string user_namespace_of(const std::string& process) {
   return std::filesystem::read_symlink("/proc/" + process + "/ns/user");
 }
 
-TEST(NamespaceHolderTest, HasANamespaceOfItsOwnUntilItIsKilled) {
+TEST(NamespaceHolderTest, HasItsOwnNamespaceUntilItIsKilled) {
   REQUIRE_ROOT();
   pid_t pid = -1;
   {
@@ -191,7 +191,7 @@ TEST(NamespaceHolderTest, HasANamespaceOfItsOwnUntilItIsKilled) {
   EXPECT_EQ(::kill(pid, 0), -1);
 }
 
-// The kernel's limit of a namespace shows only to who has too many processes in it, whatever his id there.
+// The kernel enforces the limit of a namespace when one of its processes forks, whatever id that process has inside.
 TEST(NamespaceHolderTest, AllIdsOfALimitedNamespaceCountTogether) {
   REQUIRE_ROOT();
   test::in_child([]() -> Result<void> {

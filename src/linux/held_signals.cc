@@ -8,7 +8,8 @@
 namespace isolate {
 namespace {
 
-// isolate needs these two itself, whatever the caller does with them: for stops, and for the size of a terminal.
+// isolate needs these two even if the caller ignores them: SIGCONT to continue the guest after a stop, SIGWINCH to pass
+// on the size of the terminal.
 bool is_always_held(int signal) { return signal == SIGCONT || signal == SIGWINCH; }
 
 }  // namespace
@@ -24,9 +25,10 @@ void hold_signals() {
     sigaddset(is_held ? &held : &ignored, number);
   }
   ::sigprocmask(SIG_BLOCK, &held, nullptr);
-  // A signal that is ignored and not blocked never arrives: it neither ends isolate nor reaches the command.
+  // An ignored signal has to be unblocked: a blocked one would still be queued for the signalfd and passed on to the
+  // command.
   ::sigprocmask(SIG_UNBLOCK, &ignored, nullptr);
-  // A caller that ignores the ends of its children must not keep isolate from learning of the ends of its own.
+  // If the caller ignores SIGCHLD, the kernel reaps isolate's children before isolate can read how they ended.
   ::signal(SIGCHLD, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
 }

@@ -65,7 +65,8 @@ OwnIds own_ids_in(std::string_view map, const IdRange& range) {
 }
 
 OwnIds own_ids(const IdRange& range) {
-  // What can't be read is taken for a whole machine's.
+  // If the maps can't be read, assume that every id is mapped, as on a host: then a later mapping fails with an error
+  // that says why.
   const auto uids = read_file("/proc/self/uid_map");
   const auto gids = read_file("/proc/self/gid_map");
   if (!uids || !gids) return {kMostIds, true};
@@ -98,7 +99,7 @@ std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_n
 }
 
 std::string user_name(std::uint32_t uid) {
-  // fgetpwent reads the file itself: a static program can't load the modules of nsswitch.conf.
+  // Read the file with fgetpwent: getpwuid would load the modules of nsswitch.conf, which a static program can't do.
   if (File file(::fopen("/etc/passwd", "re")); file) {
     while (const passwd* entry = ::fgetpwent(file.get())) {
       if (entry->pw_uid == uid) return entry->pw_name;
@@ -127,7 +128,7 @@ std::optional<UserEntry> user_entry(std::uint32_t uid) {
 
 namespace {
 
-// Of a line NAME:PASSWORD:GID:MEMBERS.
+// Parses the id in a line NAME:PASSWORD:GID:MEMBERS.
 std::optional<std::uint32_t> gid_in(const std::string& line) {
   const auto fields = text::split(line, ':');
   if (fields.size() < 3) return std::nullopt;
@@ -139,7 +140,8 @@ std::optional<std::uint32_t> gid_in(const std::string& line) {
 }  // namespace
 
 std::optional<std::uint32_t> local_group_id(const std::string& name) {
-  // Read as a whole: fgetgrent(3) asks for its position at each line, and this is wanted for each connection.
+  // Read the file as a whole: fgetgrent(3) makes a system call for its position at each line, and the daemon calls this
+  // for every connection.
   constexpr std::size_t kMost = 1 << 26;
   const auto file = read_file("/etc/group", kMost);
   if (!file) return std::nullopt;

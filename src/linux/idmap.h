@@ -1,4 +1,4 @@
-// Id maps of user namespaces, and the ranges of ids that /etc/subuid and /etc/subgid give to a user.
+// Id maps of user namespaces, and the ranges of ids that /etc/subuid and /etc/subgid assign to a user.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace isolate {
 
-// Ids in a guest: what every distribution's tools take for granted.
+// The number of ids in a guest. The tools of every distribution expect 65536.
 constexpr std::uint32_t kGuestIds = 65536;
 
-// `count` ids from `inside` on are the ids from `outside` on, seen from the parent namespace.
+// Maps `count` ids: id `inside`+N of the namespace is id `outside`+N of its parent namespace.
 struct IdMapEntry {
   std::uint32_t inside = 0;
   std::uint32_t outside = 0;
@@ -28,14 +28,15 @@ struct IdMaps {
   bool operator==(const IdMaps&) const = default;
 };
 
-// "0 1000 1, 1 100000 65535": for people and for plans.
+// Returns "0 1000 1, 1 100000 65535", for people and for plans.
 std::string describe(const std::vector<IdMapEntry>& map);
 
-// The entries in the text of /proc/PID/uid_map or gid_map. Lines of another form are passed over.
+// Parses the text of /proc/PID/uid_map or gid_map. Skips lines that are not three numbers.
 std::vector<IdMapEntry> parse_id_map(std::string_view map);
 
-// For a namespace below the one that has the map: the ids below `count`, each as itself. An entry may not span two
-// entries of the map above, which a container of an ordinary user's has.
+// Returns the identity map of the ids below `count` for a namespace below the one whose map is `above`. The kernel
+// rejects an entry that spans two entries of the parent's map, as in a container of an ordinary user, so the result has
+// the same entries as `above`.
 std::vector<IdMapEntry> identity_map(std::string_view above, std::uint32_t count);
 
 struct IdRange {
@@ -44,14 +45,14 @@ struct IdRange {
   bool operator==(const IdRange&) const = default;
 };
 
-// How many ids from 0 on this process's user namespace has, and whether it has a range whole. The kernel's maps, as
-// /proc/self/uid_map and gid_map have them.
+// Says how many consecutive ids from 0 on are mapped in this process's user namespace, and whether a whole range is.
+// Both must hold for users and for groups (/proc/self/uid_map and gid_map).
 struct OwnIds {
   std::uint64_t from_zero = 0;
   bool has_range = false;
 };
 OwnIds own_ids(const IdRange& range);
-// Of the text of one such map.
+// The same for the text of one such map.
 OwnIds own_ids_in(std::string_view map, const IdRange& range);
 
 // A line NAME:BASE:COUNT or UID:BASE:COUNT of /etc/subuid or /etc/subgid (subuid(5)).
@@ -59,28 +60,29 @@ struct SubidEntry {
   std::string user;
   IdRange range;
 };
-// Lines that are not of this form are passed over, as newuidmap does.
+// Parses all lines. Skips malformed lines, as newuidmap does.
 std::vector<SubidEntry> all_subids(std::string_view text);
-// The ranges of one user.
+// Returns the ranges of one user.
 std::vector<IdRange> parse_subids(std::string_view text, std::string_view user_name, std::uint32_t uid);
 
-// Name of a user of /etc/passwd, or of another source of the system's (asked through getent); empty where there is
-// none.
+// Returns the name of a user from /etc/passwd or, through getent(1), from another source of the system. Returns "" if
+// there is no such user.
 std::string user_name(std::uint32_t uid);
 
-// A user's home and primary group by the same sources; nothing where there is no such user.
+// The home directory and primary group of a user, from the same sources; nothing if there is no such user.
 struct UserEntry {
   std::string home;
   std::uint32_t group = 0;
 };
 std::optional<UserEntry> user_entry(std::uint32_t uid);
 
-// The group of exactly this name in /etc/group.
+// Returns the id of the group `name` in /etc/group, if there is one.
 std::optional<std::uint32_t> local_group_id(const std::string& name);
-// The same, or in another source of the system's (asked through getent).
+// The same, but also asks the other sources of the system through getent(1).
 std::optional<std::uint32_t> group_id(const std::string& name);
 
-// The first user or group (of /etc/passwd or /etc/group) whose id lies in the range; empty if none.
+// Returns the name of the first user in /etc/passwd, or group in /etc/group, whose id lies in the range; "" if there is
+// none.
 std::string owner_within(const IdRange& range, bool groups);
 
 }  // namespace isolate

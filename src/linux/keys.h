@@ -1,4 +1,4 @@
-// The kernel's keys (keyrings(7)): what keeps those of the caller out of a guest.
+// Keeps the caller's kernel keys (keyrings(7)) out of the guest.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@
 
 namespace isolate {
 
-// Leaves the caller's session keyring for a new, empty one. A kernel without keys refuses that, and has nothing to
-// hide.
+// Leaves the caller's session keyring for a new, empty one. Errors are not reported: only a kernel without keys
+// refuses, and there the caller has no keys to hide.
 void new_session_keyring();
 
-// The files of /proc that name the keys of whoever reads them, as far as this kernel has them. An ordinary user's guest
-// has the caller's id, and would read the names of the caller's keys there: each engine covers them with /dev/null.
+// Returns the files of /proc that list keys, as far as this kernel has them. They show the keys of the process that
+// reads them. A guest of an ordinary user has the caller's id and could read the names of the caller's keys there, so
+// each engine covers these files with /dev/null.
 std::vector<std::string> key_files();
-// Covers them in a /proc that was made for the guest and is attached already.
+// Mounts /dev/null over these files in `proc`, the guest's already attached /proc.
 Result<void> cover_key_files(const Fd& proc);
 
 }  // namespace isolate

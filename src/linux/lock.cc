@@ -23,8 +23,9 @@ Result<FileLock> FileLock::wait(Fd file, Mode mode) {
 }
 
 bool FileLock::is_held_by_others(const Fd& file) {
-  // Whoever was given a lock may have made it a shared one, beside which there is room for another shared one but none
-  // for an exclusive one. Others who ask, shared first, so as not to be in a taker's way, are soon gone.
+  // A new owner may have turned its lock into a shared one, which conflicts with an exclusive request but not with a
+  // shared one. Another process that asks at the same moment holds the lock only briefly, so ask a few times. Try a
+  // shared lock first, to disturb a process that takes the lock as little as possible.
   constexpr int kAttempts = 3;
   constexpr unsigned kPause = 300;  // microseconds
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

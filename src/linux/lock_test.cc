@@ -35,19 +35,19 @@ class LockTest : public ::testing::Test {
   test::TempDirectory directory_;
 };
 
-TEST_F(LockTest, ExclusiveOneExcludesAllOthers) {
+TEST_F(LockTest, AnExclusiveLockExcludesAllOthers) {
   const auto lock = test::must(try_lock(Mode::exclusive));
   EXPECT_TRUE(test::fails_with(try_lock(Mode::exclusive), EWOULDBLOCK));
   EXPECT_TRUE(test::fails_with(try_lock(Mode::shared), EWOULDBLOCK));
 }
 
-TEST_F(LockTest, SharedOnesExcludeOnlyExclusiveOnes) {
+TEST_F(LockTest, ASharedLockExcludesOnlyExclusiveOnes) {
   const auto lock = test::must(try_lock(Mode::shared));
   EXPECT_TRUE(test::succeeded(try_lock(Mode::shared)));
   EXPECT_TRUE(test::fails_with(try_lock(Mode::exclusive), EWOULDBLOCK));
 }
 
-TEST_F(LockTest, IsDroppedWithItsOwner) {
+TEST_F(LockTest, IsDroppedWhenItsOwnerIsDestroyed) {
   {
     auto lock = test::must(try_lock(Mode::exclusive));
     const FileLock moved = std::move(lock);
@@ -56,7 +56,7 @@ TEST_F(LockTest, IsDroppedWithItsOwner) {
   EXPECT_FALSE(is_locked());
 }
 
-TEST_F(LockTest, ADuplicateInAnotherProcessHoldsIt) {
+TEST_F(LockTest, ACopyInAnotherProcessKeepsIt) {
   auto lock = test::must(try_lock(Mode::exclusive));
   auto holder = sleeper();
   lock = FileLock();
@@ -88,16 +88,16 @@ TEST_F(LockTest, SigkillDropsIt) {
 TEST_F(LockTest, WaitingEndsWhenTheHolderDoes) {
   auto lock = test::must(try_lock(Mode::exclusive));
   auto waiter = test::must(fork_child(0, [&] {
-    lock = FileLock();  // the copy of this process
+    lock = FileLock();  // drops the child's copy of the lock
     return FileLock::wait(open_again(), Mode::exclusive) ? 0 : 1;
   }));
   pollfd end{waiter.pidfd(), POLLIN, 0};
-  EXPECT_EQ(::poll(&end, 1, 50), 0) << "it does not wait";
+  EXPECT_EQ(::poll(&end, 1, 50), 0) << "it did not wait";
   lock = FileLock();
   EXPECT_TRUE(test::must(waiter.wait()).success());
 }
 
-TEST_F(LockTest, WaitingGoesOnAfterASignal) {
+TEST_F(LockTest, WaitingContinuesAfterASignal) {
   auto lock = test::must(try_lock(Mode::exclusive));
   auto waiter = test::must(fork_child(0, [&] {
     lock = FileLock();

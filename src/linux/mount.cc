@@ -70,7 +70,7 @@ Result<void> mount_overlay(const Overlay& overlay, const std::string& target) {
   std::string options = "userxattr,lowerdir=" + text::join(overlay.lower, ":");
   if (!overlay.upper.empty()) options += ",upperdir=" + overlay.upper + ",workdir=" + overlay.work;
   if (overlay.throw_away) options += ",volatile";
-  // mount(2) takes a page of options; fsconfig(2) would take 256 bytes for the whole list of layers.
+  // Uses mount(2), which accepts a page of options. fsconfig(2) accepts only 256 bytes for the whole list of layers.
   TRY(trace::check(::mount("overlay", target.c_str(), "overlay", 0, options.c_str()), "mount overlay", options));
   return {};
 }

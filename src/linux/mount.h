@@ -1,5 +1,5 @@
-// Mounts by descriptor (open_tree, fsopen, move_mount, mount_setattr; Linux 5.12), never by a path that could be
-// swapped.
+// Mounts by descriptor (open_tree, fsopen, move_mount, mount_setattr; Linux 5.12) and not by path, because somebody
+// else could replace a part of the path.
 #pragma once
 
 #include <linux/mount.h>
@@ -13,63 +13,64 @@
 
 namespace isolate::mount {
 
-// A detached copy of the mount that `path` lies on, beginning at `path`. `recursive` takes the mounts below along.
-// An empty path means `directory` itself.
+// Returns a detached copy of the mount that contains `path`, with `path` as its root. `recursive` includes the mounts
+// below it. An empty path means the descriptor `directory` itself.
 Result<Fd> copy_tree(int directory, const std::string& path, bool recursive);
 
-// Attaches a detached mount on what `target` refers to (an O_PATH descriptor).
+// Attaches a detached mount on the O_PATH descriptor `target`. Errors name it `subject`.
 Result<void> attach(const Fd& tree, int target, const std::string& subject);
 
 struct Attributes {
   std::uint64_t set = 0;  // MOUNT_ATTR_*
-  int idmap_userns = -1;  // map ids as this user namespace does; the file system must allow it
+  int idmap_userns = -1;  // maps ids as this user namespace does; -1: no id map
   bool make_private = false;
   bool recursive = false;
 };
-// Errors: EINVAL the file system can't map ids, EPERM a flag is locked or the mount belongs to somebody else.
+// Errors: EINVAL the file system does not support id-mapped mounts; EPERM a flag is locked or the mount belongs to
+// another user namespace.
 Result<void> set_attributes(const Fd& tree, const Attributes& attributes, const std::string& subject);
 
-// How the mount that `tree` refers to passes on what is mounted on it: MS_SHARED, MS_SLAVE or MS_PRIVATE (mount(2)).
+// Sets the propagation of the mount `tree`: MS_SHARED, MS_SLAVE or MS_PRIVATE (mount(2)).
 Result<void> set_propagation(const Fd& tree, std::uint64_t propagation, const std::string& subject);
 
 struct Option {
   const char* key;
-  std::string value;  // empty: a flag
+  std::string value;  // empty: the option takes no value
 };
-// A new instance of a file system, mounted but attached nowhere. `attributes` are MOUNT_ATTR_* flags.
+// Creates a new instance of a file system and returns it as a detached mount. `attributes` are MOUNT_ATTR_* flags.
+// Errors: ENODEV the kernel does not know the type; EINVAL it does not know an option.
 Result<Fd> make(const char* type, const std::vector<Option>& options, std::uint64_t attributes);
 
-// What make() needs for a file system.
+// The arguments of make(), kept for later.
 struct FileSystem {
   std::string type;
   std::vector<Option> options;
   std::uint64_t attributes = 0;
 };
 
-// False if the kernel has no file system of that type, and no module for it.
+// Says whether the kernel has a file system of that type, built in or as a module.
 bool is_known(const char* type);
 
 struct Overlay {
   std::vector<std::string> lower;  // topmost first; short names relative to the current directory
   std::string upper;
   std::string work;
-  bool throw_away = false;  // nothing is ever synced ("volatile"): for a clone that nobody keeps
+  bool throw_away = false;  // mounts with "volatile", which never syncs: for a clone that nobody keeps
 };
-// Mounts an overlay on `target`, below the current directory, with user.* attributes for its own bookkeeping, so that
-// the same layers work in and outside of a user namespace (Linux 5.11).
+// Mounts an overlay on `target`. Paths are relative to the current directory. The overlay keeps its own bookkeeping in
+// user.* attributes ("userxattr", Linux 5.11), so that the same layers work inside and outside of a user namespace.
 Result<void> mount_overlay(const Overlay& overlay, const std::string& target);
 
-// Makes every mount of this mount namespace private: nothing done here is seen elsewhere, and the other way round.
+// Makes every mount of this mount namespace private: no mount or unmount passes in or out.
 Result<void> make_all_private();
 
-// A copy of this mount namespace for this process, in which every mount is private.
+// Moves this process to a copy of its mount namespace in which every mount is private.
 Result<void> new_namespace();
 
-// The same, but each mount goes on to pass on what it did: for a namespace that is known to share no more than it
-// should.
+// The same, but keeps the propagation of each mount. For a caller that knows which mounts are shared and wants them so.
 Result<void> copy_namespace();
 
-// Makes `root` the root of this mount namespace, and lets go of the old one.
+// Makes `root` the root of this mount namespace and detaches the old root.
 Result<void> enter_root(int root);
 
 }  // namespace isolate::mount

@@ -17,7 +17,7 @@ using test::write_text;
 
 constexpr unsigned kFirstId = 1200000000;
 
-// Each test mounts in a mount namespace of a child of its own.
+// Each test mounts in the private mount namespace of a child process.
 class MountTest : public ::testing::Test {
  protected:
   void SetUp() override { REQUIRE_ROOT(); }
@@ -42,11 +42,12 @@ class MountTest : public ::testing::Test {
   test::TempDirectory directory_;
 };
 
-TEST_F(MountTest, ATmpfsHasTheOptionsAndFlagsAskedFor) {
+TEST_F(MountTest, ATmpfsHasTheRequestedOptionsAndFlags) {
   in_private_mounts([&]() -> Result<void> {
     const auto place = TRY(make_directory_named("tmp"));
     auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "1711"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-    TRY_VOID(verify(TRY(list_directory(AT_FDCWD, place)).empty(), "nothing there before it is attached"));
+    TRY_VOID(
+        verify(TRY(list_directory(AT_FDCWD, place)).empty(), "the directory is empty before the tmpfs is attached"));
     TRY_VOID(attach_at(tmpfs, place));
     const auto flags = TRY(flags_of(place));
     TRY_VOID(verify((flags & ST_NOSUID) != 0 && (flags & ST_NODEV) != 0 && (flags & ST_NOEXEC) == 0, "the flags"));
@@ -55,7 +56,7 @@ TEST_F(MountTest, ATmpfsHasTheOptionsAndFlagsAskedFor) {
     auto written = write_all(file.get(), std::string(1 << 20, 'x'), "big");
     return verify(!written && written.error().code() == ENOSPC, "ENOSPC beyond its size");
   });
-  EXPECT_TRUE(test::must(list_directory(AT_FDCWD, directory_ / "tmp")).empty()) << "the host never saw it";
+  EXPECT_TRUE(test::must(list_directory(AT_FDCWD, directory_ / "tmp")).empty()) << "the host must not see the mount";
 }
 
 TEST_F(MountTest, UnknownFileSystemsAndOptionsAreErrors) {
@@ -65,7 +66,7 @@ TEST_F(MountTest, UnknownFileSystemsAndOptionsAreErrors) {
   EXPECT_EQ(refused.error().context(), "fsconfig tmpfs no-such-option");
 }
 
-TEST_F(MountTest, OnlyARecursiveCopyTakesMountsBelowAlong) {
+TEST_F(MountTest, OnlyARecursiveCopyIncludesMountsBelow) {
   in_private_mounts([&]() -> Result<void> {
     const auto below = TRY(make_directory_named("source/below"));
     const auto target = TRY(make_directory_named("target"));
@@ -74,14 +75,14 @@ TEST_F(MountTest, OnlyARecursiveCopyTakesMountsBelowAlong) {
     write_text(below + "/file", "x");
     auto shallow = TRY(mount::copy_tree(AT_FDCWD, directory_ / "source", false));
     TRY_VOID(attach_at(shallow, target));
-    TRY_VOID(verify(!test::exists(target + "/below/file"), "a plain copy leaves the mount below out"));
+    TRY_VOID(verify(!test::exists(target + "/below/file"), "a plain copy omits the mount below"));
     auto deep = TRY(mount::copy_tree(AT_FDCWD, directory_ / "source", true));
     TRY_VOID(attach_at(deep, target));
-    return verify(test::exists(target + "/below/file"), "a recursive copy takes it along");
+    return verify(test::exists(target + "/below/file"), "a recursive copy includes the mount below");
   });
 }
 
-TEST_F(MountTest, FilesCanBeMountedOnFiles) {
+TEST_F(MountTest, AFileCanBeMountedOnAFile) {
   in_private_mounts([&]() -> Result<void> {
     write_text(directory_ / "source", "source");
     write_text(directory_ / "target", "target");
@@ -105,7 +106,7 @@ TEST_F(MountTest, AReadOnlyCopyLeavesTheOriginalWritable) {
   });
 }
 
-TEST_F(MountTest, IdMapsChangeWhoOwnsWhat) {
+TEST_F(MountTest, AnIdMapChangesTheOwnersOfFiles) {
   in_private_mounts([&]() -> Result<void> {
     write_text(directory_ / "source/file", "x");
     if (::chown((directory_ / "source/file").c_str(), 5, 6) != 0) return fail(errno, "chown");
@@ -114,11 +115,12 @@ TEST_F(MountTest, IdMapsChangeWhoOwnsWhat) {
     TRY_VOID(mount::set_attributes(tree, {0, TRY(user_namespace()).get(), false, false}, "source"));
     TRY_VOID(attach_at(tree, target));
     const auto mapped = TRY(status_of(AT_FDCWD, target + "/file"));
-    return verify(mapped.st_uid == kFirstId + 5 && mapped.st_gid == kFirstId + 6, "owner 5:6, moved up");
+    return verify(mapped.st_uid == kFirstId + 5 && mapped.st_gid == kFirstId + 6,
+                  "owner 5:6, mapped to ids of the namespace");
   });
 }
 
-TEST_F(MountTest, AFileSystemThatCannotMapIdsSaysEinval) {
+TEST_F(MountTest, AFileSystemWithoutIdMapsFailsWithEinval) {
   in_private_mounts([&]() -> Result<void> {
     auto tree = TRY(mount::copy_tree(AT_FDCWD, "/proc", false));
     auto mapped = mount::set_attributes(tree, {0, TRY(user_namespace()).get(), false, false}, "/proc");
@@ -126,8 +128,8 @@ TEST_F(MountTest, AFileSystemThatCannotMapIdsSaysEinval) {
   });
 }
 
-// What a run relies on: flags that root sets can't be taken off by a namespace below.
-TEST_F(MountTest, AttributesAreLockedInANamespaceBelow) {
+// A run relies on this: a namespace below can't remove flags that root has set.
+TEST_F(MountTest, ANamespaceBelowCanNotRemoveAttributes) {
   in_private_mounts([&]() -> Result<void> {
     const auto place = TRY(make_directory_named("locked"));
     auto tmpfs = TRY(mount::make("tmpfs", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY));
@@ -139,8 +141,8 @@ TEST_F(MountTest, AttributesAreLockedInANamespaceBelow) {
       const int remounted = ::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT | MS_BIND | kept, nullptr);
       TRY_VOID(verify(remounted != 0 && errno == EPERM, "EPERM when a flag is left out"));
     }
-    TRY_VOID(verify(::umount2(place.c_str(), MNT_DETACH) != 0, "it can't be taken off either"));
-    // The very same call works where nothing is locked.
+    TRY_VOID(verify(::umount2(place.c_str(), MNT_DETACH) != 0, "it can't be unmounted either"));
+    // The same call works on a mount without locked flags, so the flags caused the errors above.
     auto own = TRY(mount::make("tmpfs", {}, MOUNT_ATTR_RDONLY));
     TRY_VOID(attach_at(own, place));
     const int remounted = ::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr);
@@ -148,7 +150,7 @@ TEST_F(MountTest, AttributesAreLockedInANamespaceBelow) {
   });
 }
 
-TEST_F(MountTest, PrivateMountsAreNotSeenWhereTheyCameFrom) {
+TEST_F(MountTest, TheOldNamespaceDoesNotSeeMountsMadePrivately) {
   in_private_mounts([&]() -> Result<void> {
     const auto place = TRY(make_directory_named("shared"));
     auto tmpfs = TRY(mount::make("tmpfs", {}, 0));
@@ -161,14 +163,15 @@ TEST_F(MountTest, PrivateMountsAreNotSeenWhereTheyCameFrom) {
       TRY_VOID(mount::make_all_private());
       auto another = TRY(mount::make("tmpfs", {}, 0));
       TRY_VOID(attach_at(another, place + "/below"));
-      TRY_VOID(
-          verify(TRY(read_file("/proc/self/mountinfo")).find(place + "/below") != std::string::npos, "it is here"));
-      return verify(TRY(read_file(parents_mounts)).find(place + "/below") == std::string::npos, "it is not there");
+      TRY_VOID(verify(TRY(read_file("/proc/self/mountinfo")).find(place + "/below") != std::string::npos,
+                      "this namespace has the new mount"));
+      return verify(TRY(read_file(parents_mounts)).find(place + "/below") == std::string::npos,
+                    "the parent's namespace does not have it");
     });
   });
 }
 
-TEST_F(MountTest, TheOldRootIsOutOfReachInTheNewOne) {
+TEST_F(MountTest, TheOldRootIsUnreachableFromTheNewOne) {
   in_private_mounts([&]() -> Result<void> {
     const auto place = TRY(make_directory_named("root"));
     auto tmpfs = TRY(mount::make("tmpfs", {}, 0));
@@ -177,13 +180,13 @@ TEST_F(MountTest, TheOldRootIsOutOfReachInTheNewOne) {
     auto root = TRY(open_file(AT_FDCWD, place, O_PATH | O_DIRECTORY));
     TRY_VOID(mount::enter_root(root.get()));
     TRY_VOID(verify(test::exists("/marker") && test::exists("../../marker"), "the new root is \"/\""));
-    return verify(!test::exists("/etc") && !test::exists(place), "nothing of the old one");
+    return verify(!test::exists("/etc") && !test::exists(place), "nothing of the old root");
   });
 }
 
 class OverlayMountTest : public MountTest {
  protected:
-  // Layers l0 (topmost) to l(COUNT-1), each with a file of its own and one that all have.
+  // Layers l0 (topmost) to l(COUNT-1), each with a file of its own name and with a file that all layers have.
   Result<mount::Overlay> make_layers(std::size_t count) const {
     mount::Overlay overlay{{}, "upper", "work", false};
     for (std::size_t i = 0; i < count; ++i) {
@@ -198,7 +201,7 @@ class OverlayMountTest : public MountTest {
   }
 };
 
-TEST_F(OverlayMountTest, FourHundredLayersShowThroughTopmostFirst) {
+TEST_F(OverlayMountTest, FourHundredLayersCanBeStacked) {
   in_private_mounts([&]() -> Result<void> {
     TRY_VOID(mount::mount_overlay(TRY(make_layers(400)), "root"));
     TRY_VOID(verify(test::read_text("root/common") == "l0", "the topmost layer wins"));
@@ -219,7 +222,7 @@ TEST_F(OverlayMountTest, WithoutAnUpperDirectoryItIsReadOnly) {
   });
 }
 
-TEST_F(OverlayMountTest, OnlyAThrowAwayOneNeverSyncs) {
+TEST_F(OverlayMountTest, OnlyAThrowAwayOverlayIsVolatile) {
   in_private_mounts([&]() -> Result<void> {
     auto overlay = TRY(make_layers(1));
     overlay.throw_away = true;
@@ -234,7 +237,7 @@ TEST_F(OverlayMountTest, OnlyAThrowAwayOneNeverSyncs) {
   });
 }
 
-// The superblock then belongs to the namespace, so that no device node in it works.
+// Such an overlay's superblock belongs to the user namespace, so device nodes in it do not work.
 TEST_F(OverlayMountTest, CanBeMountedInAUserNamespace) {
   in_private_mounts([&]() -> Result<void> {
     const auto overlay = TRY(make_layers(2));

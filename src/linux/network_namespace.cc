@@ -14,10 +14,10 @@
 namespace isolate {
 namespace {
 
-constexpr std::uint32_t kMostGroups = 0x7fffffff;  // the kernel refuses numbers above (net/ping.h)
+constexpr std::uint32_t kMostGroups = 0x7fffffff;  // the kernel refuses larger ids (net/ping.h)
 constexpr const char* kPingGroups = "/proc/sys/net/ipv4/ping_group_range";
 
-// The kernel gives the loopback device its addresses when it goes up.
+// The kernel assigns the loopback addresses when the device goes up.
 Result<void> raise_loopback() {
   const Fd any(static_cast<int>(TRY(trace::check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "lo"))));
   ifreq loopback{};
@@ -54,7 +54,7 @@ Result<std::string> allow_ping() {
     TRY_VOID(write_all(file.get(), range, kPingGroups));
     if (TRY(read_file(kPingGroups)) == range + "\n") return range;
   }
-  return fail("the kernel takes no range of groups for ping");
+  return fail("the kernel accepts no range of this namespace's groups as net.ipv4.ping_group_range");
 }
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// A network namespace of a guest's own, and who may ping in it.
+// Network namespaces for guests, and the right to ping in them.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,17 @@
 
 namespace isolate {
 
-// Moves this process to a new network namespace, whose only interface, the loopback device, is up.
-// Errors: ENOSPC user.max_net_namespaces is reached.
+// Moves this process to a new network namespace and brings up its only interface, the loopback device. Errors: ENOSPC
+// the limit user.max_net_namespaces is reached.
 Result<void> new_network_namespace();
 
-// Lets every group of this process's user namespace use ICMP sockets (icmp(7), ping_group_range) in the network
-// namespace that this process is in, where it must be root. Returns the range as the sysctl file takes it.
-// Errors: /proc is read-only here, or shows no settings.
+// Lets every group of this process's user namespace open ICMP sockets (icmp(7), ping_group_range) in this process's
+// network namespace, of which the process must be root. Returns the range in the format of the sysctl file. Errors:
+// /proc is read-only or hides the setting.
 Result<std::string> allow_ping();
 
-// The ranges to try, widest first, for the groups of a map. The kernel compares ids of the host: where those of the
-// first and the last group are in reverse order, it takes the widest range for an empty one.
+// Returns the ranges to try for the groups of a map, widest first. The kernel compares ids as the host sees them: if
+// the first group of a range has a higher host id than the last, the kernel takes the range for an empty one.
 std::vector<std::string> ping_ranges(const std::vector<IdMapEntry>& map);
 
 }  // namespace isolate

@@ -15,15 +15,15 @@
 namespace isolate {
 namespace {
 
-// An access list as the kernel hands it out (linux/posix_acl_xattr.h): a version of 4 bytes, then entries of 8.
+// A POSIX ACL as the kernel returns it (linux/posix_acl_xattr.h): a version of 4 bytes, then entries of 8 bytes.
 constexpr std::size_t kListHeader = 4;
 constexpr std::size_t kListEntry = 8;
 constexpr std::size_t kIdInEntry = 4;
 constexpr std::uint16_t kNamedUser = 2;
 constexpr std::uint16_t kNamedGroup = 8;
 
-// The list with the ids of named users and groups moved. An entry whose id has no number here can't be written back,
-// and gives rights to nobody inside: it is left out.
+// Returns the ACL with `shift` added to the ids of named users and groups. The kernel shows an id that this namespace
+// does not map as -1. Such an entry can't be written back, and grants nothing to anybody inside, so it is left out.
 std::vector<char> moved_list(const std::vector<char>& list, unsigned shift) {
   std::vector<char> moved(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(std::min(list.size(), kListHeader)));
   for (auto at = kListHeader; at + kListEntry <= list.size(); at += kListEntry) {
@@ -45,7 +45,7 @@ std::vector<char> moved_list(const std::vector<char>& list, unsigned shift) {
 
 Result<void> shift_access_list(const std::string& path, const char* attribute, unsigned shift) {
   const ssize_t size = ::lgetxattr(path.c_str(), attribute, nullptr, 0);
-  if (size <= 0) return {};  // there is none, or the file system knows none
+  if (size <= 0) return {};  // no ACL, or a file system without ACLs
   std::vector<char> list(static_cast<std::size_t>(size));
   const ssize_t got = ::lgetxattr(path.c_str(), attribute, list.data(), list.size());
   if (got != size) return fail(got < 0 ? errno : EAGAIN, "access list of " + path);
@@ -64,14 +64,14 @@ class OwnerShift {
       const auto fd = TRY(open_file(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
       for (const auto& entry : TRY(list_directory(fd.get(), "."))) TRY_VOID(tree(fd.get(), entry));
     } else if (status.st_nlink > 1 && !moved_.insert(status.st_ino).second) {
-      return {};  // moved under another of its names
+      return {};  // already shifted through another of its hard links
     }
     return one(directory, name, status);
   }
 
  private:
   Result<void> one(int directory, const std::string& name, const struct stat& status) const {
-    // There is no lgetxattr for a name below a descriptor.
+    // There is no lgetxattr for a name relative to a descriptor.
     const auto path = directory == AT_FDCWD ? name : "/proc/self/fd/" + std::to_string(directory) + "/" + name;
     const bool is_file = S_ISREG(status.st_mode);
     std::array<char, 64> capability{};

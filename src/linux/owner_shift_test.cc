@@ -26,7 +26,7 @@ class OwnerShiftTest : public ::testing::Test {
   test::TempDirectory directory_;
 };
 
-TEST_F(OwnerShiftTest, EverythingInTheTreeMoves) {
+TEST_F(OwnerShiftTest, EveryFileOfTheTreeShifts) {
   make("tree/a/file", 5, 6);
   ASSERT_TRUE(test::succeeded(shift(1)));
   EXPECT_EQ(status("tree").st_uid, 1U);
@@ -35,7 +35,7 @@ TEST_F(OwnerShiftTest, EverythingInTheTreeMoves) {
   EXPECT_EQ(status("tree/a/file").st_gid, 7U);
 }
 
-TEST_F(OwnerShiftTest, ALinkMovesAndNotWhatItLeadsTo) {
+TEST_F(OwnerShiftTest, ASymbolicLinkShiftsButNotItsTarget) {
   make("outside", 5, 5);
   make("tree/file", 5, 5);
   ASSERT_EQ(::symlink("../outside", (directory_ / "tree/link").c_str()), 0);
@@ -44,14 +44,14 @@ TEST_F(OwnerShiftTest, ALinkMovesAndNotWhatItLeadsTo) {
   EXPECT_EQ(status("outside").st_uid, 5U);
 }
 
-TEST_F(OwnerShiftTest, AFileWithTwoNamesMovesOnce) {
+TEST_F(OwnerShiftTest, AFileWithTwoHardLinksShiftsOnce) {
   make("tree/file", 5, 5);
   ASSERT_EQ(::link((directory_ / "tree/file").c_str(), (directory_ / "tree/again").c_str()), 0);
   ASSERT_TRUE(test::succeeded(shift(1)));
   EXPECT_EQ(status("tree/file").st_uid, 6U);
 }
 
-TEST_F(OwnerShiftTest, UsersAndGroupsOfAccessListsMove) {
+TEST_F(OwnerShiftTest, NamedUsersAndGroupsOfAnAclShift) {
   make("tree/file", 5, 5);
   // user::rw-, user:7:rwx, group::r--, group:8:r-x, mask::rwx, other::---
   const std::string before(
@@ -73,20 +73,20 @@ TEST_F(OwnerShiftTest, UsersAndGroupsOfAccessListsMove) {
     std::string after(64, '\0');
     const ssize_t size = ::getxattr((directory_ / path).c_str(), attribute, after.data(), after.size());
     ASSERT_EQ(size, 52);
-    EXPECT_EQ(after[16], 8) << "the user that is named";
-    EXPECT_EQ(after[32], 9) << "the group that is named";
-    EXPECT_EQ(after.substr(4, 8), before.substr(4, 8)) << "the owner has no number in it";
+    EXPECT_EQ(after[16], 8) << "the named user";
+    EXPECT_EQ(after[32], 9) << "the named group";
+    EXPECT_EQ(after.substr(4, 8), before.substr(4, 8)) << "the entry of the owner holds no id";
   }
 }
 
-TEST_F(OwnerShiftTest, SetUserIdBitsStay) {
+TEST_F(OwnerShiftTest, SetUserIdBitsAreKept) {
   make("tree/su", 0, 0);
   ASSERT_EQ(::chmod((directory_ / "tree/su").c_str(), 06755), 0);
   ASSERT_TRUE(test::succeeded(shift(1)));
   EXPECT_EQ(status("tree/su").st_mode & 07777, 06755U);
 }
 
-TEST_F(OwnerShiftTest, FileCapabilitiesStay) {
+TEST_F(OwnerShiftTest, FileCapabilitiesAreKept) {
   make("tree/ping", 0, 0);
   const auto path = directory_ / "tree/ping";
   vfs_cap_data capability{};

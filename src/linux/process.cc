@@ -51,7 +51,7 @@ Result<ExitStatus> ChildProcess::wait() {
 }
 
 Result<pid_t> ChildProcess::pid_in_proc() const {
-  // proc(5), fdinfo of a pidfd: "Pid:" is the number in the pid namespace of this /proc.
+  // proc(5), fdinfo of a pidfd: "Pid:" is the pid in the pid namespace of this /proc.
   const std::string path = "/proc/self/fdinfo/" + std::to_string(pidfd_.get());
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   char buffer[512];
@@ -64,14 +64,15 @@ Result<pid_t> ChildProcess::pid_in_proc() const {
 }
 
 void ChildProcess::signal(int number) const {
-  // Not yet reaped, so the pid is still this child's; it may be a zombie already, ignoring.
+  // The child is not reaped yet, so no other process can have its pid. If it is a zombie already, the signal has no
+  // effect.
   if (pid_ > 0) ::kill(pid_, number);
 }
 
 void ChildProcess::kill_and_reap() {
   if (pid_ <= 0) return;
   signal(SIGKILL);
-  auto ignored = wait();  // it is our child and it was killed, ignoring: nothing more can be done about it
+  auto ignored = wait();  // waitpid of a killed child can't fail; a destructor could not report it either
 }
 
 void ChildProcess::disown() {
@@ -96,7 +97,7 @@ void tie_to_parent(int parent_pidfd) {
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd) {
   int pidfd = -1;
   const Fd self = parent_pidfd < 0 ? own_pidfd() : Fd();
-  // clone(2), since containers' filters refuse clone3(2), whose arguments they can't see.
+  // Uses clone(2): the seccomp filters of containers refuse clone3(2), because they can't see its arguments.
   const auto flags = namespaces | CLONE_PIDFD | SIGCHLD;
   const long pid = ::syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr);
   if (pid == 0) {
@@ -124,17 +125,17 @@ std::vector<char*> pointer_array(const std::vector<std::string>& strings) {
 namespace {
 
 void add_descriptor(posix_spawn_file_actions_t* actions, int from, int to, int flags_for_null) {
-  // Also where it is in place already: that clears close-on-exec.
+  // dup2 even if from == to: posix_spawn then clears close-on-exec.
   if (from >= 0) ::posix_spawn_file_actions_adddup2(actions, from, to);
   if (from < 0 && flags_for_null >= 0) ::posix_spawn_file_actions_addopen(actions, to, "/dev/null", flags_for_null, 0);
 }
 
-bool take_descriptor(int from, int to) {
+bool install_descriptor(int from, int to) {
   if (from == to) return ::fcntl(to, F_SETFD, 0) == 0;
   return from < 0 || ::dup2(from, to) == to;
 }
 
-// Reads what is there from `source` into `target`; false at its end.
+// Appends the available output of `source` to `target`. Returns false at the end of the output.
 bool drain(int source, std::string* target) {
   constexpr std::size_t kMost = 1 << 20;
   char buffer[4096];
@@ -161,7 +162,7 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   sigemptyset(&signals);
   ::posix_spawnattr_setsigmask(&attributes, &signals);
   sigfillset(&signals);
-  // A program for which a hang-up is ignored (nohup) has its helpers ignore it as well.
+  // If the caller ignores a hang-up (nohup), the programs that isolate starts ignore it as well.
   for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
     if (has_signal(signals_of_caller().ignored, number)) sigdelset(&signals, number);
   }
@@ -184,21 +185,21 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
 Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal) {
   auto arguments = pointer_array(argv);
   if (trace::enabled()) trace::line("spawn " + text::join(argv, " "));
-  const auto callers = signals_of_caller();  // before any is blocked here
-  // No signal is to meet the child while it has this process's handlers.
+  const auto callers = signals_of_caller();  // read before this function blocks signals
+  // The child must not receive a signal while it still has this process's handlers.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
   auto child = fork_child(0, [&] {
     constexpr int kNotExecuted = 127;
-    // Until here SIGKILL would have come.
+    // fork_child has set SIGKILL until here, which leaves no gap without a death signal.
     ::prctl(PR_SET_PDEATHSIG, death_signal);
     reset_signals(callers);
     const int in = fds.in < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : fds.in;
-    // Never the caller's own standard input.
-    if (in < 0 || !take_descriptor(in, STDIN_FILENO) || !take_descriptor(fds.out, STDOUT_FILENO) ||
-        !take_descriptor(fds.err, STDERR_FILENO)) {
+    // The program must never read the caller's own standard input.
+    if (in < 0 || !install_descriptor(in, STDIN_FILENO) || !install_descriptor(fds.out, STDOUT_FILENO) ||
+        !install_descriptor(fds.err, STDERR_FILENO)) {
       return kNotExecuted;
     }
     ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);

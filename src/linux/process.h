@@ -1,4 +1,5 @@
-// Child processes: made by clone or posix_spawn, held by a pidfd, killed and reaped when their owner goes.
+// Child processes, created by clone or posix_spawn and held by a pidfd. A ChildProcess kills and reaps its child when
+// it is destroyed.
 #pragma once
 
 #include <sys/types.h>
@@ -13,14 +14,14 @@
 
 namespace isolate {
 
-// How a process ended, as wait(2) tells it.
+// How a process ended, from the status of wait(2).
 struct ExitStatus {
   bool signalled = false;
-  int value = 0;  // exit code, or the signal's number
+  int value = 0;  // the exit code, or the number of the signal
 
   static ExitStatus from_wait_status(int status);
   bool success() const { return !signalled && value == 0; }
-  // What a shell would report: the code, or 128 plus the signal.
+  // The status that a shell would report: the exit code, or 128 plus the number of the signal.
   int shell_code() const { return signalled ? 128 + value : value; }
   std::string describe() const;  // "exit status 3", "signal 9"
 };
@@ -36,16 +37,16 @@ class ChildProcess {
   ~ChildProcess() { kill_and_reap(); }
 
   pid_t pid() const { return pid_; }
-  // The pid as /proc shows it, which may be that of an outer pid namespace.
+  // Returns the pid that /proc shows. It differs from pid() if /proc belongs to an outer pid namespace.
   Result<pid_t> pid_in_proc() const;
   int pidfd() const { return pidfd_.get(); }
   bool running() const { return pid_ > 0; }
 
-  // Waits for the end. Afterwards running() is false.
+  // Waits until the process has ended, and reaps it. Afterwards running() is false.
   Result<ExitStatus> wait();
   void signal(int number) const;
   void kill_and_reap();
-  // Somebody else waits for it from here on.
+  // Gives the child up without killing it; from here on somebody else has to wait for it.
   void disown();
 
  private:
@@ -53,31 +54,35 @@ class ChildProcess {
   Fd pidfd_;
 };
 
-// Runs `body` in a child and ends it with what body returns, without running exit handlers. `namespaces` are CLONE_NEW*
-// flags of clone(2) (CLONE_PIDFD, Linux 5.2). The child dies with its parent (PR_SET_PDEATHSIG). With CLONE_PARENT
-// among the flags that is this process's parent, of which `parent_pidfd` is a descriptor.
+// Runs `body` in a child, which ends with the value that body returns and without running exit handlers. `namespaces`
+// are CLONE_NEW* flags of clone(2) (CLONE_PIDFD, Linux 5.2). The kernel kills the child when its parent dies
+// (PR_SET_PDEATHSIG). If the flags contain CLONE_PARENT, the child's parent is this process's own parent; then
+// `parent_pidfd` has to be a pidfd of that one.
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd = -1);
 
-// Asks the kernel to kill this process when its parent ends; must be asked again after a change of user ids.
+// Asks the kernel to kill this process when its parent dies. Call it again after a change of user ids, which clears the
+// request.
 void die_with_parent();
-// The same for a child, which dies at once if the parent has already; `parent_pidfd` was opened by the parent with
-// own_pidfd(): in a new pid namespace getppid() tells nothing.
+// The same for a child that may have lost its parent already: then it exits at once. `parent_pidfd` is a pidfd that the
+// parent opened with own_pidfd(). getppid() can't tell whether the parent lives: in a new pid namespace it is always 0.
 void tie_to_parent(int parent_pidfd);
 Fd own_pidfd();
 
 struct SpawnFds {
   int in = -1;   // -1: /dev/null
-  int out = -1;  // -1: the caller's own
-  int err = -1;  // -1: the caller's own
+  int out = -1;  // -1: that of this process
+  int err = -1;  // -1: that of this process
 };
 
-// Starts a program without a shell, default signal actions, no descriptors but 0, 1 and 2. argv[0] is looked up in PATH
-// of this process unless it has a '/'. An empty `environment` means the caller's own.
+// Starts a program without a shell and with no descriptors but 0, 1 and 2. Signals have their default actions, except
+// that the program ignores SIGHUP, SIGINT, SIGQUIT and SIGTERM if this process's caller ignored them. argv[0] without a
+// '/' is looked up in this process's PATH. An empty `environment` means this process's own. Errors: ENOENT there is no
+// such program.
 Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds& fds = {},
                            const std::vector<std::string>& environment = {});
 
-// The same for a program that gets `death_signal` when this process ends, however early. One that can't be executed
-// ends with exit status 127.
+// The same for a program that receives `death_signal` when this process dies, at whatever moment that is. A program
+// that can't be executed shows as exit status 127.
 Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal);
 
 struct Output {
@@ -85,14 +90,14 @@ struct Output {
   std::string out;
   std::string err;
 };
-// Runs a program to its end with an empty standard input, and keeps the first MiB of what it prints. `started` is
-// called while it runs.
+// Runs a program to its end with an empty standard input, and keeps the first MiB each of its output and errors. Calls
+// `started` once, right after the start.
 Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {},
                            const std::function<void(const ChildProcess&)>& started = {});
 
-// "PATH=/bin" for each variable of this process.
+// Returns the variables of this process as "NAME=value".
 std::vector<std::string> current_environment();
-// Pointers into `strings`, ended by a null pointer, as execve wants them.
+// Returns pointers into `strings`, terminated by a null pointer, as execve(2) needs them.
 std::vector<char*> pointer_array(const std::vector<std::string>& strings);
 
 }  // namespace isolate

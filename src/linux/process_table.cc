@@ -35,7 +35,7 @@ std::string_view status_field(std::string_view status, std::string_view name) {
 }
 
 Result<ProcessInfo> process_info_from(std::string_view stat) {
-  // The name in front may hold blanks and brackets.
+  // The name before it may contain blanks and parentheses.
   const auto name_end = stat.rfind(") ");
   const auto fields = text::split(stat.substr(name_end == std::string_view::npos ? stat.size() : name_end + 2), ' ');
   enum : std::size_t { kParent = 1, kUserTime = 11, kChildrensSystemTime = 14, kThreads = 17 };
@@ -64,7 +64,7 @@ Result<ProcessStatus> process_status_from(std::string_view status) {
   }
   for (const char* kind : {"RssAnon", "RssShmem"}) {
     std::uint64_t kibibytes = 0;
-    // A process that is ending has no memory any more, ignoring.
+    // A process that is ending has no memory any more and lacks these lines; it counts as 0.
     if (read_number(status_field(status, kind), &kibibytes)) found.memory_bytes += kibibytes * 1024;
   }
   return found;
@@ -97,7 +97,7 @@ Result<ProcessTable> ProcessTable::read() {
     if (name[0] < '0' || name[0] > '9' || !read_number(name, &pid)) continue;
     const auto stat = read_file("/proc/" + name + "/stat");
     auto info = stat ? process_info_from(*stat) : fail(stat.error());
-    if (!info) continue;  // ended since, ignoring
+    if (!info) continue;  // the process has ended since the directory was read
     table.children_.emplace(info->parent, pid);
     table.all_.emplace(pid, *info);
   }
@@ -114,7 +114,7 @@ std::vector<pid_t> ProcessTable::children_of(pid_t pid) const {
 std::vector<pid_t> ProcessTable::tree_of(pid_t pid) const {
   std::vector<pid_t> tree;
   if (all_.count(pid) != 0) tree.push_back(pid);
-  // Numbers that were given anew while the table was read could make a ring.
+  // Pids that were reused while the table was read could form a cycle, so bound the loop.
   for (std::size_t i = 0; i < tree.size() && tree.size() <= all_.size(); ++i) {
     for (const auto child : children_of(tree[i])) tree.push_back(child);
   }

@@ -1,5 +1,5 @@
-// What /proc tells of processes, and which of them descend from one. That is everybody's to read, whoever they belong
-// to, unless /proc is mounted with hidepid.
+// What /proc says about processes, and which of them descend from a given one. Every user may read this about
+// everybody's processes, unless /proc is mounted with hidepid.
 #pragma once
 
 #include <sys/types.h>
@@ -14,46 +14,46 @@
 
 namespace isolate {
 
-// Whether this process sees all of the machine's: it is in the first pid namespace, which the kernel gives a number of
-// its own (PROC_PID_INIT_INO).
+// Says whether this process sees all processes of the machine: it is in the initial pid namespace, whose inode number
+// is fixed in the kernel (PROC_PID_INIT_INO).
 bool is_in_first_pid_namespace();
 
 struct ProcessInfo {
-  char state = '?';  // as proc(5) has it; T: stopped
+  char state = '?';  // the state letter of proc(5); T: stopped
   pid_t parent = 0;
-  std::uint64_t cpu_ticks = 0;  // used so far, in 1/sysconf(_SC_CLK_TCK) seconds, with those of waited-for children
+  std::uint64_t cpu_ticks = 0;  // CPU time in 1/sysconf(_SC_CLK_TCK) seconds, with that of children waited for
   std::uint64_t threads = 0;
 };
-// Of the text of /proc/PID/stat (proc(5)); whatever the process is called. Errors: plain text.
+// Parses the text of /proc/PID/stat (proc(5)), whatever name the process has given itself. Errors: plain text.
 Result<ProcessInfo> process_info_from(std::string_view stat);
 
 struct ProcessStatus {
-  uid_t uid = 0;                   // real
-  std::uint64_t memory_bytes = 0;  // what is its own: anonymous and shared memory, without files
-  std::vector<pid_t> numbers;      // its pids, from the namespace of this /proc to its own
-  // Whether it is process 1 of a pid namespace right below that of `above`.
+  uid_t uid = 0;                   // the real user id
+  std::uint64_t memory_bytes = 0;  // anonymous and shared memory, without mapped files
+  std::vector<pid_t> numbers;      // its pids, from this /proc's namespace down to its own
+  // Says whether this is process 1 of a pid namespace directly below that of `above`.
   bool is_first_below(const ProcessStatus& above) const {
     return numbers.size() == above.numbers.size() + 1 && numbers.back() == 1;
   }
 };
-// Of the text of /proc/PID/status: what stands behind "NAME:" in a line of its own, without blanks in front; empty:
-// none.
+// Returns the value of the line "NAME:" in the text of /proc/PID/status, without leading blanks; "" if there is no such
+// line.
 std::string_view status_field(std::string_view status, std::string_view name);
-// Errors: plain text.
+// Parses the text of /proc/PID/status. Errors: plain text.
 Result<ProcessStatus> process_status_from(std::string_view status);
-// Errors: ENOENT, ESRCH it has ended.
+// Errors: ENOENT or ESRCH, the process has ended.
 Result<ProcessStatus> process_status(pid_t pid);
 
-// A process held by a descriptor (pidfd_open(2)): its number may be another one's once it has ended, and then a signal
-// to it goes to nobody.
+// A process held by a pidfd (pidfd_open(2)). A pid may be reused after its process has ended; a signal through the
+// pidfd never reaches another process.
 class HeldProcess {
  public:
-  // Errors: ESRCH there is none.
+  // Errors: ESRCH there is no such process.
   static Result<HeldProcess> open(pid_t pid);
 
   pid_t pid() const { return pid_; }
   bool has_ended() const;
-  // Errors: ESRCH it has ended; EPERM.
+  // Errors: ESRCH the process has ended; EPERM.
   Result<void> signal(int number) const;
 
  private:
@@ -62,14 +62,14 @@ class HeldProcess {
   Fd pidfd_;
 };
 
-// All processes at one time. One that ends meanwhile may be there or not.
+// A snapshot of all processes. It may or may not contain those that start or end while it is taken.
 class ProcessTable {
  public:
   static Result<ProcessTable> read();
 
   const std::map<pid_t, ProcessInfo>& all() const { return all_; }
   std::vector<pid_t> children_of(pid_t pid) const;
-  // The process and all that descend from it, as far as they are there.
+  // Returns the process and all its descendants that are in the snapshot.
   std::vector<pid_t> tree_of(pid_t pid) const;
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 using test::must;
 
-TEST(ProcessTableTest, AStatFileIsReadBehindTheName) {
+TEST(ProcessTableTest, AStatFileIsParsedAfterTheNameWhateverItContains) {
   const std::string numbers = "S 7 1 1 0 -1 4194560 1 2 3 4 100 20 3 1 20 0 5 0 777 1000 2 18446744073709551615 0 0\n";
   for (const char* name : {"sh", "a b", ") R 1 1 1", "))", ""}) {
     const auto info = must(process_info_from("12 (" + std::string(name) + ") " + numbers));
@@ -26,7 +26,7 @@ TEST(ProcessTableTest, AStatFileIsReadBehindTheName) {
   }
 }
 
-TEST(ProcessTableTest, AStatusFileTellsUserMemoryAndNumbers) {
+TEST(ProcessTableTest, AStatusFileHoldsUserMemoryAndPids) {
   const auto status = must(
       process_status_from("Name:\tNSpid: 1\nUid:\t1000\t0\t0\t0\nNSpid:\t500\t7\t1\nRssAnon:\t    12 kB\nRssFile:\t "
                           "90 kB\nRssShmem:\t 3 kB\n"));
@@ -39,7 +39,7 @@ TEST(ProcessTableTest, AStatusFileTellsUserMemoryAndNumbers) {
   EXPECT_FALSE(process_status_from("Name:\tx\nNSpid:\t5\n"));
 }
 
-TEST(ProcessTableTest, TheFirstOfAPidNamespaceIsRightBelow) {
+TEST(ProcessTableTest, ProcessOneOfANestedPidNamespaceIsRecognised) {
   const ProcessStatus above{0, 0, {500}};
   EXPECT_TRUE((ProcessStatus{0, 0, {501, 1}}.is_first_below(above)));
   EXPECT_FALSE((ProcessStatus{0, 0, {1}}.is_first_below(above)));
@@ -47,12 +47,12 @@ TEST(ProcessTableTest, TheFirstOfAPidNamespaceIsRightBelow) {
   EXPECT_FALSE((ProcessStatus{0, 0, {501, 2, 1}}.is_first_below(above)));
 }
 
-TEST(ProcessTableTest, AProcessAndWhatDescendsFromItAreATree) {
+TEST(ProcessTableTest, TreeOfAProcessContainsItsDescendants) {
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
   auto child = must(fork_child(0, [&] {
     auto below = fork_child(0, [&] {
-      [[maybe_unused]] auto told = ::write(ready[1], "x", 1);
+      [[maybe_unused]] auto written = ::write(ready[1], "x", 1);
       return ::pause();
     });
     return ::pause();
@@ -70,7 +70,7 @@ TEST(ProcessTableTest, AProcessAndWhatDescendsFromItAreATree) {
   ::close(ready[1]);
 }
 
-TEST(ProcessTableTest, AHeldProcessThatHasEndedGetsNoSignal) {
+TEST(ProcessTableTest, SignallingAProcessThatHasEndedIsAnError) {
   auto child = must(fork_child(0, [] { return ::pause(); }));
   const auto held = must(HeldProcess::open(child.pid()));
   EXPECT_FALSE(held.has_ended());

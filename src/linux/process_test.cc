@@ -28,7 +28,7 @@ Result<int> exit_code_of(const std::vector<std::string>& argv, const std::vector
   return TRY(child.wait()).shell_code();
 }
 
-TEST(ExitStatusTest, TellsCodesAndSignalsApart) {
+TEST(ExitStatusTest, DistinguishesExitCodesFromSignals) {
   const auto code = ExitStatus::from_wait_status(W_EXITCODE(3, 0));
   EXPECT_FALSE(code.signalled);
   EXPECT_EQ(code.shell_code(), 3);
@@ -41,18 +41,18 @@ TEST(ExitStatusTest, TellsCodesAndSignalsApart) {
   EXPECT_TRUE(ExitStatus::from_wait_status(0).success());
 }
 
-TEST(SpawnTest, GivesBackTheExitStatus) {
+TEST(SpawnTest, ReportsTheExitStatus) {
   EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "exit 7"})), 7);
   EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "kill -TERM $$"})), 128 + SIGTERM);
 }
 
-TEST(SpawnTest, ProgramsThatAreMissingAreErrors) {
+TEST(SpawnTest, AMissingProgramIsAnError) {
   const auto child = spawn({"/nonexistent/program"});
   EXPECT_TRUE(test::fails_with(child, ENOENT));
   EXPECT_EQ(test::message_of(child), "start /nonexistent/program: No such file or directory");
 }
 
-TEST(SpawnTest, NoDescriptorAboveTwoIsPassedOn) {
+TEST(SpawnTest, DescriptorsAboveTwoAreNotInherited) {
   const Fd inherited(::fcntl(STDERR_FILENO, F_DUPFD, 50));
   const std::string path = "/proc/self/fd/" + std::to_string(inherited.get());
   ASSERT_EQ(::access(path.c_str(), F_OK), 0);
@@ -69,7 +69,7 @@ TEST(SpawnTest, StandardInputIsEmptyUnlessGiven) {
   EXPECT_TRUE(test::must(child.wait()).success());
 }
 
-TEST(SpawnTest, ADescriptorThatIsInPlaceAlreadyIsPassedOnToo) {
+TEST(SpawnTest, ADescriptorThatAlreadyHasItsNumberIsInherited) {
   test::in_child([]() -> Result<void> {
     Pipe pipe;
     if (::dup3(pipe.write.get(), STDOUT_FILENO, O_CLOEXEC) < 0) return fail(errno, "dup3");
@@ -81,7 +81,7 @@ TEST(SpawnTest, ADescriptorThatIsInPlaceAlreadyIsPassedOnToo) {
   });
 }
 
-TEST(SpawnTest, ATiedOneEndsWithItsParentHoweverEarly) {
+TEST(SpawnTest, ATiedProgramEndsWithItsParentHoweverEarly) {
   for (int round = 0; round < 30; ++round) {
     Pipe life;
     Pipe spawned;
@@ -96,7 +96,7 @@ TEST(SpawnTest, ATiedOneEndsWithItsParentHoweverEarly) {
   }
 }
 
-TEST(SpawnTest, ATiedOneGetsTheSignalThatWasAskedFor) {
+TEST(SpawnTest, ATiedProgramReceivesTheRequestedDeathSignal) {
   Pipe input;
   Pipe output;
   auto parent = test::must(fork_child(0, [&] {
@@ -111,19 +111,19 @@ TEST(SpawnTest, ATiedOneGetsTheSignalThatWasAskedFor) {
   EXPECT_EQ(test::must(read_all(output.read.get())), "told\n");
 }
 
-TEST(SpawnTest, ATiedOneThatIsNotThereEndsWith127) {
+TEST(SpawnTest, AMissingTiedProgramEndsWith127) {
   auto child = test::must(spawn_tied({"/nonexistent/program"}, {}, SIGKILL));
   EXPECT_EQ(test::must(child.wait()).shell_code(), 127);
 }
 
-// A set of signals in /proc/self/status of a spawned program, without the two that glibc keeps for itself.
-Result<std::uint64_t> signals_of_a_program(const std::string& set) {
-  constexpr std::uint64_t kOfGlibc = std::uint64_t{3} << 31;
+// Returns a set of signals from /proc/self/status of a spawned program, without the two that glibc reserves for itself.
+Result<std::uint64_t> signals_of_spawned_program(const std::string& set) {
+  constexpr std::uint64_t kReservedByGlibc = std::uint64_t{3} << 31;
   const auto output = TRY(run_program({"/bin/grep", set, "/proc/self/status"}));
-  return std::stoull(output.out.substr(set.size() + 1), nullptr, 16) & ~kOfGlibc;
+  return std::stoull(output.out.substr(set.size() + 1), nullptr, 16) & ~kReservedByGlibc;
 }
 
-TEST(SpawnTest, SignalsAreThoseOfTheCallerWhateverThisProcessHasChanged) {
+TEST(SpawnTest, ProgramsGetTheCallersSignalSettings) {
   test::in_child([]() -> Result<void> {
     const auto callers = signals_of_caller();
     ::signal(SIGPIPE, SIG_IGN);
@@ -132,47 +132,47 @@ TEST(SpawnTest, SignalsAreThoseOfTheCallerWhateverThisProcessHasChanged) {
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGUSR1);
     ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
-    const auto are_callers = TRY(signals_of_a_program("SigBlk")) == callers.blocked &&
-                             TRY(signals_of_a_program("SigIgn")) == callers.ignored;
-    return test::verify(are_callers, "no signal blocked or ignored but the caller's");
+    const auto are_callers = TRY(signals_of_spawned_program("SigBlk")) == callers.blocked &&
+                             TRY(signals_of_spawned_program("SigIgn")) == callers.ignored;
+    return test::verify(are_callers, "only the caller's signals are blocked or ignored");
   });
 }
 
-TEST(SpawnTest, TheEnvironmentGivenIsTheWholeOne) {
+TEST(SpawnTest, AGivenEnvironmentReplacesTheCallersOwn) {
   const test::ScopedVariable secret("ISOLATE_TEST_SECRET", "x");
   EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "test -z \"$ISOLATE_TEST_SECRET\" && test \"$A\" = b"}, {"A=b"})),
             0);
   EXPECT_EQ(test::must(exit_code_of({"/bin/sh", "-c", "test \"$ISOLATE_TEST_SECRET\" = x"})), 0);
 }
 
-TEST(RunProgramTest, OutputAndErrorsAreKeptApart) {
+TEST(RunProgramTest, OutputAndErrorsAreSeparate) {
   const auto output = test::must(run_program({"/bin/sh", "-c", "echo out; echo err >&2; exit 4"}));
   EXPECT_EQ(output.out, "out\n");
   EXPECT_EQ(output.err, "err\n");
   EXPECT_EQ(output.status.describe(), "exit status 4");
 }
 
-TEST(RunProgramTest, TheProgramCanBeEndedWhileItRuns) {
+TEST(RunProgramTest, TheProgramCanBeKilledWhileItRuns) {
   const auto output = test::must(run_program({"/bin/sh", "-c", "echo out; exec sleep 60"}, {},
                                              [](const ChildProcess& program) { program.signal(SIGKILL); }));
   EXPECT_EQ(output.status.describe(), "signal 9");
 }
 
-TEST(RunProgramTest, MuchOnBothSidesDoesNotBlock) {
+TEST(RunProgramTest, LongOutputAndErrorsDoNotDeadlock) {
   const auto output = test::must(run_program(
       {"/bin/sh", "-c", "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; head -c 9 /dev/zero >&2"}));
   EXPECT_EQ(output.out.size(), 300000U);
   EXPECT_EQ(output.err.size(), 300009U);
 }
 
-TEST(RunProgramTest, KeepsAMebibyteAndLetsTheProgramGoOn) {
+TEST(RunProgramTest, KeepsOneMebibyteAndDiscardsTheRest) {
   const auto output = test::must(run_program({"/usr/bin/head", "-c", "3000000", "/dev/zero"}));
   EXPECT_TRUE(output.status.success()) << output.status.describe();
   EXPECT_GE(output.out.size(), std::size_t{1} << 20);
   EXPECT_LE(output.out.size(), (std::size_t{1} << 20) + 4096);
 }
 
-TEST(ChildProcessTest, IsKilledAndReapedWhenItsOwnerGoes) {
+TEST(ChildProcessTest, IsKilledAndReapedWhenDestroyed) {
   pid_t pid = -1;
   {
     const auto child = test::must(fork_child(0, pause_for_good));
@@ -183,7 +183,7 @@ TEST(ChildProcessTest, IsKilledAndReapedWhenItsOwnerGoes) {
   EXPECT_EQ(errno, ESRCH);
 }
 
-TEST(ChildProcessTest, AnotherOneTakesItsPlaceOnlyAfterItsEnd) {
+TEST(ChildProcessTest, AssignmentKillsAndReapsTheOldChild) {
   auto child = test::must(fork_child(0, pause_for_good));
   const pid_t first = child.pid();
   child = test::must(fork_child(0, [] { return 3; }));
@@ -192,13 +192,13 @@ TEST(ChildProcessTest, AnotherOneTakesItsPlaceOnlyAfterItsEnd) {
   EXPECT_FALSE(child.running());
 }
 
-TEST(ChildProcessTest, GetsSignals) {
+TEST(ChildProcessTest, ReceivesSignals) {
   auto child = test::must(fork_child(0, pause_for_good));
   child.signal(SIGTERM);
   EXPECT_EQ(test::must(child.wait()).describe(), "signal 15");
 }
 
-TEST(ChildProcessTest, ItsPidfdTellsOfTheEnd) {
+TEST(ChildProcessTest, ItsPidfdIsReadableWhenItHasEnded) {
   Pipe go;
   auto child = test::must(fork_child(0, [&] {
     char byte = 0;
@@ -228,7 +228,7 @@ TEST(ForkChildTest, SignalsDoNotEndTheChildWhileItIsTiedToItsParent) {
   EXPECT_EQ(test::must(child.wait()).value, 7);
 }
 
-TEST(ForkChildTest, NewNamespacesAreTheChilds) {
+TEST(ForkChildTest, TheChildIsInTheNewNamespaces) {
   REQUIRE_ROOT();
   auto child = test::must(fork_child(CLONE_NEWPID, [] { return ::getpid() == 1 ? 0 : 1; }));
   EXPECT_TRUE(test::must(child.wait()).success());
@@ -243,7 +243,7 @@ TEST(ForkChildTest, ForbiddenNamespacesAreErrors) {
   });
 }
 
-TEST(ForkChildTest, AFilterThatRefusesClone3IsNoHindrance) {
+TEST(ForkChildTest, WorksWithAFilterThatRefusesClone3) {
   test::expect_success(test::outcome_in_child([]() -> Result<void> {
     TRY_VOID(test::refuse_clone3());
     auto child = TRY(fork_child(0, [] { return 7; }));
@@ -251,7 +251,7 @@ TEST(ForkChildTest, AFilterThatRefusesClone3IsNoHindrance) {
   }));
 }
 
-TEST(EnvironmentTest, HoldsEveryVariable) {
+TEST(EnvironmentTest, ContainsEveryVariable) {
   const test::ScopedVariable variable("ISOLATE_TEST_VARIABLE", "a=b");
   const auto environment = current_environment();
   EXPECT_EQ(std::count(environment.begin(), environment.end(), "ISOLATE_TEST_VARIABLE=a=b"), 1);

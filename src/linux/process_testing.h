@@ -1,4 +1,4 @@
-// What tests of child processes share.
+// Helpers for tests of child processes.
 #pragma once
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 
 namespace isolate::test {
 
-constexpr int kPatience = 20000;  // milliseconds
+constexpr int kPatience = 20000;  // milliseconds; longer than a busy machine needs
 
 struct Pipe {
   Pipe() {
@@ -44,8 +44,8 @@ inline int pause_for_good() {
   return 0;
 }
 
-// From here on a system call of this process and its children is an error; with `flag`, only if its first argument has
-// it.
+// Installs a seccomp filter that makes a system call of this process and its children fail with `error`. With a `flag`,
+// the call fails only if its first argument contains that flag.
 inline Result<void> refuse_call(std::uint32_t number, std::uint32_t flag, std::uint32_t error) {
   std::array<sock_filter, 6> program = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
                                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
@@ -53,16 +53,16 @@ inline Result<void> refuse_call(std::uint32_t number, std::uint32_t flag, std::u
                                          BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1),
                                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
                                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
-  // Without a flag to look for, the call is refused right away.
+  // Without a flag, skip the check of the argument and refuse the call right away.
   if (flag == 0) program[2] = program[4];
   const sock_fprog filter{program.size(), program.data()};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(errno, "no_new_privs");
   if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return fail(errno, "seccomp");
   return {};
 }
-// As the filters of containers do, so that clone(2) is used, whose flags a filter can see.
+// The filters of containers do this, because they can see the flags of clone(2) but not of clone3(2).
 inline Result<void> refuse_clone3() { return refuse_call(SYS_clone3, 0, ENOSYS); }
-// A namespace below another one is made by unshare(2): so it looks where the host lets nobody make one there.
+// Nested user namespaces are created with unshare(2), so this looks like a host that allows none there.
 inline Result<void> refuse_unsharing() { return refuse_call(SYS_unshare, CLONE_NEWUSER, EPERM); }
 
 using Fork = std::function<Result<ChildProcess>(const std::function<int()>& body)>;
@@ -70,7 +70,8 @@ using Fork = std::function<Result<ChildProcess>(const std::function<int()>& body
 inline void expect_child_to_die_with_its_parent(const Fork& fork) {
   Pipe ready;
   Pipe life;
-  // Whoever of parent and child lives holds it open, also after execve.
+  // The parent or the child keeps this end of the pipe open as long as it lives; F_DUPFD clears close-on-exec, so also
+  // after execve.
   Fd held(::fcntl(life.write.get(), F_DUPFD, 3));
   life.write.reset();
   auto parent = must(fork_child(0, [&] {

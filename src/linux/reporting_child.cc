@@ -11,7 +11,7 @@
 namespace isolate {
 
 Result<ReportingChild> ReportingChild::start(const std::function<Result<void>()>& body) {
-  // Fits into a pipe, so that the child can always end, whether its report has been read or not.
+  // Fits into a pipe's buffer, so that the child can end even if nobody reads its report.
   constexpr std::size_t kLongestReport = 32768;
   int ends[2];
   TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "report"));
@@ -20,7 +20,7 @@ Result<ReportingChild> ReportingChild::start(const std::function<Result<void>()>
   auto process = TRY(fork_child(0, [&] {
     const auto outcome = body();
     if (outcome) return 0;
-    // A parent that does not listen any more gets the exit status, ignoring.
+    // If the parent has closed its end, it still sees the exit status.
     [[maybe_unused]] auto written =
         write_all(writer.get(), outcome.error().packed().substr(0, kLongestReport), "report");
     return 125;

@@ -1,4 +1,4 @@
-// ReportingChild: a child that does one thing, and tells its parent why that failed.
+// ReportingChild: a child process that runs one function and passes that function's error to its parent.
 #pragma once
 
 #include <functional>
@@ -12,14 +12,14 @@ namespace isolate {
 
 class ReportingChild {
  public:
-  // Runs `body` in a child, which ends with 0 or, after an error, with 125. What body does to namespaces and ids ends
-  // with the child. A body that becomes another program has succeeded by that.
+  // Runs `body` in a child, which exits with 0, or with 125 after an error. Changes of namespaces and ids that body
+  // makes end with the child. A body that executes another program has succeeded.
   static Result<ReportingChild> start(const std::function<Result<void>()>& body);
 
   ChildProcess& process() { return process_; }
-  // The error of the body, or none; waits until the child has ended or has become another program.
+  // Waits until the child has ended or has executed another program, and returns the error of the body, if any.
   Result<void> report() const;
-  // Waits for the end. Errors: that of the body; any end but exit status 0.
+  // Waits until the child has ended. Errors: that of the body; an end other than exit status 0.
   Result<void> finish();
 
  private:
@@ -28,8 +28,8 @@ class ReportingChild {
   Fd reader_;
 };
 
-// Runs `body` in such a child and gives back the descriptors that it has opened, at most kMostPassed. What they refer
-// to outlives the child. Errors: that of the body.
+// Runs `body` in such a child and returns the descriptors that it opened, at most kMostPassed. They stay open when the
+// child has ended. Errors: that of the body.
 Result<std::vector<Fd>> descriptors_from_child(const std::function<Result<std::vector<Fd>>()>& body);
 
 }  // namespace isolate

@@ -18,7 +18,7 @@ TEST(ReportingChildTest, TheBodyRunsInAnotherProcess) {
   test::expect_success(outcome_of([here] { return ::getpid() != here ? Result<void>() : fail("the same process"); }));
 }
 
-TEST(ReportingChildTest, AnErrorComesBackWhole) {
+TEST(ReportingChildTest, AnErrorKeepsItsCodeAndAdvice) {
   const auto failed = outcome_of([] { return fail(Error(ENOSPC, "write a").advise("make room")); });
   EXPECT_TRUE(test::fails_with(failed, ENOSPC));
   EXPECT_EQ(test::message_of(failed), "write a: No space left on device; make room");
@@ -36,7 +36,7 @@ TEST(ReportingChildTest, ABodyThatDiesIsAnError) {
 
 TEST(ReportingChildTest, ALongErrorDoesNotKeepTheChildFromEnding) {
   auto child = test::must(ReportingChild::start([] { return fail(std::string(1 << 20, 'x')); }));
-  EXPECT_EQ(test::must(child.process().wait()).shell_code(), 125) << "before anybody has read the report";
+  EXPECT_EQ(test::must(child.process().wait()).shell_code(), 125) << "must end before the report is read";
   EXPECT_EQ(test::message_of(child.report()).substr(0, 3), "xxx");
 }
 

@@ -18,7 +18,7 @@ Result<Fd> open_existing(int root, const std::string& path, int flags, mode_t mo
   how.mode = mode;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   long fd = -1;
-  // EAGAIN: a rename elsewhere raced with a ".." of the path (openat2(2)); a few more tries settle it.
+  // EAGAIN: a rename raced with a ".." of the path (openat2(2)). A few more attempts succeed.
   for (int attempt = 0; attempt < 16; ++attempt) {
     fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
     if (fd >= 0 || errno != EAGAIN) break;
@@ -44,7 +44,7 @@ Result<Fd> directory(int root, const std::string& path, bool create, mode_t mode
     if (!next && next.error().code() == ENOENT) {
       if (::mkdirat(parent.get(), name.c_str(), mode) != 0) {
         if (errno != EEXIST) return fail(errno, "mkdir " + so_far);
-        // It exists, yet does not lead to a directory: a link to nowhere.
+        // mkdir says that the name exists, but it can't be opened: it is a dangling symbolic link.
         return fail("'" + text::printable(so_far) + "' in the root is a symbolic link that leads nowhere inside it");
       }
       next = open_existing(root, so_far, kFlags);

@@ -12,7 +12,7 @@ namespace {
 
 class RootPathTest : public ::testing::Test {
  protected:
-  // The root under test; "outside" is beside it, where nothing must ever be made.
+  // The root under test is "root". Nothing may ever be created in "outside", which lies beside it.
   RootPathTest() {
     std::filesystem::create_directories(directory_ / "root/etc");
     std::filesystem::create_directories(directory_ / "outside");
@@ -38,7 +38,7 @@ class RootPathTest : public ::testing::Test {
   Fd root_;
 };
 
-TEST_F(RootPathTest, AbsoluteLinksBeginAtTheRoot) {
+TEST_F(RootPathTest, AbsoluteLinksStartAtTheRoot) {
   write("etc/passwd", "of the root");
   link("/etc/passwd", "link");
   link("/etc", "directory");
@@ -46,14 +46,14 @@ TEST_F(RootPathTest, AbsoluteLinksBeginAtTheRoot) {
   EXPECT_EQ(test::must(content("directory/passwd")), "of the root");
 }
 
-TEST_F(RootPathTest, DotsDoNotLeadAboveTheRoot) {
+TEST_F(RootPathTest, DotDotDoesNotLeadAboveTheRoot) {
   write("etc/passwd", "of the root");
   link("../../../../../../../etc/passwd", "link");
   EXPECT_EQ(test::must(content("/link")), "of the root");
   EXPECT_EQ(test::must(content("/etc/../../../../../etc/passwd")), "of the root");
 }
 
-TEST_F(RootPathTest, WhatOnlyTheHostHasIsNotThere) {
+TEST_F(RootPathTest, FilesOutsideTheRootAreNotFound) {
   link(directory_ / "outside", "link");
   test::write_text(directory_ / "outside/file", "x");
   EXPECT_TRUE(test::fails_with(content("/link/file"), ENOENT));
@@ -65,7 +65,7 @@ TEST_F(RootPathTest, MagicLinksAreRefused) {
   std::filesystem::create_directories(directory_ / "root/proc");
   test::in_private_mounts([&]() -> Result<void> {
     TRY_VOID(test::bind_over("/proc", directory_ / "root/proc"));
-    // Opened again: the other descriptor belongs to the mount namespace of before.
+    // Open the root again: the other descriptor belongs to the old mount namespace.
     const auto root = TRY(open_file(AT_FDCWD, directory_ / "root", O_PATH | O_DIRECTORY));
     auto status = root_path::open(root.get(), "/proc/self/status", O_RDONLY);
     TRY_VOID(test::verify(status.has_value(), "ordinary files of /proc can be opened"));
@@ -74,26 +74,26 @@ TEST_F(RootPathTest, MagicLinksAreRefused) {
       TRY_VOID(test::verify(!opened && opened.error().code() == ELOOP, std::string("ELOOP for ") + magic));
     }
     auto made = root_path::directory(root.get(), "/proc/self/root/made-by-test", true);
-    return test::verify(!made && made.error().code() == ELOOP, "ELOOP when a directory is to be made");
+    return test::verify(!made && made.error().code() == ELOOP, "ELOOP when creating a directory");
   });
   EXPECT_FALSE(test::exists("/made-by-test"));
 }
 
-TEST_F(RootPathTest, ALoopOfLinksEnds) {
+TEST_F(RootPathTest, ALoopOfLinksIsAnError) {
   link("b", "a");
   link("a", "b");
   EXPECT_TRUE(test::fails_with(content("/a"), ELOOP));
   EXPECT_TRUE(test::fails_with(root_path::directory(root_.get(), "/a/x", true), ELOOP));
 }
 
-TEST_F(RootPathTest, DirectoriesAreMadeOnlyWhenAskedFor) {
+TEST_F(RootPathTest, DirectoriesAreCreatedOnlyOnRequest) {
   EXPECT_TRUE(test::fails_with(root_path::directory(root_.get(), "/a/b/c", false), ENOENT));
   EXPECT_FALSE(exists("root/a"));
   EXPECT_TRUE(test::succeeded(root_path::directory(root_.get(), "/a//b/./c/", true)));
   EXPECT_TRUE(exists("root/a/b/c"));
 }
 
-TEST_F(RootPathTest, DirectoriesAreMadeWhereLinksLeadInside) {
+TEST_F(RootPathTest, DirectoriesAreCreatedThroughLinksThatStayInside) {
   link("/etc", "link");
   EXPECT_TRUE(test::succeeded(root_path::directory(root_.get(), "/link/made", true)));
   EXPECT_TRUE(exists("root/etc/made"));
@@ -102,13 +102,13 @@ TEST_F(RootPathTest, DirectoriesAreMadeWhereLinksLeadInside) {
   expect_nothing_outside();
 }
 
-TEST_F(RootPathTest, NothingIsMadeThroughALinkThatLeadsNowhere) {
+TEST_F(RootPathTest, NothingIsCreatedThroughADanglingLink) {
   link(directory_ / "outside", "absolute");
   link("../outside/made", "relative");
   const auto made = root_path::directory(root_.get(), "/absolute/made", true);
   EXPECT_EQ(test::message_of(made), "'/absolute' in the root is a symbolic link that leads nowhere inside it");
   EXPECT_FALSE(root_path::directory(root_.get(), "/relative", true));
-  // The link itself, to be mounted on.
+  // file() returns the link itself, as a place to mount on.
   struct stat status {};
   const auto covered = test::must(root_path::file(root_.get(), "/relative", true));
   ASSERT_EQ(::fstat(covered.get(), &status), 0);
@@ -120,7 +120,7 @@ TEST_F(RootPathTest, NothingIsMadeThroughALinkThatLeadsNowhere) {
   expect_nothing_outside();
 }
 
-TEST_F(RootPathTest, ALinkThatLeadsSomewhereIsNotReplaced) {
+TEST_F(RootPathTest, ALinkWithATargetIsNotReplaced) {
   test::must(root_path::file(root_.get(), "/file", true));
   link("file", "link");
   EXPECT_FALSE(root_path::directory_in_place_of_link(root_.get(), "/link"));
@@ -129,14 +129,14 @@ TEST_F(RootPathTest, ALinkThatLeadsSomewhereIsNotReplaced) {
   EXPECT_EQ(root_path::first_non_directory(root_.get(), "/nothing/below"), "");
 }
 
-TEST_F(RootPathTest, AFileIsNoDirectory) {
+TEST_F(RootPathTest, AFileIsNotTakenForADirectory) {
   write("file", "x");
   EXPECT_TRUE(test::fails_with(root_path::directory(root_.get(), "/file", true), ENOTDIR));
   EXPECT_TRUE(test::fails_with(root_path::directory(root_.get(), "/file/below", true), ENOTDIR));
   EXPECT_EQ(test::read_text(directory_ / "root/file"), "x");
 }
 
-TEST_F(RootPathTest, MissingFilesAreMadeEmptyWithTheirDirectories) {
+TEST_F(RootPathTest, AMissingFileIsCreatedEmptyWithItsDirectories) {
   EXPECT_TRUE(test::fails_with(root_path::file(root_.get(), "/a/b/file", false), ENOENT));
   EXPECT_FALSE(exists("root/a"));
   const auto made = root_path::file(root_.get(), "/a/b/file", true);
@@ -145,7 +145,7 @@ TEST_F(RootPathTest, MissingFilesAreMadeEmptyWithTheirDirectories) {
   EXPECT_TRUE(exists("root/a/b/file"));
 }
 
-TEST_F(RootPathTest, FilesThatExistStayAsTheyAre) {
+TEST_F(RootPathTest, AnExistingFileIsUnchanged) {
   write("etc/real", "content");
   link("/etc/real", "link");
   const auto file = root_path::file(root_.get(), "/link", true);

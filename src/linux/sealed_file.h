@@ -1,4 +1,4 @@
-// Files in memory whose content nobody can change any more, whoever gets a descriptor of them (memfd_create(2)).
+// Files in memory whose content can't be changed any more by anybody who receives a descriptor (memfd_create(2)).
 #pragma once
 
 #include <fcntl.h>
@@ -10,10 +10,11 @@
 
 namespace isolate {
 
-// The seals of such a file: nothing of it can be changed, the seals neither.
+// The seals of such a file: neither its content nor its seals can change.
 constexpr int kAllSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-// `name` is what /proc shows. The offset is that of the end. Errors: those of memfd_create(2) and write(2).
+// Creates such a file. /proc shows it as `name`. The offset of the descriptor is at the end of the file. Errors: those
+// of memfd_create(2) and write(2).
 Result<Fd> sealed_file(const char* name, std::string_view content);
 
 }  // namespace isolate

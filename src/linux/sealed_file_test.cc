@@ -18,7 +18,7 @@ TEST(SealedFileTest, HoldsItsContent) {
   EXPECT_EQ(must(read_all(file.get())), "text");
 }
 
-TEST(SealedFileTest, CanNotBeChangedByWhoeverHasIt) {
+TEST(SealedFileTest, NobodyCanChangeIt) {
   const auto file = must(sealed_file("test", "text"));
   EXPECT_EQ(::pwrite(file.get(), "x", 1, 0), -1);
   EXPECT_EQ(::ftruncate(file.get(), 0), -1);

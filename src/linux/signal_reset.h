@@ -1,4 +1,5 @@
-// What programs that start others undo before they do, and what they leave as their own caller had it.
+// Signal settings that a program inherits from its caller: how to read them, and how to restore them before a program
+// is started.
 #pragma once
 
 #include <signal.h>  // isolate-init has no C++ library
@@ -6,7 +7,7 @@
 
 namespace isolate {
 
-// Signals that execve(2) hands down. Bit N-1 stands for signal N.
+// The signal settings that survive execve(2). Bit N-1 stands for signal N.
 struct SignalState {
   uint64_t ignored;
   uint64_t blocked;
@@ -28,20 +29,20 @@ inline SignalState current_signals() {
   return state;
 }
 
-// As this process was started with them. Whoever changes signals first calls this before.
+// The settings with which this process was started, read at the first call. Call this before you change any signal.
 inline const SignalState& signals_of_caller() {
   static const SignalState state = current_signals();
   return state;
 }
 
-// Makes a write beyond the caller's limit of file sizes (RLIMIT_FSIZE) fail with EFBIG, which is reported like any
-// other error. By default SIGXFSZ would end this process without a word. Commands get the caller's own action back.
+// Makes a write beyond the limit on file sizes (RLIMIT_FSIZE) fail with EFBIG, which isolate reports like any other
+// error. By default SIGXFSZ would kill this process without a message. The command gets the caller's action back.
 inline void survive_file_size_limit() {
   signals_of_caller();
   ::signal(SIGXFSZ, SIG_IGN);
 }
 
-// Default actions for all signals but those in `state`, and no others blocked.
+// Resets all signals to their default action and unblocks them, except those that `state` ignores or blocks.
 inline void reset_signals(const SignalState& state = {0, 0}) {
   sigset_t blocked;
   sigemptyset(&blocked);

@@ -25,7 +25,7 @@ Result<Fd> make_socket() {
       TRY(trace::check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "seqpacket"))));
 }
 
-void take_descriptors(const msghdr& header, std::vector<Fd>* taken) {
+void collect_descriptors(const msghdr& header, std::vector<Fd>* descriptors) {
   for (auto* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(const_cast<msghdr*>(&header), control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
@@ -33,12 +33,13 @@ void take_descriptors(const msghdr& header, std::vector<Fd>* taken) {
     for (std::size_t i = 0; i < count; ++i) {
       int number = -1;
       std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
-      taken->emplace_back(number);
+      descriptors->emplace_back(number);
     }
   }
 }
 
-// A descriptor of the peer, so that another one that gets its number is not taken for it.
+// Returns a pidfd of the peer. SO_PEERPIDFD pins the process that connected; with an older kernel, another process may
+// have got its pid by now.
 Fd pidfd_of(int socket, pid_t pid) {
   int number = -1;
   socklen_t size = sizeof number;
@@ -108,7 +109,7 @@ Result<ReceivedMessage> receive_message(int socket, std::size_t most) {
   header.msg_control = space.bytes;
   header.msg_controllen = sizeof space.bytes;
   const auto got = TRY(trace::check(::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT), "recvmsg", "message"));
-  take_descriptors(header, &received.descriptors);
+  collect_descriptors(header, &received.descriptors);
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(EMSGSIZE, "recvmsg");
   received.bytes.resize(static_cast<std::size_t>(got));
   return received;

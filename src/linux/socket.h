@@ -1,5 +1,5 @@
-// Unix sockets: their addresses; those that keep message boundaries (SOCK_SEQPACKET), with descriptors beside the
-// messages; and who is at their other end.
+// Unix sockets: addresses, sockets that keep message boundaries (SOCK_SEQPACKET) and pass descriptors with the
+// messages, and the process at the other end.
 #pragma once
 
 #include <sys/socket.h>
@@ -20,35 +20,37 @@ namespace isolate {
 // Errors: ENAMETOOLONG.
 Result<sockaddr_un> unix_address(const std::string& path);
 
-// In an open directory, so that a path may be of any length. Errors: ENAMETOOLONG the name; EADDRINUSE it exists.
+// Both use a name in an open directory, so that the directory's path may be of any length. Errors: ENAMETOOLONG the
+// name is too long; EADDRINUSE it exists.
 Result<Fd> listen_in(const Fd& directory, const std::string& name);
-// Errors: ECONNREFUSED nobody listens any more; EAGAIN too many wait; ENOENT.
+// Errors: ECONNREFUSED nobody listens any more; EAGAIN too many connections wait; ENOENT.
 Result<Fd> connect_in(const Fd& directory, const std::string& name);
 
-// Errors: EAGAIN the other side does not read; EPIPE it is gone.
+// Does not wait. Errors: EAGAIN the socket's buffer is full, because the peer does not read; EPIPE the peer has closed
+// it.
 Result<void> send_message(int socket, std::string_view message, const std::vector<int>& descriptors = {});
 
-constexpr std::size_t kMostPassed = 8;  // descriptors beside a message
+constexpr std::size_t kMostPassed = 8;  // descriptors in one message
 struct alignas(cmsghdr) DescriptorSpace {
   char bytes[CMSG_SPACE(sizeof(int) * kMostPassed)] = {};
 };
-// Has `header` send descriptors along, at most kMostPassed; both outlive it.
+// Makes `header` send at most kMostPassed descriptors along. `space` and `descriptors` have to outlive `header`.
 void attach_descriptors(const std::vector<int>& descriptors, DescriptorSpace* space, msghdr* header);
 struct ReceivedMessage {
-  std::string bytes;  // empty: the other side is gone
+  std::string bytes;  // empty: the peer has closed the connection
   std::vector<Fd> descriptors;
 };
-// What is there, without waiting. Errors: EAGAIN nothing; EMSGSIZE more than `most` bytes or kMostPassed descriptors;
-// all of it is gone then.
+// Receives one message without waiting. Errors: EAGAIN there is none; EMSGSIZE the message has more than `most` bytes
+// or kMostPassed descriptors, and is lost.
 Result<ReceivedMessage> receive_message(int socket, std::size_t most);
 
-// As of connect(2) or listen(2) (SO_PEERCRED, unix(7)).
+// The peer at the time of connect(2) or listen(2) (SO_PEERCRED, unix(7)).
 struct SocketPeer {
   uid_t uid = 0;
-  pid_t pid = 0;  // 0: it is not to be seen in this pid namespace
+  pid_t pid = 0;  // 0: the peer is not visible in this pid namespace
 };
 Result<SocketPeer> socket_peer(int socket);
-// Whether it is in the very pid namespace of this process, and still lives: no guest is.
+// Says whether the peer still lives and is in the same pid namespace as this process. No guest is.
 bool shares_pid_namespace(int socket, const SocketPeer& peer);
 
 }  // namespace isolate

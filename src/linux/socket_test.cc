@@ -21,7 +21,7 @@ std::pair<Fd, Fd> socket_pair() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-TEST(SocketTest, APathMayBeOfAnyLength) {
+TEST(SocketTest, TheDirectoryOfASocketMayHaveALongPath) {
   const test::TempDirectory directory;
   std::string path = directory.path();
   for (int i = 0; i < 4; ++i) path += "/" + std::string(60, 'x');
@@ -35,14 +35,14 @@ TEST(SocketTest, APathMayBeOfAnyLength) {
   EXPECT_TRUE(test::fails_with(listen_in(opened, std::string(200, 'y')), ENAMETOOLONG));
 }
 
-TEST(SocketTest, NobodyListensOnASocketOfAProcessThatHasEnded) {
+TEST(SocketTest, ConnectingToAClosedListenerIsRefused) {
   const test::TempDirectory directory;
   const auto opened = must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY));
   { const auto listener = must(listen_in(opened, "name")); }
   EXPECT_TRUE(test::fails_with(connect_in(opened, "name"), ECONNREFUSED));
 }
 
-TEST(SocketTest, AMessageComesWholeWithItsDescriptors) {
+TEST(SocketTest, AMessageArrivesWholeWithItsDescriptors) {
   const auto [here, there] = socket_pair();
   EXPECT_TRUE(test::fails_with(receive_message(there.get(), 100), EAGAIN));
   must(send_message(here.get(), "text", {0, 1}));
@@ -52,21 +52,21 @@ TEST(SocketTest, AMessageComesWholeWithItsDescriptors) {
   EXPECT_EQ(::fcntl(received.descriptors[0].get(), F_GETFD), FD_CLOEXEC);
 }
 
-TEST(SocketTest, WhatIsTooLongOrBringsTooMuchIsLostAsAWhole) {
+TEST(SocketTest, AMessageThatIsTooLongIsAnError) {
   const auto [here, there] = socket_pair();
   must(send_message(here.get(), "12345", {0}));
   EXPECT_TRUE(test::fails_with(receive_message(there.get(), 4), EMSGSIZE));
   EXPECT_TRUE(test::fails_with(send_message(here.get(), "x", std::vector<int>(kMostPassed + 1, 0)), EINVAL));
 }
 
-TEST(SocketTest, AFullSocketIsToldAndNotWaitedFor) {
+TEST(SocketTest, SendingToAFullSocketFailsWithoutWaiting) {
   const auto [here, there] = socket_pair();
   Result<void> sent;
   for (int i = 0; sent && i < 100000; ++i) sent = send_message(here.get(), "x");
   EXPECT_TRUE(test::fails_with(sent, EAGAIN));
 }
 
-TEST(SocketTest, OnlyWhoIsInTheSamePidNamespaceSharesIt) {
+TEST(SocketTest, OnlyALivingPeerInTheSamePidNamespaceSharesIt) {
   REQUIRE_ROOT();
   const test::TempDirectory directory;
   const auto opened = must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY));

@@ -35,7 +35,7 @@ bool is_memory_device(dev_t device) {
 
 bool is_terminal(int fd) {
   unsigned number = 0;
-  // The controlling side of a pseudo-terminal looks like a terminal, and has a number.
+  // The controlling side of a pseudo-terminal passes isatty, too. Only it has a pseudo-terminal number.
   return ::isatty(fd) == 1 && ::ioctl(fd, TIOCGPTN, &number) != 0;
 }
 
@@ -78,7 +78,7 @@ Result<Fd> reopen_pipe(int fd) {
   return pipe;
 }
 
-bool keeps_boundaries(int fd) {
+bool preserves_message_boundaries(int fd) {
   int type = 0;
   socklen_t length = sizeof type;
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type != SOCK_STREAM;

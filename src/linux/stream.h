@@ -1,5 +1,5 @@
-// Standard streams: what kind of file a descriptor is, as far as that decides what its holder can do with it beside
-// reading or writing.
+// Standard streams: the kinds of file that a descriptor can refer to, as far as they allow the holder more than reading
+// or writing.
 #pragma once
 
 #include "base/fd.h"
@@ -9,11 +9,11 @@ namespace isolate {
 
 enum class StreamKind {
   pipe,           // an anonymous pipe
-  terminal,       // but not the controlling side of a pseudo-terminal
+  terminal,       // not the controlling side of a pseudo-terminal
   memory_device,  // null, zero, full, random or urandom
   directory,
-  path,   // O_PATH: it can neither be read nor written
-  other,  // regular files, named pipes, sockets, all other devices, ...
+  path,   // opened with O_PATH, so neither readable nor writable
+  other,  // regular files, named pipes, sockets, all other devices
 };
 
 // Errors: EBADF.
@@ -22,15 +22,15 @@ Result<StreamKind> kind_of_stream(int fd);
 bool can_be_read(int fd);
 bool can_be_written(int fd);
 
-// Whether two descriptors are the same stream: one open file, one pipe, or one file that is opened for appending twice,
-// where the order in which they are written shows. What the kernel does not tell counts as different.
+// Says whether two descriptors are the same stream: one open file, one pipe, or one file opened twice for appending,
+// because readers then see the order of writes to both. If the kernel can't compare them, they count as different.
 bool is_same_stream(int one, int other);
 
-// The anonymous pipe `fd` opened once more, in its direction. The new open file has the flags of `fd` (O_NONBLOCK,
-// O_DIRECT) and does not share them. Errors: EACCES where the pipe belongs to another user.
+// Opens the anonymous pipe `fd` again, with the same access mode. The new open file has the flags O_NONBLOCK and
+// O_DIRECT of `fd`, but later changes of flags are not shared. Errors: EACCES the pipe belongs to another user.
 Result<Fd> reopen_pipe(int fd);
 
-// Whether the messages of a socket have boundaries.
-bool keeps_boundaries(int fd);
+// Says whether `fd` is a socket that preserves the boundaries of messages.
+bool preserves_message_boundaries(int fd);
 
 }  // namespace isolate

@@ -13,7 +13,7 @@ namespace {
 StreamKind kind_of(const Fd& fd) { return kind_of_stream(fd.get()).value(); }
 Fd opened(const std::string& path, int flags) { return open_file(AT_FDCWD, path, flags, 0600).value(); }
 
-TEST(StreamTest, KindsAreToldApart) {
+TEST(StreamTest, KindsAreDistinguished) {
   const test::TempDirectory directory;
   EXPECT_EQ(kind_of(opened(directory / "file", O_RDWR | O_CREAT)), StreamKind::other);
   EXPECT_EQ(kind_of(opened(directory.path(), O_RDONLY)), StreamKind::directory);
@@ -30,7 +30,7 @@ TEST(StreamTest, KindsAreToldApart) {
   EXPECT_FALSE(kind_of_stream(-1));
 }
 
-TEST(StreamTest, ATerminalIsOneButNotTheSideThatControlsIt) {
+TEST(StreamTest, TheControllingSideOfAPseudoTerminalIsNotATerminal) {
   const Fd control(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
   ASSERT_EQ(::unlockpt(control.get()), 0);
   const Fd side(::ioctl(control.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));

@@ -11,7 +11,7 @@
 namespace isolate {
 namespace {
 
-// R_OK, W_OK and X_OK, as far as they are granted.
+// Returns the modes among R_OK, W_OK and X_OK that the kernel grants.
 int access_to(const std::string& path) {
   int granted = 0;
   for (const int mode : {R_OK, W_OK, X_OK}) {
@@ -20,7 +20,7 @@ int access_to(const std::string& path) {
   return granted;
 }
 
-constexpr std::size_t kMostAtATime = 254;  // what the exit status of a child can tell
+constexpr std::size_t kMostAtATime = 254;  // the exit status of the child is an index of at most one byte
 
 }  // namespace
 
@@ -32,7 +32,7 @@ bool has_supplementary_groups() {
   return std::any_of(groups.begin(), groups.end(), [primary](gid_t group) { return group != primary; });
 }
 
-Result<std::optional<std::size_t>> first_that_needs_groups(const std::vector<std::string>& paths) {
+Result<std::optional<std::size_t>> first_path_needing_groups(const std::vector<std::string>& paths) {
   std::vector<int> with_groups;
   for (const auto& path : paths) with_groups.push_back(access_to(path));
   for (std::size_t begin = 0; begin < paths.size(); begin += kMostAtATime) {

@@ -1,4 +1,4 @@
-// Supplementary groups of this process, and what depends on them.
+// Supplementary groups of this process, and the access that depends on them.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,12 @@
 
 namespace isolate {
 
-// Whether it has any beside its primary group.
+// Says whether this process has a supplementary group other than its primary group.
 bool has_supplementary_groups();
 
-// The first of `paths` that this process may read, write or enter by a supplementary group and not without. A child
-// that gives the groups up tries it, for which this process must be root of its user namespace. Nothing is found where
-// the namespace denies setgroups(2).
-Result<std::optional<std::size_t>> first_that_needs_groups(const std::vector<std::string>& paths);
+// Returns the index of the first of `paths` that this process may read, write or enter only thanks to a supplementary
+// group. A child drops the groups and compares its access, so this process must be root of its user namespace. Finds
+// nothing if the namespace denies setgroups(2).
+Result<std::optional<std::size_t>> first_path_needing_groups(const std::vector<std::string>& paths);
 
 }  // namespace isolate

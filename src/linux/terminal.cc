@@ -34,12 +34,12 @@ bool ControllingTerminal::in_foreground() const { return ::tcgetpgrp(fd_.get()) 
 
 winsize ControllingTerminal::size() const {
   winsize size{};
-  ::ioctl(fd_.get(), TIOCGWINSZ, &size);  // without an answer it stays unknown, which is 0 by 0
+  ::ioctl(fd_.get(), TIOCGWINSZ, &size);  // if this fails the size stays 0 by 0, which means unknown
   return size;
 }
 
 void ControllingTerminal::set_modes(const termios& modes) const {
-  // A terminal that has been hung up has no modes any more, ignoring.
+  // If this fails, the terminal has been hung up and has no modes to restore.
   if (in_foreground()) ::tcsetattr(fd_.get(), TCSADRAIN, &modes);
 }
 

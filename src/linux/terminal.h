@@ -1,4 +1,4 @@
-// The terminal that controls this process, if there is one: its modes and its foreground process group.
+// The controlling terminal of this process: its modes and its foreground process group.
 #pragma once
 
 #include <signal.h>
@@ -13,10 +13,11 @@
 namespace isolate {
 
 constexpr unsigned kStandardDescriptors = 3;
-// How many of this process's descriptors 0, 1 and 2 are terminals.
+// Returns how many of the descriptors 0, 1 and 2 are terminals.
 unsigned count_standard_terminals();
 
-// While it lives, the kernel does not stop this process for changing a terminal from behind the foreground.
+// Blocks SIGTTOU while it lives, so that the kernel does not stop this process when it changes a terminal from the
+// background.
 class BlockedStop {
  public:
   BlockedStop();
@@ -30,19 +31,20 @@ class BlockedStop {
 
 class ControllingTerminal {
  public:
-  // Remembers the modes as they are now. Nothing when this process has no controlling terminal.
+  // Opens the controlling terminal and remembers its current modes. Returns nothing if this process has none.
   static std::optional<ControllingTerminal> open();
 
   int fd() const { return fd_.get(); }
-  // Only the foreground may change modes or read.
+  // Says whether this process's group is in the foreground: only then may it change modes or read.
   bool in_foreground() const;
   const termios& modes() const { return modes_; }
   winsize size() const;
 
-  // Each byte as it is typed, no echo, no signals. Does nothing in the background.
+  // Switches to raw mode: every byte arrives as it is typed, without echo and without signals. Does nothing in the
+  // background.
   void make_raw() const;
-  // Sets the modes back to what they were. When the foreground is a process group that is gone, this process's own
-  // takes its place first; another program's foreground is left alone.
+  // Restores the remembered modes. If the foreground process group no longer exists, first puts this process's own
+  // group there. Does nothing if another program is in the foreground.
   void restore() const;
 
  private:

@@ -26,7 +26,7 @@ Result<Fd> read_only_terminal(int fd) {
 
 Result<Fd> reopen_terminal(int fd, const Fd& mount) {
   const auto flags = static_cast<int>(TRY(trace::check(::fcntl(fd, F_GETFL), "fcntl", "terminal")));
-  // O_NONBLOCK: a serial line would wait for its carrier.
+  // Without O_NONBLOCK, opening a serial line would wait for its carrier.
   auto terminal = TRY(
       open_file(AT_FDCWD, fmt::format("/proc/self/fd/{}", mount.get()), (flags & O_ACCMODE) | O_NOCTTY | O_NONBLOCK));
   TRY(trace::check(::fcntl(terminal.get(), F_SETFL, 0), "fcntl", "terminal"));

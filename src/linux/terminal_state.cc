@@ -32,7 +32,7 @@ Result<void> TerminalState::lend_to(uid_t owner, uid_t first_taken) {
   return {};
 }
 
-// Each call fails harmlessly on a terminal that has been hung up, which has no state any more.
+// If one of these calls fails, the terminal has been hung up and has no state to restore.
 void TerminalState::restore() const {
   const BlockedStop blocked;
   int now = 0;
@@ -41,7 +41,7 @@ void TerminalState::restore() const {
     ::ioctl(fd_.get(), TIOCSETD, &before);
   }
   if (!was_exclusive_ && ::ioctl(fd_.get(), TIOCGEXCL, &now) == 0 && now != 0) ::ioctl(fd_.get(), TIOCNXCL);
-  // Undoes tcflow(TCOOFF), and leaves a Ctrl-S of the user alone.
+  // Undoes a tcflow(TCOOFF) of the guest, but keeps a Ctrl-S that the user typed.
   ::tcflow(fd_.get(), TCOON);
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) return;

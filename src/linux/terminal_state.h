@@ -1,4 +1,4 @@
-// TerminalState: what a guest that shares a terminal can leave on it beside its modes.
+// TerminalState: what a guest can change on a terminal that it shares, and how to undo it.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,20 +14,21 @@ namespace isolate {
 
 class TerminalState {
  public:
-  // Remembers the state of the terminal behind `fd` as it is now. Nothing when `fd` is no terminal.
+  // Remembers the current state of the terminal `fd`. Returns nothing if `fd` is no terminal.
   static std::optional<TerminalState> of(int fd);
 
   int fd() const { return fd_.get(); }
   dev_t device() const { return status_.st_rdev; }
 
-  // Gives the device to `owner` until restore(), so that `owner` can open it by its name. Only root can do that. Does
-  // nothing where it makes no sense: /dev/tty and /dev/console stand for other terminals, and a terminal that belongs
-  // to an id of `first_taken` or above has been lent to the guest of another run.
+  // Changes the owner of the device to `owner` until restore(), so that `owner` can open it by name. Only root can do
+  // that. Does nothing for /dev/tty and /dev/console, which stand for other terminals, nor for a terminal whose owner
+  // is an id of `first_taken` or above: another run has lent it to its guest.
   Result<void> lend_to(uid_t owner, uid_t first_taken);
 
-  // Sets line discipline, exclusive mode, a suspended output, owner and mode back to what they were.
+  // Restores line discipline, exclusive mode, suspended output, owner and mode.
   void restore() const;
-  // The same for the modes (termios). The caller decides whether somebody else uses the terminal by now.
+  // Restores the modes (termios). They are separate because the caller has to decide whether another program uses the
+  // terminal by now.
   void restore_modes() const;
 
  private:

@@ -29,12 +29,12 @@ class TerminalStateTest : public testing::Test {
   Fd side_;
 };
 
-TEST_F(TerminalStateTest, WhatIsNoTerminalHasNone) {
+TEST_F(TerminalStateTest, ADeviceThatIsNoTerminalHasNoState) {
   const auto null = open_file(AT_FDCWD, "/dev/null", O_RDWR);
   EXPECT_FALSE(TerminalState::of(null->get()));
 }
 
-TEST_F(TerminalStateTest, ModeAndExclusiveUseArePutBack) {
+TEST_F(TerminalStateTest, ModeAndExclusiveModeAreRestored) {
   const auto state = TerminalState::of(side_.get());
   ASSERT_TRUE(state);
   ASSERT_EQ(::fchmod(side_.get(), 0666), 0);
@@ -46,7 +46,7 @@ TEST_F(TerminalStateTest, ModeAndExclusiveUseArePutBack) {
   EXPECT_EQ(status().st_mode & 07777U, 0620U);
 }
 
-TEST_F(TerminalStateTest, ATerminalIsLentOnceAndGivenBack) {
+TEST_F(TerminalStateTest, ATerminalIsLentToOneGuestAndGivenBack) {
   auto state = TerminalState::of(side_.get());
   ASSERT_TRUE(state->lend_to(70000, 65536));
   EXPECT_EQ(status().st_uid, 70000U);

@@ -15,10 +15,10 @@
 namespace isolate {
 namespace {
 
-// By descriptor, so that a link which takes the name's place in the meantime is not followed.
+// Names an open file by descriptor, so that nobody can replace it by a link meanwhile.
 std::string path_of(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
 
-// `resolve`: RESOLVE_* of openat2(2).
+// `resolve`: RESOLVE_* flags of openat2(2).
 Result<Fd> open_directory(int parent, const std::string& name, std::uint64_t resolve) {
   open_how how{};
   how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -28,7 +28,8 @@ Result<Fd> open_directory(int parent, const std::string& name, std::uint64_t res
   return Fd(static_cast<int>(fd));
 }
 
-// The owner of a directory that nobody may read (overlay's work directory is one) can still remove it.
+// A directory without read permission, such as overlay's work directory, can still be removed by its owner, who may
+// change its mode first.
 bool make_readable(int parent, const std::string& name) {
   const auto entry = open_file(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   return entry && ::chmod(path_of(*entry).c_str(), 0700) == 0;
@@ -47,13 +48,13 @@ bool clear_attributes_of(int parent, const std::string& name) {
   const auto entry = open_file(parent, name, O_PATH | O_NOFOLLOW);
   if (!entry) return false;
   const auto status = status_of(entry->get(), "", AT_EMPTY_PATH);
-  // Only these have attributes, and only these are opened without an effect.
+  // Only files and directories have these attributes, and opening anything else could have an effect.
   if (!status || !(S_ISREG(status->st_mode) || S_ISDIR(status->st_mode))) return false;
   const auto file = open_file(AT_FDCWD, path_of(*entry), O_RDONLY | O_NONBLOCK);
   return file && clear_attributes_of(*file);
 }
 
-// unlinkat(2) that takes attributes off where they are in the way. The errno, or 0.
+// unlinkat(2), which on EPERM clears the attributes that forbid removal and tries again. Returns an errno or 0.
 int unlink_at(int parent, const std::string& name, int flags) {
   for (bool is_first = true;; is_first = false) {
     if (::unlinkat(parent, name.c_str(), flags) == 0) return 0;
@@ -62,14 +63,15 @@ int unlink_at(int parent, const std::string& name, int flags) {
   }
 }
 
-// Removes a directory. Those in it that are deeper than kDeepest are moved up into it and left for a later round, so
-// that a tree of any depth needs a bounded number of descriptors and no long path, and no entry is moved twice.
+// Removes a directory. It moves subdirectories deeper than kDeepest up into the directory and removes them in a later
+// round. So a tree of any depth needs a bounded number of descriptors and no long path, and no entry is moved twice.
 class TreeRemover {
  public:
   explicit TreeRemover(Deadline deadline) : deadline_(deadline) {}
 
   Result<void> remove(int parent, const std::string& name) {
-    // Entries that were added behind the reader's back take one more round. Without a deadline that has to end, too.
+    // If somebody adds entries while a round runs, another round is needed. The number of such rounds is bounded,
+    // because without a deadline the loop might never end.
     constexpr int kMostIdleRounds = 100;
     for (int idle_rounds = 0; idle_rounds < kMostIdleRounds; ++idle_rounds) {
       has_moved_ = false;
@@ -94,7 +96,7 @@ class TreeRemover {
     levels_.clear();
     TRY_VOID(enter(parent, name));
     while (!levels_.empty()) {
-      if (has_come(deadline_)) return fail(ETIMEDOUT, "remove " + name);
+      if (has_passed(deadline_)) return fail(ETIMEDOUT, "remove " + name);
       if (const dirent* entry = levels_.back().stream.next()) {
         TRY_VOID(remove_entry(levels_.back().stream.fd(), *entry));
         continue;
@@ -103,14 +105,14 @@ class TreeRemover {
       levels_.pop_back();
       if (levels_.empty()) break;
       const int error = unlink_at(levels_.back().stream.fd(), emptied, AT_REMOVEDIR);
-      // One that was filled again is met in the next round.
+      // A directory that somebody filled again is removed in the next round.
       if (error != 0 && error != ENOENT && !is_not_empty(error)) return fail(error, "remove " + emptied);
     }
     return {};
   }
 
   Result<void> enter(int parent, const std::string& name) {
-    // The way to the top may lead over mounts; what is below must not.
+    // The path to the top may cross mounts; the walk below it must not.
     const std::uint64_t resolve = levels_.empty() ? 0 : RESOLVE_NO_XDEV;
     auto opened = open_directory(parent, name, resolve);
     if (!opened && opened.error().code() == EACCES && make_readable(parent, name))
@@ -141,16 +143,16 @@ class TreeRemover {
     auto move = [&] { return rename_file(parent, name, top, ".deep-" + random_name(), RENAME_NOREPLACE); };
     auto moved = move();
     if (!moved && moved.error().code() == EPERM && clear_attributes(parent, name)) moved = move();
-    if (!moved && moved.error().code() == ENOENT) return {};  // as above
+    if (!moved && moved.error().code() == ENOENT) return {};  // somebody else removes the same tree
     return moved;
   }
 
   Deadline deadline_;
   std::vector<Level> levels_;
-  bool has_moved_ = false;  // in this round
+  bool has_moved_ = false;  // whether this round moved a directory up
 };
 
-// Walks a tree of any depth with one directory open at a time, and comes back up by "..".
+// Walks a tree of any depth with only one directory open at a time; it returns to the parent through "..".
 class UsageWalk {
  public:
   explicit UsageWalk(Deadline deadline) : deadline_(deadline) {}
@@ -164,14 +166,14 @@ class UsageWalk {
         levels_.pop_back();
         if (levels_.empty()) return usage_;
         current = TRY(open_file(current.get(), "..", O_RDONLY | O_DIRECTORY));
-        // Moved while it was walked: what ".." is now is no part of the tree.
+        // Somebody moved the directory during the walk, so ".." leads out of the tree: stop here.
         if (TRY(status_of(current.get(), "", AT_EMPTY_PATH)).st_ino != levels_.back().inode) return usage_;
         continue;
       }
       const auto next = level.below.back();
       level.below.pop_back();
       auto opened = open_file(current.get(), next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      if (!opened && opened.error().code() == ENOENT) continue;  // gone since: the tree is in use
+      if (!opened && opened.error().code() == ENOENT) continue;  // removed meanwhile: the tree is in use
       current = TRY(std::move(opened));
       TRY_VOID(count(current));
     }
@@ -181,19 +183,19 @@ class UsageWalk {
  private:
   struct Level {
     ino_t inode;
-    std::vector<std::string> below;  // directories still to be walked
+    std::vector<std::string> below;  // directories that remain to be walked
   };
 
   Result<void> count(const Fd& directory) {
     Level level{TRY(status_of(directory.get(), "", AT_EMPTY_PATH)).st_ino, {}};
     auto stream = TRY(DirectoryStream::open(directory.get(), "."));
     while (const dirent* entry = stream.next()) {
-      if (has_come(deadline_)) {
+      if (has_passed(deadline_)) {
         usage_.is_complete = false;
         break;
       }
       auto status = status_of(stream.fd(), entry->d_name, AT_SYMLINK_NOFOLLOW);
-      if (!status) continue;  // gone since: the tree is in use
+      if (!status) continue;  // removed meanwhile: the tree is in use
       usage_.bytes += static_cast<std::uint64_t>(status->st_blocks) * 512;
       ++usage_.files;
       if (S_ISDIR(status->st_mode)) level.below.emplace_back(entry->d_name);
@@ -211,7 +213,7 @@ class UsageWalk {
 
 Deadline deadline_in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
-bool has_come(const Deadline& deadline) { return deadline && std::chrono::steady_clock::now() >= *deadline; }
+bool has_passed(const Deadline& deadline) { return deadline && std::chrono::steady_clock::now() >= *deadline; }
 
 bool clear_attributes(int parent, const std::string& name) {
   const auto directory = open_file(parent, ".", O_RDONLY | O_DIRECTORY);
@@ -222,7 +224,7 @@ bool clear_attributes(int parent, const std::string& name) {
 Result<void> remove_tree(int directory, const std::string& name, Deadline deadline) {
   const int error = unlink_at(directory, name, 0);
   if (error == 0 || error == ENOENT) return {};
-  // A read-only file system refuses before it looks.
+  // A read-only file system refuses to remove a name before it looks whether the name exists.
   if (error == EROFS && ::faccessat(directory, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
     return {};
   if (error != EISDIR && error != EPERM) return fail(error, "remove " + name);

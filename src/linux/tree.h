@@ -1,4 +1,5 @@
-// Trees of files that a guest has made: of any depth, with any number of names, and perhaps still growing.
+// Removes and measures file trees that a guest has made. They may have any depth and any number of entries, and may
+// still grow.
 #pragma once
 
 #include <chrono>
@@ -10,26 +11,27 @@
 
 namespace isolate {
 
-// When work on a tree has to stop; without a value it takes as long as it takes.
+// The time when work on a tree stops. Without a value it has no limit.
 using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 Deadline deadline_in(std::chrono::milliseconds time);
-bool has_come(const Deadline& deadline);
+bool has_passed(const Deadline& deadline);
 
-// Takes the attributes "immutable" and "append only" (chattr(1)) off the file and the directory that it is in, which
-// keep even root from removing it. True if there were some.
+// Clears the attributes "immutable" and "append only" (chattr(1)) of the file and of its directory. They keep even root
+// from removing the file. Returns true if any was set.
 bool clear_attributes(int parent, const std::string& name);
 
-// Removes `name` below `directory` and all that is in it, without following links or crossing a mount. Root also
-// removes what has the attribute "immutable" or "append only" (chattr(1)). A name that does not exist is no error.
-// Depth costs neither descriptors nor stack. Errors: ETIMEDOUT the deadline has come; what is removed by then stays
-// removed, and the next call goes on from there. ENOTEMPTY somebody keeps adding files, and there is no deadline.
+// Removes `name` in `directory` and everything below it, without following links or crossing a mount. As root it also
+// removes files with the attribute "immutable" or "append only" (chattr(1)). A name that does not exist is no error.
+// The depth of the tree costs neither descriptors nor stack. Errors: ETIMEDOUT the deadline has passed; the next call
+// continues where this one stopped. ENOTEMPTY somebody keeps adding files.
 Result<void> remove_tree(int directory, const std::string& name, Deadline deadline = std::nullopt);
 
 struct TreeUsage {
   std::uint64_t bytes = 0;  // allocated on disk; a file with several links counts once for each
   std::uint64_t files = 0;
-  bool is_complete = true;  // false: the deadline has come, and there is more
+  bool is_complete = true;  // false: the deadline has passed before all was counted
 };
+// Adds up the tree without following links. It may be in use meanwhile.
 Result<TreeUsage> tree_usage(int directory, const std::string& name, Deadline deadline = std::nullopt);
 
 }  // namespace isolate

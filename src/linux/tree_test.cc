@@ -20,7 +20,7 @@ using test::write_text;
 
 Fd open_directory(const std::string& path) { return test::must(open_file(AT_FDCWD, path, O_RDONLY | O_DIRECTORY)); }
 
-// DEPTH directories in each other, with a file in the last one. No path is that long: by descriptor.
+// Makes DEPTH nested directories with a file in the last one. It goes by descriptor, because no path may be that long.
 void make_deep_tree(const std::string& top, unsigned depth) {
   test::must(make_directories(top, 0700));
   auto here = open_directory(top);
@@ -37,7 +37,7 @@ Result<void> allow_few_descriptors() {
   return {};
 }
 
-TEST(RemoveTreeTest, RemovesFilesAndTreesAndWhatIsNotThere) {
+TEST(RemoveTreeTest, RemovesFilesAndTreesAndAcceptsAMissingName) {
   const TempDirectory directory;
   write_text(directory / "file", "x");
   write_text(directory / "tree/a/b/file", "x");
@@ -73,7 +73,7 @@ TEST(RemoveTreeTest, LongNamesAreRemovedAtAnyDepth) {
   EXPECT_FALSE(test::exists(directory / longest));
 }
 
-TEST(RemoveTreeTest, StopsWhenItsTimeIsOverAndGoesOnAtTheNextCall) {
+TEST(RemoveTreeTest, StopsAtTheDeadlineAndContinuesAtTheNextCall) {
   const TempDirectory directory;
   make_deep_tree(directory / "deep", 3000);
   const auto top = open_directory(directory.path());
@@ -91,8 +91,8 @@ TEST(RemoveTreeTest, StopsWhenItsTimeIsOverAndGoesOnAtTheNextCall) {
   EXPECT_GT(calls, 1);
 }
 
-// A member who still has the clone mounted, and goes on. Who is faster is the scheduler's choice.
-TEST(RemoveTreeTest, ATreeThatGrowsAllTheTimeTakesNoLongerThanItsTime) {
+// Stands for a guest that still has the clone mounted and keeps writing. The scheduler decides which process is faster.
+TEST(RemoveTreeTest, ATreeThatKeepsGrowingDoesNotOutlastTheDeadline) {
   const TempDirectory directory;
   write_text(directory / "tree/upper/file", "x");
   const auto tree = open_directory(directory / "tree");
@@ -123,8 +123,8 @@ void change_attributes(const std::string& path, int added, int removed = 0) {
   ASSERT_EQ(::ioctl(file.get(), FS_IOC_SETFLAGS, &flags), 0) << path << ": errno " << errno;
 }
 
-// A guest with the engine chroot is root on the host.
-TEST(RemoveTreeTest, RootRemovesWhatIsImmutableOrAppendOnly) {
+// A guest of the engine chroot is root on the host, and can set these attributes.
+TEST(RemoveTreeTest, RootRemovesImmutableAndAppendOnlyFiles) {
   REQUIRE_ROOT();
   const TempDirectory directory;
   write_text(directory / "tree/file", "x");
@@ -142,7 +142,7 @@ TEST(RemoveTreeTest, RootRemovesWhatIsImmutableOrAppendOnly) {
   change_attributes(directory / "tree", FS_IMMUTABLE_FL);
   EXPECT_TRUE(test::succeeded(remove_tree(open_directory(directory.path()).get(), "tree")));
   EXPECT_FALSE(test::exists(directory / "tree"));
-  EXPECT_NE(::unlink((directory / "outside").c_str()), 0) << "what a link leads to keeps its attributes";
+  EXPECT_NE(::unlink((directory / "outside").c_str()), 0) << "the target of a link must keep its attributes";
   change_attributes(directory / "outside", 0, FS_IMMUTABLE_FL);
 }
 
@@ -153,8 +153,8 @@ TEST(RemoveTreeTest, ManyDeepBranchesAreRemoved) {
   EXPECT_FALSE(test::exists(directory / "top"));
 }
 
-// Whoever fills the tree chooses its names, also those that the removal uses for itself.
-TEST(RemoveTreeTest, NoNameInTheTreeIsInTheWay) {
+// The guest chooses the names in the tree and may use those that the removal uses.
+TEST(RemoveTreeTest, NamesUsedByTheRemovalItselfDoNotMatter) {
   const TempDirectory directory;
   for (int i = 0; i < 40; ++i) make_deep_tree(directory / ("top/" + std::to_string(i)), 70);
   for (int i = 0; i < 40; ++i) write_text(directory / ("top/.deep-" + std::to_string(i) + "/file"), "");
@@ -162,7 +162,7 @@ TEST(RemoveTreeTest, NoNameInTheTreeIsInTheWay) {
   EXPECT_FALSE(test::exists(directory / "top"));
 }
 
-TEST(RemoveTreeTest, WhatALinkLeadsToStays) {
+TEST(RemoveTreeTest, TheTargetOfALinkStays) {
   const TempDirectory directory;
   write_text(directory / "outside/file", "precious");
   ASSERT_EQ(::mkdir((directory / "tree").c_str(), 0700), 0);
@@ -177,7 +177,7 @@ TEST(RemoveTreeTest, WhatALinkLeadsToStays) {
   EXPECT_EQ(test::read_text(directory / "outside/file"), "precious");
 }
 
-TEST(RemoveTreeTest, DoesNotGoIntoAMount) {
+TEST(RemoveTreeTest, DoesNotCrossAMount) {
   REQUIRE_ROOT();
   const TempDirectory directory;
   write_text(directory / "tree/below/file", "");
@@ -191,7 +191,7 @@ TEST(RemoveTreeTest, DoesNotGoIntoAMount) {
   });
 }
 
-TEST(RemoveTreeTest, WhatIsNotThereIsNoErrorOnAReadOnlyFileSystemEither) {
+TEST(RemoveTreeTest, AMissingNameIsNoErrorOnAReadOnlyFileSystem) {
   REQUIRE_ROOT();
   const TempDirectory directory;
   write_text(directory / "file", "");
@@ -201,11 +201,11 @@ TEST(RemoveTreeTest, WhatIsNotThereIsNoErrorOnAReadOnlyFileSystemEither) {
       return fail(errno, "remount");
     const auto top = open_directory(directory.path());
     TRY_VOID(remove_tree(top.get(), "none"));
-    return test::verify(test::fails_with(remove_tree(top.get(), "file"), EROFS), "what is there stays, with an error");
+    return test::verify(test::fails_with(remove_tree(top.get(), "file"), EROFS), "EROFS for a file that exists");
   });
 }
 
-TEST(TreeUsageTest, CountsFilesAndWhatTheyTake) {
+TEST(TreeUsageTest, CountsFilesAndTheirDiskUse) {
   const TempDirectory directory;
   write_text(directory / "tree/a/big", std::string(1 << 20, 'x'));
   write_text(directory / "tree/small", "x");
@@ -215,7 +215,7 @@ TEST(TreeUsageTest, CountsFilesAndWhatTheyTake) {
   EXPECT_LT(usage.bytes, 2U << 20);
 }
 
-TEST(TreeUsageTest, DoesNotCountWhatALinkLeadsTo) {
+TEST(TreeUsageTest, DoesNotCountTheTargetOfALink) {
   const TempDirectory directory;
   write_text(directory / "big/file", std::string(1 << 20, 'x'));
   ASSERT_EQ(::mkdir((directory / "tree").c_str(), 0700), 0);
@@ -225,7 +225,7 @@ TEST(TreeUsageTest, DoesNotCountWhatALinkLeadsTo) {
   EXPECT_LT(usage.bytes, 65536U);
 }
 
-// A guest decides how deep its clone is; isolatectl ps must show it all the same.
+// A guest decides how deep its clone is, and isolatectl ps has to show it.
 TEST(TreeUsageTest, CountsTreesOfAnyDepth) {
   const TempDirectory directory;
   make_deep_tree(directory / "deep", 3000);
@@ -235,7 +235,7 @@ TEST(TreeUsageTest, CountsTreesOfAnyDepth) {
   });
 }
 
-TEST(TreeUsageTest, StopsWhenItsTimeIsOverAndSaysSo) {
+TEST(TreeUsageTest, StopsAtTheDeadlineAndSaysSo) {
   const TempDirectory directory;
   make_deep_tree(directory / "deep", 3000);
   const auto usage = test::must(tree_usage(AT_FDCWD, directory / "deep", steady_clock::now()));

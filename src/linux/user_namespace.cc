@@ -27,7 +27,7 @@ bool sysctl_is(const char* path, std::string_view value) {
   return text && text->substr(0, text->find('\n')) == value;
 }
 
-Error explained(Error error) {
+Error with_advice(Error error) {
   if (sysctl_is("/proc/sys/user/max_user_namespaces", "0")) {
     return std::move(error).advise("user namespaces are switched off: sysctl user.max_user_namespaces is 0");
   }
@@ -37,12 +37,14 @@ Error explained(Error error) {
         "; change that as root, or run a clone that the daemon isolated leases to members of the group isolate");
   }
   if (error.code() == ENOSPC) {
-    return std::move(error).advise("the limit of user namespaces is reached (sysctl user.max_user_namespaces)");
+    return std::move(error).advise(
+        "the limit of user namespaces is reached; raise the sysctl user.max_user_namespaces");
   }
   if (const char* container = ::getenv("container");
       error.code() == EPERM && container != nullptr && std::string_view(container) == "isolate") {
     return std::move(error).advise(
-        "the filter of a guest of isolate refuses new user namespaces; --seccomp=tty for the outer run allows them");
+        "this is a guest of isolate, whose seccomp filter refuses new user namespaces; start the outer run with "
+        "--seccomp=tty");
   }
   if (error.code() == EPERM) {
     return std::move(error).advise(
@@ -61,7 +63,7 @@ std::string map_text(const std::vector<IdMapEntry>& map) {
 Result<void> write_proc(pid_t pid, const char* name, const std::string& content) {
   const std::string path = fmt::format("/proc/{}/{}", pid, name);
   auto file = TRY(open_file(AT_FDCWD, path, O_WRONLY));
-  // The kernel takes a map in one write only.
+  // The kernel accepts a map only as a single write.
   TRY(trace::check(::write(file.get(), content.data(), content.size()), "write", path));
   return {};
 }
@@ -84,8 +86,8 @@ Result<ChildProcess> start_helper(const char* program, pid_t pid, const std::vec
                   program));
 }
 
-// Why the two refuse a map, as far as it can be seen from here. `said`: what they have printed.
-Error refusal(const char* program, const ExitStatus& status, const std::string& said) {
+// Explains why newuidmap or newgidmap refused a map, as far as this process can find out. `said`: what they printed.
+Error explain_refusal(const char* program, const ExitStatus& status, const std::string& said) {
   const auto entry = user_entry(::getuid());
   if (entry && entry->group != ::getgid()) {
     return Error(
@@ -98,14 +100,14 @@ Error refusal(const char* program, const ExitStatus& status, const std::string& 
                            first_line.empty() ? status.describe() : first_line));
 }
 
-Result<void> write_both(pid_t pid, const IdMaps& maps) {
+Result<void> write_both_maps(pid_t pid, const IdMaps& maps) {
   TRY_VOID(write_proc(pid, "uid_map", map_text(maps.uid)));
   return write_proc(pid, "gid_map", map_text(maps.gid));
 }
 
-Result<ChildProcess> explained(Result<ChildProcess> child) {
+Result<ChildProcess> with_advice(Result<ChildProcess> child) {
   if (child) return child;
-  return fail(explained(std::move(child).error().within("user namespace")));
+  return fail(with_advice(std::move(child).error().within("user namespace")));
 }
 
 }  // namespace
@@ -120,7 +122,7 @@ Result<void> become_root(Groups groups) {
   if (groups == Groups::drop) TRY_VOID(drop_groups());
   TRY(trace::check(::setresgid(0, 0, 0), "setresgid", "0"));
   TRY(trace::check(::setresuid(0, 0, 0), "setresuid", "0"));
-  // The change of ids has cleared it; and the parent may have died in between.
+  // The change of ids cleared the parent-death signal, so set it again. The parent may have died in between.
   die_with_parent();
   if (::getppid() != parent) ::_exit(1);
   return {};
@@ -129,11 +131,11 @@ Result<void> become_root(Groups groups) {
 Result<PendingUserNamespace> PendingUserNamespace::start(const IdMaps& maps, MapWriter writer,
                                                          const ProcessLimit& processes) {
   PendingUserNamespace pending;
-  // The child only lends its namespace; nothing of it is left once the descriptor is open.
-  pending.holder_ = TRY(explained(fork_namespace_holder(processes)));
+  // The child exists only to create the namespace; finish() opens a descriptor of the namespace and kills the child.
+  pending.holder_ = TRY(with_advice(fork_namespace_holder(processes)));
   pending.pid_ = TRY(pending.holder_.pid_in_proc());
   if (writer == MapWriter::newuidmap) {
-    // Both at once: each is a program start of its own, the larger part of what a run costs an ordinary user.
+    // Start both at once: starting these two programs is the larger part of what a run costs an ordinary user.
     int ends[2];
     TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "newuidmap"));
     pending.helpers_errors_ = Fd(ends[0]);
@@ -142,9 +144,9 @@ Result<PendingUserNamespace> PendingUserNamespace::start(const IdMaps& maps, Map
     pending.gid_helper_ = TRY(start_helper("newgidmap", pending.pid_, maps.gid, errors));
     return pending;
   }
-  // A process that could drop groups could get around permissions that deny a group (CVE-2014-8989).
+  // With setgroups a process could drop a group to which a file's mode denies access (CVE-2014-8989).
   if (writer == MapWriter::self) TRY_VOID(write_proc(pending.pid_, "setgroups", "deny"));
-  TRY_VOID(write_both(pending.pid_, maps));
+  TRY_VOID(write_both_maps(pending.pid_, maps));
   return pending;
 }
 
@@ -154,8 +156,8 @@ Result<Fd> PendingUserNamespace::finish() {
     const auto gid_status = TRY(gid_helper_.wait());
     if (!uid_status.success() || !gid_status.success()) {
       const auto said = TRY(read_all(helpers_errors_.get()));
-      return fail(uid_status.success() ? refusal("newgidmap", gid_status, said)
-                                       : refusal("newuidmap", uid_status, said));
+      return fail(uid_status.success() ? explain_refusal("newgidmap", gid_status, said)
+                                       : explain_refusal("newuidmap", uid_status, said));
     }
   }
   auto descriptor = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid_), O_RDONLY);
@@ -169,57 +171,60 @@ Result<Fd> make_user_namespace(const IdMaps& maps, MapWriter writer, const Proce
 
 namespace {
 
-// As id 0 of the user namespace that this process is in, makes one below, says so, and stays in it for good.
-Result<void> become_root_below(std::uint64_t most_processes, const Fd& made) {
+// Runs as id 0 of this process's user namespace. Creates a namespace below it, reports that, and stays in it until it
+// is killed.
+Result<void> become_root_below(std::uint64_t most_processes, const Fd& created) {
   TRY_VOID(become_root());
-  // The owner of the namespace above has this process's ids, and must not trace it: it has the daemon's memory.
+  // This process has a copy of the daemon's memory, and now has the ids of the owner of the namespace above. Being
+  // dumpable would let that owner trace it.
   TRY(trace::check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl", "not dumpable"));
   rlimit limit{};
   TRY(trace::check(::getrlimit(RLIMIT_NPROC, &limit), "getrlimit", "processes"));
   limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(most_processes));
   TRY(trace::check(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit", "processes"));
   TRY(trace::check(::unshare(CLONE_NEWUSER), "unshare", "user namespace"));
-  TRY_VOID(write_all(made.get(), "x", "user namespace"));
+  TRY_VOID(write_all(created.get(), "x", "user namespace"));
   ::pause();
   return {};
 }
 
-// In `above`, with root's ids, by which the files of the holder in /proc can be opened: makes and maps a namespace
-// below, tells its holder's pid, and waits until that was looked at.
-Result<void> hold_namespace_below(int above, const IdMaps& maps, std::uint64_t most_processes, const Fd& told,
-                                  const Fd& looked_at) {
+// Runs with root's ids, so that it may open the holder's files in /proc. Enters `above`, starts a process that creates
+// a namespace below it (the holder), writes the maps, sends the holder's pid to `holder_pid`, and waits until the
+// parent has opened the namespace.
+Result<void> hold_namespace_below(int above, const IdMaps& maps, std::uint64_t most_processes, const Fd& holder_pid,
+                                  const Fd& opened) {
   const pid_t parent = ::getppid();
   TRY(trace::check(::setns(above, CLONE_NEWUSER), "setns", "user namespace"));
-  die_with_parent();  // entering the namespace has cleared that
+  die_with_parent();  // entering the namespace has cleared the parent-death signal
   if (::getppid() != parent) return fail(ESRCH, "parent process");
-  auto made = TRY(make_pipe("user namespace"));
-  auto holder = TRY(ReportingChild::start([&] { return become_root_below(most_processes, made.write); }));
-  made.write.reset();
+  auto created = TRY(make_pipe("user namespace"));
+  auto holder = TRY(ReportingChild::start([&] { return become_root_below(most_processes, created.write); }));
+  created.write.reset();
   char byte = 0;
-  if (::read(made.read.get(), &byte, 1) != 1) return holder.finish();
-  TRY_VOID(write_both(holder.process().pid(), maps));
+  if (::read(created.read.get(), &byte, 1) != 1) return holder.finish();
+  TRY_VOID(write_both_maps(holder.process().pid(), maps));
   const pid_t pid = holder.process().pid();
-  TRY_VOID(write_all(told.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "user namespace"));
-  [[maybe_unused]] const auto end = ::read(looked_at.get(), &byte, 1);  // the parent closes its end or dies
+  TRY_VOID(write_all(holder_pid.get(), {reinterpret_cast<const char*>(&pid), sizeof pid}, "user namespace"));
+  [[maybe_unused]] const auto end = ::read(opened.get(), &byte, 1);  // until the parent closes its end or dies
   return {};
 }
 
 }  // namespace
 
 Result<Fd> make_user_namespace_below(int above, const IdMaps& maps, std::uint64_t most_processes) {
-  auto told = TRY(make_pipe("user namespace"));
-  auto looked_at = TRY(make_pipe("user namespace"));
+  auto holder_pid = TRY(make_pipe("user namespace"));
+  auto opened = TRY(make_pipe("user namespace"));
   auto child = TRY(ReportingChild::start([&] {
-    looked_at.write.reset();
-    return hold_namespace_below(above, maps, most_processes, told.write, looked_at.read);
+    opened.write.reset();
+    return hold_namespace_below(above, maps, most_processes, holder_pid.write, opened.read);
   }));
-  told.write.reset();
+  holder_pid.write.reset();
   pid_t pid = -1;
-  Result<Fd> made = fail("user namespace");
-  if (::read(told.read.get(), &pid, sizeof pid) == static_cast<ssize_t>(sizeof pid)) {
+  Result<Fd> made = fail("user namespace: the process that creates it has ended");
+  if (::read(holder_pid.read.get(), &pid, sizeof pid) == static_cast<ssize_t>(sizeof pid)) {
     made = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
   }
-  looked_at.write.reset();
+  opened.write.reset();
   TRY_VOID(child.finish());
   return made;
 }
@@ -227,9 +232,9 @@ Result<Fd> make_user_namespace_below(int above, const IdMaps& maps, std::uint64_
 Result<ChildProcess> fork_to_execute_below(const std::function<int()>& body, std::uint64_t namespaces,
                                            const IdMaps& maps, const ProcessLimit& processes,
                                            const Adoption* adoption) {
-  return explained(fork_to_execute_mapped(
+  return with_advice(fork_to_execute_mapped(
       body, namespaces, processes,
-      [&maps](const ChildProcess& child) -> Result<void> { return write_both(TRY(child.pid_in_proc()), maps); },
+      [&maps](const ChildProcess& child) -> Result<void> { return write_both_maps(TRY(child.pid_in_proc()), maps); },
       adoption));
 }
 

@@ -21,7 +21,7 @@ using test::verify;
 constexpr unsigned kFirstId = 1200000000;
 const IdMaps kPrivate = {{{0, kFirstId, 65536}}, {{0, kFirstId + 100, 65536}}};
 
-// The numbers in /proc/self/uid_map and gid_map, separated by one blank.
+// Returns the numbers in /proc/self/uid_map or gid_map, separated by single blanks.
 Result<std::string> map_of_this_process(const char* name) {
   std::istringstream words(TRY(read_file(std::string("/proc/self/") + name)));
   std::string numbers;
@@ -34,7 +34,7 @@ class UserNamespaceTest : public ::testing::Test {
   void SetUp() override { REQUIRE_ROOT(); }
 };
 
-TEST_F(UserNamespaceTest, MapsAreThoseAskedFor) {
+TEST_F(UserNamespaceTest, HasTheRequestedMaps) {
   const auto fd = test::must(make_user_namespace(kPrivate, MapWriter::direct));
   test::expect_success(run_as_root_in(fd.get(), []() -> Result<void> {
     const auto uids = TRY(map_of_this_process("uid_map"));
@@ -43,7 +43,7 @@ TEST_F(UserNamespaceTest, MapsAreThoseAskedFor) {
   }));
 }
 
-TEST_F(UserNamespaceTest, MapsCanHaveSeveralParts) {
+TEST_F(UserNamespaceTest, MapsCanHaveSeveralEntries) {
   const IdMaps maps = {{{0, 1000, 1}, {1, kFirstId, 65535}}, {{0, 1000, 1}, {1, kFirstId, 65535}}};
   const auto fd = test::must(make_user_namespace(maps, MapWriter::direct));
   test::expect_success(run_as_root_in(fd.get(), []() -> Result<void> {
@@ -63,7 +63,7 @@ TEST_F(UserNamespaceTest, OverlappingMapsAreRefused) {
   EXPECT_TRUE(test::fails_with(make_user_namespace(overlapping, MapWriter::direct), EINVAL));
 }
 
-TEST_F(UserNamespaceTest, WhoJoinsIsItsRootWithoutGroups) {
+TEST_F(UserNamespaceTest, AProcessThatEntersIsRootWithoutGroups) {
   const test::TempDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms::all);
   const auto fd = test::must(make_user_namespace(kPrivate, MapWriter::direct));
@@ -77,7 +77,7 @@ TEST_F(UserNamespaceTest, WhoJoinsIsItsRootWithoutGroups) {
     return {};
   }));
   const auto made = test::must(status_of(AT_FDCWD, directory / "made"));
-  EXPECT_EQ(made.st_uid, kFirstId) << "outside it is an ordinary id";
+  EXPECT_EQ(made.st_uid, kFirstId) << "outside, root is an ordinary id";
   EXPECT_EQ(made.st_gid, kFirstId + 100);
 }
 
@@ -91,21 +91,21 @@ TEST_F(UserNamespaceTest, ItsRootHasNoRightsOutside) {
                                EACCES));
 }
 
-TEST_F(UserNamespaceTest, ErrorsComeBackWhole) {
+TEST_F(UserNamespaceTest, ErrorsKeepTheirCodeAndAdvice) {
   const auto fd = test::must(make_user_namespace(kPrivate, MapWriter::direct));
   const auto failed = run_as_root_in(fd.get(), [] { return fail(Error(ENOSPC, "write a").advise("make room")); });
   EXPECT_TRUE(test::fails_with(failed, ENOSPC));
   EXPECT_EQ(test::message_of(failed), "write a: No space left on device; make room");
 }
 
-TEST_F(UserNamespaceTest, WhatAChildDoesToItselfEndsWithIt) {
+TEST_F(UserNamespaceTest, TheCallerStaysInItsOwnNamespace) {
   const auto before = test::must(map_of_this_process("uid_map"));
   const auto fd = test::must(make_user_namespace(kPrivate, MapWriter::direct));
   test::expect_success(run_as_root_in(fd.get(), [] { return Result<void>(); }));
   EXPECT_EQ(test::must(map_of_this_process("uid_map")), before);
 }
 
-TEST_F(UserNamespaceTest, WithoutANamespaceTheBodyRunsRightHere) {
+TEST_F(UserNamespaceTest, WithoutANamespaceTheBodyRunsInThisProcess) {
   pid_t pid = -1;
   test::expect_success(run_as_root_in(-1, [&]() -> Result<void> {
     pid = ::getpid();
@@ -114,7 +114,7 @@ TEST_F(UserNamespaceTest, WithoutANamespaceTheBodyRunsRightHere) {
   EXPECT_EQ(pid, ::getpid());
 }
 
-TEST_F(UserNamespaceTest, AnybodyMayMapHisOwnIdAlone) {
+TEST_F(UserNamespaceTest, EveryUserMayMapTheirOwnId) {
   test::as_pretended_user({}, [](const std::string&) -> Result<void> {
     const IdMaps single = {{{0, PretendedUser::kId, 1}}, {{0, PretendedUser::kId, 1}}};
     const auto fd = TRY(make_user_namespace(single, MapWriter::self));
@@ -126,7 +126,7 @@ TEST_F(UserNamespaceTest, AnybodyMayMapHisOwnIdAlone) {
   });
 }
 
-TEST_F(UserNamespaceTest, NobodyMayMapForeignIdsByHimself) {
+TEST_F(UserNamespaceTest, AUserMayNotMapIdsOfOthers) {
   test::as_pretended_user({}, [](const std::string&) -> Result<void> {
     auto made = make_user_namespace({{{0, 0, 1}}, {{0, 0, 1}}}, MapWriter::self);
     return verify(!made && made.error().code() == EPERM, "EPERM");
@@ -159,7 +159,7 @@ constexpr uid_t kOwner = 54321;
 const IdMaps kOfOwner = {{{0, kOwner, 1}, {1, kFirstId, 65535}}, {{0, kOwner, 1}, {1, kFirstId, 65535}}};
 const IdMaps kSame = {{{0, 0, 1}, {1, 1, 65535}}, {{0, 0, 1}, {1, 1, 65535}}};
 
-TEST_F(UserNamespaceTest, OneBelowAnotherBelongsToItsRootAndIsMappedWithinIt) {
+TEST_F(UserNamespaceTest, ANestedNamespaceBelongsToTheRootOfTheOneAbove) {
   const auto above = test::must(make_user_namespace(kOfOwner, MapWriter::direct, {UINT64_MAX, kOwner}));
   const auto below = test::must(make_user_namespace_below(above.get(), kSame, 4096));
   uid_t owner = 0;
@@ -174,13 +174,13 @@ TEST_F(UserNamespaceTest, OneBelowAnotherBelongsToItsRootAndIsMappedWithinIt) {
     const auto uids = TRY(map_of_this_process("uid_map"));
     return verify(uids == "0 0 1 1 1 65535", uids);
   }));
-  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "no process may be left";
 }
 
-TEST_F(UserNamespaceTest, ItsProcessesAreCountedTogetherAndNobodyElsesAre) {
+TEST_F(UserNamespaceTest, TheProcessLimitCountsAllProcessesInsideAndNoneOutside) {
   const auto above = test::must(make_user_namespace(kOfOwner, MapWriter::direct, {UINT64_MAX, kOwner}));
   const auto below = test::must(make_user_namespace_below(above.get(), kSame, 3));
-  // Others of the owner's, outside.
+  // Processes of the owner outside the namespace must not count.
   std::vector<ChildProcess> others;
   for (int i = 0; i < 5; ++i) {
     others.push_back(test::must(fork_child(0, [] { return ::setresuid(kOwner, kOwner, kOwner) + ::pause(); })));
@@ -189,7 +189,7 @@ TEST_F(UserNamespaceTest, ItsProcessesAreCountedTogetherAndNobodyElsesAre) {
     TRY_VOID(become_root_in(below.get()));
     std::vector<ChildProcess> children;
     while (true) {
-      // Each as a user of its own inside.
+      // Each has a different user id inside.
       const auto id = static_cast<uid_t>(100 + children.size());
       auto child = fork_child(0, [id] { return ::setresuid(id, id, id) + ::pause(); });
       if (!child) break;
@@ -200,7 +200,7 @@ TEST_F(UserNamespaceTest, ItsProcessesAreCountedTogetherAndNobodyElsesAre) {
   }));
 }
 
-TEST_F(UserNamespaceTest, WhereNoneMayBeMadeBelowTheReasonComesBack) {
+TEST_F(UserNamespaceTest, TheReasonWhyANestedNamespaceFailsIsReported) {
   const auto above = test::must(make_user_namespace(kOfOwner, MapWriter::direct, {UINT64_MAX, kOwner}));
   test::expect_success(run_as_root_in(above.get(), []() -> Result<void> {
     const auto limit = TRY(open_file(AT_FDCWD, "/proc/sys/user/max_user_namespaces", O_WRONLY));
@@ -209,10 +209,10 @@ TEST_F(UserNamespaceTest, WhereNoneMayBeMadeBelowTheReasonComesBack) {
   EXPECT_TRUE(test::fails_with(make_user_namespace_below(above.get(), kSame, 4096), ENOSPC));
 }
 
-TEST_F(UserNamespaceTest, SwitchedOffOnesSayWhichSwitch) {
+TEST_F(UserNamespaceTest, TheErrorNamesTheSysctlThatSwitchesNamespacesOff) {
   const auto fd = test::must(make_user_namespace(kPrivate, MapWriter::direct));
   const auto failed = run_as_root_in(fd.get(), []() -> Result<void> {
-    // The limit of this very namespace: each has its own.
+    // Every namespace has its own limit; this one applies to the namespace just entered.
     auto limit = TRY(open_file(AT_FDCWD, "/proc/sys/user/max_user_namespaces", O_WRONLY));
     TRY_VOID(write_all(limit.get(), "0", "limit"));
     TRY(make_user_namespace({{{0, 0, 1}}, {{0, 0, 1}}}, MapWriter::direct));

@@ -18,7 +18,7 @@ struct Switch {
   const char* name;
 };
 
-// Debian's and Ubuntu's kernels; the last one is everybody's, and counts for root, too.
+// Only the kernels of Debian and Ubuntu have the first two. Every kernel has the last one, and it binds root, too.
 constexpr std::array<Switch, 3> kSwitches = {
     {{"/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone"},
      {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns"},
@@ -37,7 +37,7 @@ std::string switch_against_user_namespaces() {
 }
 
 std::string reason_against_user_namespaces() {
-  // With AppArmor's switch one can be made, without any rights in it.
+  // With AppArmor's switch on, creating a namespace succeeds, but gives no rights in it. So check the switches first.
   if (auto name = switch_against_user_namespaces(); !name.empty()) return name;
   const auto child = fork_to_execute([] { return 0; }, CLONE_NEWUSER);
   if (child || child.error().code() != EPERM) return {};

@@ -1,16 +1,17 @@
-// Switches of the system that keep processes without rights on the host from making user namespaces.
+// Settings of the system that keep processes without rights on the host from creating user namespaces.
 #pragma once
 
 #include <string>
 
 namespace isolate {
 
-// The first of them that is on, with its value, such as "sysctl kernel.unprivileged_userns_clone is 0"; empty: none is,
-// and a namespace can be made unless something else forbids it.
+// Returns the first such sysctl with its value, for example "sysctl kernel.unprivileged_userns_clone is 0". Returns ""
+// if no sysctl forbids user namespaces; something else may still forbid them.
 std::string switch_against_user_namespaces();
 
-// Why this process can't make a user namespace that it has rights in, such as a switch that is on, or a filter of
-// system calls; empty: it can, or what is in its way is in everybody's (user.max_user_namespaces). It is tried.
+// Returns why this process can't create a user namespace in which it has rights, such as a sysctl or a seccomp filter.
+// It tries to create one. Returns "" if that works, or if a limit stops it that binds the daemon as well
+// (user.max_user_namespaces).
 std::string reason_against_user_namespaces();
 
 }  // namespace isolate

@@ -6,18 +6,19 @@
 namespace isolate {
 namespace {
 
-TEST(UsernsSwitchesTest, AFilterThatRefusesUserNamespacesIsAReason) {
+TEST(UsernsSwitchesTest, ASeccompFilterIsAReason) {
   test::expect_success(test::outcome_in_child([]() -> Result<void> {
     const auto before = reason_against_user_namespaces();
-    TRY_VOID(test::verify(before == switch_against_user_namespaces(), "without a filter: " + before));
+    TRY_VOID(
+        test::verify(before == switch_against_user_namespaces(), "expected no reason but a sysctl, got: " + before));
     TRY_VOID(test::refuse_call(SYS_clone, CLONE_NEWUSER, EPERM));
     const auto reason = reason_against_user_namespaces();
-    return test::verify(!reason.empty(), "with one there is no reason");
+    return test::verify(!reason.empty(), "a reason");
   }));
 }
 
-// What counts for everybody the daemon can't do either.
-TEST(UsernsSwitchesTest, AUsedUpNumberIsNone) {
+// The daemon can't do without what binds everybody, so it is no reason to turn to the daemon.
+TEST(UsernsSwitchesTest, AnExhaustedLimitIsNoReason) {
   test::expect_success(test::outcome_in_child([]() -> Result<void> {
     TRY_VOID(test::refuse_call(SYS_clone, CLONE_NEWUSER, ENOSPC));
     const auto reason = reason_against_user_namespaces();

@@ -250,7 +250,8 @@ TEST_F(RunPlanTest, ALimitAboveTheCallersHardOneIsRefused) {
   request_.limits = {{"nofile", RLIMIT_NOFILE, 1000}};
   EXPECT_TRUE(try_plan());
   request_.limits = {{"nofile", RLIMIT_NOFILE, 1001}};
-  EXPECT_EQ(test::message_of(try_plan()), "ulimit nofile=1001: your own hard limit is 1000, and only root can raise it");
+  EXPECT_EQ(test::message_of(try_plan()),
+            "ulimit nofile=1001: your own hard limit is 1000, and only root can raise it");
 }
 
 TEST_F(RunPlanTest, OnlyAClonesThatNobodyKeepsIsThrownAway) {

@@ -16,17 +16,17 @@ namespace {
 constexpr const char* kRangeFile = "range";
 constexpr std::size_t kLongestSubids = 16 << 20;
 
-std::uint64_t last_of(std::uint32_t base) { return std::uint64_t{base} + kGuestIds - 1; }
+std::uint64_t last_id(std::uint32_t base) { return std::uint64_t{base} + kGuestIds - 1; }
 
 bool overlaps(const IdRange& range, std::uint32_t base) {
-  return base < std::uint64_t{range.base} + range.count && range.base <= last_of(base);
+  return base < std::uint64_t{range.base} + range.count && range.base <= last_id(base);
 }
 
-bool holds(const IdRange& range, std::uint32_t base) {
-  return base >= range.base && last_of(base) < std::uint64_t{range.base} + range.count;
+bool contains(const IdRange& range, std::uint32_t base) {
+  return base >= range.base && last_id(base) < std::uint64_t{range.base} + range.count;
 }
 
-// A file that can't be read is not taken for an empty one: it could give the ids to somebody.
+// A file that can't be read is an error and not an empty list, because it might assign the ids to somebody.
 Result<std::vector<SubidEntry>> entries_of(const std::string& path) {
   auto text = read_file(path, kLongestSubids);
   if (!text && text.error().code() == ENOENT) return std::vector<SubidEntry>{};
@@ -40,7 +40,7 @@ bool is_entry_of(const SubidEntry& entry, const std::string& name, std::uint32_t
 std::string other_holder_in(const std::string& path, std::uint32_t base, std::uint32_t caller,
                             const std::string& name) {
   const auto entries = entries_of(path);
-  if (!entries) return fmt::format("somebody, as {} can't be read", path);
+  if (!entries) return fmt::format("an unknown user ({} can't be read)", path);
   for (const auto& entry : *entries) {
     const bool is_others = !is_entry_of(entry, "root", 0) && !is_entry_of(entry, name, caller);
     if (is_others && overlaps(entry.range, base)) return text::printable(entry.user);
@@ -48,31 +48,33 @@ std::string other_holder_in(const std::string& path, std::uint32_t base, std::ui
   return {};
 }
 
-bool gives(const std::string& path, std::uint32_t base, std::uint32_t caller, const std::string& name) {
+bool assigns(const std::string& path, std::uint32_t base, std::uint32_t caller, const std::string& name) {
   const auto entries = entries_of(path);
   if (!entries) return false;
   return std::any_of(entries->begin(), entries->end(), [&](const SubidEntry& entry) {
-    return is_entry_of(entry, name, caller) && holds(entry.range, base);
+    return is_entry_of(entry, name, caller) && contains(entry.range, base);
   });
 }
 
 Result<void> check_unused(std::uint32_t base, bool groups) {
   const auto name = owner_within({base, kGuestIds}, groups);
   if (base == 0 || !name.empty()) {
-    return fail(fmt::format("ids {} to {} would include the host's {} '{}'; take a range above all of them", base,
-                            last_of(base), groups ? "group" : "user", base == 0 ? "root" : name));
+    return fail(fmt::format(
+        "ids {} to {} would include the host's {} '{}'; choose a range above all users and groups of the host", base,
+        last_id(base), groups ? "group" : "user", base == 0 ? "root" : name));
   }
-  constexpr IdRange kLent{kFirstRange, kRanges * kGuestIds};
-  if (!overlaps(kLent, base)) return {};
-  return fail(fmt::format("ids {} to {} are among those that isolate lends to runs and leases, {} to {}; take others",
-                          base, last_of(base), kLent.base, std::uint64_t{kLent.base} + kLent.count - 1));
+  constexpr IdRange kLentByIsolate{kFirstRange, kRanges * kGuestIds};
+  if (!overlaps(kLentByIsolate, base)) return {};
+  return fail(fmt::format("ids {} to {} overlap those that isolate lends to runs and leases, {} to {}; choose others",
+                          base, last_id(base), kLentByIsolate.base,
+                          std::uint64_t{kLentByIsolate.base} + kLentByIsolate.count - 1));
 }
 
 }  // namespace
 
 std::string describe(const BasedRange& range) {
-  if (range.uid == range.gid) return fmt::format("{} to {}", range.uid, last_of(range.uid));
-  return fmt::format("{} to {} (groups {} to {})", range.uid, last_of(range.uid), range.gid, last_of(range.gid));
+  if (range.uid == range.gid) return fmt::format("{} to {}", range.uid, last_id(range.uid));
+  return fmt::format("{} to {} (groups {} to {})", range.uid, last_id(range.uid), range.gid, last_id(range.gid));
 }
 
 Result<void> check_unused(const BasedRange& range) {
@@ -89,11 +91,11 @@ std::string other_holder(const BasedRange& range, std::uint32_t caller, const Id
 Result<void> check_member_may_use(const BasedRange& range, const std::optional<BasedRange>& registered,
                                   std::uint32_t caller, const IdFiles& files) {
   const auto name = user_name(caller);
-  const bool is_own = gives(files.subuid, range.uid, caller, name) && gives(files.subgid, range.gid, caller, name);
+  const bool is_own = assigns(files.subuid, range.uid, caller, name) && assigns(files.subgid, range.gid, caller, name);
   if (!is_own && registered != range) {
     return fail(
-        fmt::format("-u and -g: ids {} are not registered for this template, and not yours in /etc/subuid and "
-                    "/etc/subgid; as root: isolatectl pool range TEMPLATE {}",
+        fmt::format("-u and -g: ids {} are not registered for this template, and /etc/subuid and "
+                    "/etc/subgid do not assign them to you; as root: isolatectl pool range TEMPLATE {}",
                     describe(range), range.uid));
   }
   if (auto unused = check_unused(range); !unused) return fail(std::move(unused).error().within("-u and -g"));
@@ -103,7 +105,7 @@ Result<void> check_member_may_use(const BasedRange& range, const std::optional<B
 }
 
 Result<std::optional<BasedRange>> registered_range(const Pool& pool) {
-  const auto path = pool.watched_path(kRangeFile);
+  const auto path = pool.state_path(kRangeFile);
   auto read = read_file(path);
   if (!read && read.error().code() == ENOENT) return std::optional<BasedRange>();
   const auto content = TRY(std::move(read));
@@ -116,7 +118,7 @@ Result<std::optional<BasedRange>> registered_range(const Pool& pool) {
 }
 
 Result<void> register_range(const Pool& pool, const std::optional<BasedRange>& range) {
-  const auto path = pool.watched_path(kRangeFile);
+  const auto path = pool.state_path(kRangeFile);
   if (!range) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(errno, "remove " + path);
     return {};
@@ -124,8 +126,9 @@ Result<void> register_range(const Pool& pool, const std::optional<BasedRange>& r
   TRY_VOID(check_unused(*range));
   const auto holder = other_holder(*range, 0);
   if (!holder.empty()) {
-    return fail(fmt::format("ids {} belong to {} in /etc/subuid or /etc/subgid, who would share them with all members",
-                            describe(*range), holder));
+    return fail(fmt::format(
+        "ids {} belong to {} in /etc/subuid or /etc/subgid; registering them would share them with all members",
+        describe(*range), holder));
   }
   return replace_file(path, fmt::format("{} {}\n", range->uid, range->gid), 0600);
 }

@@ -6,7 +6,7 @@
 namespace isolate {
 namespace {
 
-constexpr std::uint32_t kMember = 3'900'000'001;  // nobody on any machine
+constexpr std::uint32_t kMember = 3'900'000'001;  // an id that no machine uses
 
 class BasedRangeTest : public ::testing::Test {
  protected:
@@ -24,7 +24,7 @@ class BasedRangeTest : public ::testing::Test {
   IdFiles files_{directory_ / "subuid", directory_ / "subgid"};
 };
 
-TEST_F(BasedRangeTest, AMemberMayUseWhatRootHasRegisteredAndNothingElse) {
+TEST_F(BasedRangeTest, AMemberMayUseOnlyTheRangeThatRootHasRegistered) {
   EXPECT_FALSE(may_use());
   EXPECT_TRUE(may_use(kRange));
   EXPECT_FALSE(may_use(BasedRange{kRange.uid, kRange.gid + 1}));
@@ -43,7 +43,7 @@ TEST_F(BasedRangeTest, AMemberMayUseTheirOwnSubordinateIds) {
   EXPECT_FALSE(may_use());
 }
 
-TEST_F(BasedRangeTest, WhatBelongsToAnotherUserIsRefusedEvenIfItIsRegistered) {
+TEST_F(BasedRangeTest, IdsOfAnotherUserAreRefusedEvenIfRegistered) {
   for (const char* entry : {"somebody:700000000:65536\n", "somebody:700065535:1\n", "12345:699999999:2\n"}) {
     give(entry, "");
     EXPECT_FALSE(may_use(kRange)) << entry;
@@ -56,14 +56,14 @@ TEST_F(BasedRangeTest, WhatBelongsToAnotherUserIsRefusedEvenIfItIsRegistered) {
   }
 }
 
-TEST_F(BasedRangeTest, WhoElseHasTheIdsCanBeOneWhoSharesTheMembersOwn) {
+TEST_F(BasedRangeTest, ARangeThatIsAlsoAssignedToAnotherUserIsRefused) {
   give(std::to_string(kMember) + ":700000000:65536\nsomebody:700000010:1\n",
        std::to_string(kMember) + ":700000000:65536\n");
   EXPECT_FALSE(may_use());
   EXPECT_EQ(other_holder(kRange, kMember, files_), "somebody");
 }
 
-TEST_F(BasedRangeTest, IdsOfTheHostAndThoseThatIsolateLendsAreNobodysToName) {
+TEST_F(BasedRangeTest, IdsOfTheHostAndIdsThatIsolateLendsAreRefused) {
   constexpr std::uint32_t kEnd = kFirstRange + (kRanges - 1) * kGuestIds;
   for (const std::uint32_t base : {1U, kFirstRange - 1, kFirstRange, kEnd, kEnd + kGuestIds - 1}) {
     EXPECT_FALSE(check_unused({base, kRange.gid})) << base;

@@ -1,4 +1,4 @@
-// DiskUseCount: measures what clones take on disk for a list of them, in bounded time whatever guests have made.
+// DiskUseCount: measures the disk use of many clones in bounded time, however many files guests have made.
 #pragma once
 
 #include "store/store.h"
@@ -7,12 +7,13 @@ namespace isolate {
 
 class DiskUseCount {
  public:
-  // For all clones together.
+  // The time for all clones together.
   static constexpr std::chrono::milliseconds kTime{400};
 
-  // So many more clones are going to be measured.
+  // Announces that `clones` more clones will be measured.
   void expect(std::size_t clones) { waiting_ += clones; }
-  // A clone that takes long uses up its share of the time that is left; small ones leave theirs to the others.
+  // Measures one clone. It gets an equal share of the remaining time; a share that a small clone does not use up goes
+  // to the others.
   Result<DiskUse> use_of(Store* store, const std::string& clone_id);
 
  private:

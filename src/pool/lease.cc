@@ -9,7 +9,7 @@ namespace isolate {
 
 Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   TRY_VOID(check_template_name(pool->template_name()));
-  // No state directories for a template that does not exist.
+  // Check the template first, so that a missing one gets no state directories.
   if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
   auto generation = TRY(pool->store().newest_generation(pool->template_name()));
@@ -35,14 +35,14 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
   const auto boot = TRY(boot_id());
   for (const auto& id : *names) {
     auto file = open_file(AT_FDCWD, pool->state("fresh", id), O_RDONLY);
-    if (!file) continue;  // somebody else was faster, ignoring
+    if (!file) continue;  // another process has taken it
     const auto known = lease_info_from(TRY(read_all(file->get())));
-    // After a loss of power, a used clone could be found here again.
+    // A used clone can be in fresh/ again after a loss of power, so take only clones of this boot.
     if (known.generation != generation.number || known.boot != boot) continue;
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
     TRY_VOID(fault_point("lease-locked"));
-    // Renamed while locked, so that no leased file is ever seen unlocked. Who had it before has moved it, ignoring.
+    // Rename while holding the lock, so that a file in leased/ is always locked. ENOENT: another process has moved it.
     if (!rename_file(AT_FDCWD, pool->state("fresh", id), AT_FDCWD, pool->state("leased", id))) continue;
     info->clone_id = id;
     Lease lease(pool, *info, std::move(*lock));
@@ -50,7 +50,8 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
     TRY_VOID(fault_point("lease-moved"));
     TRY_VOID(pool->write_info("leased", lease.info_));
     auto root = pool->store().clone_root(generation, id);
-    if (!root && root.error().code() == ENOENT) continue;  // destroyed by somebody; its state goes with the next reap
+    // The clone was destroyed from outside; the next reap removes its state.
+    if (!root && root.error().code() == ENOENT) continue;
     lease.root_ = TRY(std::move(root));
     return lease;
   }
@@ -92,7 +93,7 @@ Result<Lease::Dropped> Lease::drop() {
   constexpr std::chrono::seconds kMost{10};
   TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));
   auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id(), deadline_in(kMost));
-  // Somebody's mount namespace holds it for a while.
+  // EBUSY: a mount namespace still contains the clone. The kernel releases it soon.
   if (!destroyed && destroyed.error().code() == EBUSY) return Dropped::busy;
   if (!destroyed && destroyed.error().code() == ETIMEDOUT) {
     pool_->set_aside(id());

@@ -1,4 +1,5 @@
-// A clone handed to one run.
+// Lease: a clone handed to one run, held by a lock on its state file. The kernel drops the lock when the last holder
+// ends.
 #pragma once
 
 #include "pool/pool.h"
@@ -7,35 +8,37 @@ namespace isolate {
 
 class Lease {
  public:
-  // Takes a fresh clone of the template's newest generation, or makes one where there is none. `info` is completed with
-  // clone id and generation. Errors: ENOENT no such template; those of making clones (ENOSPC, EROFS, EDQUOT). Nothing
-  // is left after an error.
+  // Takes a fresh clone of the template's newest generation, or makes one if the pool is empty. Fills in the clone id
+  // and generation of `info`. Errors: ENOENT there is no such template; those of making a clone (ENOSPC, EROFS,
+  // EDQUOT). An error leaves nothing behind.
   static Result<Lease> take(Pool* pool, LeaseInfo info);
 
-  // Takes the clone that an edit has left, to go on with it. Errors: ENOENT it is not kept; EWOULDBLOCK it is in use.
+  // Takes the kept clone of an interrupted edit, to continue the edit. Errors: ENOENT it is not kept; EWOULDBLOCK it is
+  // in use.
   static Result<Lease> resume(Pool* pool, LeaseInfo info);
 
   Lease(Lease&&) noexcept = default;
   Lease& operator=(Lease&&) = delete;
-  // A lease that is neither dropped nor kept is left to the next reap.
+  // Does not destroy the clone: a lease that was neither dropped nor kept is left to the next reap.
   ~Lease() = default;
 
   const std::string& id() const { return info_.clone_id; }
   const LeaseInfo& info() const { return info_; }
   const RootSource& root() const { return root_; }
   const Generation& generation() const { return generation_; }
-  // Whoever has a copy of this descriptor, open for reading, holds the lease; the last one's end is its end.
+  // Every process with a copy of this read-only descriptor holds the lease. It ends when the last copy is closed.
   int lock_descriptor() const { return lock_.fd(); }
 
-  // Writes down in which user namespaces the lease's processes are; 0: the guest has none of its own. `info_file` was
-  // opened by open_info, as this process has no way to that any more once it is in other namespaces.
+  // Records the user namespaces of the lease's processes, by inode number; 0: the guest has none of its own. Open
+  // `info_file` with open_info() early, because a process that has entered other namespaces can't reach the file any
+  // more.
   Result<Fd> open_info() const;
   Result<void> set_user_namespaces(const Fd& info_file, std::uint64_t own, std::uint64_t guest);
 
-  // Destroys the clone. What can't be removed now, or not within ten seconds, is left to the next reap.
+  // Destroys the clone. If that is not possible now, or takes more than ten seconds, the next reap does the rest.
   enum class Dropped { gone, busy, slow };
   Result<Dropped> drop();
-  // Leaves the clone on disk, for isolatectl gc --kept to remove.
+  // Keeps the clone on disk until isolatectl gc --kept removes it.
   Result<void> keep();
 
  private:

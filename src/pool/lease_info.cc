@@ -30,7 +30,7 @@ LeaseInfo lease_info_from(const std::string& text) {
     const auto found = json.find(key);
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  // From 0 to `most`.
+  // Returns 0 for a number that is missing or above `most`.
   auto number = [&json](const char* key, std::uint64_t most) -> std::uint64_t {
     const auto found = json.find(key);
     if (found == json.end() || !found->is_number_unsigned()) return 0;

@@ -1,6 +1,6 @@
-// What is written into the state file of a clone, for people to read (isolatectl ps). It decides only which generation
-// garbage collection spares, whether a fresh clone is of the newest one and of this boot, and that the clone of an edit
-// is kept when its run ends early.
+// The content of a clone's state file, mainly for people (isolatectl ps). isolate itself relies on it only to decide
+// which generations garbage collection keeps, whether a fresh clone belongs to the newest generation and this boot, and
+// whether the clone of an interrupted edit is kept.
 #pragma once
 
 #include <cstdint>
@@ -15,21 +15,21 @@ struct LeaseInfo {
   std::string template_name;
   std::string engine;
   std::string user;
-  std::int64_t pid = 0;    // of isolate
+  std::int64_t pid = 0;    // of the isolate that holds the lease
   std::int64_t since = 0;  // seconds since 1970
   std::uint64_t generation = 0;
-  std::uint64_t user_namespace = 0;   // inode number of the one that the daemon has made for it; 0: none
-  std::string boot;                   // of a fresh clone: the kernel's boot id when it was made
-  bool edit = false;                  // the clone holds changes that are to become a generation of the template
-  std::int64_t set_aside = 0;         // of a used clone whose removal took too long: the last time, seconds since 1970
-  std::uint64_t guest_namespace = 0;  // like user_namespace, that of the guest alone, if the daemon has made one
+  std::uint64_t user_namespace = 0;  // inode number of the user namespace that the daemon made for the lease; 0: none
+  std::string boot;                  // fresh clones: the kernel's boot id when the clone was made
+  bool edit = false;                 // the clone contains changes for a new generation of the template
+  std::int64_t set_aside = 0;  // used clones whose removal took too long: when it was tried last, in seconds since 1970
+  std::uint64_t guest_namespace = 0;  // the same for the guest's own user namespace, if the daemon made one
 };
 
 std::string to_text(const LeaseInfo& info);
-// What can't be read stays empty.
+// Fields that are missing or malformed stay empty.
 LeaseInfo lease_info_from(const std::string& text);
 
-// The kernel's id of this boot.
+// Returns the kernel's id of this boot.
 Result<std::string> boot_id();
 
 }  // namespace isolate

@@ -16,9 +16,11 @@ namespace {
 
 constexpr std::uint64_t kMicroseconds = 1'000'000;
 
-// Whether the process holds the lock of `file`: has an open file of it that is locked (proc(5), fdinfo, "lock:").
+// Says whether the process holds the lock of `file`: whether one of its open files of it is locked (proc(5), fdinfo,
+// "lock:").
 Result<bool> holds_lock(pid_t pid, const struct stat& file) {
-  // isolate has it open before most else. A process that is none may have very many.
+  // isolate opens the file early, so it has a low number. Other processes may have very many descriptors, so stop
+  // there.
   constexpr int kMostDescriptors = 1024;
   const auto process = fmt::format("/proc/{}", pid);
   const auto directory = TRY(open_file(AT_FDCWD, process + "/fd", O_PATH | O_DIRECTORY));
@@ -27,22 +29,23 @@ Result<bool> holds_lock(pid_t pid, const struct stat& file) {
     const auto status = status_of(directory.get(), name);
     if (!status || status->st_dev != file.st_dev || status->st_ino != file.st_ino) continue;
     const auto info = read_file(fmt::format("{}/fdinfo/{}", process, name));
-    // Whoever holds it may have made it a shared one, "READ".
+    // A new owner may have turned the lock into a shared one ("READ"), so accept both kinds.
     if (info && info->find("FLOCK  ADVISORY  ") != std::string::npos) return true;
   }
   return false;
 }
 
-// Which processes are asked for: a table lists too many for that to be looked at of all.
+// Reads each process's status. ProcessTable does not, because that would take too long for all processes.
 std::uint64_t memory_of(const std::vector<pid_t>& processes) {
   std::uint64_t bytes = 0;
   for (const auto pid : processes) {
-    if (const auto status = process_status(pid)) bytes += status->memory_bytes;  // others have ended since, ignoring
+    // A process that has ended uses no memory.
+    if (const auto status = process_status(pid)) bytes += status->memory_bytes;
   }
   return bytes;
 }
 
-// Not just for the moment in which it asks whether somebody else does.
+// Asks twice: a process that tests whether somebody else holds the lock holds it only for a moment itself.
 bool keeps_lock(pid_t pid, const struct stat& file) {
   constexpr unsigned kPause = 5'000;  // microseconds
   if (!holds_lock(pid, file).value_or(false)) return false;
@@ -50,12 +53,12 @@ bool keeps_lock(pid_t pid, const struct stat& file) {
   return holds_lock(pid, file).value_or(false);
 }
 
-// Whether the process is in the user namespace of that number, or one below it, and the namespace is the lease's: its
-// number is another one's once it is gone.
+// Says whether the process is in the user namespace `number` or below it. The namespace must belong to the lease's
+// user, because the kernel reuses the numbers of namespaces that no longer exist.
 bool is_in_namespace(pid_t pid, std::uint64_t number, const LeaseInfo& info) {
   if (number == 0) return false;
   auto space = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
-  constexpr int kDeepest = 32;  // as deep as the kernel lets them be
+  constexpr int kDeepest = 32;  // the kernel's limit on nesting
   for (int depth = 0; space && depth <= kDeepest; ++depth) {
     const auto status = status_of(space->get(), "", AT_EMPTY_PATH);
     if (!status) return false;
@@ -64,7 +67,7 @@ bool is_in_namespace(pid_t pid, std::uint64_t number, const LeaseInfo& info) {
       return ::ioctl(space->get(), NS_GET_OWNER_UID, &owner) == 0 && std::to_string(owner) == info.user;
     }
     const int parent = ::ioctl(space->get(), NS_GET_PARENT);
-    if (parent < 0) return false;  // it is the one that this process is in
+    if (parent < 0) return false;  // reached this process's own namespace
     space = Fd(parent);
   }
   return false;
@@ -74,11 +77,11 @@ bool is_in_namespace(pid_t pid, const LeaseInfo& info) {
   return is_in_namespace(pid, info.user_namespace, info) || is_in_namespace(pid, info.guest_namespace, info);
 }
 
-// Empty if no process is in it.
+// Returns a descriptor of the namespace, or an empty one if it contains no process.
 Fd hold_namespace(std::uint64_t number, const LeaseInfo& info, const ProcessTable& table) {
   for (const auto& [pid, process] : table.all()) {
     auto space = open_file(AT_FDCWD, fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
-    // What was opened is held from here on, so its number stays its own while that is looked at.
+    // The open descriptor keeps the namespace, so its number can't be reused while the process is checked.
     if (space && is_in_namespace(pid, number, info)) return std::move(*space);
   }
   return {};
@@ -105,10 +108,10 @@ Result<std::vector<HeldProcess>> other_processes(const LeaseInfo& info, const Fd
     if (pid == ::getpid()) continue;
     auto held = HeldProcess::open(pid);
     const auto status = process_status(pid);
-    if (!held || !status) continue;  // ended since
+    if (!held || !status) continue;  // has ended meanwhile
     const bool is_users = std::to_string(status->uid) == info.user;
     const bool is_holder = is_users && keeps_lock(pid, file_status);
-    // What was looked at is the process that is held.
+    // If the process has not ended, the pid was not reused, and the checks above were about this process.
     if ((is_holder || is_in_namespace(pid, info)) && !held->has_ended()) found.push_back(std::move(*held));
   }
   return found;
@@ -119,7 +122,7 @@ Result<LeaseSupervisor> LeaseSupervisor::find(const LeaseInfo& info, const Fd& l
   auto process = TRY(HeldProcess::open(static_cast<pid_t>(info.pid)));
   auto status = TRY(process_status(process.pid()));
   const bool is_it = std::to_string(status.uid) == info.user && TRY(holds_lock(process.pid(), file_status));
-  // What was looked at is the process that is held.
+  // If the process has not ended, the pid was not reused, and the checks above were about this process.
   if (!is_it || process.has_ended()) return fail(ESRCH, "isolate of lease " + info.clone_id);
   return LeaseSupervisor(std::move(process), std::move(status));
 }
@@ -127,7 +130,7 @@ Result<LeaseSupervisor> LeaseSupervisor::find(const LeaseInfo& info, const Fd& l
 Result<std::optional<HeldProcess>> LeaseSupervisor::engine(const ProcessTable& table) const {
   for (const auto child : table.children_of(process_.pid())) {
     auto held = HeldProcess::open(child);
-    if (!held) continue;  // ended since, ignoring
+    if (!held) continue;  // has ended meanwhile
     const auto stat = read_file(fmt::format("/proc/{}/stat", child));
     const auto info = stat ? process_info_from(*stat) : fail(stat.error());
     const auto status = process_status(child);
@@ -151,7 +154,7 @@ std::string group_of_clone(const std::string& proc_cgroup, const std::string& cl
 LeaseUsage group_usage(const std::string& group) {
   const auto usage = [&group](const char* file, const char* word) -> std::optional<std::uint64_t> {
     const auto number = number_in(group + file, word);
-    return number ? std::optional(*number) : std::nullopt;  // without the controller it is unknown, ignoring
+    return number ? std::optional(*number) : std::nullopt;  // unknown, because the group lacks the controller
   };
   return {usage("/cpu.stat", "usage_usec"), usage("/memory.current", ""), usage("/pids.current", "")};
 }
@@ -178,7 +181,7 @@ LeaseUsage guest_usage(const std::string& clone_id, pid_t engine, const ProcessT
 }
 
 LeaseUsage lease_usage(const Pool& pool, const LeaseInfo& info, const ProcessTable& table) {
-  const auto file = pool.open_lease(info.clone_id);
+  const auto file = pool.open_lease_file(info.clone_id);
   if (!file) return {};
   const auto supervisor = LeaseSupervisor::find(info, *file);
   if (!supervisor) return {};

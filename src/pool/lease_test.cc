@@ -32,7 +32,7 @@ class LeaseTest : public ::testing::Test {
     auto names = list_directory(AT_FDCWD, path);
     return names ? *names : Names{};
   }
-  // Names of all that is left of leases, in whatever state.
+  // Returns all that is left of leases, in whatever state.
   Names leftovers() const {
     Names all;
     for (const auto& place : {state("making"), state("leased"), state("trash"), state("kept"), path() + "/clones"}) {
@@ -41,7 +41,7 @@ class LeaseTest : public ::testing::Test {
     return all;
   }
   Lease take(LeaseInfo info = {}) { return must(Lease::take(&pool_, std::move(info))); }
-  // A lease whose holder was killed.
+  // Takes a lease in a child that is then killed.
   std::string take_and_crash() {
     auto holder = must(fork_child(0, [&] {
       const auto lease = Lease::take(&pool_, {});
@@ -58,7 +58,7 @@ class LeaseTest : public ::testing::Test {
   Pool pool_;
 };
 
-TEST_F(LeaseTest, ATakenCloneIsOfTheNewestGenerationAndListed) {
+TEST_F(LeaseTest, ATakenCloneHasTheNewestGenerationAndIsListed) {
   LeaseInfo info;
   info.engine = "bwrap";
   info.user = "1000";
@@ -80,21 +80,21 @@ TEST_F(LeaseTest, ATakenCloneIsOfTheNewestGenerationAndListed) {
   EXPECT_EQ(held[0].generation, 1U);
 }
 
-TEST_F(LeaseTest, TwoLeasesAreTwoClones) {
+TEST_F(LeaseTest, TwoLeasesHaveDifferentClones) {
   const auto first = take();
   const auto second = take();
   EXPECT_NE(first.id(), second.id());
   EXPECT_EQ(must(pool_.leases()).size(), 2U);
 }
 
-TEST_F(LeaseTest, DroppingLeavesNothing) {
+TEST_F(LeaseTest, DroppingLeavesNothingBehind) {
   auto lease = take();
   write_text(clone(lease.id()) + "/upper/file", "x");
   must(lease.drop());
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, StateIsForItsOwnerAlone) {
+TEST_F(LeaseTest, OnlyItsOwnerHasAccessToTheState) {
   const auto lease = take();
   for (const char* name : {"making", "leased", "trash", "kept"}) {
     EXPECT_EQ(must(status_of(AT_FDCWD, state(name))).st_mode & 07777, 0700U) << name;
@@ -115,8 +115,8 @@ TEST_F(LeaseTest, ClonesOfACrashedHolderAreTrashed) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, AbandonedOnesAreNoticedWithoutReaping) {
-  EXPECT_FALSE(must(pool_.has_abandoned())) << "no state yet";
+TEST_F(LeaseTest, AbandonedLeasesAreNoticedWithoutReaping) {
+  EXPECT_FALSE(must(pool_.has_abandoned())) << "there is no state yet";
   {
     const auto lease = take();
     EXPECT_FALSE(must(pool_.has_abandoned()));
@@ -126,7 +126,7 @@ TEST_F(LeaseTest, AbandonedOnesAreNoticedWithoutReaping) {
   EXPECT_FALSE(must(pool_.has_abandoned()));
 }
 
-TEST_F(LeaseTest, ALeaseLivesAsLongAsAnyHolder) {
+TEST_F(LeaseTest, ALeaseLastsUntilItsLastHolderEnds) {
   std::string id;
   ChildProcess holder;
   {
@@ -159,7 +159,7 @@ TEST_F(LeaseTest, AKeptCloneStaysUntilItIsRemoved) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, WhatWasBeingMadeByACrashedHolderGoes) {
+TEST_F(LeaseTest, AnUnfinishedCloneOfACrashedProcessIsReaped) {
   { const auto lease = take(); }
   must(pool_.reap());
   write_text(state("making/t-crashed"), "{}");
@@ -168,7 +168,7 @@ TEST_F(LeaseTest, WhatWasBeingMadeByACrashedHolderGoes) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, WhatIsBeingMadeIsSpared) {
+TEST_F(LeaseTest, ACloneThatIsBeingMadeIsNotReaped) {
   { const auto lease = take(); }
   must(pool_.reap());
   write_text(state("making/t-slow"), "{}");
@@ -178,7 +178,7 @@ TEST_F(LeaseTest, WhatIsBeingMadeIsSpared) {
   EXPECT_TRUE(test::exists(state("making/t-slow")));
 }
 
-TEST_F(LeaseTest, TwoReapersDoNotGetInEachOthersWay) {
+TEST_F(LeaseTest, TwoReapersDoNotDisturbEachOther) {
   constexpr std::size_t kLeases = 30;
   for (std::size_t i = 0; i < kLeases; ++i) const auto abandoned = take();
   ASSERT_EQ(names_in(state("leased")).size(), kLeases);
@@ -191,7 +191,7 @@ TEST_F(LeaseTest, TwoReapersDoNotGetInEachOthersWay) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, TakersAndReapersAtOnceLoseNoLease) {
+TEST_F(LeaseTest, ConcurrentReapingLosesNoLease) {
   auto reaper = must(fork_child(0, [&] {
     for (int i = 0; i < 200; ++i) {
       if (!pool_.reap()) return 1;
@@ -207,7 +207,7 @@ TEST_F(LeaseTest, TakersAndReapersAtOnceLoseNoLease) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, NothingIsLeftWhenTheCloneCannotBeMade) {
+TEST_F(LeaseTest, AFailureToMakeACloneLeavesNothingBehind) {
   { const auto lease = take(); }
   must(pool_.reap());
   test::in_private_mounts([&]() -> Result<void> {
@@ -215,7 +215,7 @@ TEST_F(LeaseTest, NothingIsLeftWhenTheCloneCannotBeMade) {
     if (::mount(nullptr, (path() + "/clones").c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) {
       return fail(errno, "remount");
     }
-    // Opened again, in this mount namespace.
+    // Open the store again: the descriptor of the other one belongs to the old mount namespace.
     auto store = TRY(open_store());
     Pool pool(&store, "t");
     const auto lease = Lease::take(&pool, {});
@@ -224,7 +224,7 @@ TEST_F(LeaseTest, NothingIsLeftWhenTheCloneCannotBeMade) {
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, NothingIsLeftWhenThereIsNoSuchTemplate) {
+TEST_F(LeaseTest, AMissingTemplateLeavesNothingBehind) {
   for (const char* name : {"none", "../../elsewhere"}) {
     Pool pool(&store_, name);
     EXPECT_FALSE(Lease::take(&pool, {})) << name;
@@ -233,7 +233,7 @@ TEST_F(LeaseTest, NothingIsLeftWhenThereIsNoSuchTemplate) {
   EXPECT_EQ(names_in(directory_.path()), Names{"store"});
 }
 
-TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) {
+TEST_F(LeaseTest, AnUnremovableCloneIsRetriedAndDoesNotBlockOthers) {
   for (int i = 0; i < 3; ++i) const auto abandoned = take();
   const auto ids = names_in(state("leased"));
   test::in_private_mounts([&]() -> Result<void> {
@@ -241,7 +241,7 @@ TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) 
     if (::mount("tmpfs", busy.c_str(), "tmpfs", 0, nullptr) != 0) return fail(errno, "mount");
     auto store = TRY(open_store());
     Pool pool(&store, "t");
-    const auto reaped = pool.reap();  // may well be an error, about the busy one
+    const auto reaped = pool.reap();  // may be an error about the busy clone
     return verify(names_in(path() + "/clones") == Names{ids[0]}, "the others are gone; " + test::message_of(reaped));
   });
   EXPECT_EQ(names_in(state("trash")), Names{ids[0]});
@@ -249,7 +249,7 @@ TEST_F(LeaseTest, ACloneThatCannotBeRemovedIsTriedAgainAndDoesNotStopTheOthers) 
   EXPECT_EQ(leftovers(), Names{});
 }
 
-TEST_F(LeaseTest, AFileThatSomebodySpoiltIsShownEmpty) {
+TEST_F(LeaseTest, ADamagedStateFileIsShownEmpty) {
   const auto lease = take({"", "", "bwrap", "0", 1, 2, 3, 0, "", false});
   for (const char* text :
        {"", "not json", "[]", "{\"pid\": \"x\", \"engine\": 5, \"since\": 1e99}", "{\"user\": null}"}) {
@@ -262,15 +262,15 @@ TEST_F(LeaseTest, AFileThatSomebodySpoiltIsShownEmpty) {
   }
 }
 
-TEST_F(LeaseTest, OneEditOfATemplateAtATime) {
+TEST_F(LeaseTest, OnlyOneEditOfATemplateRunsAtATime) {
   auto editing = must(pool_.lock_for_edit());
   EXPECT_EQ(test::message_of(pool_.lock_for_edit()),
-            "template 't' is being edited by somebody else; try again when that has ended");
+            "template 't' is being edited by another process; try again when that has finished");
   editing = FileLock();
   EXPECT_TRUE(test::succeeded(pool_.lock_for_edit()));
 }
 
-TEST_F(LeaseTest, PoolsAreKnownUntilTheirStateIsRemoved) {
+TEST_F(LeaseTest, PoolsAreListedUntilTheirStateIsRemoved) {
   EXPECT_TRUE(must(pool_names(store_)).empty());
   auto lease = take();
   EXPECT_EQ(must(pool_names(store_)), Names{"t"});

@@ -14,15 +14,15 @@
 namespace isolate {
 namespace {
 
-// A lease's clone is in one of these until it is destroyed.
+// The states in which a lease's clone still exists.
 constexpr std::array kStatesOfLease = {"leased", "trash"};
 
 MemberRange range_of(unsigned slot, FileLock lock, std::string file) {
   return {kFirstRange + slot * kGuestIds, std::move(lock), std::move(file)};
 }
 
-// Whether the clone for which the range was lent is still there: "POOL CLONE" in its file. The pool is a directory, and
-// no name of a clone has a blank in it.
+// Says whether the clone still exists for which the range was lent. The range's file contains "POOL CLONE", where POOL
+// is a directory. The name of a clone contains no blank.
 bool has_clone(const std::string& lent) {
   const auto blank = lent.rfind(' ');
   if (blank == std::string::npos) return false;
@@ -33,13 +33,14 @@ bool has_clone(const std::string& lent) {
   });
 }
 
-// One of his that is free; without a lock where there is none.
-Result<MemberRange> take_known(const std::string& own, const std::vector<std::string>& slots) {
-  const auto first = static_cast<unsigned>(::getpid());  // others begin elsewhere
+// Takes a free range that this user has had before. The result has no lock if all of them are in use.
+Result<MemberRange> acquire_known(const std::string& own, const std::vector<std::string>& slots) {
+  // Start at different positions, so that processes seldom try the same range.
+  const auto first = static_cast<unsigned>(::getpid());
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const auto& name = slots[(first + i) % slots.size()];
     const auto slot = text::number(name, "slot", kRangesOfRoot, kRanges - 1);
-    if (!slot) continue;  // not ours, ignoring
+    if (!slot) continue;  // not a file of isolate's
     auto file = open_file(AT_FDCWD, own + "/" + name, O_RDONLY);
     if (!file) continue;
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
@@ -50,8 +51,8 @@ Result<MemberRange> take_known(const std::string& own, const std::vector<std::st
   return MemberRange{};
 }
 
-// One that nobody has had yet.
-Result<MemberRange> take_new(const std::string& members, const std::string& own) {
+// Takes a range that no user has had since boot.
+Result<MemberRange> acquire_new(const std::string& members, const std::string& own) {
   constexpr unsigned kCount = kRanges - kRangesOfRoot;
   const auto first = static_cast<unsigned>(::getpid()) % kCount;
   for (unsigned i = 0; i < kCount; ++i) {
@@ -70,24 +71,24 @@ Result<MemberRange> take_new(const std::string& members, const std::string& own)
 }  // namespace
 
 Result<void> lend_range(const MemberRange& range, const Pool& pool, const std::string& clone_id) {
-  // By a second descriptor: that of the lock, which the member is given, is open for reading only.
+  // Opens the file again for writing: the lock's descriptor, which the member receives, is read-only.
   const auto file = TRY(open_file(AT_FDCWD, range.file, O_WRONLY | O_TRUNC | O_NOFOLLOW));
-  auto directory = pool.watched_path("");
+  auto directory = pool.state_path("");
   directory.resize(directory.find_last_not_of('/') + 1);
   return write_all(file.get(), directory + " " + clone_id, range.file);
 }
 
-Result<MemberRange> take_member_range(std::uint32_t uid, const std::string& directory) {
+Result<MemberRange> acquire_member_range(std::uint32_t uid, const std::string& directory) {
   const auto members = directory + "/members";
   const auto own = fmt::format("{}/by-uid/{}", members, uid);
   TRY_VOID(make_directories(own, 0700));
-  auto known = TRY(take_known(own, TRY(list_directory(AT_FDCWD, own))));
+  auto known = TRY(acquire_known(own, TRY(list_directory(AT_FDCWD, own))));
   if (known.lock) return known;
-  // One at a time of each user, so that none has more than he may.
+  // Serialises this user's requests, so that concurrent ones can't exceed the limit.
   auto alone = TRY(FileLock::wait(TRY(open_file(AT_FDCWD, own, O_RDONLY | O_DIRECTORY)), FileLock::Mode::exclusive));
   const auto slots = TRY(list_directory(AT_FDCWD, own));
-  if (slots.size() < kMostRangesOfMember) return take_new(members, own);
-  known = TRY(take_known(own, slots));
+  if (slots.size() < kMostRangesOfMember) return acquire_new(members, own);
+  known = TRY(acquire_known(own, slots));
   if (known.lock) return known;
   return fail(EDQUOT, fmt::format("user {} has {} leases already", uid, kMostRangesOfMember));
 }

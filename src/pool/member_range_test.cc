@@ -17,11 +17,11 @@ using test::must;
 
 class MemberRangeTest : public ::testing::Test {
  protected:
-  MemberRange take(std::uint32_t uid) { return must(take_member_range(uid, directory_.path())); }
+  MemberRange take(std::uint32_t uid) { return must(acquire_member_range(uid, directory_.path())); }
   test::TempDirectory directory_;
 };
 
-TEST_F(MemberRangeTest, RangesAreAboveRootsAndShareNoId) {
+TEST_F(MemberRangeTest, RangesLieAboveThoseOfRootAndDoNotOverlap) {
   std::vector<MemberRange> ranges;
   std::set<std::uint32_t> bases;
   for (std::uint32_t uid = 1000; uid < 1020; ++uid) {
@@ -34,22 +34,22 @@ TEST_F(MemberRangeTest, RangesAreAboveRootsAndShareNoId) {
   }
 }
 
-TEST_F(MemberRangeTest, ARangeThatIsFreeAgainGoesToTheSameUserOnly) {
+TEST_F(MemberRangeTest, AFreedRangeIsReusedOnlyByTheSameUser) {
   const auto base = take(1000).base;
   EXPECT_NE(take(1001).base, base);
   EXPECT_EQ(take(1000).base, base);
 }
 
-TEST_F(MemberRangeTest, OneUserHasNoMoreThanHisPart) {
+TEST_F(MemberRangeTest, AUserCanNotExceedTheirLimit) {
   std::vector<MemberRange> ranges;
   for (unsigned i = 0; i < kMostRangesOfMember; ++i) ranges.push_back(take(1000));
-  EXPECT_TRUE(fails_with(take_member_range(1000, directory_.path()), EDQUOT));
+  EXPECT_TRUE(fails_with(acquire_member_range(1000, directory_.path()), EDQUOT));
   EXPECT_NE(take(1001).base, 0U);
   ranges.pop_back();
   EXPECT_NE(take(1000).base, 0U);
 }
 
-TEST_F(MemberRangeTest, ARangeWhoseLockWasLetGoOfIsTakenWhileItsCloneIsThere) {
+TEST_F(MemberRangeTest, AnUnlockedRangeStaysInUseWhileItsCloneExists) {
   OwnerNamespace owner(Caller::current());
   auto store = must(OverlayStore::open(directory_ / "store", &owner));
   const Pool pool(&store, "t");
@@ -63,10 +63,10 @@ TEST_F(MemberRangeTest, ARangeWhoseLockWasLetGoOfIsTakenWhileItsCloneIsThere) {
   }
   EXPECT_NE(bases[0], bases[1]);
   for (const auto base : bases) EXPECT_NE(take(1000).base, base);
-  // They count for what the user may have.
+  // They count towards the user's limit.
   std::vector<MemberRange> others;
   for (unsigned i = 2; i < kMostRangesOfMember; ++i) others.push_back(take(1000));
-  EXPECT_TRUE(fails_with(take_member_range(1000, directory_.path()), EDQUOT));
+  EXPECT_TRUE(fails_with(acquire_member_range(1000, directory_.path()), EDQUOT));
   ::unlink((directory_ / "store/pools/t/trash/t-trash").c_str());
   EXPECT_EQ(take(1000).base, bases[1]);
 }

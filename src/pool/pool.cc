@@ -46,7 +46,8 @@ Result<FileLock> Pool::lock_for_edit() const {
   auto file = TRY(open_file(AT_FDCWD, state("edit.lock"), O_RDWR | O_CREAT, 0600));
   auto lock = FileLock::try_lock(std::move(file), FileLock::Mode::exclusive);
   if (!lock && lock.error().code() == EWOULDBLOCK) {
-    return fail("template '" + template_name_ + "' is being edited by somebody else; try again when that has ended");
+    return fail("template '" + template_name_ +
+                "' is being edited by another process; try again when that has finished");
   }
   return lock;
 }
@@ -65,8 +66,8 @@ Result<LeaseInfo> read_info(const std::string& path, const std::string& clone_id
 Result<std::vector<LeaseInfo>> Pool::leases() const {
   std::vector<LeaseInfo> held;
   for (const auto& id : TRY(names_in(state("leased")))) {
-    auto file = open_lease(id);
-    if (!file) continue;  // ended since, ignoring
+    auto file = open_lease_file(id);
+    if (!file) continue;  // the lease has ended meanwhile
     if (!FileLock::is_held_by_others(*file)) continue;
     auto info = read_info(state("leased", id), id, template_name_);
     if (info) held.push_back(std::move(*info));
@@ -74,7 +75,7 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
   return held;
 }
 
-Result<Fd> Pool::open_lease(const std::string& clone_id) const {
+Result<Fd> Pool::open_lease_file(const std::string& clone_id) const {
   return open_file(AT_FDCWD, state("leased", clone_id), O_RDWR);
 }
 
@@ -82,7 +83,7 @@ Result<std::vector<LeaseInfo>> Pool::infos_in(const char* directory) const {
   std::vector<LeaseInfo> infos;
   for (const auto& id : TRY(names_in(state(directory)))) {
     auto info = read_info(state(directory, id), id, template_name_);
-    if (info) infos.push_back(std::move(*info));  // taken away since, ignoring
+    if (info) infos.push_back(std::move(*info));  // the clone was taken meanwhile
   }
   return infos;
 }
@@ -116,32 +117,33 @@ Result<std::optional<LeaseInfo>> Pool::draft() const {
 
 void Pool::move_ended_run(const std::string& clone_id) const {
   const auto info = read_info(state("leased", clone_id), clone_id, template_name_);
-  if (!info) return;  // another reaper was faster
+  if (!info) return;  // another reaper has moved it
   const bool is_kept = is_draft(*info);
   if (!is_kept && end_in_trash(*info)) return;
-  // Without room for another file it goes with the one that it has. That another reaper was faster does not matter.
+  // The disk has no room for a new state file, so the clone keeps its old one. If the rename fails, another reaper was
+  // faster.
   ::rename(state("leased", clone_id).c_str(), state(is_kept ? "kept" : "trash", clone_id).c_str());
 }
 
 Result<void> Pool::end_in_trash(const LeaseInfo& info) const {
   const auto& id = info.clone_id;
-  // Others may do the same at this moment.
+  // The name contains the pid, because another process may do the same at this moment.
   const auto unlocked = fmt::format("{}/unlocked-{}-{}", path_, id, ::getpid());
   {
     const auto file = TRY(open_file(AT_FDCWD, unlocked, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    // On a full disk it stays empty, which is enough to destroy the clone, ignoring.
+    // On a full disk the file stays empty, which is enough to destroy the clone.
     static_cast<void>(write_info(file, info));
   }
   auto moved = rename_file(AT_FDCWD, state("leased", id), AT_FDCWD, state("trash", id));
   if (moved) moved = rename_file(AT_FDCWD, unlocked, AT_FDCWD, state("trash", id));
-  ::unlink(unlocked.c_str());  // it is gone already unless the lease was
+  ::unlink(unlocked.c_str());  // renamed already, unless the lease had gone
   return moved;
 }
 
 Result<void> Pool::revoke(const LeaseInfo& info) const {
   if (auto moved = end_in_trash(info); !moved && moved.error().code() != ENOENT) return moved;
-  // Whoever watches for the ends of leases is told by the end of a reader.
-  const auto told = open_file(AT_FDCWD, state("trash", info.clone_id), O_RDONLY);
+  // Closing this reader wakes the daemon, which watches trash/ for IN_CLOSE_NOWRITE.
+  const auto reader = open_file(AT_FDCWD, state("trash", info.clone_id), O_RDONLY);
   return {};
 }
 
@@ -150,7 +152,7 @@ Result<void> Pool::discard_kept(const std::string& clone_id) {
 }
 
 Result<void> Pool::remove_state() {
-  // A run that is just ending still has its file there.
+  // A run that is ending still has its file in there.
   for (const char* directory : {"trash", "fresh"}) {
     if (!TRY(names_in(state(directory))).empty()) return {};
   }
@@ -160,7 +162,7 @@ Result<void> Pool::remove_state() {
 Result<bool> Pool::has_abandoned() const {
   if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
   for (const auto& id : TRY(names_in(state("leased")))) {
-    auto file = open_lease(id);
+    auto file = open_lease_file(id);
     if (file && !FileLock::is_held_by_others(*file)) return true;
   }
   return false;
@@ -178,13 +180,13 @@ Result<void> Pool::write_info(const char* directory, const LeaseInfo& info) cons
 Result<void> Pool::write_info(const Fd& file, const LeaseInfo& info) {
   const auto text = to_text(info);
   TRY_VOID(write_all(file.get(), text, "state of " + info.clone_id));
-  // Afterwards, so that it is never empty; in between it is not JSON, which nobody minds.
+  // Truncate after writing, so that the file is never empty. Until then it may be malformed JSON, which readers accept.
   if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return fail(errno, "truncate " + info.clone_id);
   return {};
 }
 
 void Pool::discard_half_made(const std::string& clone_id) const {
-  // A clone that stays must keep its state: nothing but a refresh would find it without.
+  // If the clone can't be destroyed it keeps its state, so that a reap finds it; otherwise only a refresh would.
   if (store_->destroy_clone(template_name_, clone_id)) ::unlink(state("making", clone_id).c_str());
 }
 

@@ -1,6 +1,6 @@
-// Pool: the clones of one template and what state they are in. State is names in directories, and the kernel does the
-// bookkeeping: STORE/pools/TEMPLATE/{making,fresh,leased,kept,trash}/CLONE_ID, a file that is locked by whoever works
-// with the clone. The lock goes when the last holder has ended, however it ended.
+// Pool: the clones of one template and their states. A state is a directory, and the kernel does the bookkeeping:
+// STORE/pools/TEMPLATE/{making,fresh,leased,kept,trash}/CLONE_ID is a file, which is locked by the processes that work
+// with the clone. The kernel drops the lock when the last of them has ended, however it ended.
 #pragma once
 
 #include <array>
@@ -16,40 +16,40 @@
 namespace isolate {
 
 struct RefreshRequest {
-  std::optional<unsigned> size;  // how many fresh clones there are to be from now on; without: as it was told last
-  bool replace_all = false;      // unused ones of the newest generation too
+  std::optional<unsigned> size;  // the wanted number of fresh clones from now on; without a value: as set before
+  bool replace_all = false;      // also replaces fresh clones of the newest generation
   bool make_new = true;
 };
 
 struct RefreshReport {
   std::size_t made = 0;
-  std::vector<std::string> destroyed;  // ids
-  std::size_t fresh = 0;               // now
+  std::vector<std::string> destroyed;  // clone ids
+  std::size_t fresh = 0;               // fresh clones after the refresh
   std::vector<std::string> busy;       // ids of used clones that could not be destroyed now
-  std::string reason;                  // of the first of them
-  bool takes_long = false;             // the only reason is that there was not enough time
+  std::string reason;                  // why the first of them could not be destroyed
+  bool takes_long = false;             // only lack of time kept clones from being destroyed
 };
 
-// How long one look at used clones may take. A clone that is not gone by then is set aside: it stays in trash/, others
-// come first, and as long as there is time left it is tried again. So a guest that leaves 10^7 files, or a member who
-// still has the clone mounted and goes on filling it, delays nobody else.
+// How long a reap may take. A clone that takes longer is set aside: it stays in trash/, others come first, and it is
+// tried again if time is left. So a guest that leaves 10^7 files, or a member who still has the clone mounted and keeps
+// writing, does not delay anybody else.
 struct ReapLimits {
   std::chrono::milliseconds per_clone{2000};
   std::chrono::milliseconds in_all{3000};
-  // For whoever has nothing else to do. It ends all the same: a clone may grow faster than it can be removed.
+  // For callers with nothing else to do. It is limited, too, because a clone may grow faster than it is removed.
   static ReapLimits patient() { return {std::chrono::seconds(2), std::chrono::minutes(10)}; }
 };
 
 struct ReapReport {
-  std::vector<std::string> destroyed;  // ids
-  std::vector<std::string> slow;       // ids of those for which there was not enough time
-  Result<void> failure;                // the first of the clones that can't be removed now
-  // As one outcome: the failure, or ETIMEDOUT when some are slow.
+  std::vector<std::string> destroyed;  // clone ids
+  std::vector<std::string> slow;       // ids of clones for which the time was too short
+  Result<void> failure;                // the first error of a clone that can't be removed now
+  // Returns one result: the failure, or an error that names a slow clone.
   Result<void> outcome() const;
 };
 
 struct PoolStatus {
-  unsigned size = 0;  // as it is to be
+  unsigned size = 0;  // the wanted number of fresh clones
   std::size_t fresh = 0;
   std::size_t leased = 0;
   std::size_t kept = 0;
@@ -58,57 +58,60 @@ struct PoolStatus {
 
 class Pool {
  public:
-  // The state directories are made when the first clone is.
+  // Does not create the state directories; the first clone does.
   Pool(Store* store, std::string template_name);
 
-  // Whoever takes or makes clones and whoever looks for unfinished ones are kept apart by this lock: the former hold it
-  // shared, for a moment.
+  // Separates processes that take or make clones, which hold this lock shared and briefly, from processes that look for
+  // unfinished clones, which hold it exclusively.
   Result<FileLock> lock(FileLock::Mode mode) const;
-  // One edit of a template at a time. Errors: EWOULDBLOCK.
+  // Allows one edit of a template at a time. Errors: EWOULDBLOCK another process edits it.
   Result<FileLock> lock_for_edit() const;
 
-  // Leases that somebody holds. `kept`: those that nobody holds and that were to be kept. `fresh`: those to be leased.
+  // leases(): clones that are leased and locked. kept(): clones that were kept after their run. fresh(): clones ready
+  // to be leased.
   Result<std::vector<LeaseInfo>> leases() const;
   Result<std::vector<LeaseInfo>> kept() const;
   Result<std::vector<LeaseInfo>> fresh() const;
-  // The kept clone that holds the unpublished changes of an edit. Those that were published before a crash, or that
-  // another generation has made useless, do not count.
+  // Returns the kept clone with the unpublished changes of an edit. A clone does not count if its changes were
+  // published before a crash, or if the template has a newer generation.
   Result<std::optional<LeaseInfo>> draft() const;
-  // The file of a leased clone, to ask for its lock or to compare it; closing it wakes nobody who watches (below).
-  Result<Fd> open_lease(const std::string& clone_id) const;
+  // Opens the state file of a leased clone, to ask for its lock or to compare it. It is opened for writing, so that
+  // closing it does not wake the daemon (see begin_clone()).
+  Result<Fd> open_lease_file(const std::string& clone_id) const;
   Result<PoolStatus> status() const;
 
-  // Removes the clones of leases that nobody holds any more, and what interrupted work has left. Gives back their ids.
-  // The clone of an edit that was interrupted is kept: see draft().
-  // A clone that can't be removed now stays in trash/ and is tried again at the next call.
+  // Destroys the clones of leases that nobody holds any more, and leftovers of interrupted work. Returns their ids. The
+  // clone of an interrupted edit is kept: see draft(). A clone that can't be removed now stays in trash/ and is tried
+  // again at the next call.
   Result<std::vector<std::string>> reap();
   Result<ReapReport> reap(const ReapLimits& limits);
-  // Ends a lease whoever still holds its lock, for which its processes must have been killed before: the clone waits to
-  // be destroyed, and a state file in place of the locked one lets whoever tidies up do so.
+  // Ends a lease even if its lock is still held. Its processes must have been killed before. The clone moves to trash/
+  // with a new, unlocked state file, so that a reap can destroy it.
   Result<void> revoke(const LeaseInfo& info) const;
-  // True if reap() may find something to do; takes far less time.
+  // True if reap() may have something to do. Takes far less time than reap().
   Result<bool> has_abandoned() const;
-  // Leaves the removal to the next reap.
+  // Moves a kept clone to trash/; the next reap destroys it.
   Result<void> discard_kept(const std::string& clone_id);
 
-  // Destroys used clones, those that nothing knows of but that carry our mark, and fresh ones of older generations;
-  // makes fresh ones. One at a time for each template: others wait, but not for the removal of clones, which comes
-  // last. Errors: a clone can't be made; what was made before stays.
+  // Destroys used clones, clones with the store's mark but without state, and fresh clones of older generations; makes
+  // fresh ones. One refresh of a template runs at a time. Others wait for it, but not for the removal of clones, which
+  // comes last. Errors: a clone can't be made; those made before stay.
   Result<RefreshReport> refresh(const RefreshRequest& request);
 
-  // Tells whoever watches /run/isolate/signal/TEMPLATE that a clone of a kept-up pool was used: to be refreshed.
-  // Does nothing for other pools, and for other callers than root.
+  // Touches /run/isolate/signal/TEMPLATE after a clone of a registered pool was used. Where no daemon runs, a systemd
+  // path unit watches that file and has the pool refreshed. Does nothing for other pools, or if the caller is not root.
   void signal_use() const;
 
-  // Removes the state directories; only when no clone is left.
+  // Removes the state directories if no clone is left.
   Result<void> remove_state();
 
-  // How many fresh clones there are to be; whoever looks after pools makes it so.
+  // Sets the wanted number of fresh clones. It makes no clones; a refresh does.
   Result<void> set_size(unsigned size) const;
-  // Whether the pool was ever given a size, by root: its clones are for the members of the group, too.
+  // Says whether root ever gave the pool a size. Members of the group may lease clones of such a pool.
   bool is_registered() const;
-  // Which directory of states somebody may watch: "fresh", "leased", "trash"; empty: the one that holds them.
-  std::string watched_path(const std::string& directory) const { return state(directory.c_str()); }
+  // Returns the path of a file or directory in the pool's state, such as "fresh", "leased" or "trash"; "" is the state
+  // directory itself.
+  std::string state_path(const std::string& directory) const { return state(directory.c_str()); }
 
   Store& store() const { return *store_; }
   const std::string& template_name() const { return template_name_; }
@@ -119,28 +122,29 @@ class Pool {
   std::string state(const char* directory, const std::string& clone_id = "") const;
   Result<void> make_state_directories() const;
   Result<void> move_abandoned_to_trash(const char* from) const;
-  // From leased/, with a state file that nobody has open: whoever has held the lease may still have the old one and
-  // lock it again, and the clone would never be destroyed. Errors: ENOENT, the lease is not there any more.
+  // Moves a lease to trash/ with a new state file that no process has open. A former holder may still have the old file
+  // open and lock it again, and the clone would never be destroyed. Errors: ENOENT the lease no longer exists.
   Result<void> end_in_trash(const LeaseInfo& info) const;
   bool is_draft(const LeaseInfo& info) const;
-  // The clone of an ended run goes to "trash", or to "kept" if it is a draft.
+  // Moves the clone of an ended run to kept/ if it is a draft, otherwise to trash/.
   void move_ended_run(const std::string& clone_id) const;
   Result<std::vector<LeaseInfo>> infos_in(const char* directory) const;
-  // A locked state file in making/, under the name of a new clone; the caller holds lock(shared). It is open for
-  // reading only: who is given the lock can't write there, and its end is told apart from that of a writer (inotify(7),
-  // IN_CLOSE_NOWRITE).
+  // Creates a locked state file in making/ for a new clone. The caller holds lock(shared). The file is open for reading
+  // only: a process that is given the lock can't write to it, and inotify tells its close from that of a writer
+  // (inotify(7), IN_CLOSE_NOWRITE).
   Result<FileLock> begin_clone(const std::string& clone_id) const;
   Result<void> write_info(const char* directory, const LeaseInfo& info) const;
   static Result<void> write_info(const Fd& file, const LeaseInfo& info);
-  // Of a clone whose making failed, what was made and its state. What can't go now is found by the next reap.
+  // Removes what exists of a clone that could not be made, and its state. The next reap finds what can't be removed
+  // now.
   void discard_half_made(const std::string& clone_id) const;
 
   Result<void> move_all_abandoned_to_trash() const;
-  Result<std::vector<std::string>> trash_in_turn() const;
+  Result<std::vector<std::string>> trash_in_order() const;
   Result<std::vector<std::string>> ids_in(const char* directory) const;
   void set_aside(const std::string& clone_id) const;
   Result<void> renew(const RefreshRequest& request, RefreshReport* report);
-  // True if the fresh clone is in trash now; false when somebody leases it just then.
+  // Moves a fresh clone to trash/. Returns false if another process leases it at that moment.
   bool discard_fresh(const std::string& clone_id) const;
   Result<void> discard_outdated(const Generation& newest, bool replace_all);
   Result<void> discard_surplus(std::size_t wanted);
@@ -153,7 +157,7 @@ class Pool {
   std::string template_name_;
 };
 
-// The names of the pools of a store.
+// Returns the names of a store's pools.
 Result<std::vector<std::string>> pool_names(const Store& store);
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// Reaping: how used clones go, whatever their guests have left in them.
+// Reaping: destroys used clones, whatever their guests have left in them.
 #include <fmt/format.h>
 #include <stdio.h>
 #include <time.h>
@@ -16,11 +16,12 @@ namespace isolate {
 Result<void> Pool::move_abandoned_to_trash(const char* from) const {
   for (const auto& id : TRY(ids_in(from))) {
     auto file = open_file(AT_FDCWD, state(from, id), O_RDWR);
-    if (!file) continue;  // ended since, ignoring
+    if (!file) continue;  // another process has moved it meanwhile
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
     TRY_VOID(fault_point("reap-locked"));
-    // Renamed while locked: two reapers do not get in each other's way, ignoring that the other was faster.
+    // Rename while holding the lock, so that two reapers do not disturb each other. If it fails, another one was
+    // faster.
     if (std::string_view(from) == "leased") {
       move_ended_run(id);
     } else {
@@ -33,18 +34,18 @@ Result<void> Pool::move_abandoned_to_trash(const char* from) const {
 Result<void> Pool::move_all_abandoned_to_trash() const {
   TRY_VOID(move_abandoned_to_trash("leased"));
   if (TRY(ids_in("making")).empty()) return {};
-  // Nobody is between making a state file and locking it while this lock is held.
+  // While this lock is held, no process is between creating a state file and locking it.
   auto alone = TRY(lock(FileLock::Mode::exclusive));
   return move_abandoned_to_trash("making");
 }
 
-// Those that were never set aside come first, then the one whose turn was longest ago.
-Result<std::vector<std::string>> Pool::trash_in_turn() const {
+// Returns first the clones that were never set aside, then the others, the longest waiting first.
+Result<std::vector<std::string>> Pool::trash_in_order() const {
   std::vector<std::pair<std::int64_t, std::string>> turns;
   for (auto& id : TRY(ids_in("trash"))) {
-    // For writing, too: whoever watches the directory is not to be woken by this (see begin_clone()).
+    // Opens for writing as well, so that closing it does not wake the daemon (see begin_clone()).
     const auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
-    if (!file) continue;  // another reaper was faster
+    if (!file) continue;  // another reaper has destroyed it
     const auto text = read_all(file->get());
     turns.emplace_back(text ? lease_info_from(*text).set_aside : 0, std::move(id));
   }
@@ -54,7 +55,7 @@ Result<std::vector<std::string>> Pool::trash_in_turn() const {
   return ids;
 }
 
-// If it can't be noted, this clone comes too early the next time, which is harmless.
+// If this fails, the clone is tried too early the next time, which is harmless.
 void Pool::set_aside(const std::string& clone_id) const {
   const auto file = open_file(AT_FDCWD, state("trash", clone_id), O_RDWR);
   if (!file) return;
@@ -71,13 +72,13 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
   TRY_VOID(move_all_abandoned_to_trash());
   const auto end = std::chrono::steady_clock::now() + limits.in_all;
   ReapReport report;
-  const auto ids = TRY(trash_in_turn());
+  const auto ids = TRY(trash_in_order());
   std::deque<std::string> waiting(ids.begin(), ids.end());
-  while (!waiting.empty() && !has_come(end)) {
+  while (!waiting.empty() && !has_passed(end)) {
     const auto id = std::move(waiting.front());
     waiting.pop_front();
     auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
-    if (!file) continue;  // another reaper was faster
+    if (!file) continue;  // another reaper has destroyed it
     auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
     if (!lock) continue;
     TRY_VOID(fault_point("reap-moved"));
@@ -90,7 +91,7 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
       set_aside(id);
       waiting.push_back(id);
     } else if (report.failure) {
-      // One that can't be removed must not keep the others.
+      // A clone that can't be removed must not keep the others from being removed.
       report.failure = std::move(destroyed);
     }
   }
@@ -106,7 +107,7 @@ Result<std::vector<std::string>> Pool::reap() {
 
 Result<void> ReapReport::outcome() const {
   if (!failure || slow.empty()) return failure;
-  return fail(fmt::format("clone {} takes long to remove; what is left of it is removed later", slow.front()));
+  return fail(fmt::format("clone {} takes long to remove; the rest of it is removed later", slow.front()));
 }
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// Refresh: the one way in which fresh clones come and used ones go.
+// Refresh: makes fresh clones and destroys used ones.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ Result<void> Pool::set_size(unsigned size) const {
 void Pool::signal_use() const {
   constexpr const char* kSignals = "/run/isolate/signal";
   if (::geteuid() != 0 || ::access(state("size").c_str(), F_OK) != 0) return;
-  // Without the file the next refresh comes later, ignoring.
+  // If this fails the next refresh comes later, which is harmless.
   if (!make_directories("/run/isolate", 0755) || !make_directories(kSignals, 0755)) return;
   const auto path = std::string(kSignals) + "/" + template_name_;
   if (auto file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644)) ::futimens(file->get(), nullptr);
@@ -34,7 +34,7 @@ void Pool::signal_use() const {
 
 bool Pool::discard_fresh(const std::string& clone_id) const {
   auto file = open_file(AT_FDCWD, state("fresh", clone_id), O_RDWR);
-  // Whoever has locked it is about to lease it.
+  // A locked clone is about to be leased by another process.
   return file && FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive) &&
          ::rename(state("fresh", clone_id).c_str(), state("trash", clone_id).c_str()) == 0;
 }
@@ -53,16 +53,16 @@ Result<void> Pool::discard_surplus(std::size_t wanted) {
   return {};
 }
 
-// Clones of this template that carry our mark, and that no state file knows of: those from before a loss of the state.
-// And fresh ones that are there by their state alone: somebody else has destroyed them.
+// Discards clones of this template that have the store's mark but no state, because the state was lost, and fresh
+// clones that exist only by their state, because somebody has destroyed them.
 Result<void> Pool::discard_orphans() {
-  const auto believed = TRY(list_directory(AT_FDCWD, state("fresh")));
+  const auto listed = TRY(list_directory(AT_FDCWD, state("fresh")));
   auto marked = TRY(store_->clones(template_name_));
   std::sort(marked.begin(), marked.end());
-  for (const auto& id : believed) {
+  for (const auto& id : listed) {
     if (!std::binary_search(marked.begin(), marked.end(), id)) discard_fresh(id);
   }
-  // Whoever makes a clone holds this lock until its state is in place.
+  // A process that makes a clone holds this lock until the clone's state is complete.
   auto alone = TRY(lock(FileLock::Mode::exclusive));
   for (const auto& id : marked) {
     const bool is_known = std::any_of(kStates.begin(), kStates.end(), [&](const char* directory) {
@@ -74,7 +74,7 @@ Result<void> Pool::discard_orphans() {
 }
 
 Result<void> Pool::make_fresh() {
-  // Shared with those who take: they need not wait for this.
+  // A shared lock, so that processes that take clones need not wait for this.
   auto makers = TRY(lock(FileLock::Mode::shared));
   const auto generation = TRY(store_->newest_generation(template_name_));
   LeaseInfo info;
@@ -113,7 +113,7 @@ Result<void> Pool::renew(const RefreshRequest& request, RefreshReport* report) {
 Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   RefreshReport report;
   auto renewed = renew(request, &report);
-  // Without refresh.lock: how long this takes is up to the guests.
+  // Without refresh.lock: guests decide how long this takes, and other refreshes must not wait for it.
   auto reaped = reap(ReapLimits{});
   const bool was_full = !renewed && (renewed.error().code() == ENOSPC || renewed.error().code() == EDQUOT);
   if (was_full && reaped && !reaped->destroyed.empty())
@@ -126,7 +126,7 @@ Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {
   } else {
     report.reason = reaped.error().message();
   }
-  // The names alone: whoever watches this directory is not to be told of our own looks.
+  // Reads only the names. Opening the files could wake the daemon, which watches this directory.
   if (auto busy = list_directory(AT_FDCWD, state("trash"))) report.busy = std::move(*busy);
   return report;
 }

@@ -22,7 +22,7 @@ using test::write_text;
 
 constexpr std::chrono::milliseconds kAMoment{20};
 
-// A store that can be told to fail, for what a real one does only now and then.
+// A store that fails on request, in ways that a real one rarely does.
 class MoodyStore : public OverlayStore {
  public:
   explicit MoodyStore(OverlayStore store) : OverlayStore(std::move(store)) {}
@@ -48,11 +48,11 @@ class MoodyStore : public OverlayStore {
     return OverlayStore::clone_root(generation, clone_id);
   }
   bool is_full = false;
-  bool is_dying = false;     // it makes clones, but does not tell; and then does nothing more
-  bool frees_space = false;  // it is no longer full once a clone is destroyed
+  bool is_dying = false;     // makes clones but reports an error, and then destroys none
+  bool frees_space = false;  // destroying a clone makes room
   std::string busy;
-  std::set<std::string> slow;      // clones that take longer than any deadline
-  std::vector<std::string> asked;  // what was to be destroyed, in turn
+  std::set<std::string> slow;      // clones whose removal exceeds any deadline
+  std::vector<std::string> asked;  // the clones to be destroyed, in order
   std::string gone;
 };
 
@@ -81,7 +81,7 @@ class RefreshTest : public ::testing::Test {
   Pool pool_;
 };
 
-TEST_F(RefreshTest, MakesAsManyAsAskedForAndRemembersHowMany) {
+TEST_F(RefreshTest, MakesTheRequestedNumberAndRemembersIt) {
   const auto report = refresh(3);
   EXPECT_EQ(report.made, 3U);
   EXPECT_EQ(report.fresh, 3U);
@@ -92,18 +92,18 @@ TEST_F(RefreshTest, MakesAsManyAsAskedForAndRemembersHowMany) {
   EXPECT_EQ(must(pool_.status()).size, 3U);
 }
 
-TEST_F(RefreshTest, ALeaseTakesAFreshOne) {
+TEST_F(RefreshTest, ALeaseTakesAFreshClone) {
   refresh(2);
   const auto before = in_state("fresh");
   const auto lease = must(Lease::take(&pool_, {}));
   EXPECT_TRUE(std::count(before.begin(), before.end(), lease.id()) == 1);
   EXPECT_EQ(in_state("leased"), Names{lease.id()});
   EXPECT_EQ(in_state("fresh").size(), 1U);
-  EXPECT_EQ(clones().size(), 2U) << "nothing was made";
+  EXPECT_EQ(clones().size(), 2U) << "no clone may be made";
   EXPECT_EQ(lease.root().directory, path() + "/clones/" + lease.id());
 }
 
-TEST_F(RefreshTest, FreshOnesThatSomebodyDestroyedAreReplaced) {
+TEST_F(RefreshTest, FreshClonesDestroyedFromOutsideAreReplaced) {
   refresh(3);
   const auto before = in_state("fresh");
   must(store_.destroy_clone("t", before.at(1)));
@@ -113,7 +113,7 @@ TEST_F(RefreshTest, FreshOnesThatSomebodyDestroyedAreReplaced) {
   EXPECT_EQ(in_state("fresh"), clones());
 }
 
-TEST_F(RefreshTest, ALeasePassesOverAFreshOneThatSomebodyDestroyed) {
+TEST_F(RefreshTest, ALeaseSkipsAFreshCloneDestroyedFromOutside) {
   refresh(2);
   store_.gone = in_state("fresh").at(0);
   const auto other = in_state("fresh").at(1);
@@ -122,10 +122,10 @@ TEST_F(RefreshTest, ALeasePassesOverAFreshOneThatSomebodyDestroyed) {
   EXPECT_TRUE(in_state("leased").empty());
   refresh(1);
   store_.gone = in_state("fresh").at(0);
-  EXPECT_NE(must(Lease::take(&pool_, {})).id(), store_.gone) << "made on the spot";
+  EXPECT_NE(must(Lease::take(&pool_, {})).id(), store_.gone) << "a new clone must be made";
 }
 
-TEST_F(RefreshTest, AnEmptyPoolMakesOneOnTheSpot) {
+TEST_F(RefreshTest, AnEmptyPoolMakesACloneAtOnce) {
   refresh(1);
   const auto first = must(Lease::take(&pool_, {}));
   const auto second = must(Lease::take(&pool_, {}));
@@ -133,7 +133,7 @@ TEST_F(RefreshTest, AnEmptyPoolMakesOneOnTheSpot) {
   EXPECT_EQ(must(pool_.status()).leased, 2U);
 }
 
-TEST_F(RefreshTest, ClonesOfOlderGenerationsAreNeitherLeasedNorKept) {
+TEST_F(RefreshTest, ClonesOfOlderGenerationsAreNotLeasedAndReplaced) {
   refresh(2);
   const auto old = in_state("fresh");
   publish();
@@ -146,7 +146,7 @@ TEST_F(RefreshTest, ClonesOfOlderGenerationsAreNeitherLeasedNorKept) {
   for (const auto& id : in_state("fresh")) EXPECT_EQ(std::count(old.begin(), old.end(), id), 0);
 }
 
-TEST_F(RefreshTest, ThoseFromBeforeARebootAreNeitherLeasedNorKept) {
+TEST_F(RefreshTest, ClonesFromBeforeARebootAreNotLeasedAndReplaced) {
   refresh(1);
   const auto id = in_state("fresh").at(0);
   auto info = must(pool_.fresh()).at(0);
@@ -158,7 +158,7 @@ TEST_F(RefreshTest, ThoseFromBeforeARebootAreNeitherLeasedNorKept) {
   EXPECT_NE(in_state("fresh").at(0), id);
 }
 
-TEST_F(RefreshTest, ForceReplacesAllUnusedAndNoOther) {
+TEST_F(RefreshTest, ForceReplacesAllFreshClonesAndNoLeasedOnes) {
   refresh(3);
   const auto lease = must(Lease::take(&pool_, {}));
   const auto old = in_state("fresh");
@@ -169,7 +169,7 @@ TEST_F(RefreshTest, ForceReplacesAllUnusedAndNoOther) {
   for (const auto& id : in_state("fresh")) EXPECT_EQ(std::count(old.begin(), old.end(), id), 0);
 }
 
-TEST_F(RefreshTest, WithoutMakingOnlyWhatIsUsedGoes) {
+TEST_F(RefreshTest, WithoutMakingOnlyUsedClonesAreDestroyed) {
   refresh(2);
   { const auto abandoned = must(Lease::take(&pool_, {})); }
   const auto report = must(pool_.refresh({2, false, false}));
@@ -178,7 +178,7 @@ TEST_F(RefreshTest, WithoutMakingOnlyWhatIsUsedGoes) {
   EXPECT_EQ(clones().size(), 1U);
 }
 
-TEST_F(RefreshTest, ASmallerNumberTakesSomeAway) {
+TEST_F(RefreshTest, ASmallerSizeDestroysSurplusClones) {
   refresh(4);
   EXPECT_EQ(refresh(1).destroyed.size(), 3U);
   EXPECT_EQ(in_state("fresh").size(), 1U);
@@ -186,7 +186,7 @@ TEST_F(RefreshTest, ASmallerNumberTakesSomeAway) {
   EXPECT_TRUE(clones().empty());
 }
 
-TEST_F(RefreshTest, ABusyOneStaysAndIsTriedAgain) {
+TEST_F(RefreshTest, ABusyCloneStaysAndIsRetried) {
   {
     auto lease = must(Lease::take(&pool_, {}));
     store_.busy = lease.id();
@@ -196,14 +196,14 @@ TEST_F(RefreshTest, ABusyOneStaysAndIsTriedAgain) {
   const auto report = refresh(1);
   EXPECT_EQ(report.busy, Names{store_.busy});
   EXPECT_NE(report.reason.find("busy"), std::string::npos) << report.reason;
-  EXPECT_EQ(report.fresh, 1U) << "it keeps nothing else from being done";
+  EXPECT_EQ(report.fresh, 1U) << "a busy clone must not stop the refresh";
   store_.busy.clear();
   EXPECT_EQ(refresh().destroyed.size(), 1U);
   EXPECT_EQ(must(pool_.status()).trash, 0U);
 }
 
-// A guest that has made 400,000 directories in each other.
-TEST_F(RefreshTest, AUsedCloneThatTakesLongKeepsNoneFromBeingMadeOrDestroyed) {
+// As with a guest that has made 400,000 nested directories.
+TEST_F(RefreshTest, ASlowCloneDoesNotStopOthersFromBeingMadeOrDestroyed) {
   std::vector<Lease> leases;
   for (int i = 0; i < 3; ++i) leases.push_back(must(Lease::take(&pool_, {})));
   store_.slow = {leases[0].id(), leases[1].id()};
@@ -221,7 +221,7 @@ TEST_F(RefreshTest, AUsedCloneThatTakesLongKeepsNoneFromBeingMadeOrDestroyed) {
   EXPECT_EQ(must(pool_.status()).trash, 0U);
 }
 
-TEST_F(RefreshTest, OneThatWasSetAsideComesAfterAllOthers) {
+TEST_F(RefreshTest, ACloneThatWasSetAsideComesAfterAllOthers) {
   Names ids;
   {
     std::vector<Lease> leases;
@@ -242,7 +242,7 @@ TEST_F(RefreshTest, OneThatWasSetAsideComesAfterAllOthers) {
   EXPECT_EQ(store_.asked[3], ids[0]);
 }
 
-TEST_F(RefreshTest, WhoHasHadALeaseKeepsNothingByLockingItAgain) {
+TEST_F(RefreshTest, AFormerHolderCanNotKeepACloneByLockingItAgain) {
   std::string id;
   Fd copy;
   {
@@ -258,7 +258,7 @@ TEST_F(RefreshTest, WhoHasHadALeaseKeepsNothingByLockingItAgain) {
   EXPECT_EQ(clones(), Names{});
 }
 
-TEST_F(RefreshTest, LeasesThatAreRevokedTwiceAtATimeAreFree) {
+TEST_F(RefreshTest, ALeaseCanBeRevokedTwiceAtTheSameTime) {
   for (int round = 0; round < 60; ++round) {
     const auto lease = must(Lease::take(&pool_, {}));
     const LeaseInfo info = must(pool_.leases()).front();
@@ -269,7 +269,7 @@ TEST_F(RefreshTest, LeasesThatAreRevokedTwiceAtATimeAreFree) {
   }
 }
 
-TEST_F(RefreshTest, ARunLeavesACloneThatTakesLongToTheNextReap) {
+TEST_F(RefreshTest, ARunLeavesASlowCloneToTheNextReap) {
   std::string id;
   {
     auto lease = must(Lease::take(&pool_, {}));
@@ -284,8 +284,8 @@ TEST_F(RefreshTest, ARunLeavesACloneThatTakesLongToTheNextReap) {
   EXPECT_TRUE(clones().empty());
 }
 
-// refresh.lock is for those who make clones: another refresh need not wait until all is removed.
-TEST_F(RefreshTest, TheRemovalOfUsedClonesKeepsNoOtherRefreshWaiting) {
+// refresh.lock protects the making of clones; another refresh need not wait for the removal of used ones.
+TEST_F(RefreshTest, RemovingUsedClonesDoesNotDelayAnotherRefresh) {
   store_.slow = {must(Lease::take(&pool_, {})).id()};
   auto reaper = must(fork_child(0, [&] { return pool_.reap(ReapLimits::patient()) ? 0 : 1; }));
   auto refresher = must(fork_child(0, [&] { return pool_.refresh({1, false, true}) ? 0 : 1; }));
@@ -294,25 +294,25 @@ TEST_F(RefreshTest, TheRemovalOfUsedClonesKeepsNoOtherRefreshWaiting) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
 }
 
-TEST_F(RefreshTest, WhereThereIsNoRoomUsedOnesGoFirst) {
+TEST_F(RefreshTest, OnAFullDiskUsedClonesAreDestroyedFirst) {
   refresh(1);
   store_.is_full = store_.frees_space = true;
-  EXPECT_EQ(must(pool_.refresh({1, true, true})).made, 1U) << "in place of the one that there was";
+  EXPECT_EQ(must(pool_.refresh({1, true, true})).made, 1U) << "it replaces the destroyed one";
   EXPECT_EQ(clones().size(), 1U);
 }
 
-TEST_F(RefreshTest, ClonesThatNoStateKnowsGo) {
+TEST_F(RefreshTest, ClonesWithoutStateAreDestroyed) {
   must(store_.make_clone(must(store_.newest_generation("t")), "t-orphan"));
   test::add_template(store_, "t-t");
   must(store_.make_clone(must(store_.newest_generation("t-t")), "t-t-another"));
   write_text(path() + "/clones/notes", "not a clone");
   refresh(1);
   EXPECT_FALSE(test::exists(path() + "/clones/t-orphan"));
-  EXPECT_TRUE(test::exists(path() + "/clones/t-t-another")) << "another template's";
+  EXPECT_TRUE(test::exists(path() + "/clones/t-t-another")) << "it belongs to another template";
   EXPECT_TRUE(test::exists(path() + "/clones/notes"));
 }
 
-TEST_F(RefreshTest, NothingIsLeftOfOneThatCanNotBeMade) {
+TEST_F(RefreshTest, AFailureToMakeACloneLeavesNothingBehind) {
   store_.is_full = true;
   EXPECT_TRUE(test::fails_with(pool_.refresh({2, false, true}), ENOSPC));
   EXPECT_TRUE(clones().empty());
@@ -321,12 +321,12 @@ TEST_F(RefreshTest, NothingIsLeftOfOneThatCanNotBeMade) {
   EXPECT_EQ(refresh().made, 2U);
 }
 
-TEST_F(RefreshTest, OneThatWasMadeWithAnErrorAndCanNotGoIsReaped) {
+TEST_F(RefreshTest, AHalfMadeCloneThatCanNotBeDestroyedIsReapedLater) {
   store_.is_dying = true;
   EXPECT_TRUE(test::fails_with(pool_.refresh({2, false, true}), EIO));
   EXPECT_FALSE(Lease::take(&pool_, {}));
   EXPECT_EQ(clones().size(), 2U);
-  EXPECT_EQ(in_state("making").size() + in_state("trash").size(), 2U) << "whoever reaps finds them by their state";
+  EXPECT_EQ(in_state("making").size() + in_state("trash").size(), 2U) << "a reap has to find them by their state";
   store_.is_dying = false;
   EXPECT_EQ(must(pool_.reap()).size(), 2U);
   EXPECT_TRUE(clones().empty());
@@ -339,8 +339,8 @@ TEST_F(RefreshTest, ATemplateThatDoesNotExistGetsNoState) {
   EXPECT_FALSE(test::exists(path() + "/pools/none"));
 }
 
-// No clone is ever given to two, none is offered again, and in the end there is what there should be.
-TEST_F(RefreshTest, ManyTakersAndRefreshersAtATime) {
+// Checks that no clone is given out twice or offered again, and that the pool is complete in the end.
+TEST_F(RefreshTest, ConcurrentLeasesAndRefreshesKeepThePoolConsistent) {
   refresh(5);
   std::vector<ChildProcess> workers;
   for (int i = 0; i < 8; ++i) {
@@ -349,10 +349,10 @@ TEST_F(RefreshTest, ManyTakersAndRefreshersAtATime) {
         if (i == 0 && !pool_.refresh({5, false, true})) return 1;
         auto lease = Lease::take(&pool_, {});
         if (!lease) return 2;
-        // Whoever gets it second finds the file.
+        // If the clone was given out before, the file exists already.
         const auto mark = lease->root().directory + "/upper/mark";
         if (!open_file(AT_FDCWD, mark, O_CREAT | O_EXCL | O_WRONLY, 0600)) return 3;
-        if (round % 5 == 4) continue;  // abandoned
+        if (round % 5 == 4) continue;  // abandon the lease
         if (!lease->drop()) return 4;
       }
       return 0;

@@ -1,5 +1,5 @@
-// Registered pools: those to which root has given a size. They are kept at it, and members of the group may have clones
-// of their templates.
+// Registered pools: those to which root has given a size. The daemon keeps them at that size, and members of the group
+// may lease clones of their templates.
 #pragma once
 
 #include <memory>
@@ -11,10 +11,11 @@
 
 namespace isolate {
 
-// Of these stores, in their order. A store that does not answer has none.
+// Returns the registered pools of these stores, in their order. A store that can't be read has none.
 std::vector<Pool> registered_pools(const std::vector<std::unique_ptr<Store>>& stores);
 
-// `asked`: see check_template_reference. Errors: plain text: there is none, or there are several; with what to do.
+// Finds the template `asked` (see check_template_reference) among the registered pools. Errors: plain text: no pool or
+// several match, with advice.
 Result<TemplatePlace> find_registered_template(const std::string& asked, const std::string& main_store,
                                                OwnerNamespace* owner);
 

@@ -18,7 +18,7 @@ class RegisteredTest : public ::testing::Test {
     Pool pool(store.get(), "sized");
     must(pool.refresh({0U, false, true}));
     Pool other(store.get(), "plain");
-    must(other.lock(FileLock::Mode::shared));  // it has states, but no size
+    must(other.lock(FileLock::Mode::shared));  // this creates state directories, but no size
   }
   std::string path() const { return directory_ / "store"; }
   Result<TemplatePlace> find(const std::string& asked) { return find_registered_template(asked, path(), &owner_); }
@@ -34,7 +34,7 @@ TEST_F(RegisteredTest, APoolWithASizeIsRegistered) {
   EXPECT_EQ(pools[0].template_name(), "sized");
 }
 
-TEST_F(RegisteredTest, ItIsFoundByItsNameWithOrWithoutAKind) {
+TEST_F(RegisteredTest, ARegisteredTemplateIsFoundByNameWithOrWithoutAKind) {
   for (const char* asked : {"sized", "overlay:sized"}) {
     const auto place = find(asked);
     ASSERT_TRUE(place) << message_of(place);
@@ -43,7 +43,7 @@ TEST_F(RegisteredTest, ItIsFoundByItsNameWithOrWithoutAKind) {
   }
 }
 
-TEST_F(RegisteredTest, OthersAreNot) {
+TEST_F(RegisteredTest, UnregisteredTemplatesAreNotFound) {
   for (const char* asked : {"plain", "other", "zfs:sized", "btrfs:sized", "pool/path/sized"}) {
     EXPECT_NE(message_of(find(asked)).find("is registered for members; as root: isolate -r"), std::string::npos)
         << asked << ": " << message_of(find(asked));

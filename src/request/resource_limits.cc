@@ -134,8 +134,8 @@ Result<void> check_reachable(const std::vector<ResourceLimit>& limits, const Har
   for (const auto& limit : limits) {
     const auto hard = most.of(limit.resource);
     if (limit.value == kUnlimited || limit.value <= hard) continue;
-    return fail(
-        fmt::format("ulimit {}={}: your own hard limit is {}, and only root can raise it", limit.name, limit.value, hard));
+    return fail(fmt::format("ulimit {}={}: your own hard limit is {}, and only root can raise it", limit.name,
+                            limit.value, hard));
   }
   return {};
 }

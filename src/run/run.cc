@@ -47,7 +47,8 @@ class Run {
     auto outcome = on_root(lease);
     if (!outcome) {
       log::error(outcome.error().message());
-      status_.report_failure(steps_.failed().empty() ? "options" : steps_.failed(), outcome.error().message());
+      status_.report_failure(steps_.first_failure().empty() ? "options" : steps_.first_failure(),
+                             outcome.error().message());
     }
     if (request_.timings) {
       for (const auto& line : steps_.timing_lines()) ::dprintf(STDERR_FILENO, "%s\n", line.c_str());
@@ -217,7 +218,7 @@ class Run {
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
     if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
-    return fail(group_.explained(std::move(outcome).error()));
+    return fail(group_.with_shortage(std::move(outcome).error()));
   }
 
   Result<void> make_group() {

@@ -15,7 +15,7 @@
 namespace isolate {
 namespace {
 
-// The library leaves the reason in errno, except where it has none.
+// libbtrfsutil leaves the reason in errno, except for some errors of its own, where errno is 0.
 Result<void> check(btrfs_util_error error, const char* call, const std::string& subject) {
   const int code = errno;
   trace::line(fmt::format("{} {}{}", call, subject, error == BTRFS_UTIL_OK ? "" : " failed"));
@@ -33,7 +33,7 @@ Result<void> make_snapshot(const std::string& source, const std::string& target,
 }  // namespace
 
 Result<BtrfsStore> BtrfsStore::open(const std::string& path, OwnerNamespace* owner, MissingStore missing) {
-  if (!owner->caller().is_root()) return fail("a btrfs store is for root; yours is overlay");
+  if (!owner->caller().is_root()) return fail("only root can use a btrfs store; use an overlay store");
   auto directory = TRY(open_directory(path, *owner, missing));
   struct statfs status {};
   if (::fstatfs(directory.get(), &status) != 0) return fail(errno, path);
@@ -69,7 +69,8 @@ Result<void> BtrfsStore::finish_draft(const std::string& draft) {
   return delete_below(draft, "tree", std::nullopt);
 }
 
-// A snapshot is on disk, or not at all: the file system commits it with what is in it.
+// syncfs makes the snapshot durable: btrfs commits it together with its content, so a crash leaves either all of it or
+// nothing.
 Result<void> BtrfsStore::freeze(const std::string& subvolume, const std::string& template_directory,
                                 std::uint64_t number) {
   TRY_VOID(make_snapshot(place(subvolume), place(generation_path(template_directory, number)),

@@ -1,8 +1,8 @@
-// BtrfsStore: generations as read-only snapshots, clones as snapshots of them. Besides what a DirectoryStore has on
-// disk:
+// BtrfsStore: a generation is a read-only snapshot, and a clone is a snapshot of a generation. On disk it adds to
+// DirectoryStore:
 //   templates/NAME/generations/N    a read-only snapshot
-//   clones/ID                       a snapshot of one
-//   drafts/X/tree                   a subvolume in the making
+//   clones/ID                       a snapshot of a generation
+//   drafts/X/tree                   the subvolume of a template that is being made
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace isolate {
 
 class BtrfsStore : public DirectoryStore {
  public:
-  // For root alone: an ordinary user may not remove what a guest has made. Errors: `path` is not on btrfs.
+  // Only root may use it: btrfs does not let an ordinary user remove all that a guest has made. Errors: `path` is not
+  // on btrfs.
   static Result<BtrfsStore> open(const std::string& path, OwnerNamespace* owner,
                                  MissingStore missing = MissingStore::create);
 

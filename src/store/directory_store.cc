@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMostGenerations = 1U << 30;
 
-// The numbers in a list of names; others (being written) do not count.
+// Returns the numbers among the names. Other names are generations that are being written.
 std::vector<std::uint64_t> numbers_in(const std::vector<std::string>& names) {
   std::vector<std::uint64_t> numbers;
   for (const auto& name : names) {
@@ -27,7 +27,7 @@ std::vector<std::uint64_t> numbers_in(const std::vector<std::string>& names) {
   return numbers;
 }
 
-// NAME-RANDOM; a template's name may hold a '-' too.
+// A clone is named NAME-RANDOM. The name of the template may contain '-', too.
 bool is_clone_of(const std::string& template_name, const std::string& clone_id) {
   const auto dash = clone_id.rfind('-');
   return dash != std::string::npos && clone_id.substr(0, dash) == template_name && text::is_name(clone_id, 60);
@@ -51,18 +51,18 @@ Result<Fd> DirectoryStore::open_directory(const std::string& path, const OwnerNa
   }
   if (!directory) return fail(std::move(directory).error().within("store"));
   const auto status = TRY(status_of(directory->get(), "", AT_EMPTY_PATH));
-  // Others who could write here could swap the root of a run; those who can look in could execute what a guest made
-  // setuid.
+  // Another user who could write here could replace the root of a run; one who could enter could execute set-user-id
+  // files that a guest made.
   if (owner.caller().is_root() && status.st_uid != 0) {
     const auto user = Caller{status.st_uid, status.st_gid}.name();
     return fail(Error("store " + path + " belongs to " + user)
                     .advise("as that user: runuser -u " + user + " -- isolatectl ..."));
   }
   if (status.st_uid != owner.caller().uid || (status.st_mode & 077) != 0) {
-    return fail("store " + path + " must belong to you and be closed to all others (chmod 700)");
+    return fail("store " + path + " must belong to you and be inaccessible to others (chmod 700)");
   }
   if (missing == MissingStore::refuse) return directory;
-  // All at once, so that even on a full disk there is a place to move to what is to be removed.
+  // All at once, so that trash/ exists even when the disk is full: removal first moves things there.
   for (const char* below : {"/templates", "/clones", "/pools", "/drafts", "/trash"})
     TRY_VOID(make_directories(path + below, 0700));
   return directory;
@@ -79,7 +79,7 @@ Result<TemplateInfo> DirectoryStore::info(const std::string& name) {
   const auto generation = TRY(newest_generation(name));
   TemplateInfo info{
       name, std::string(kind()), generation.number, std::max<std::size_t>(1, generation.layers.size()), 0, "", ""};
-  // Of the link to it, so to say: a snapshot has the times of the root that it is one of.
+  // The time of the entry that names the generation: a snapshot shows the times of the root that it was made from.
   info.created = TRY(status_of(directory(), generation_path("templates/" + name, generation.number))).st_ctime;
   if (auto origin = read_file(path_ + "/templates/" + name + "/origin")) info.origin = *origin;
   return info;
@@ -110,7 +110,7 @@ Result<void> DirectoryStore::remove(const std::string& parent, const std::string
     if (!parent_directory) return fail(std::move(parent_directory).error());
     return remove_tree(parent_directory->get(), name, deadline);
   };
-  // Without the namespace, which takes newuidmap to make, where there is nothing of other ids in it.
+  // Try without the user namespace, which newuidmap makes slow. It is needed only if the tree has files of other ids.
   auto removed = remove_from();
   if (removed || owner_->caller().is_root()) return removed;
   return owner_->run(remove_from);
@@ -133,7 +133,7 @@ Result<std::vector<std::string>> DirectoryStore::clones(const std::string& templ
 }
 
 Result<DiskUse> DirectoryStore::use_of(const std::string& name, Deadline deadline) {
-  // Shared with the child that may look into directories of other ids.
+  // Shared memory returns the count from the child, which may read directories of other ids.
   void* shared = ::mmap(nullptr, sizeof(DiskUse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return fail(errno, "mmap");
   auto* use = static_cast<DiskUse*>(shared);
@@ -154,7 +154,7 @@ Result<Fd> DirectoryStore::open_drafts() {
 }
 
 Result<DirectoryStore::Draft> DirectoryStore::make_draft() {
-  // Shared: whoever looks for abandoned drafts must not meet one between its making and its lock.
+  // A shared lock on drafts/: abandoned_drafts() locks it exclusively, so it never sees a draft that is not locked yet.
   auto making = TRY(FileLock::wait(TRY(open_drafts()), FileLock::Mode::shared));
   Draft draft{random_name(), FileLock()};
   TRY_VOID(make_directory(making.fd(), draft.name, 0755));
@@ -170,7 +170,7 @@ Result<std::vector<DirectoryStore::Draft>> DirectoryStore::abandoned_drafts() {
     Draft draft{name, FileLock()};
     if (auto file = open_file(looking.fd(), name + "/lock", O_RDWR)) {
       auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-      if (!lock) continue;  // being worked on
+      if (!lock) continue;  // another process works on it
       draft.lock = std::move(*lock);
     }
     drafts.push_back(std::move(draft));
@@ -181,7 +181,7 @@ Result<std::vector<DirectoryStore::Draft>> DirectoryStore::abandoned_drafts() {
 Result<std::string> DirectoryStore::begin_template(const std::string& name) {
   TRY_VOID(check_template_name(name));
   if (TRY(has_template(name))) {
-    return fail(Error(fmt::format("there is a template '{}' already", name))
+    return fail(Error(fmt::format("template '{}' already exists", name))
                     .advise("change it with isolatectl template edit, or remove it first"));
   }
   auto draft = TRY(make_draft());
@@ -199,7 +199,7 @@ Result<void> DirectoryStore::publish_template(const std::string& name, const std
   TRY_VOID(finish_draft(draft));
   TRY_VOID(make_directories(path_ + "/templates", 0700));
   auto renamed = rename_file(directory(), draft, directory(), "templates/" + name, RENAME_NOREPLACE);
-  if (!renamed && renamed.error().code() == EEXIST) return fail(fmt::format("there is a template '{}' already", name));
+  if (!renamed && renamed.error().code() == EEXIST) return fail(fmt::format("template '{}' already exists", name));
   if (!renamed) return renamed;
   drafts_.erase(to_fill);
   return {};
@@ -223,7 +223,7 @@ Result<std::vector<std::string>> DirectoryStore::collect_leftovers() {
   std::vector<std::string> removed;
   const auto remove_left = [&](const std::string& parent, const std::string& name) -> Result<void> {
     TRY_VOID(remove(parent, name));
-    removed.push_back("what was left of an interrupted command: " + parent + "/" + name);
+    removed.push_back("leftover of an interrupted command: " + parent + "/" + name);
     return {};
   };
   for (const auto& draft : TRY(abandoned_drafts())) TRY_VOID(remove_left("drafts", draft.name));

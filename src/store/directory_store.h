@@ -1,10 +1,10 @@
-// What the stores that are a directory have in common: names, drafts, generations as numbers, trash.
+// What the stores in a directory have in common: names, drafts, numbered generations, trash.
 // On disk:  templates/NAME/generations/N    a generation
 //           templates/NAME/origin           what the template was made from
 //           clones/ID                       a clone; ID is NAME-RANDOM
-//           drafts/X/                       a template in the making; locked while somebody works on it
+//           drafts/X/                       a template that is being made; its maker holds a lock on it
 //           pools/NAME/                     the state of clones
-//           trash/X                         what is being removed
+//           trash/X                         a template that is being removed
 #pragma once
 
 #include <cstdint>
@@ -45,27 +45,28 @@ class DirectoryStore : public Store {
   Result<std::vector<std::string>> collect_leftovers() override;
 
  protected:
-  // Opens the directory. `create` makes it (mode 0700) and what a store has in it, where that is missing.
+  // Opens the directory. MissingStore::create creates it (mode 0700) and its subdirectories if they are missing.
+  // Errors: it does not belong to the caller, or others have access to it.
   static Result<Fd> open_directory(const std::string& path, const OwnerNamespace& owner, MissingStore missing);
   DirectoryStore(std::string path, OwnerNamespace* owner, Fd directory)
       : path_(std::move(path)), owner_(owner), directory_(std::move(directory)) {}
 
-  // Below a draft: makes what a template's files are put into, and says where, relative to the draft.
+  // Prepares a draft and returns the directory for the template's files, relative to the draft.
   virtual Result<std::string> begin_draft(const std::string& draft) = 0;
-  // Makes it the first generation; `draft` as above.
+  // Makes the files of the draft its first generation.
   virtual Result<void> finish_draft(const std::string& draft) = 0;
-  // Removes a tree of the store, all kinds of it.
+  // Removes `name` in the directory `parent` of the store, with everything in it.
   virtual Result<void> remove(const std::string& parent, const std::string& name, Deadline deadline = std::nullopt);
 
-  // A new directory below drafts/, which belongs to whoever holds its lock.
+  // A directory in drafts/, owned by the process that holds its lock.
   struct Draft {
     std::string name;
     FileLock lock;
   };
   Result<Draft> make_draft();
-  // Newest last; there is one at least.
+  // Returns the generations in ascending order. Errors: there is none.
   Result<std::vector<std::uint64_t>> generation_numbers(const std::string& name);
-  // Runs `body` where all files of the store may be changed.
+  // Runs `body` with rights over all files of the store.
   Result<void> as_owner(const std::function<Result<void>()>& body) { return owner_->run(body); }
   int directory() const { return directory_.get(); }
   OwnerNamespace& owner() const { return *owner_; }
@@ -78,10 +79,10 @@ class DirectoryStore : public Store {
   std::string path_;
   OwnerNamespace* owner_;
   Fd directory_;
-  std::map<std::string, Draft> drafts_;  // by the directory to fill
+  std::map<std::string, Draft> drafts_;  // keyed by the directory to fill
 };
 
-// "templates/NAME/generations/N", or the same below a draft.
+// Returns "DIRECTORY/generations/N".
 std::string generation_path(const std::string& template_directory, std::uint64_t number);
 
 }  // namespace isolate

@@ -23,7 +23,7 @@ Result<std::unique_ptr<Store>> boxed(Result<Kind> store) {
   return std::make_unique<Kind>(std::move(*store));
 }
 
-// The file that lists the stores, a description a line.
+// The file that lists other stores, one description a line.
 std::string list_of(const std::string& main_store) { return main_store + "/stores"; }
 
 }  // namespace
@@ -63,8 +63,8 @@ Result<void> remember_store(const std::string& main_store, const std::string& de
 namespace {
 
 struct Reference {
-  std::string kind;    // empty: any
-  std::string parent;  // of a dataset; empty: the template is in a known store
+  std::string kind;    // empty: any kind
+  std::string parent;  // the parent dataset; empty: search the known stores
   std::string name;
 };
 
@@ -83,7 +83,8 @@ Result<Reference> parse_reference(const std::string& asked) {
   }
   Reference reference{asked.substr(0, colon), "", asked.substr(colon + 1)};
   if (reference.kind != "overlay" && reference.kind != "btrfs" && reference.kind != "zfs") {
-    return fail("'" + text::printable(reference.kind) + "' is no kind of store: overlay, btrfs or zfs");
+    return fail("'" + text::printable(reference.kind) +
+                "' is not a kind of store; the kinds are overlay, btrfs and zfs");
   }
   TRY_VOID(check_template_name(reference.name));
   return reference;
@@ -109,12 +110,12 @@ std::vector<std::unique_ptr<Store>> open_all_stores(const std::string& main_stor
   std::vector<std::unique_ptr<Store>> stores;
   for (const auto& description : descriptions) {
     auto store = open_store(description, owner, MissingStore::refuse);
-    if (store) stores.push_back(std::move(*store));  // its disk may not be there, ignoring
+    if (store) stores.push_back(std::move(*store));  // a store whose disk is missing is left out
   }
   return stores;
 }
 
-std::vector<std::string> name_list(Store& store) {
+std::vector<std::string> template_names(Store& store) {
   std::vector<std::string> names;
   const auto infos = store.templates();
   if (!infos) return names;
@@ -129,7 +130,7 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
   if (!reference.parent.empty()) return TemplatePlace{TRY(boxed(ZfsStore::open(reference.parent))), name};
   auto main = TRY(open_store(main_store, owner, MissingStore::refuse));
   const auto others = TRY(known_stores(main_store));
-  // One that nobody else could have is not looked for elsewhere.
+  // If no other store is known, skip the search and leave it to the caller to report a missing template.
   if (others.empty() && (kind.empty() || kind == main->kind())) return TemplatePlace{std::move(main), name};
   TemplatePlace found{nullptr, name};
   std::vector<std::string> places;  // the stores that have it
@@ -137,8 +138,8 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
   auto look_into = [&](std::unique_ptr<Store> store) -> Result<void> {
     if (!kind.empty() && kind != store->kind()) return {};
     if (!TRY(store->has_template(name))) {
-      // For the message, where no store has it: one that can't be listed has nothing to name.
-      for (auto& other : name_list(*store)) names.push_back(std::move(other));
+      // Collect the names for the error message. A store that can't list its templates adds none.
+      for (auto& other : template_names(*store)) names.push_back(std::move(other));
       return {};
     }
     places.push_back(store->description());
@@ -146,7 +147,7 @@ Result<TemplatePlace> find_template(const std::string& asked, const std::string&
     return {};
   };
   TRY_VOID(look_into(std::move(main)));
-  // A store that can't be asked, since its disk is not there, is no hindrance to templates of others.
+  // A store whose disk is missing must not hide templates in other stores. Its error matters only if none is found.
   Result<void> unknown;
   for (const auto& other : others) {
     auto store = open_store(other, owner, MissingStore::refuse);

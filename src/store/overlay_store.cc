@@ -14,7 +14,7 @@
 namespace isolate {
 namespace {
 
-// A layer's copy whose owners are one id higher.
+// The suffix of a layer's copy in which every owner is one id higher.
 constexpr const char* kShifted = ".shifted";
 
 }  // namespace
@@ -28,7 +28,8 @@ Result<std::vector<std::string>> OverlayStore::layer_names(const std::string& na
   std::vector<std::string> names;
   for (const auto& line : text::split(TRY(read_file(file)), '\n')) {
     if (line.empty()) continue;
-    if (!text::number(line, "layer", 1, 1U << 30)) return fail(file + ": '" + text::printable(line) + "' is no layer");
+    if (!text::number(line, "layer", 1, 1U << 30))
+      return fail(file + ": '" + text::printable(line) + "' is not a layer number");
     names.push_back(line);
   }
   if (names.empty()) return fail(file + " names no layers");
@@ -52,12 +53,12 @@ Result<void> OverlayStore::make_clone(const Generation& generation, const std::s
     TRY_VOID(make_directory(directory(), clone, 0700));
   }
   TRY_VOID(make_directory(directory(), clone + "/work", 0700));
-  // The upper directory's own mode and owner are what the guest sees on "/".
+  // The guest sees the mode and owner of the upper directory as those of "/".
   TRY_VOID(make_directory(directory(), clone + "/upper", 0700));
   auto upper = TRY(open_file(directory(), clone + "/upper", O_RDONLY | O_DIRECTORY));
   if (owner().caller().is_root() && (top.st_uid != 0 || top.st_gid != 0)) {
-    // A template that belongs to a range is not id-mapped: the guest's root, who mounts the overlay, needs all of
-    // these.
+    // A template that belongs to a range of ids is not id-mapped. The guest's root mounts the overlay itself, and so
+    // has to own all three directories.
     for (const char* part : {"", "/work", "/upper"}) {
       if (::fchownat(directory(), (clone + part).c_str(), top.st_uid, top.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
         return fail(errno, "chown " + clone + part);
@@ -89,29 +90,30 @@ Result<void> OverlayStore::write_generation(const std::string& template_director
   const std::string temporary = final_path + ".new";
   auto file = TRY(open_file(directory(), temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
   TRY_VOID(write_all(file.get(), text::join(names, "\n") + "\n", temporary));
-  // All of the layer has to be on disk before a generation names it.
+  // The whole layer has to be on disk before a generation names it.
   if (::syncfs(file.get()) != 0) return fail(errno, "sync " + path());
   TRY_VOID(rename_file(directory(), temporary, directory(), final_path));
   return {};
 }
 
 Result<std::uint64_t> OverlayStore::publish_clone(const Generation& base, const std::string& clone_id) {
-  constexpr std::size_t kMostLayers = 400;  // the kernel takes 500 lower layers
+  constexpr std::size_t kMostLayers = 400;  // the kernel accepts 500 lower layers
   const auto newest = TRY(generation_numbers(base.template_name)).back();
   if (newest != base.number) return fail(EAGAIN, "template '" + base.template_name + "' was changed in the meantime");
   auto names = TRY(layer_names(base.template_name, base.number));
   if (names.size() >= kMostLayers) {
     return fail(
-        fmt::format("template '{}' has {} layers; make a new template of it: isolatectl template create NAME --from "
-                    "TARBALL, from a tar archive made inside",
+        fmt::format("template '{}' has {} layers; make a new template from a tar archive of its root: isolatectl "
+                    "template create NAME --from "
+                    "TARBALL",
                     base.template_name, names.size()));
   }
   const std::uint64_t number = newest + 1;
   const std::string template_directory = "templates/" + base.template_name;
   names.insert(names.begin(), std::to_string(number));
-  // A layer without a generation, left by a crash between the two steps, is replaced.
+  // A crash between the two steps below leaves a layer without a generation. Remove it first.
   TRY_VOID(remove(template_directory + "/layers", std::to_string(number)));
-  // As the owner of everything: the guest may have given "/" to another id.
+  // Needs rights over all files of the store, because the guest may have given "/" to another id.
   TRY_VOID(as_owner([&] {
     return rename_file(directory(), "clones/" + clone_id + "/upper", directory(),
                        fmt::format("{}/layers/{}", template_directory, number));
@@ -122,7 +124,7 @@ Result<std::uint64_t> OverlayStore::publish_clone(const Generation& base, const 
 
 Result<bool> OverlayStore::is_unchanged(const Generation& base, const std::string& clone_id) {
   const auto upper = "clones/" + clone_id + "/upper";
-  // The guest's "/" itself; make_clone() has given it what the topmost layer has.
+  // Compare "/" itself: make_clone() gave it the owner and mode of the topmost layer.
   const auto now = TRY(status_of(directory(), upper));
   const auto before = TRY(status_of(AT_FDCWD, base.layers.front()));
   if (now.st_mode != before.st_mode || now.st_uid != before.st_uid || now.st_gid != before.st_gid) return false;
@@ -157,7 +159,7 @@ Result<void> OverlayStore::make_shifted_layer(const std::string& layer) {
     if (!copied.status.success()) return fail("copy " + layer + ": " + copied.err.substr(0, copied.err.find('\n')));
     TRY_VOID(shift_owners(directory(), copy, 1));
     auto renamed = rename_file(directory(), copy, AT_FDCWD, layer + kShifted, RENAME_NOREPLACE);
-    // Another run was faster with the same copy.
+    // Another run has made the same copy meanwhile.
     if (!renamed && renamed.error().code() == EEXIST) return {};
     return renamed;
   });
@@ -182,7 +184,7 @@ Result<std::vector<std::string>> OverlayStore::collect_garbage(const std::string
     removed.push_back(fmt::format("generation {} of template {}", number, name));
   }
   for (const auto& layer : TRY(list_directory(directory(), template_directory + "/layers"))) {
-    const auto original = layer.substr(0, layer.find('.'));  // a shifted copy goes with its original
+    const auto original = layer.substr(0, layer.find('.'));  // a shifted copy is removed with its original
     if (std::find(needed.begin(), needed.end(), original) != needed.end()) continue;
     TRY_VOID(remove(template_directory + "/layers", layer));
     removed.push_back(fmt::format("layer {} of template {}", layer, name));

@@ -1,7 +1,7 @@
-// OverlayStore: templates as stacks of read-only directories, clones as upper directories of an overlay. Besides what a
-// DirectoryStore has on disk:
+// OverlayStore: a template is a stack of read-only directories, and a clone is the upper directory of an overlay on top
+// of them. On disk it adds to DirectoryStore:
 //   templates/NAME/layers/N/        a layer, made by generation N
-//   templates/NAME/generations/N    names of the layers of generation N, topmost first, a line each
+//   templates/NAME/generations/N    the names of the layers of generation N, topmost first, one a line
 //   clones/ID/{upper,work}          a clone
 #pragma once
 
@@ -13,7 +13,7 @@ namespace isolate {
 
 class OverlayStore : public DirectoryStore {
  public:
-  // `owner` gives the rights over files that belong to other ids of the same user.
+  // `owner` has rights over files of the same user that belong to other ids.
   static Result<OverlayStore> open(const std::string& path, OwnerNamespace* owner,
                                    MissingStore missing = MissingStore::create);
 

@@ -23,7 +23,7 @@ class OverlayStoreTest : public ::testing::Test {
   std::string path() const { return directory_ / "store"; }
   std::string layer(const std::string& number) const { return path() + "/templates/t/layers/" + number; }
   Generation newest() { return must(store_.newest_generation("t")); }
-  // A change of template t that adds the file NAME.
+  // Publishes a change of template t that adds the file NAME.
   std::uint64_t publish_change(const std::string& name) {
     must(store_.make_clone(newest(), "t-change"));
     write_text(path() + "/clones/t-change/upper/" + name, name);
@@ -40,28 +40,28 @@ class OverlayStoreTest : public ::testing::Test {
   OverlayStore store_;
 };
 
-TEST_F(OverlayStoreTest, ANewStoreIsItsOwnersAlone) {
+TEST_F(OverlayStoreTest, OnlyItsOwnerHasAccessToANewStore) {
   EXPECT_EQ(status("").st_mode & 07777, 0700U);
   EXPECT_TRUE(must(store_.templates()).empty());
 }
 
-TEST_F(OverlayStoreTest, AStoreThatOthersCanLookIntoIsRefused) {
+TEST_F(OverlayStoreTest, AStoreThatOthersHaveAccessToIsRefused) {
   for (const mode_t mode : {0777U, 0770U, 0702U, 01777U, 0755U, 0711U}) {
     ASSERT_EQ(::chmod(path().c_str(), mode), 0);
     EXPECT_EQ(message_of(OverlayStore::open(path(), &owner_)),
-              "store " + path() + " must belong to you and be closed to all others (chmod 700)");
+              "store " + path() + " must belong to you and be inaccessible to others (chmod 700)");
   }
   ASSERT_EQ(::chmod(path().c_str(), 0700), 0);
   EXPECT_TRUE(test::succeeded(OverlayStore::open(path(), &owner_)));
 }
 
-TEST_F(OverlayStoreTest, AStoreOfSomebodyElseIsRefused) {
+TEST_F(OverlayStoreTest, AStoreOfAnotherUserIsRefused) {
   ASSERT_EQ(::chown(path().c_str(), 1, 0), 0);
   EXPECT_EQ(message_of(OverlayStore::open(path(), &owner_)),
             "store " + path() + " belongs to daemon; as that user: runuser -u daemon -- isolatectl ...");
 }
 
-TEST_F(OverlayStoreTest, AFileIsNoStore) {
+TEST_F(OverlayStoreTest, AFileIsNotAStore) {
   write_text(directory_ / "file", "");
   EXPECT_TRUE(test::fails_with(OverlayStore::open(directory_ / "file", &owner_), ENOTDIR));
 }
@@ -97,21 +97,21 @@ TEST_F(OverlayStoreTest, ADamagedTemplateIsListedWithItsProblemAndCanBeRemoved) 
   write_text(path() + "/templates/damaged/generations/1", "nothing\n");
   const auto infos = must(store_.templates());
   ASSERT_EQ(infos.size(), 2U);
-  EXPECT_NE(infos[0].problem.find("'nothing' is no layer"), std::string::npos) << infos[0].problem;
+  EXPECT_NE(infos[0].problem.find("'nothing' is not a layer number"), std::string::npos) << infos[0].problem;
   EXPECT_EQ(infos[1].problem, "");
   must(store_.remove_template("damaged"));
   EXPECT_FALSE(must(store_.has_template("damaged")));
 }
 
-TEST_F(OverlayStoreTest, OfTwoTemplatesOfOneNameTheFirstStays) {
+TEST_F(OverlayStoreTest, TheFirstOfTwoTemplatesWithTheSameNameIsKept) {
   const auto first = must(store_.begin_template("t"));
   const auto second = must(store_.begin_template("t"));
   write_text(first + "/first", "");
   must(store_.publish_template("t", first, "first"));
-  EXPECT_EQ(message_of(store_.publish_template("t", second, "second")), "there is a template 't' already");
+  EXPECT_EQ(message_of(store_.publish_template("t", second, "second")), "template 't' already exists");
   EXPECT_EQ(must(store_.info("t")).origin, "first");
   EXPECT_TRUE(test::exists(layer("1") + "/first"));
-  EXPECT_FALSE(store_.begin_template("t")) << "what exists is seen before the work is done";
+  EXPECT_FALSE(store_.begin_template("t")) << "an existing template is reported before any work is done";
 }
 
 TEST_F(OverlayStoreTest, ADiscardedDraftLeavesNothing) {
@@ -121,7 +121,7 @@ TEST_F(OverlayStoreTest, ADiscardedDraftLeavesNothing) {
   EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/drafts")).empty());
 }
 
-TEST_F(OverlayStoreTest, NamesThatLeadOutOfTheStoreAreRefused) {
+TEST_F(OverlayStoreTest, NamesThatLeadOutsideTheStoreAreRefused) {
   for (const char* name : {"", "..", "../store", "a/b", "/etc"}) {
     EXPECT_FALSE(store_.begin_template(name)) << name;
     EXPECT_FALSE(store_.newest_generation(name)) << name;
@@ -141,7 +141,7 @@ TEST_F(OverlayStoreTest, AnUnknownTemplateComesWithAdvice) {
                 "debian:bookworm");
 }
 
-TEST_F(OverlayStoreTest, EachChangeIsALayerOnTopOfAllBefore) {
+TEST_F(OverlayStoreTest, EachChangeIsALayerOnTopOfTheEarlierOnes) {
   add_template(store_, "t");
   EXPECT_EQ(publish_change("one"), 2U);
   EXPECT_EQ(publish_change("two"), 3U);
@@ -158,14 +158,14 @@ TEST_F(OverlayStoreTest, GenerationsBeyondNineAreComparedAsNumbers) {
   EXPECT_EQ(newest().layers.front(), layer("11"));
 }
 
-TEST_F(OverlayStoreTest, AGenerationThatIsNotCompleteIsIgnored) {
+TEST_F(OverlayStoreTest, AnIncompleteGenerationIsIgnored) {
   add_template(store_, "t");
   for (const char* name : {"2.new", "x", "03", "-4", "5 "})
     write_text(path() + "/templates/t/generations/" + name, "1\n");
   EXPECT_EQ(newest().number, 1U);
 }
 
-TEST_F(OverlayStoreTest, AGenerationNamesOnlyLayersOfItsTemplate) {
+TEST_F(OverlayStoreTest, AGenerationCanNameOnlyLayersOfItsTemplate) {
   add_template(store_, "t");
   const auto generation = path() + "/templates/t/generations/2";
   for (const char* content : {"../../../../etc\n", "1\n/etc\n", "", "\n", "1:2\n", "0\n"}) {
@@ -176,24 +176,24 @@ TEST_F(OverlayStoreTest, AGenerationNamesOnlyLayersOfItsTemplate) {
   EXPECT_TRUE(test::succeeded(store_.newest_generation("t")));
 }
 
-TEST_F(OverlayStoreTest, ATemplateThatWasChangedMeanwhileSaysEagain) {
+TEST_F(OverlayStoreTest, PublishingToATemplateChangedMeanwhileFailsWithEagain) {
   add_template(store_, "t");
   const auto base = newest();
   must(store_.make_clone(base, "t-slow"));
   publish_change("faster");
   EXPECT_TRUE(test::fails_with(store_.publish_clone(base, "t-slow"), EAGAIN));
   EXPECT_EQ(newest().number, 2U);
-  EXPECT_TRUE(test::exists(path() + "/clones/t-slow/upper")) << "the change is not lost";
+  EXPECT_TRUE(test::exists(path() + "/clones/t-slow/upper")) << "the clone must keep the change";
 }
 
-TEST_F(OverlayStoreTest, ALayerThatACrashLeftIsReplaced) {
+TEST_F(OverlayStoreTest, ALayerLeftByACrashIsReplaced) {
   add_template(store_, "t");
   write_text(layer("2") + "/left-by-a-crash", "");
   EXPECT_EQ(publish_change("new"), 2U);
   EXPECT_EQ(must(list_directory(AT_FDCWD, layer("2"))), Names{"new"});
 }
 
-TEST_F(OverlayStoreTest, ThereIsALimitToTheNumberOfLayers) {
+TEST_F(OverlayStoreTest, ATemplateWithTooManyLayersIsNotChanged) {
   add_template(store_, "t");
   std::string lines;
   for (int i = 400; i >= 1; --i) lines += std::to_string(i) + "\n";
@@ -203,7 +203,7 @@ TEST_F(OverlayStoreTest, ThereIsALimitToTheNumberOfLayers) {
   EXPECT_NE(message_of(refused).find("template 't' has 400 layers"), std::string::npos) << message_of(refused);
 }
 
-TEST_F(OverlayStoreTest, ACloneIsEmptyAndAsItsTemplatesTop) {
+TEST_F(OverlayStoreTest, ACloneIsEmptyAndHasTheOwnerAndModeOfTheTopLayer) {
   add_template(store_, "t");
   ASSERT_EQ(::chmod(layer("1").c_str(), 0751), 0);
   ASSERT_EQ(::chown(layer("1").c_str(), 5, 6), 0);
@@ -220,26 +220,26 @@ TEST_F(OverlayStoreTest, ACloneIsEmptyAndAsItsTemplatesTop) {
   EXPECT_EQ(upper.st_mode & 07777, 0751U);
   EXPECT_EQ(upper.st_uid, 5U);
   EXPECT_EQ(upper.st_gid, 6U);
-  EXPECT_EQ(status("clones").st_mode & 07777, 0700U) << "nobody else passes to a guest's files";
+  EXPECT_EQ(status("clones").st_mode & 07777, 0700U) << "other users must not reach a guest's files";
 }
 
-TEST_F(OverlayStoreTest, ACloneIsMadeOnce) {
+TEST_F(OverlayStoreTest, TheNameOfACloneIsUnique) {
   add_template(store_, "t");
   must(store_.make_clone(newest(), "t-c"));
   EXPECT_TRUE(test::fails_with(store_.make_clone(newest(), "t-c"), EEXIST));
 }
 
-TEST_F(OverlayStoreTest, ADestroyedCloneIsGoneAndItsTemplateIsNot) {
+TEST_F(OverlayStoreTest, DestroyingACloneKeepsItsTemplate) {
   add_template(store_, "t", {"etc/issue"});
   must(store_.make_clone(newest(), "t-c"));
   write_text(store_.clone_location("t-c") + "/var/cache/file", "x");
   EXPECT_TRUE(test::succeeded(store_.destroy_clone("t", "t-c")));
-  EXPECT_TRUE(test::succeeded(store_.destroy_clone("t", "t-c"))) << "one that does not exist is no error";
+  EXPECT_TRUE(test::succeeded(store_.destroy_clone("t", "t-c"))) << "a clone that does not exist is no error";
   EXPECT_TRUE(must(list_directory(AT_FDCWD, path() + "/clones")).empty());
   EXPECT_TRUE(test::exists(layer("1") + "/etc/issue"));
 }
 
-TEST_F(OverlayStoreTest, KnowsWhatClonesAndTemplatesTakeOnDisk) {
+TEST_F(OverlayStoreTest, CountsTheDiskUseOfClonesAndTemplates) {
   add_template(store_, "t");
   must(store_.make_clone(newest(), "t-c"));
   const auto empty = must(store_.clone_use("t-c", std::nullopt)).bytes;

@@ -1,4 +1,4 @@
-// RootSource: what a root is put together from.
+// RootSource: the parts from which a guest's root is assembled.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,23 +14,23 @@
 namespace isolate {
 
 struct RootSource {
-  std::vector<std::string> lower;  // read-only layers, topmost first; empty: the root is what the next two say
-  std::string directory;           // with layers: holds "upper" and "work" of an overlay; otherwise the root itself
-  // The root itself, in place of `directory`. It is mounted for those alone who use it: no mount table of the host's or
-  // of another run's shows it.
+  std::vector<std::string> lower;  // read-only layers, topmost first; empty: one of the next two is the root
+  std::string directory;           // with layers: contains "upper" and "work" of an overlay; otherwise the root itself
+  // The root itself, instead of `directory`. It is mounted only in the mount namespace of the process that uses it, so
+  // neither the host nor another run sees it.
   std::optional<mount::FileSystem> file_system = std::nullopt;
 };
 
-// What messages call a root without layers: a directory, or what a file system is mounted from.
+// Returns the name of a root without layers for messages: the directory, or the source of the file system.
 std::string name_of_root(const RootSource& root);
 
-// The top of a root without layers as a detached mount, which nobody else has. `recursive`: with what is mounted below
-// a directory. Errors: ENOENT it is not there; EPERM a file system that this process may not mount.
+// Returns a detached mount of a root without layers. `recursive` includes the mounts below a directory. Errors: ENOENT
+// it does not exist; EPERM this process may not mount the file system.
 Result<Fd> open_root(const RootSource& root, bool recursive);
 
-// Of the root's top directory; with layers, of that of the topmost one. A file system is mounted for a moment.
+// Returns the status of the root's top directory; with layers, that of the topmost layer. Mounts a file system briefly.
 Result<struct stat> status_of_root(const RootSource& root);
-// Whom that directory belongs to. A file system stays mounted, as open_root gives it back, in `opened`.
+// Returns the owner of that directory. For a file system, `opened` receives the mount, as open_root() returns it.
 Result<uid_t> owner_of_root(const RootSource& root, Fd* opened);
 
 // The warning about a file system that can't map ids; `is_root`: it is the run's root, and not bound into it.

@@ -36,7 +36,7 @@ Error missing_template(const std::string& name, const std::string& place, std::v
   std::sort(existing.begin(), existing.end());
   existing.erase(std::unique(existing.begin(), existing.end()), existing.end());
   auto text = fmt::format("there is no template '{}'{}", text::printable(name), place);
-  const auto nearest = text::nearest(name, existing);
+  const auto nearest = text::nearest_word(name, existing);
   if (!existing.empty()) {
     const auto others = existing.size() - std::min(existing.size(), kMostShown);
     existing.resize(std::min(existing.size(), kMostShown));
@@ -61,7 +61,7 @@ Result<std::vector<std::string>> Store::shifted_layers(const Generation& /*gener
 }
 
 Result<std::string> Store::begin_changes(const std::string& name) {
-  return fail(fmt::format("template '{}' of {} is changed by clones only", name, description()));
+  return fail(fmt::format("template '{}' of {} can only be changed through a clone", name, description()));
 }
 
 Result<bool> Store::has_changes(const std::string& /*name*/) { return false; }
@@ -75,10 +75,10 @@ Result<void> Store::discard_changes(const std::string& /*name*/) { return {}; }
 std::vector<std::string> mounted_clones() {
   const auto names = list_directory(AT_FDCWD, kCloneMounts);
   std::vector<std::string> places;
-  if (!names) return places;  // most stores have none, ignoring
+  if (!names) return places;  // the directory exists only after a ZFS clone was mounted
   for (const auto& name : *names) {
     auto place = std::string(kCloneMounts) + "/" + name;
-    // Gone meanwhile, ignoring. A directory without its mount is what a pool that was exported leaves.
+    // Skips a mount that has been removed meanwhile, and a directory without a mount, such as an exported pool leaves.
     struct statx found {};
     constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
     if (::statx(AT_FDCWD, place.c_str(), kFlags, 0, &found) != 0) continue;
@@ -87,9 +87,9 @@ std::vector<std::string> mounted_clones() {
   return places;
 }
 
-void let_go_of_mounted_clones() {
+void detach_mounted_clones() {
   for (const auto& place : mounted_clones()) {
-    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // not mounted any more, ignoring
+    ::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);  // fails only if it is no longer mounted
   }
 }
 

@@ -1,4 +1,5 @@
-// Store: where templates and clones live. One file of this folder for each kind; all others know this interface only.
+// Store: the place where templates and clones live. Each kind of store has a file in this folder; all other code uses
+// only this interface.
 #pragma once
 
 #include <cstdint>
@@ -12,101 +13,104 @@
 
 namespace isolate {
 
-// A frozen state of a template. New clones are made of the newest one.
+// A frozen state of a template. New clones start from the newest generation.
 struct Generation {
   std::string template_name;
-  std::uint64_t number = 0;         // grows from generation to generation
-  std::vector<std::string> layers;  // overlay: paths, topmost first
-  std::string snapshot;             // others: what clones are made of
+  std::uint64_t number = 0;         // increases with each generation
+  std::vector<std::string> layers;  // overlay: the paths of the layers, topmost first
+  std::string snapshot;             // other stores: the snapshot that clones are made from
 };
 
 struct TemplateInfo {
   std::string name;
   std::string store;
-  std::uint64_t generation = 0;  // the newest
-  std::size_t layers = 0;        // of the newest generation; 1 where there are none
-  std::int64_t created = 0;      // seconds since 1970, of the newest generation
+  std::uint64_t generation = 0;  // the number of the newest generation
+  std::size_t layers = 0;        // the layers of the newest generation; 1 if the store has no layers
+  std::int64_t created = 0;      // when the newest generation was made, in seconds since 1970
   std::string origin;            // what it was made from
-  std::string problem;           // why it can not be used; the rest but name and store is not known then
+  std::string problem;           // why the template can't be used; then only name and store are known
 };
 
 struct DiskUse {
   std::uint64_t bytes = 0;
-  bool is_complete = true;  // false: there was no time to count all of it
+  bool is_complete = true;  // false: the deadline passed before all was counted
 };
 
 class Store {
  public:
   virtual ~Store() = default;
   virtual std::string_view kind() const = 0;
-  // "btrfs:/srv/isolate": what -z and --store take, and people read.
+  // Returns a description such as "btrfs:/srv/isolate", for -z and --store and for people.
   virtual std::string description() const = 0;
-  // The directory in which the pools of its templates keep their state; closed to all others.
+  // Returns the directory with the state of the store's pools. Only its owner has access to it.
   virtual std::string state_directory() const = 0;
 
-  // In alphabetical order, damaged ones too.
+  // Returns all templates in alphabetical order, including damaged ones.
   virtual Result<std::vector<TemplateInfo>> templates() = 0;
   virtual Result<bool> has_template(const std::string& name) = 0;
-  // Errors, here and below: there is no such template, and what to do.
+  // Errors of all functions that take a template: there is no such template, with advice.
   Result<void> check_exists(const std::string& name);
   virtual Result<TemplateInfo> info(const std::string& name) = 0;
   virtual Result<Generation> newest_generation(const std::string& name) = 0;
 
-  // A name for a new clone that no other has. Also a host name.
+  // Returns an unused name for a new clone, which is also a valid host name.
   virtual std::string new_clone_id(const std::string& template_name) const;
-  // Makes an empty clone, which carries the store's mark, and whose name the pool's state has. Errors: EEXIST; ENOSPC,
-  // EROFS, EDQUOT of the file system.
+  // Makes an empty clone with the store's mark. The pool's state has to contain its name before. Errors: EEXIST;
+  // ENOSPC, EROFS and EDQUOT from the file system.
   virtual Result<void> make_clone(const Generation& generation, const std::string& clone_id) = 0;
-  // What a run on the clone is put together from, and where that will be: the former makes sure that it is there.
+  // Both return the root of a run on the clone. clone_root() makes sure that it exists; planned_root() only predicts
+  // it.
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);
   virtual RootSource planned_root(const Generation& generation, const std::string& clone_id) const = 0;
-  // What clones of the generation begin as, to be looked at and not to be written. Errors: it can't be looked at.
+  // Returns the initial root of the generation's clones, for reading only. Errors: it can't be mounted without a clone.
   virtual Result<RootSource> generation_root(const Generation& generation);
-  // The root for a user namespace in which no id is the caller's own: the same layers with every owner one id higher.
-  // Copies of layers that do not exist yet are made first, which takes as long as copying the template;
-  // has_shifted_layers() tells. Errors: ENOTSUP this kind of store has no layers; those of cp(1).
+  // Copies of the layers in which every owner is one id higher, for a user namespace in which no id is the caller's
+  // own. shifted_layers() makes missing copies, which takes as long as copying the template. Errors: ENOTSUP this kind
+  // of store has no layers; those of cp(1).
   virtual bool has_shifted_layers(const Generation& /*generation*/) const { return true; }
   virtual Result<std::vector<std::string>> shifted_layers(const Generation& generation);
-  // Removes the clone and all that was written to it. One that does not exist is no error; what is not a clone of this
-  // template, or lacks the mark, is one, and stays. Errors: EBUSY somebody still has it mounted; ETIMEDOUT the deadline
-  // has come, and the next call goes on.
+  // Removes the clone and all its content. A clone that does not exist is no error. A name that is no clone of this
+  // template, or has no mark, is an error and stays. Errors: EBUSY a process still has it mounted; ETIMEDOUT the
+  // deadline has passed, and the next call continues.
   virtual Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id,
                                      Deadline deadline) = 0;
   Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id) {
     return destroy_clone(template_name, clone_id, std::nullopt);
   }
-  // All that carry the mark and descend from this template.
+  // Returns all clones of this template that have the mark.
   virtual Result<std::vector<std::string>> clones(const std::string& template_name) = 0;
-  // Where a kept clone's changes are, for people.
+  // Returns the place of a kept clone's changes, for people.
   virtual std::string clone_location(const std::string& clone_id) const = 0;
-  // Makes sure that a kept clone's changes can be looked at there, and gives back the place.
+  // Makes a kept clone's changes accessible there, and returns the place.
   virtual Result<std::string> show_kept(const std::string& clone_id) { return clone_location(clone_id); }
-  // What it takes on disk; where that has to be counted, as far as the deadline allows.
+  // Returns the clone's disk use. If it has to be counted, counting stops at the deadline.
   virtual Result<DiskUse> clone_use(const std::string& clone_id, Deadline deadline) = 0;
   virtual Result<std::uint64_t> template_bytes(const std::string& name) = 0;
 
-  // A new template is built in a draft directory, and appears whole or not at all.
-  virtual Result<std::string> begin_template(const std::string& name) = 0;  // the directory to fill
+  // Makes a template in a draft directory. The template appears as a whole when it is published. begin_template()
+  // returns the directory to fill, which the other two take as `draft`.
+  virtual Result<std::string> begin_template(const std::string& name) = 0;
   virtual Result<void> publish_template(const std::string& name, const std::string& draft,
                                         const std::string& origin) = 0;
   virtual Result<void> discard_draft(const std::string& draft) = 0;
 
-  // Makes what was written to the clone the template's next generation. The clone is used up, but still to be
-  // destroyed. Errors: EAGAIN another generation was made since the clone was.
+  // Makes the changes in the clone the template's next generation. The clone can't be used afterwards, but has to be
+  // destroyed. Errors: EAGAIN the template has a newer generation than the clone's base.
   virtual Result<std::uint64_t> publish_clone(const Generation& base, const std::string& clone_id) = 0;
 
-  // True if it is certain that nothing was written to the clone.
+  // True if nothing was written to the clone. False if something was, or if the store can't tell.
   virtual Result<bool> is_unchanged(const Generation& base, const std::string& clone_id);
 
-  // Makes the template as it is now its next generation. Where nothing can be changed but through clones, that is the
-  // newest one again.
+  // Makes the current state of the template its next generation. A template that changes only through clones gets a
+  // copy of its newest generation.
   virtual Result<std::uint64_t> snapshot(const std::string& name) = 0;
 
-  // Whether a template can be changed in its place: a directory, whose changes snapshot() makes a generation of.
-  // Otherwise it is changed by publish_clone().
+  // Says whether a template can be changed in place: it has a working directory, and snapshot() makes a generation of
+  // its content. Other templates are changed by publish_clone().
   virtual bool has_working_tree() const { return false; }
-  // Gives back the directory. What was in it at the first call comes back with discard_changes(), also after a crash in
-  // between, until snapshot() makes the changes a generation. leave_changes() puts them aside.
+  // begin_changes() returns the working directory and saves its state, unless changes have begun already.
+  // discard_changes() restores that state, even after a crash, until snapshot() has made a generation of the changes.
+  // leave_changes() keeps the changes for later.
   virtual Result<std::string> begin_changes(const std::string& name);
   virtual Result<bool> has_changes(const std::string& name);
   virtual Result<void> leave_changes(const std::string& name);
@@ -114,28 +118,28 @@ class Store {
 
   virtual Result<void> remove_template(const std::string& name) = 0;
 
-  // Removes generations and layers that are neither newest nor in `used`, and what interrupted work has left.
-  // Gives back lines that say what was removed.
+  // Removes generations and layers that are neither the newest nor in `used`, and leftovers of interrupted work.
+  // Returns a line for each removed item.
   virtual Result<std::vector<std::string>> collect_garbage(const std::string& name,
                                                            const std::vector<std::uint64_t>& used) = 0;
-  // Removes drafts and templates whose making or removal was interrupted.
+  // Removes drafts and templates whose creation or removal was interrupted. Returns a line for each.
   virtual Result<std::vector<std::string>> collect_leftovers() = 0;
 };
 
-// Where the host has datasets of ZFS mounted: kept clones, templates that are worked on, and with zfs-fuse, which
-// mounts nothing elsewhere, leased clones. Closed to all but root. A process that keeps a copy of such a mount keeps
-// the clone from being destroyed.
+// Where ZFS datasets are mounted on the host: kept clones, templates that are being changed, and with zfs-fuse, which
+// can mount nowhere else, leased clones. Only root may enter it. A process with a copy of such a mount keeps the clone
+// from being destroyed.
 constexpr const char* kCloneMounts = "/run/isolate/mounts";
-// Those places there, absolute paths, on which something is mounted in this process's mount namespace.
+// Returns the absolute paths in that directory on which something is mounted in this process's mount namespace.
 std::vector<std::string> mounted_clones();
-// Takes those off this mount namespace, which must be a private one.
-void let_go_of_mounted_clones();
+// Unmounts them in this process's mount namespace, which must be a private one.
+void detach_mounted_clones();
 
-// There is no such template: which ones there are, the one that may be meant, and how to make one. `place`: where it
-// was looked for, such as " in overlay:/srv"; may be empty.
+// Returns the error for a missing template. It lists existing templates, the one with the most similar name, and how to
+// make one. `place` says where the search was, such as " in overlay:/srv", and may be empty.
 Error missing_template(const std::string& name, const std::string& place, std::vector<std::string> existing);
 
-// Names of templates: 1 to 40 characters, since they become part of a host name.
+// Checks the name of a template: at most 40 characters, because it becomes part of a host name.
 Result<void> check_template_name(std::string_view name);
 
 }  // namespace isolate

@@ -19,13 +19,13 @@ namespace {
 
 struct Subvolume {
   std::uint64_t id = 0;
-  std::uint64_t parent = 0;     // id of the subvolume that it lies in
-  std::uint64_t directory = 0;  // inode of the directory there
+  std::uint64_t parent = 0;     // the id of the subvolume that contains it
+  std::uint64_t directory = 0;  // the inode of its directory in that subvolume
   std::string name;
 };
 
-// open_by_handle_at(2) with the handle that btrfs gives to a directory: a path to it may be longer than the kernel
-// takes. Generation 0 stands for any (btrfs_get_dentry() of the kernel).
+// Opens a directory by inode, with open_by_handle_at(2) and the handle that btrfs uses for directories: its path may be
+// longer than the kernel accepts. Generation 0 matches any generation (btrfs_get_dentry() in the kernel).
 Result<Fd> open_inode(int file_system, std::uint64_t subvolume, std::uint64_t inode) {
   constexpr int kBtrfsWithoutParent = 0x4d;
   struct Fid {
@@ -44,7 +44,7 @@ Result<Fd> open_inode(int file_system, std::uint64_t subvolume, std::uint64_t in
   return Fd(fd);
 }
 
-// Entries in a read-only subvolume can't be removed.
+// A read-only subvolume does not allow the removal of its entries.
 Result<void> make_writable(int directory, std::uint64_t id) {
   std::uint64_t flags = 0;
   if (::ioctl(directory, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) != 0)
@@ -56,7 +56,7 @@ Result<void> make_writable(int directory, std::uint64_t id) {
   return {};
 }
 
-// Appends those that lie right in the subvolume, as the tree of roots names them.
+// Appends the subvolumes directly inside `parent`, as listed in the root tree.
 Result<void> add_children(int file_system, std::uint64_t parent, std::vector<Subvolume>* found) {
   btrfs_ioctl_search_args search{};
   search.key.tree_id = BTRFS_ROOT_TREE_OBJECTID;
@@ -66,7 +66,7 @@ Result<void> add_children(int file_system, std::uint64_t parent, std::vector<Sub
   while (true) {
     search.key.nr_items = 4096;
     if (::ioctl(file_system, BTRFS_IOC_TREE_SEARCH, &search) != 0)
-      return fail(errno, fmt::format("btrfs: list what is in subvolume {}", parent));
+      return fail(errno, fmt::format("btrfs: list the subvolumes of subvolume {}", parent));
     if (search.key.nr_items == 0) return {};
     const char* at = search.buf;
     for (unsigned i = 0; i < search.key.nr_items; ++i) {
@@ -83,7 +83,7 @@ Result<void> add_children(int file_system, std::uint64_t parent, std::vector<Sub
   }
 }
 
-// The library leaves the reason in errno, except where it has none.
+// libbtrfsutil leaves the reason in errno, except for some errors of its own, where errno is 0.
 Result<void> delete_one(int parent, const std::string& name) {
   const auto call = [&] { return ::btrfs_util_delete_subvolume_fd(parent, name.c_str(), 0); };
   auto error = call();
@@ -95,16 +95,16 @@ Result<void> delete_one(int parent, const std::string& name) {
 }
 
 Result<void> delete_all_in(int file_system, std::uint64_t top, Deadline deadline) {
-  // Those that lie in others come after them.
+  // A subvolume comes after the one that contains it, so deleting from the end deletes the innermost first.
   std::vector<Subvolume> found;
   TRY_VOID(add_children(file_system, top, &found));
-  for (std::size_t i = 0; i < found.size() && !has_come(deadline); ++i)
+  for (std::size_t i = 0; i < found.size() && !has_passed(deadline); ++i)
     TRY_VOID(add_children(file_system, found[i].id, &found));
   for (; !found.empty(); found.pop_back()) {
-    if (has_come(deadline)) return fail(ETIMEDOUT, fmt::format("btrfs: delete what is in subvolume {}", top));
+    if (has_passed(deadline)) return fail(ETIMEDOUT, fmt::format("btrfs: delete the subvolumes of subvolume {}", top));
     const auto& last = found.back();
     auto opened = open_inode(file_system, last.parent, last.directory);
-    if (!opened && opened.error().code() == ESTALE) continue;  // gone meanwhile
+    if (!opened && opened.error().code() == ESTALE) continue;  // deleted meanwhile
     const auto directory = TRY(std::move(opened));
     const auto around = TRY(open_inode(file_system, last.parent, BTRFS_FIRST_FREE_OBJECTID));
     TRY_VOID(make_writable(around.get(), last.parent));
@@ -116,12 +116,12 @@ Result<void> delete_all_in(int file_system, std::uint64_t top, Deadline deadline
 }  // namespace
 
 Result<void> delete_subvolume(int parent, const std::string& name, Deadline deadline) {
-  // Without a deadline that has to end, too.
+  // Bounds the loop when a process keeps making subvolumes and there is no deadline.
   constexpr int kMostRounds = 100;
   Result<void> deleted;
   for (int round = 0; round < kMostRounds; ++round) {
     deleted = delete_one(parent, name);
-    // The kernel refuses when there are subvolumes in it.
+    // The kernel refuses to delete a subvolume that contains others.
     if (deleted || deleted.error().code() != ENOTEMPTY) return deleted;
     const auto top = TRY(open_file(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     std::uint64_t id = 0;

@@ -1,4 +1,4 @@
-// Subvolumes of btrfs that a guest may have made in its root, and their removal.
+// Deletes btrfs subvolumes, with all subvolumes that a guest may have made inside.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace isolate {
 
-// Deletes the subvolume `name` below `parent` with all subvolumes in it, however deep, also those that are read-only or
-// lie in directories that are immutable. For root. Errors: ETIMEDOUT the deadline has come, and the next call goes on;
-// ENOTEMPTY somebody keeps making subvolumes in it.
+// Deletes the subvolume `name` in `parent` with all subvolumes inside, at any depth, including those that are read-only
+// or in immutable directories. Only for root. Errors: ETIMEDOUT the deadline has passed, and the next call continues;
+// ENOTEMPTY a process keeps making subvolumes inside.
 Result<void> delete_subvolume(int parent, const std::string& name, Deadline deadline = std::nullopt);
 
 }  // namespace isolate

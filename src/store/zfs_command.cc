@@ -15,7 +15,7 @@
 namespace isolate::zfs {
 namespace {
 
-// Not through PATH: the caller's environment decides nothing here.
+// Does not search PATH: the caller's environment must not choose a program that runs as root.
 Result<std::string> find_program() {
   for (const char* path : {"/usr/sbin/zfs", "/sbin/zfs", "/usr/local/sbin/zfs"}) {
     if (::access(path, X_OK) == 0) return std::string(path);
@@ -45,7 +45,7 @@ int code_of(std::string_view complaint) {
 Result<std::string> run(const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {TRY(find_program())};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  // The faults of these points are deaths of the command: before it has done a thing, and when all is done.
+  // A fault at these points kills the zfs command, either before it has done anything or after it has done everything.
   const auto point = [&arguments](const char* moment) { return "zfs-" + arguments[0] + moment; };
   const auto begun = [&point](const ChildProcess& command) {
     if (injected_fault(point("-begun").c_str())) command.signal(SIGKILL);
@@ -54,7 +54,7 @@ Result<std::string> run(const std::vector<std::string>& arguments) {
   if (injected_fault(point("-done").c_str())) output.status = {true, SIGKILL};
   trace::line("zfs " + text::join(arguments, " ") + (output.status.success() ? "" : " failed"));
   if (output.status.success()) return std::move(output.out);
-  // It may have done what it was to do, or not: whatever it had printed is no reason.
+  // A killed command may or may not have done its work, and its output is no explanation.
   if (output.status.signalled) {
     return fail(
         Error(fmt::format("zfs {} {} was ended by signal {}", arguments[0], arguments.back(), output.status.value))

@@ -1,4 +1,4 @@
-// The zfs program, called with argument vectors and in a clean environment; its output is that of -H -p.
+// Runs the zfs program with an argument vector and a clean environment. Output is parsed only from -H -p.
 #pragma once
 
 #include <map>
@@ -10,14 +10,14 @@
 
 namespace isolate::zfs {
 
-// Errors: ENOENT the dataset does not exist, EBUSY it is in use, EEXIST there is one already, ENOSPC, EACCES: zfs tells
-// them by words only; otherwise its own words. One that was killed is an error without a code: whether it had done its
-// work is not known.
+// Returns the output. Errors: zfs reports them only as text, from which these codes are derived: ENOENT the dataset
+// does not exist; EBUSY it is in use; EEXIST it exists already; ENOSPC; EACCES. For others the text itself. If zfs was
+// killed, the error has no code, and the work may or may not be done.
 Result<std::string> run(const std::vector<std::string>& arguments);
 
 struct Property {
-  std::string value;      // "-": not set
-  bool is_local = false;  // set on the dataset itself, not inherited
+  std::string value;      // "-": the property has no value
+  bool is_local = false;  // set on the dataset itself rather than inherited
 };
 
 struct Dataset {
@@ -25,14 +25,15 @@ struct Dataset {
   std::map<std::string, Property> properties;
   bool is_snapshot() const { return name.find('@') != std::string::npos; }
   std::string value(const std::string& property) const;
-  // The value, if it was set on the dataset itself; otherwise empty.
+  // Returns the value if it was set on the dataset itself, otherwise "".
   std::string own(const std::string& property) const;
 };
 
-// The dataset, and those down to `depth` below it, snapshots too; snapshots of one dataset from old to new.
+// Returns the dataset and its descendants down to `depth` levels, with their snapshots. Snapshots of a dataset are
+// ordered from old to new.
 Result<std::vector<Dataset>> get(const std::string& dataset, int depth, const std::string& properties);
 
-// Names of datasets have a small alphabet (zfs(8)), and no part of one may begin with '-' here.
+// Checks the name of a dataset (zfs(8)). No component may begin with '-', which zfs could take for an option.
 Result<void> check_dataset_name(std::string_view name);
 
 }  // namespace isolate::zfs

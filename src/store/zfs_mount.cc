@@ -38,7 +38,8 @@ Result<mount::FileSystem> file_system_of(const Dataset& dataset) {
     return fail(Error("the key of " + dataset.name + " is not loaded").advise("load it: zfs load-key " + dataset.name));
   }
   mount::FileSystem file_system{"zfs", {{"source", dataset.name}}, attributes_of(dataset)};
-  // Where ZFS would mount snapshots of the dataset that somebody looks for in .zfs: without it, below the host's root.
+  // ZFS mounts snapshots there when a process looks for them in .zfs. Without it ZFS would mount them below the host's
+  // root.
   file_system.options.push_back({"mntpoint", dataset.value("mountpoint")});
   if (dataset.value("readonly") == "on") file_system.options.push_back({"ro", ""});
   for (const char* property : kSecurityContexts) {
@@ -57,12 +58,12 @@ bool is_mounted(const std::string& path) {
 Result<void> mount_on(const std::string& dataset, const std::string& place) {
   if (is_mounted(place)) return {};
   TRY(run({"mount", dataset}));
-  // The daemon of zfs-fuse mounts where it is, which may be another mount namespace.
+  // The zfs-fuse daemon mounts in its own mount namespace, which may be another one.
   if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
   return {};
 }
 
-// The kernel lets go of a namespace's mounts a moment after its last process has ended.
+// After the last process of a mount namespace has ended, the kernel takes a moment to release its mounts, so try again.
 Result<void> destroy_when_free(const std::string& dataset) {
   constexpr int kTries = 4;
   constexpr timespec kPause{0, 50'000'000};
@@ -71,7 +72,7 @@ Result<void> destroy_when_free(const std::string& dataset) {
     ::nanosleep(&kPause, nullptr);
     destroyed = run({"destroy", dataset});
   }
-  // Gone meanwhile: a command whose caller was killed may still be at work, ignoring.
+  // ENOENT: another zfs command has destroyed it. It may be one whose caller was killed.
   if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
   return {};
 }

@@ -1,4 +1,4 @@
-// How datasets are mounted: by the zfs program where the host sees them, and without it where it does not.
+// Mounts datasets: with the zfs program where the host may see the mount, and with fsmount(2) where it must not.
 #pragma once
 
 #include <string>
@@ -9,21 +9,21 @@
 
 namespace isolate::zfs {
 
-// False with zfs-fuse: its file system is one of a process's, not of the kernel's.
+// False with zfs-fuse, whose file system lives in a process and not in the kernel.
 bool kernel_has_zfs();
 
-// The properties of a dataset that decide how it is mounted.
+// Returns the properties of a dataset that decide how it is mounted.
 std::string mount_properties();
-// The file system of a dataset, mounted as its properties say: what "zfs mount" would make of them. Errors: the
-// dataset's key is not loaded.
+// Returns the file system of a dataset with the mount options that "zfs mount" would derive from its properties.
+// Errors: the dataset's key is not loaded.
 Result<mount::FileSystem> file_system_of(const Dataset& dataset);
 
-// Whether something is mounted there.
+// Says whether something is mounted on `path`.
 bool is_mounted(const std::string& path);
-// Has the zfs program mount the dataset, whose mount point is `place`. One that is mounted stays so.
+// Mounts the dataset with the zfs program. `place` is its mount point. Does nothing if it is mounted already.
 Result<void> mount_on(const std::string& dataset, const std::string& place);
-// Destroys a dataset that was mounted in a namespace which has just ended. One that is gone is no error. Errors: EBUSY
-// it is mounted still.
+// Destroys a dataset that was mounted in a mount namespace that has just ended. A dataset that does not exist is no
+// error. Errors: EBUSY it is still mounted.
 Result<void> destroy_when_free(const std::string& dataset);
 
 }  // namespace isolate::zfs

@@ -12,7 +12,7 @@ using test::must;
 
 class ZfsMountTest : public ::testing::Test {
  protected:
-  // As "zfs get" shows a dataset of which nothing was set.
+  // The properties as "zfs get" shows them for a dataset on which nothing was set.
   ZfsMountTest() : dataset_{"pool/deb_1", {}} {
     for (const char* on : {"setuid", "devices", "exec", "atime", "relatime"}) set(on, "on");
     for (const char* none : {"context", "fscontext", "defcontext", "rootcontext"}) set(none, "none");
@@ -33,13 +33,13 @@ class ZfsMountTest : public ::testing::Test {
   Dataset dataset_;
 };
 
-TEST_F(ZfsMountTest, NothingIsSpecialAboutADatasetOfWhichNothingWasSet) {
+TEST_F(ZfsMountTest, ADatasetWithDefaultPropertiesHasNoSpecialOptions) {
   EXPECT_EQ(attributes(), 0U);
   EXPECT_EQ(options(), "source=pool/deb_1 mntpoint=/run/isolate/mounts/deb_1 ");
   EXPECT_EQ(name_of_root({{}, "", must(file_system_of(dataset_))}), "pool/deb_1");
 }
 
-TEST_F(ZfsMountTest, PropertiesAreFlagsOfTheMount) {
+TEST_F(ZfsMountTest, PropertiesBecomeMountFlags) {
   set("setuid", "off");
   EXPECT_EQ(attributes(), std::uint64_t{MOUNT_ATTR_NOSUID});
   set("devices", "off");
@@ -47,13 +47,13 @@ TEST_F(ZfsMountTest, PropertiesAreFlagsOfTheMount) {
   EXPECT_EQ(attributes(), std::uint64_t{MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC});
 }
 
-TEST_F(ZfsMountTest, ReadOnlyIsTheMountAndTheFileSystem) {
+TEST_F(ZfsMountTest, ReadOnlyAppliesToTheMountAndTheFileSystem) {
   set("readonly", "on");
   EXPECT_EQ(attributes(), std::uint64_t{MOUNT_ATTR_RDONLY});
   EXPECT_NE(options().find(" ro= "), std::string::npos) << options();
 }
 
-TEST_F(ZfsMountTest, TimesOfAccessAreWrittenNeverNowAndThenOrAlways) {
+TEST_F(ZfsMountTest, AtimePropertiesBecomeMountFlags) {
   set("relatime", "off");
   EXPECT_EQ(attributes(), std::uint64_t{MOUNT_ATTR_STRICTATIME});
   set("atime", "off");
@@ -62,12 +62,12 @@ TEST_F(ZfsMountTest, TimesOfAccessAreWrittenNeverNowAndThenOrAlways) {
   EXPECT_EQ(attributes(), std::uint64_t{MOUNT_ATTR_NOATIME});
 }
 
-TEST_F(ZfsMountTest, SecurityContextsArePassedOn) {
+TEST_F(ZfsMountTest, SecurityContextsBecomeOptions) {
   set("fscontext", "system_u:object_r:tmp_t:s0");
   EXPECT_NE(options().find(" fscontext=system_u:object_r:tmp_t:s0 "), std::string::npos) << options();
 }
 
-TEST_F(ZfsMountTest, AKeyThatIsNotLoadedIsToldWithWhatToDo) {
+TEST_F(ZfsMountTest, AMissingKeyIsAnErrorWithAdvice) {
   set("keystatus", "unavailable");
   const auto made = file_system_of(dataset_);
   ASSERT_FALSE(made);

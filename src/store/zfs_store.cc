@@ -18,16 +18,16 @@ namespace {
 constexpr const char* kMounts = kCloneMounts;
 constexpr const char* kState = "/var/lib/isolate/zfs";
 
-// User properties. Only what is set on a dataset itself counts: others are inherited.
-constexpr const char* kClone = "isolate:clone";            // of a clone: the snapshot it was made of
-constexpr const char* kDraft = "isolate:draft";            // of a template in the making
-constexpr const char* kOrigin = "isolate:origin";          // of a template made by isolatectl: what of
-constexpr const char* kGeneration = "isolate:generation";  // of a snapshot made by isolatectl
-constexpr const char* kUndo = "isolate:undo";              // of a snapshot: what a template goes back to
+// User properties. A value counts only if it is set on the dataset itself, because datasets inherit properties.
+constexpr const char* kClone = "isolate:clone";            // on a clone: the snapshot that it was made from
+constexpr const char* kDraft = "isolate:draft";            // on a template that is being made
+constexpr const char* kOrigin = "isolate:origin";          // on a template made by isolatectl: its source
+constexpr const char* kGeneration = "isolate:generation";  // on a snapshot made by isolatectl
+constexpr const char* kUndo = "isolate:undo";              // on a snapshot that discard_changes() restores
 
 std::string set(const std::string& property, const std::string& value) { return property + "=" + value; }
 
-// "2026-03-01T12:00:00.123456789Z" without what a name of a snapshot can't hold.
+// Returns the time as "20260301T120000.123456789Z", which contains only characters that a snapshot's name may have.
 std::string now_name() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -38,26 +38,26 @@ std::string now_name() {
   return fmt::format("{}.{:09}Z", text, now.tv_nsec);
 }
 
-// NAME_TIME
+// A clone is named NAME_TIME.
 bool is_clone_name(const std::string& template_name, const std::string& id) {
   const auto dash = id.rfind('_');
   return dash != std::string::npos && id.substr(0, dash) == template_name &&
          text::number(id.substr(dash + 1), "", 1, UINT64_MAX).has_value();
 }
 
-// Marked by us, and made of a snapshot of this very template.
+// True if isolate has marked the dataset as a clone, and it was made from a snapshot of this template.
 bool is_clone_of(const std::string& template_dataset, const zfs::Dataset& dataset) {
   return !dataset.own(kClone).empty() && dataset.value("origin").starts_with(template_dataset + "@");
 }
 
 struct Snapshot {
   std::string name;
-  std::uint64_t number = 0;  // seconds since 1970 times 1000, plus how many were made before in that second
+  std::uint64_t number = 0;  // seconds since 1970 times 1000, plus the number of earlier snapshots in the same second
   std::int64_t created = 0;
   bool is_ours = false;
 };
 
-// From old to new. Those to go back to are not generations.
+// Returns the generations from old to new. Undo snapshots are not generations.
 std::vector<Snapshot> generations_in(const std::vector<zfs::Dataset>& datasets, const std::string& dataset) {
   std::vector<Snapshot> snapshots;
   for (const auto& found : datasets) {
@@ -92,13 +92,13 @@ Result<void> make_place_for_mounts() {
 
 Result<ZfsStore> ZfsStore::open(const std::string& parent) {
   TRY_VOID(zfs::check_dataset_name(parent));
-  if (::geteuid() != 0) return fail("a ZFS store is for root");
+  if (::geteuid() != 0) return fail("only root can use a ZFS store");
   return ZfsStore(parent);
 }
 
 std::string ZfsStore::state_directory() const {
   std::string name = parent_;
-  std::replace(name.begin(), name.end(), '/', '%');  // which no dataset's name has
+  std::replace(name.begin(), name.end(), '/', '%');  // the name of a dataset can't contain '%'
   return std::string(kState) + "/" + name;
 }
 
@@ -119,7 +119,7 @@ Result<TemplateInfo> ZfsStore::info(const std::string& name) {
   const auto generations = generations_in(found, dataset(name));
   TemplateInfo info{name, std::string(kind()), 0, 1, 0, found.front().own(kOrigin), ""};
   if (generations.empty()) {
-    info.problem = "no snapshot yet; isolatectl template snapshot " + name + " makes one";
+    info.problem = "it has no snapshot yet; make one: isolatectl template snapshot " + name;
     return info;
   }
   info.generation = generations.back().number;
@@ -160,7 +160,7 @@ std::string ZfsStore::new_clone_id(const std::string& template_name) const {
 
 Result<void> ZfsStore::make_clone(const Generation& generation, const std::string& clone_id) {
   TRY_VOID(make_place_for_mounts());
-  // A crash can leave a clone without the mark, see is_unfinished(): its name must be known then.
+  // A crash can leave a clone without the mark (see is_unfinished()). Its name has to be on disk by then.
   TRY_VOID(sync_directory(state_directory() + "/" + generation.template_name + "/making"));
   TRY(zfs::run({"clone", "-o", set(kClone, generation.snapshot), "-o", "canmount=noauto", "-o",
                 set("mountpoint", std::string(kMounts) + "/" + clone_id), generation.snapshot, dataset(clone_id)}));
@@ -195,7 +195,7 @@ bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Datase
   return written && written->size() == 1 && written->front().value("written") == "0";
 }
 
-// ZFS itself does the work, in the background.
+// ZFS frees the space in the background, so this returns quickly and needs no deadline.
 Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id,
                                      Deadline /*deadline*/) {
   if (!is_clone_name(template_name, clone_id)) {
@@ -211,7 +211,7 @@ Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std
   } else if (found.error().code() != ENOENT) {
     return fail(std::move(found).error());
   }
-  ::rmdir((std::string(kMounts) + "/" + clone_id).c_str());  // not there after a reboot, ignoring
+  ::rmdir((std::string(kMounts) + "/" + clone_id).c_str());  // after a reboot the directory does not exist
   return {};
 }
 
@@ -220,7 +220,7 @@ Result<std::vector<std::string>> ZfsStore::clones(const std::string& template_na
   for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("origin,{}", kClone)))) {
     if (found.is_snapshot() || !is_clone_of(dataset(template_name), found)) continue;
     auto id = found.name.substr(parent_.size() + 1);
-    if (is_clone_name(template_name, id)) ids.push_back(std::move(id));  // one that was renamed is somebody's own now
+    if (is_clone_name(template_name, id)) ids.push_back(std::move(id));  // a clone that somebody renamed is theirs now
   }
   return ids;
 }
@@ -229,7 +229,7 @@ std::string ZfsStore::clone_location(const std::string& clone_id) const {
   return std::string(kMounts) + "/" + clone_id;
 }
 
-// It is nobody's lease any more, and what is mounted can be looked at.
+// The lease has ended, so the clone may be mounted where root can see it.
 Result<std::string> ZfsStore::show_kept(const std::string& clone_id) {
   auto place = clone_location(clone_id);
   TRY_VOID(zfs::mount_on(dataset(clone_id), place));
@@ -254,13 +254,13 @@ Result<std::string> ZfsStore::begin_template(const std::string& name) {
   auto made = zfs::run(
       {"create", "-o", set(kDraft, "yes"), "-o", "canmount=noauto", "-o", set("mountpoint", place), dataset(name)});
   if (!made && made.error().code() == EEXIST) {
-    return fail(Error(fmt::format("there is a dataset {} already", dataset(name)))
+    return fail(Error(fmt::format("dataset {} already exists", dataset(name)))
                     .advise("change it with isolatectl template edit, or remove it first"));
   }
   TRY(std::move(made));
   drafts_[place] = std::move(lock);
   auto to_fill = mounted(name);
-  if (!to_fill) auto ignored = discard_draft(place);  // what stays now is found by isolatectl gc, ignoring
+  if (!to_fill) auto ignored = discard_draft(place);  // if this fails, isolatectl gc removes the draft later
   return to_fill;
 }
 
@@ -274,16 +274,16 @@ Result<void> ZfsStore::publish_template(const std::string& name, const std::stri
 
 Result<void> ZfsStore::discard_draft(const std::string& draft) {
   const auto name = draft.substr(draft.rfind('/') + 1);
-  if (TRY(dataset_of(name, kDraft)).own(kDraft).empty()) return fail(dataset(name) + " is no draft");
+  if (TRY(dataset_of(name, kDraft)).own(kDraft).empty()) return fail(dataset(name) + " is not a draft");
   TRY(zfs::run({"destroy", "-r", dataset(name)}));
-  ::rmdir(draft.c_str());  // another's directory stays, ignoring
+  ::rmdir(draft.c_str());  // fails if the directory is not empty, and then it stays
   ::unlink(draft_lock(name).c_str());
   drafts_.erase(draft);
   return {};
 }
 
 Result<std::uint64_t> ZfsStore::publish_clone(const Generation& base, const std::string& /*clone_id*/) {
-  return fail("template '" + base.template_name + "' of a ZFS store is changed in its place");
+  return fail("template '" + base.template_name + "' of a ZFS store is changed in place, not through a clone");
 }
 
 Result<std::string> ZfsStore::mounted(const std::string& name) {
@@ -296,23 +296,24 @@ Result<std::string> ZfsStore::mounted(const std::string& name) {
   return place;
 }
 
-// A template whose mount point is ours is mounted while it is worked on, and no longer.
+// Unmounts a template whose mount point is in kCloneMounts: such a template is mounted only while it is being changed.
 void ZfsStore::unmount(const std::string& name) {
   const auto place = std::string(kMounts) + "/" + name;
   if (zfs::is_mounted(place))
-    auto ignored = zfs::run({"unmount", dataset(name)});  // somebody looks at it still, ignoring
+    auto ignored = zfs::run({"unmount", dataset(name)});  // if somebody still uses the mount, it stays
 }
 
 Result<std::string> ZfsStore::begin_changes(const std::string& name) {
   auto place = TRY(mounted(name));
   if (TRY(has_changes(name))) return place;
   const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
-  for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));  // left behind after their time
+  // These belong to earlier changes, which have become a generation.
+  for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
   TRY(zfs::run({"snapshot", "-o", set(kUndo, "yes"), dataset(name) + "@undo-" + now_name()}));
   return place;
 }
 
-// The snapshot to go back to is the newest one as long as the changes are no generation.
+// The undo snapshot is the newest one until the changes have become a generation.
 Result<bool> ZfsStore::has_changes(const std::string& name) {
   const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
   return found.back().is_snapshot() && !found.back().own(kUndo).empty();
@@ -321,7 +322,7 @@ Result<bool> ZfsStore::has_changes(const std::string& name) {
 Result<void> ZfsStore::discard_changes(const std::string& name) {
   const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
   for (const auto& undo : undo_snapshots(found)) {
-    // One that is followed by a generation was left behind after its time.
+    // An undo snapshot that is older than a generation is a leftover: its changes have become that generation.
     if (undo == found.back().name) TRY(zfs::run({"rollback", undo}));
     TRY(zfs::run({"destroy", undo}));
   }
@@ -344,20 +345,21 @@ Result<void> ZfsStore::remove_template(const std::string& name) {
     return fail(fmt::format("{} was not made by isolatectl; remove it yourself: zfs destroy -r {}", dataset(name),
                             dataset(name)));
   }
-  // Neither what somebody keeps below it nor what was made of it: nothing begins that can't be finished.
+  // Check first for datasets inside the template and for clones of it, so that removal does not stop half-way.
   const auto found = TRY(zfs::get(dataset(name), 1, "type"));
   for (const auto& other : found) {
     if (!other.is_snapshot() && other.name != dataset(name))
       return fail(other.name + " lies in the template; move it away");
   }
   for (const auto& other : TRY(zfs::get(parent_, 1, "origin"))) {
-    if (other.value("origin").starts_with(dataset(name) + "@")) return fail(other.name + " was made of the template");
+    if (other.value("origin").starts_with(dataset(name) + "@"))
+      return fail(other.name + " was made from the template; destroy it first");
   }
   for (const auto& snapshot : found) {
     if (snapshot.is_snapshot()) TRY(zfs::run({"destroy", snapshot.name}));
   }
   TRY(zfs::run({"destroy", dataset(name)}));
-  ::rmdir((std::string(kMounts) + "/" + name).c_str());  // not there after a reboot, ignoring
+  ::rmdir((std::string(kMounts) + "/" + name).c_str());  // after a reboot the directory does not exist
   ::unlink(draft_lock(name).c_str());
   return {};
 }
@@ -369,9 +371,9 @@ Result<std::vector<std::string>> ZfsStore::collect_garbage(const std::string& na
   for (const auto& generation : generations) {
     const bool in_use = generation.name == generations.back().name ||
                         std::find(used.begin(), used.end(), generation.number) != used.end();
-    // A snapshot that somebody made by hand is his.
+    // A snapshot that was made without isolatectl belongs to its maker.
     if (in_use || !generation.is_ours) continue;
-    if (!zfs::run({"destroy", generation.name})) continue;  // a clone is made of it still, ignoring
+    if (!zfs::run({"destroy", generation.name})) continue;  // a clone still depends on it
     removed.push_back("snapshot " + generation.name);
   }
   return removed;
@@ -382,10 +384,10 @@ Result<std::vector<std::string>> ZfsStore::collect_leftovers() {
   for (const auto& found : TRY(zfs::get(parent_, 1, kDraft))) {
     if (found.own(kDraft).empty() || found.is_snapshot()) continue;
     const auto name = found.name.substr(parent_.size() + 1);
-    if (!lock_draft(name)) continue;  // being worked on
+    if (!lock_draft(name)) continue;  // another process works on it
     TRY(zfs::run({"destroy", "-r", found.name}));
     ::unlink(draft_lock(name).c_str());
-    removed.push_back("what was left of an interrupted command: " + found.name);
+    removed.push_back("leftover of an interrupted command: " + found.name);
   }
   return removed;
 }

@@ -1,7 +1,7 @@
-// ZfsStore: a template is a dataset PARENT/NAME, a generation one of its snapshots, a clone a dataset PARENT/NAME_TIME
-// beside it. Clones carry the user property isolate:clone, set by the call that makes them. A leased clone is mounted
-// in the run's mount namespace alone; with zfs-fuse, and once it is kept, below a directory that only root can pass.
-// For root alone.
+// ZfsStore: a template is a dataset PARENT/NAME, a generation is a snapshot of it, and a clone is a dataset
+// PARENT/NAME_TIME beside it. The command that makes a clone sets its mark, the user property isolate:clone. A leased
+// clone is mounted only in the mount namespace of its run. With zfs-fuse, and once a clone is kept, it is mounted in
+// kCloneMounts, which only root can enter. Only root can use this store.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace isolate {
 
 class ZfsStore : public Store {
  public:
-  // `parent`: a dataset. Whether it exists shows when it is used.
+  // `parent` is a dataset. open() does not check whether it exists.
   static Result<ZfsStore> open(const std::string& parent);
 
   std::string_view kind() const override { return "zfs"; }
@@ -62,19 +62,20 @@ class ZfsStore : public Store {
   std::string dataset(const std::string& name) const { return parent_ + "/" + name; }
   Result<std::uint64_t> used_bytes(const std::string& name);
   Result<zfs::Dataset> dataset_of(const std::string& name, const std::string& properties);
-  // The dataset's own mount point, on which it is then mounted.
+  // Mounts the template on its own mount point and returns that.
   Result<std::string> mounted(const std::string& name);
   void unmount(const std::string& name);
-  // ZFS makes a clone first, and sets its properties a moment later: when the machine crashes in between, the clone has
-  // no mark. One that the pool's state knows by name, and that holds nothing but what its snapshot does, is such one.
+  // ZFS sets the properties of a clone a moment after it has made the clone. If the machine crashes in between, the
+  // clone has no mark. This recognises such a clone: it is known to the pool's state by name, and nothing was written
+  // to it.
   bool is_unfinished(const std::string& template_name, const zfs::Dataset& clone);
   Result<FileLock> lock_draft(const std::string& name);
 
-  // Beside the pools' directories, under a name that no template can have.
+  // The lock lies beside the pools' directories, under a name that no template can have.
   std::string draft_lock(const std::string& name) const { return state_directory() + "/.draft-" + name; }
 
   std::string parent_;
-  std::map<std::string, FileLock> drafts_;  // by name
+  std::map<std::string, FileLock> drafts_;  // keyed by the directory to fill
 };
 
 }  // namespace isolate

@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Errors: ETIMEDOUT.
+// Waits until the socket is ready. Errors: ETIMEDOUT.
 Result<void> wait_for(int socket, short events, Clock::time_point deadline) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -33,7 +33,7 @@ Result<std::optional<std::string>> Channel::receive(Milliseconds until_begun, Mi
   std::size_t searched = 0;
   while (true) {
     const auto end = buffer_.find('\0', searched);
-    if (end < kLongestMessage) {  // npos is not
+    if (end < kLongestMessage) {  // false for npos
       auto message = buffer_.substr(0, end);
       buffer_.erase(0, end + 1);
       return message;
@@ -61,19 +61,19 @@ Result<bool> Channel::read_some() {
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
-  if (descriptors_ == Descriptors::take) {
+  if (descriptors_ == Descriptors::accept) {
     header.msg_control = control;
     header.msg_controllen = sizeof control;
   }
   const ssize_t got = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (got < 0) return fail(errno, "recvmsg");
-  if (descriptors_ == Descriptors::take) TRY_VOID(keep(&header));
+  if (descriptors_ == Descriptors::accept) TRY_VOID(store_descriptors(&header));
   buffer_.append(bytes, static_cast<std::size_t>(got));
   return got > 0;
 }
 
-Result<void> Channel::keep(msghdr* header) {
+Result<void> Channel::store_descriptors(msghdr* header) {
   for (auto* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const auto count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -83,7 +83,7 @@ Result<void> Channel::keep(msghdr* header) {
       received_.emplace_back(number);
     }
   }
-  // The kernel drops those that there is no room for: here, or in this process's table.
+  // The kernel drops descriptors if the control buffer or this process's descriptor table is full.
   if ((header->msg_flags & MSG_CTRUNC) != 0) return fail(EPROTO, "descriptors were lost");
   if (received_.size() > kMostDescriptors) return fail(EPROTO, "too many descriptors");
   return {};

@@ -1,4 +1,5 @@
-// Varlink's framing (varlink.org): messages on a stream socket, each ended by a NUL byte, with descriptors beside them.
+// Varlink's framing (varlink.org): messages on a stream socket, each terminated by a NUL byte, with descriptors sent
+// along.
 #pragma once
 
 #include <chrono>
@@ -15,12 +16,12 @@ struct msghdr;
 
 namespace isolate::wire {
 
-constexpr std::size_t kLongestMessage = 65536;         // bytes, with the NUL
-constexpr std::size_t kMostDescriptors = kMostPassed;  // that come with one message
+constexpr std::size_t kLongestMessage = 65536;         // bytes, including the NUL
+constexpr std::size_t kMostDescriptors = kMostPassed;  // descriptors that one message can carry
 
 enum class Descriptors {
-  refuse,  // what the other side sends along is closed by the kernel
-  take,
+  refuse,  // the kernel closes the descriptors that the peer sends
+  accept,
 };
 
 class Channel {
@@ -29,24 +30,24 @@ class Channel {
 
   Channel(Fd socket, Descriptors descriptors) : socket_(std::move(socket)), descriptors_(descriptors) {}
 
-  // The next message without its NUL; nothing at the end of the stream. `until_begun` until its first byte is there,
-  // `until_whole` from then on. Errors: ETIMEDOUT; EMSGSIZE it is too long; EPROTO the stream ends within it, or
-  // descriptors were lost.
+  // Returns the next message without its NUL, or nothing at the end of the stream. Waits up to `until_begun` for the
+  // first byte, and from then on up to `until_whole` for the rest. Errors: ETIMEDOUT; EMSGSIZE the message is too long;
+  // EPROTO the stream ends within a message, or descriptors were lost.
   Result<std::optional<std::string>> receive(Milliseconds until_begun, Milliseconds until_whole);
-  // True if the other side has sent something behind the last message.
+  // True if the peer has sent anything after the last message.
   bool has_more() const;
 
-  // Sends `text` and a NUL. Errors: ETIMEDOUT the other side does not read; EPIPE it is gone.
+  // Sends `text` and a NUL. Errors: ETIMEDOUT the peer does not read; EPIPE it has closed the connection.
   Result<void> send(std::string_view text, const std::vector<int>& descriptors, Milliseconds until_sent);
 
-  // What has come with the messages so far.
+  // Returns the descriptors that have come with the messages so far, and forgets them.
   std::vector<Fd> take_descriptors() { return std::exchange(received_, {}); }
   int fd() const { return socket_.get(); }
 
  private:
-  // Reads what is there. False at the end of the stream.
+  // Reads the available bytes. Returns false at the end of the stream.
   Result<bool> read_some();
-  Result<void> keep(msghdr* header);
+  Result<void> store_descriptors(msghdr* header);
 
   Fd socket_;
   Descriptors descriptors_;

@@ -18,7 +18,7 @@ constexpr Milliseconds kLong{10'000};
 
 class ChannelTest : public ::testing::Test {
  protected:
-  ChannelTest() : ends_(pair()), here_(Fd(ends_[0]), Descriptors::take), there_(ends_[1]) {}
+  ChannelTest() : ends_(pair()), here_(Fd(ends_[0]), Descriptors::accept), there_(ends_[1]) {}
   static std::array<int, 2> pair() {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) throw std::runtime_error("socketpair");
@@ -36,7 +36,7 @@ class ChannelTest : public ::testing::Test {
 
 using namespace std::string_literals;
 
-TEST_F(ChannelTest, MessagesComeOneByOneHoweverTheyWereWritten) {
+TEST_F(ChannelTest, MessagesAreSeparatedHoweverTheyWereWritten) {
   write_raw("{\"a\":1}\0{\"b\""s);
   EXPECT_EQ(must(receive()), "{\"a\":1}");
   EXPECT_TRUE(here_.has_more());
@@ -45,20 +45,20 @@ TEST_F(ChannelTest, MessagesComeOneByOneHoweverTheyWereWritten) {
   EXPECT_FALSE(here_.has_more());
 }
 
-TEST_F(ChannelTest, TheEndOfTheStreamBetweenMessagesIsNoError) {
+TEST_F(ChannelTest, AnEndBetweenMessagesIsNoError) {
   write_raw("x\0"s);
   there_.reset();
   EXPECT_EQ(must(receive()), "x");
   EXPECT_EQ(must(receive()), std::nullopt);
 }
 
-TEST_F(ChannelTest, TheEndWithinAMessageIsOne) {
+TEST_F(ChannelTest, AnEndWithinAMessageIsAnError) {
   write_raw("half");
   there_.reset();
   EXPECT_TRUE(fails_with(receive(), EPROTO));
 }
 
-TEST_F(ChannelTest, AMessageThatIsTooLongIsNotReadToItsEnd) {
+TEST_F(ChannelTest, AMessageThatIsTooLongIsAnError) {
   const std::string most(kLongestMessage - 1, 'x');
   write_raw(most + "\0"s);
   EXPECT_EQ(must(receive()), most);
@@ -66,13 +66,13 @@ TEST_F(ChannelTest, AMessageThatIsTooLongIsNotReadToItsEnd) {
   EXPECT_TRUE(fails_with(receive(), EMSGSIZE));
 }
 
-TEST_F(ChannelTest, WhoIsSilentOrSlowIsNotWaitedForForEver) {
+TEST_F(ChannelTest, WaitingForASilentOrSlowPeerTimesOut) {
   EXPECT_TRUE(fails_with(here_.receive(kShort, kLong), ETIMEDOUT));
   write_raw("begun");
   EXPECT_TRUE(fails_with(here_.receive(kLong, kShort), ETIMEDOUT));
 }
 
-TEST_F(ChannelTest, DescriptorsComeWithAMessage) {
+TEST_F(ChannelTest, DescriptorsArriveWithAMessage) {
   test::TempDirectory directory;
   test::write_text(directory / "file", "content");
   const Fd file(::open((directory / "file").c_str(), O_RDONLY | O_CLOEXEC));
@@ -87,7 +87,7 @@ TEST_F(ChannelTest, DescriptorsComeWithAMessage) {
   EXPECT_TRUE(here_.take_descriptors().empty());
 }
 
-TEST_F(ChannelTest, MoreDescriptorsThanThereIsRoomForAreAnError) {
+TEST_F(ChannelTest, TooManyDescriptorsAreAnError) {
   const std::vector<int> many(kMostDescriptors, STDIN_FILENO);
   Channel other(Fd(there_.release()), Descriptors::refuse);
   EXPECT_TRUE(succeeded(other.send("a", many, kLong)));
@@ -106,15 +106,15 @@ TEST_F(ChannelTest, RefusedDescriptorsAreClosed) {
   writer.reset();
   EXPECT_EQ(must(other.receive(kLong, kLong)), "with a pipe");
   char byte = 0;
-  EXPECT_EQ(::read(reader.get(), &byte, 1), 0) << "somebody has the pipe's other end";
+  EXPECT_EQ(::read(reader.get(), &byte, 1), 0) << "the other end of the pipe must be closed";
 }
 
-TEST_F(ChannelTest, WhoDoesNotReadIsGivenUp) {
+TEST_F(ChannelTest, SendingToAPeerThatDoesNotReadTimesOut) {
   const std::string large(4 << 20, 'x');
   EXPECT_TRUE(fails_with(here_.send(large, {}, kShort), ETIMEDOUT));
 }
 
-TEST_F(ChannelTest, WhoIsGoneIsAnErrorAndNoSignal) {
+TEST_F(ChannelTest, SendingToAClosedPeerIsAnErrorAndNoSignal) {
   there_.reset();
   EXPECT_TRUE(fails_with(here_.send("x", {}, kLong), EPIPE));
 }

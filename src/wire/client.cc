@@ -13,8 +13,8 @@ namespace isolate::wire {
 namespace {
 
 constexpr Channel::Milliseconds kMostForSending{10'000};
-// Hundreds of the same user may wait in front of this one, and storage may be slow; a request that the daemon is at
-// work on ends after two minutes, and the connection with it.
+// Hundreds of requests of the same user may be served before this one, and storage may be slow. The daemon ends a
+// request after two minutes, and closes the connection.
 constexpr Channel::Milliseconds kMostForReply{600'000};
 
 auto refused(Refusal refusal, std::string message) {
@@ -31,7 +31,7 @@ CallError unreachable(int error) {
   }
   return {Refusal::unreachable,
           "the daemon isolated does not run: " + Error(error, "connect to " + std::string(kSocketPath)).message() +
-              "; as root: systemctl start isolated.socket, or isolated by hand"};
+              "; as root: systemctl start isolated.socket, or start isolated by hand"};
 }
 
 Refusal refusal_of(const std::string& error) {
@@ -67,7 +67,8 @@ CallResult<Json> Client::call(const std::string& method, const Json& parameters)
 
 void Client::send(const std::string& method, const Json& parameters) {
   const Json request = {{"method", std::string(kManager) + "." + method}, {"parameters", parameters}};
-  // One who was refused may find an answer all the same: whether it went out is told when there is none.
+  // The daemon may have answered and closed the connection before it has read the request. So receive() looks for an
+  // answer first, and reports this error only if there is none.
   sent_ = channel_.send(request.dump(-1, ' ', false, Json::error_handler_t::replace), {}, kMostForSending);
 }
 
@@ -76,7 +77,7 @@ CallResult<Json> Client::receive() {
   if (!answer) return tl::unexpected<CallError>(lost(answer.error()));
   if (!*answer) return tl::unexpected<CallError>(lost(sent_ ? Error("no answer; see its log") : sent_.error()));
   auto reply = parse_object(**answer);
-  if (!reply) return refused(Refusal::other, "isolated answers: " + reply.error().message());
+  if (!reply) return refused(Refusal::other, "isolated sent an invalid answer: " + reply.error().message());
   const auto error = reply->find("error");
   auto result = reply->contains("parameters") ? (*reply)["parameters"] : Json::object();
   if (error == reply->end()) return result;

@@ -1,4 +1,4 @@
-// The caller's side of isolated's socket.
+// Client: calls methods of the daemon isolated over its socket.
 #pragma once
 
 #include "wire/channel.h"
@@ -6,12 +6,12 @@
 
 namespace isolate::wire {
 
-// What the daemon or the way to it has to say, beside the text.
+// Why a call failed, as far as callers distinguish the cases. CallError::message says the rest.
 enum class Refusal {
-  unreachable,       // no daemon
-  not_a_member,      // of the group isolate
-  no_such_template,  // none that is registered
-  no_such_lease,     // none that is running
+  unreachable,       // no daemon listens
+  not_a_member,      // the caller is not in the group isolate
+  no_such_template,  // no registered template has this name
+  no_such_lease,     // no running lease has this name
   other,
 };
 
@@ -26,16 +26,16 @@ class Client {
  public:
   static CallResult<Client> connect(const std::string& path = kSocketPath);
 
-  // The parameters of the reply to METHOD of org.isolate.Manager. Waits for at most ten minutes.
+  // Calls METHOD of org.isolate.Manager and returns the parameters of the reply. Waits for at most ten minutes.
   CallResult<Json> call(const std::string& method, const Json& parameters);
-  // The same in two steps, between which the daemon is at work.
+  // The same in two steps, so that the caller can work while the daemon does.
   void send(const std::string& method, const Json& parameters);
   CallResult<Json> receive();
-  // Those that came with the last reply.
+  // Returns the descriptors that came with the last reply.
   std::vector<Fd> take_descriptors() { return channel_.take_descriptors(); }
 
  private:
-  explicit Client(Fd socket) : channel_(std::move(socket), Descriptors::take) {}
+  explicit Client(Fd socket) : channel_(std::move(socket), Descriptors::accept) {}
   Channel channel_;
   Result<void> sent_;
 };

@@ -14,7 +14,7 @@ namespace {
 
 using test::must;
 
-// A daemon that gives one answer, whatever it is asked; an empty one: it closes the connection.
+// A daemon that sends the same answer to any request. For an empty answer it closes the connection.
 class ClientTest : public ::testing::Test {
  protected:
   CallResult<Json> ask(const std::string& answer) {
@@ -42,20 +42,20 @@ class ClientTest : public ::testing::Test {
   test::TempDirectory directory_;
 };
 
-TEST_F(ClientTest, TheParametersOfTheAnswerAreGivenBack) {
+TEST_F(ClientTest, ReturnsTheParametersOfTheAnswer) {
   const auto answer = ask(R"({"parameters":{"a":[1]}})");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(*answer, Json({{"a", {1}}}));
 }
 
-TEST_F(ClientTest, AnErrorIsTold) {
+TEST_F(ClientTest, ReportsTheErrorOfTheDaemon) {
   const auto answer = ask(R"({"error":"org.isolate.Manager.NoSuchTemplate","parameters":{"message":"none\u001b"}})");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().refusal, Refusal::no_such_template);
   EXPECT_EQ(answer.error().message, "none\\x1b");
 }
 
-TEST_F(ClientTest, AnErrorWithoutATextIsToldByItsName) {
+TEST_F(ClientTest, AnErrorWithoutAMessageIsReportedByItsName) {
   const auto answer = ask(R"({"error":"a.B"})");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().message, "isolated: a.B");
@@ -67,13 +67,13 @@ TEST_F(ClientTest, AClosedConnectionIsAnError) {
   EXPECT_NE(none.error().message.find("closed the connection"), std::string::npos) << none.error().message;
 }
 
-TEST_F(ClientTest, NonsenseIsAnError) {
+TEST_F(ClientTest, AnInvalidAnswerIsAnError) {
   const auto nonsense = ask("[1]");
   ASSERT_FALSE(nonsense);
-  EXPECT_EQ(nonsense.error().message, "isolated answers: not a JSON object");
+  EXPECT_EQ(nonsense.error().message, "isolated sent an invalid answer: not a JSON object");
 }
 
-TEST_F(ClientTest, ADaemonThatIsNotThereIsToldWithWhatToDo) {
+TEST_F(ClientTest, AMissingDaemonIsAnErrorWithAdvice) {
   const auto client = Client::connect(directory_ / "nothing");
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().refusal, Refusal::unreachable);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kDeepest = 16;
 
-// How deep brackets are nested in what may be JSON.
+// Returns how deeply brackets are nested in a text that may be JSON.
 std::size_t depth_of(std::string_view text) {
   std::size_t depth = 0;
   std::size_t deepest = 0;
@@ -34,7 +34,7 @@ std::size_t depth_of(std::string_view text) {
 
 Result<std::string> string_in(const Json& object, const char* name) {
   const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) return fail(std::string(name) + ": a string is wanted");
+  if (found == object.end() || !found->is_string()) return fail(std::string(name) + ": expected a string");
   return found->get<std::string>();
 }
 
@@ -46,12 +46,12 @@ Result<std::string> optional_string_in(const Json& object, const char* name) {
 Result<std::uint64_t> number_in(const Json& object, const char* name, std::uint64_t most) {
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_unsigned() || found->get<std::uint64_t>() > most) {
-    return fail(std::string(name) + ": a number from 0 to " + std::to_string(most) + " is wanted");
+    return fail(std::string(name) + ": expected a number from 0 to " + std::to_string(most));
   }
   return found->get<std::uint64_t>();
 }
 
-// The limits by their names.
+// Pairs of each limit's name in the protocol and its member.
 template <typename Limits>
 auto members_of(Limits& limits) {
   return std::array{std::pair{"memory", &limits.memory}, std::pair{"cpuTime", &limits.cpu_time},
@@ -70,15 +70,15 @@ Result<GroupLimits> limits_in(const Json& object, const char* name) {
   GroupLimits limits;
   const auto found = object.find(name);
   if (found == object.end()) return limits;
-  if (!found->is_object()) return fail(std::string(name) + ": an object is wanted");
+  if (!found->is_object()) return fail(std::string(name) + ": expected an object");
   std::size_t known = 0;
   for (const auto& [member, limit] : members_of(limits)) {
     if (!found->contains(member)) continue;
     *limit = TRY(number_in(*found, member, INT64_MAX));
     ++known;
   }
-  // Nothing runs without a limit that was asked for.
-  if (known != found->size()) return fail(std::string(name) + ": a limit that this version does not know");
+  // Refuse unknown limits: a guest must not run without a limit that was asked for.
+  if (known != found->size()) return fail(std::string(name) + ": contains a limit that this version does not know");
   return limits;
 }
 
@@ -91,14 +91,15 @@ Json to_json(const NestedRequest& request) {
 Result<std::optional<NestedRequest>> nested_in(const Json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end()) return std::optional<NestedRequest>();
-  if (!found->is_object()) return fail(std::string(name) + ": an object is wanted");
+  if (!found->is_object()) return fail(std::string(name) + ": expected an object");
   NestedRequest request;
   const auto locks = found->find("locksMounts");
-  if (locks == found->end() || !locks->is_boolean()) return fail("locksMounts: true or false is wanted");
+  if (locks == found->end() || !locks->is_boolean()) return fail("locksMounts: expected true or false");
   request.locks_mounts = locks->get<bool>();
   if (found->contains("processes")) request.processes = TRY(number_in(*found, "processes", INT64_MAX));
-  // Nothing runs without a protection that was asked for.
-  if (found->size() != (request.processes ? 2U : 1U)) return fail(std::string(name) + ": more than this version knows");
+  // Refuse unknown members: a guest must not run without a protection that was asked for.
+  if (found->size() != (request.processes ? 2U : 1U))
+    return fail(std::string(name) + ": contains a member that this version does not know");
   return std::optional(request);
 }
 
@@ -116,7 +117,7 @@ Result<Nested> nested_from(const std::string& word) {
   for (const auto& [value, name] : kNestedNames) {
     if (word == name) return value;
   }
-  return fail("nested: \"below\" or \"beside\" is wanted");
+  return fail("nested: expected \"below\" or \"beside\"");
 }
 
 Json to_json(const std::vector<IdMapEntry>& map) {
@@ -127,7 +128,7 @@ Json to_json(const std::vector<IdMapEntry>& map) {
 
 Result<std::vector<IdMapEntry>> map_in(const Json& object, const char* name) {
   const auto found = object.find(name);
-  const auto wrong = [name] { return fail(std::string(name) + ": a list of [inside, outside, count] is wanted"); };
+  const auto wrong = [name] { return fail(std::string(name) + ": expected a list of [inside, outside, count]"); };
   if (found == object.end() || !found->is_array() || found->empty()) return wrong();
   std::vector<IdMapEntry> map;
   for (const auto& entry : *found) {
@@ -148,44 +149,47 @@ interface org.isolate.Manager
 
 type Template (name: string, store: string, generation: int, size: int, fresh: int)
 type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
-# cpuUsec, memoryBytes, tasks: what the guest uses, where that can be had. bytesIncomplete: the clone takes more than
-# `bytes`; there was no time to count all of it.
+# cpuUsec, memoryBytes, tasks: the resources that the guest uses, if they can be determined. bytesIncomplete: the clone
+# takes more than `bytes`, because there was no time to count all of it.
 type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
   bytes: int, bytesIncomplete: ?bool, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
 # memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
 type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
-# locksMounts: the guest may have CAP_SYS_ADMIN, and must not make read-only mounts writable. processes: the most that all
-# of the guest may have.
+# locksMounts: the guest may have CAP_SYS_ADMIN and must not make read-only mounts writable. processes: the maximum
+# number of processes of the whole guest.
 type Nested (locksMounts: bool, processes: ?int)
 
-# A clone of the template, for the caller alone. Four descriptors come with the reply: a user namespace, a mount
-# namespace that holds the clone's root on /run/isolate/stage/root, and the locks of the lease and of its range of ids. The
-# lease ends when the last copy of the third one is closed. The connection is closed after the reply.
-# With limits, the guest is to enter the control group that has them by EnterGroup, and group is that one's directory.
-# userns: "automatic" (0 inside is the caller) or "private" (no id inside is the caller's). uidBase, gidBase: for a
-# template whose files belong on disk to the range of 65536 ids that begins there: ids inside are that range.
-# nested: for a caller who can't make user namespaces. The daemon makes a second one for the guest, whose descriptor comes
-# fifth. "below": it lies in the first one, and the caller joins it when the root is finished. "beside": it does not, where
-# the kernel lets nobody make one there; a mount namespace that belongs to it comes sixth. The finished root is mounted on
-# /run/isolate/stage/door of the first mount namespace, and appears there in the second one, with its mounts locked. In this
-# case the limit of processes is one of the control group. Where only processes were limited, that group may be all that is
-# made; without a group and without nested in the reply nothing limits them together.
+# Leases a clone of the template to the caller. Four descriptors come with the reply: a user namespace; a mount
+# namespace in which the clone's root is mounted on /run/isolate/stage/root; the lock of the lease; the lock of its
+# range of ids. The lease ends when the last copy of the third descriptor is closed. The daemon closes the connection
+# after the reply.
+# With limits, `group` is the directory of the control group that has them; the caller moves the guest there with
+# EnterGroup.
+# userns: "automatic" (id 0 inside is the caller) or "private" (no id inside is the caller's). uidBase, gidBase: for a
+# template whose files belong on disk to the range of 65536 ids that begins there; the ids inside are that range.
+# nested: for a caller who can't create user namespaces. The daemon creates a second one for the guest and sends its
+# descriptor as the fifth. "below": it lies in the first one, and the caller enters it when the root is complete.
+# "beside": it does not, because the kernel allows none there; a mount namespace that belongs to it comes as the sixth.
+# The caller mounts the complete root on /run/isolate/stage/door in the first mount namespace; it appears there in the
+# second one, with its mounts locked. With "beside" the control group limits the number of processes. If only processes
+# were limited, the daemon may make only that group. A reply without group and without nested means that nothing limits
+# the processes together.
 method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits,
   nested: ?Nested) ->
   (lease: string, template: string, store: string, generation: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int,
   group: ?string, nested: ?string)
-# Moves the process that has connected to the control group of the caller's own lease, in which none may be yet.
+# Moves the process that has connected into the control group of a lease of the caller. The group must still be empty.
 method EnterGroup(lease: string) -> ()
 
-# Templates whose pool was given a size by root.
+# The templates for whose pool root has set a size.
 method ListTemplates() -> (templates: []Template)
 method ListPools() -> (pools: []Pool)
-# The caller's own; root sees all.
+# The caller's own leases; for root all of them.
 method ListLeases() -> (leases: []Lease)
-# Ends a lease of the caller's, or for root anyone's: its guest is killed. The reply comes when it is over.
+# Ends a lease of the caller, or for root any lease, by killing its guest. The reply comes when the lease has ended.
 method Kill(lease: string) -> ()
 method GetStatus() -> (version: string, pid: int, connections: int, waiting: int)
-# For root.
+# Only for root.
 method ResizePool(template: string, size: int) -> ()
 
 error PermissionDenied (message: string)
@@ -197,7 +201,7 @@ error Failed (message: string)
 }
 
 std::string_view service_description() {
-  return R"(# What every Varlink service tells of itself.
+  return R"(# The methods that every Varlink service has.
 interface org.varlink.service
 
 method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)
@@ -211,7 +215,7 @@ error InvalidParameter (parameter: string)
 }
 
 Result<Json> parse_object(std::string_view text) {
-  if (depth_of(text) > kDeepest) return fail("nested too deep");
+  if (depth_of(text) > kDeepest) return fail("nested too deeply");
   auto json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return fail("not JSON");
   if (!json.is_object()) return fail("not a JSON object");
@@ -220,18 +224,18 @@ Result<Json> parse_object(std::string_view text) {
 
 Result<Call> parse_call(std::string_view message) {
   const auto json = TRY(parse_object(message));
-  // Whoever wants no or several replies is not served.
+  // Calls without a reply or with several replies are not supported.
   for (const char* flag : {"oneway", "more", "upgrade"}) {
     const auto found = json.find(flag);
     if (found != json.end() && *found != false) return fail(std::string(flag) + ": not supported");
   }
   const auto name = TRY(string_in(json, "method"));
   const auto dot = name.rfind('.');
-  if (dot == std::string::npos) return fail("method: INTERFACE.METHOD is wanted");
+  if (dot == std::string::npos) return fail("method: expected INTERFACE.METHOD");
   Call call{name.substr(0, dot), name.substr(dot + 1), "{}"};
   const auto parameters = json.find("parameters");
   if (parameters == json.end()) return call;
-  if (!parameters->is_object()) return fail("parameters: an object is wanted");
+  if (!parameters->is_object()) return fail("parameters: expected an object");
   call.parameters = parameters->dump(-1, ' ', false, Json::error_handler_t::replace);
   return call;
 }
@@ -251,10 +255,10 @@ Result<LeaseRequest> lease_request_from(const Json& parameters) {
   LeaseRequest request;
   request.template_name = TRY(string_in(parameters, "template"));
   request.engine = TRY(optional_string_in(parameters, "engine"));
-  if (!request.engine.empty() && !text::is_name(request.engine, 16)) return fail("engine: a name is wanted");
+  if (!request.engine.empty() && !text::is_name(request.engine, 16)) return fail("engine: expected a name");
   const auto userns = TRY(optional_string_in(parameters, "userns"));
   if (!userns.empty() && userns != "automatic" && userns != "private") {
-    return fail("userns: \"automatic\" or \"private\" is wanted");
+    return fail("userns: expected \"automatic\" or \"private\"");
   }
   request.private_ids = userns == "private";
   constexpr std::uint64_t kHighestBase = UINT32_MAX - kGuestIds;
@@ -286,15 +290,15 @@ std::size_t descriptors_of(const LeaseReply& reply) {
 }
 
 Result<LeaseReply> lease_reply_from(const Json& parameters) {
-  // Its clones came as layers, each a mount of its own.
-  if (parameters.contains("layers")) return fail("isolated is of an older version than isolate; restart it");
+  // Older daemons sent layers, each in its own mount.
+  if (parameters.contains("layers")) return fail("isolated is older than isolate; restart isolated");
   LeaseReply reply;
   reply.lease = TRY(string_in(parameters, "lease"));
   reply.template_name = TRY(string_in(parameters, "template"));
   reply.store = TRY(string_in(parameters, "store"));
   reply.generation = TRY(number_in(parameters, "generation", UINT64_MAX));
   const auto read_only = parameters.find("readOnly");
-  if (read_only == parameters.end() || !read_only->is_boolean()) return fail("readOnly: true or false is wanted");
+  if (read_only == parameters.end() || !read_only->is_boolean()) return fail("readOnly: expected true or false");
   reply.read_only = read_only->get<bool>();
   reply.maps.uid = TRY(map_in(parameters, "uidMap"));
   reply.maps.gid = TRY(map_in(parameters, "gidMap"));

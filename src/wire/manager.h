@@ -1,4 +1,4 @@
-// What isolated tells and is asked: the Varlink interface org.isolate.Manager.
+// The Varlink interface org.isolate.Manager between isolate and the daemon isolated.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 constexpr const char* kSocketPath = "/run/isolate/org.isolate.Manager";
 constexpr std::string_view kManager = "org.isolate.Manager";
 
-// The interface in Varlink's own language.
+// Returns the description of the interface in Varlink's language.
 std::string_view manager_description();
 std::string_view service_description();  // org.varlink.service
 
@@ -29,30 +29,32 @@ struct Call {
   std::string method;
   std::string parameters;  // a JSON object
 };
-// Errors: plain text: what of the message is wrong. Never deeper than a few levels.
+// Errors: plain text that says what is wrong with the message.
 Result<Call> parse_call(std::string_view message);
 
-// An object, at most `kDeepest` levels deep. Errors: plain text.
+// Parses a JSON object that is at most 16 levels deep. Errors: plain text.
 Result<Json> parse_object(std::string_view text);
 
-// What the guest needs of a second user namespace, which its own launcher can't make: wherever the host, or a filter of
-// system calls, forbids user namespaces to the caller.
+// The protections for which the guest needs a second user namespace, requested when the caller can't create one because
+// the host or a seccomp filter forbids it.
 struct NestedRequest {
-  bool locks_mounts = false;               // no guest can change the flags of its mounts, with CAP_SYS_ADMIN either
-  std::optional<std::uint64_t> processes;  // the most that all of the guest may have
+  bool locks_mounts = false;               // even with CAP_SYS_ADMIN the guest can't change the flags of its mounts
+  std::optional<std::uint64_t> processes;  // the maximum number of processes of the whole guest
   bool operator==(const NestedRequest&) const = default;
 };
-// What the daemon has made of it.
+// The daemon's answer to such a request.
 enum class Nested {
-  none,    // nothing was asked for, or a control group counts the processes and that is all that was asked for
-  below,   // a user namespace within that of the lease
-  beside,  // one of its own, with a mount namespace in which the finished root appears, where none can be made below
+  none,   // nothing was requested, or only a limit of processes that a control group enforces
+  below,  // a user namespace below that of the lease
+  // A separate user namespace, because none can be created below, and a mount namespace in which the complete root
+  // appears.
+  beside,
 };
 
 struct LeaseRequest {
-  std::string template_name;  // as -z takes it
-  bool private_ids = false;   // the caller's own id is not among those inside
-  // Ids inside are these and the following, to which the template's files belong on disk; both or none.
+  std::string template_name;  // in any form that -z accepts
+  bool private_ids = false;   // the caller's own id is not mapped
+  // The first ids of the range to which the template's files belong on disk; the guest uses this range. Both or none.
   std::optional<std::uint32_t> uid_base;
   std::optional<std::uint32_t> gid_base;
   std::string engine;  // for isolatectl ps
@@ -60,7 +62,7 @@ struct LeaseRequest {
   std::optional<NestedRequest> nested{};
 };
 Json to_json(const LeaseRequest& request);
-// Errors: plain text: the parameter that is missing or of another type.
+// Errors: plain text that names the parameter that is missing or has the wrong type.
 Result<LeaseRequest> lease_request_from(const Json& parameters);
 
 struct LeaseReply {
@@ -68,12 +70,12 @@ struct LeaseReply {
   std::string template_name;
   std::string store;
   std::uint64_t generation = 0;
-  bool read_only = false;  // the clone's file system can't map ids
+  bool read_only = false;  // the clone is read-only, because its file system can't map ids
   IdMaps maps;
-  std::string group;  // the control group with the limits; empty: none were asked for
+  std::string group;  // the control group with the limits; empty: no limits were requested
   Nested nested = Nested::none;
 };
-// The descriptors that come with it, in this order: four, five with Nested::below, and six with Nested::beside.
+// The descriptors that come with the reply, in this order: four, five with Nested::below, six with Nested::beside.
 enum LeaseDescriptor {
   kUserNamespace,
   kMountNamespace,
@@ -83,6 +85,7 @@ enum LeaseDescriptor {
   kNestedUserNamespace = kLeaseDescriptors,
   kNestedMountNamespace,
 };
+// Returns how many descriptors have to come with the reply.
 std::size_t descriptors_of(const LeaseReply& reply);
 Json to_json(const LeaseReply& reply);
 Result<LeaseReply> lease_reply_from(const Json& parameters);

@@ -18,7 +18,7 @@ TEST(ManagerTest, ACallIsInterfaceMethodAndParameters) {
   EXPECT_EQ(must(parse_call(R"({"method":"a.B"})")).parameters, "{}");
 }
 
-TEST(ManagerTest, WhatIsNoCallIsRefused) {
+TEST(ManagerTest, AnInvalidCallIsRefused) {
   for (const char* text : {"", "x", "[]", "{", "{}", R"({"method":1})", R"({"method":"nodot"})",
                            R"({"method":"a.B","parameters":[]})", R"({"method":"a.B","more":true})",
                            R"({"method":"a.B","oneway":true})", R"({"method":"a.B"} x)", "{\"method\":\"\xff.B\"}"}) {
@@ -26,14 +26,14 @@ TEST(ManagerTest, WhatIsNoCallIsRefused) {
   }
 }
 
-TEST(ManagerTest, WhatIsNestedTooDeepIsNotParsed) {
+TEST(ManagerTest, DeeplyNestedInputIsRefusedBeforeParsing) {
   const std::string deep(60000, '[');
-  EXPECT_EQ(message_of(parse_call(R"({"method":"a.B","parameters":{"x":)" + deep)), "nested too deep");
+  EXPECT_EQ(message_of(parse_call(R"({"method":"a.B","parameters":{"x":)" + deep)), "nested too deeply");
   const std::string text(60000, '[');
   EXPECT_TRUE(parse_call(R"({"method":"a.B","parameters":{"x":")" + text + "\\\"[\"}}"));
 }
 
-TEST(ManagerTest, ALeaseRequestSurvivesTheWay) {
+TEST(ManagerTest, ALeaseRequestIsUnchangedAfterTransmission) {
   const auto request =
       must(lease_request_from(to_json(LeaseRequest{"zfs:t", true, std::nullopt, std::nullopt, "bwrap"})));
   EXPECT_EQ(request.template_name, "zfs:t");
@@ -46,7 +46,7 @@ TEST(ManagerTest, ALeaseRequestSurvivesTheWay) {
   EXPECT_EQ(based.gid_base, 600000U);
 }
 
-TEST(ManagerTest, LimitsSurviveTheWay) {
+TEST(ManagerTest, LimitsAreUnchangedAfterTransmission) {
   LeaseRequest request{"t", false, std::nullopt, std::nullopt, "bwrap"};
   EXPECT_FALSE(to_json(request).contains("limits"));
   EXPECT_FALSE(must(lease_request_from(to_json(request))).limits.any());
@@ -56,7 +56,7 @@ TEST(ManagerTest, LimitsSurviveTheWay) {
   EXPECT_EQ(must(lease_request_from(to_json(request))).limits, request.limits);
 }
 
-TEST(ManagerTest, WhatTheGuestNeedsOfASecondNamespaceSurvivesTheWay) {
+TEST(ManagerTest, ANestedRequestIsUnchangedAfterTransmission) {
   LeaseRequest request{"t", false, std::nullopt, std::nullopt, "lxc"};
   EXPECT_FALSE(to_json(request).contains("nested"));
   EXPECT_FALSE(must(lease_request_from(to_json(request))).nested);
@@ -66,7 +66,7 @@ TEST(ManagerTest, WhatTheGuestNeedsOfASecondNamespaceSurvivesTheWay) {
   }
 }
 
-TEST(ManagerTest, AWrongLeaseRequestIsRefused) {
+TEST(ManagerTest, AnInvalidLeaseRequestIsRefused) {
   for (const Json& parameters :
        {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"userns", "single"}},
         Json{{"template", "t"}, {"userns", nullptr}}, Json{{"template", "t"}, {"engine", "a b"}},
@@ -93,7 +93,7 @@ LeaseReply a_reply() {
   return reply;
 }
 
-TEST(ManagerTest, ALeaseReplySurvivesTheWay) {
+TEST(ManagerTest, ALeaseReplyIsUnchangedAfterTransmission) {
   const auto wanted = a_reply();
   const auto reply = must(lease_reply_from(to_json(wanted)));
   EXPECT_EQ(reply.lease, wanted.lease);
@@ -108,7 +108,7 @@ TEST(ManagerTest, ALeaseReplySurvivesTheWay) {
   EXPECT_EQ(must(lease_reply_from(to_json(limited))).group, limited.group);
 }
 
-TEST(ManagerTest, ALeaseReplyTellsHowManyDescriptorsComeWithIt) {
+TEST(ManagerTest, ALeaseReplyDeterminesTheNumberOfDescriptors) {
   auto reply = a_reply();
   for (const auto& [nested, count] :
        {std::pair{Nested::none, 4U}, std::pair{Nested::below, 5U}, std::pair{Nested::beside, 6U}}) {
@@ -119,7 +119,7 @@ TEST(ManagerTest, ALeaseReplyTellsHowManyDescriptorsComeWithIt) {
   }
 }
 
-TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
+TEST(ManagerTest, AnInvalidLeaseReplyIsRefused) {
   const auto whole = to_json(a_reply());
   for (const auto& [key, value] : whole.items()) {
     auto part = whole;
@@ -136,7 +136,7 @@ TEST(ManagerTest, AWrongLeaseReplyIsRefused) {
   EXPECT_FALSE(lease_reply_from(wrong));
   wrong = whole;
   wrong["layers"] = 2;
-  EXPECT_EQ(message_of(lease_reply_from(wrong)), "isolated is of an older version than isolate; restart it");
+  EXPECT_EQ(message_of(lease_reply_from(wrong)), "isolated is older than isolate; restart isolated");
 }
 
 TEST(ManagerTest, TheDescriptionNamesEachMethod) {

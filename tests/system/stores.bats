@@ -292,7 +292,7 @@ start_in_store() {
   snapshot=$(here zfs list -H -o name -t snapshot -r "$ZFS_PARENT/deb" | tail -n 1)
   here zfs clone -o mountpoint=none "$snapshot" "$ZFS_PARENT/theirs"
   run --separate-stderr ctl template remove zfs:deb
-  [[ $status == 1 && $stderr == *'was made of the template'* ]] || complain "with a clone of somebody"
+  [[ $status == 1 && $stderr == *'was made from the template'* ]] || complain "with a clone of somebody"
   here zfs list "$snapshot" >/dev/null
   here zfs destroy "$ZFS_PARENT/theirs"
   here zfs destroy -r "$ZFS_PARENT/mine"

@@ -146,7 +146,7 @@ mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
   create_small
   zfs clone "$(newest_snapshot_of small)" "$PARENT/theirs"
   run --separate-stderr remove_small
-  [[ $status == 1 && $stderr == *'was made of the template'* ]] || complain "with a clone of somebody"
+  [[ $status == 1 && $stderr == *'was made from the template'* ]] || complain "with a clone of somebody"
   zfs destroy "$PARENT/theirs"
   zfs create "$PARENT/small/data"
   run --separate-stderr remove_small
