@@ -41,9 +41,12 @@ void open_to_guest(int pipe, bool is_input) { ::fchmod(pipe, S_IRUSR | S_IWUSR |
 
 constexpr int kRoom = 1 << 18;  // bytes, for what is copied at a time
 
-// The pipe of ours gets the flags of the caller's. A caller who has many pipes gets less room, which is only slower.
+// The pipe of ours gets the flags of the caller's. Both get room for large portions: between pipes of the usual 64 KiB
+// all programs of a pipeline wait for one another. A caller who has many pipes gets less room, which is only slower.
 void imitate_pipe(int callers, int ours) {
-  ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, ::fcntl(callers, F_GETPIPE_SZ)));
+  const int size = ::fcntl(callers, F_GETPIPE_SZ);
+  ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, size));
+  if (size < kRoom) ::fcntl(callers, F_SETPIPE_SZ, kRoom);
   ::fcntl(ours, F_SETFL, ::fcntl(callers, F_GETFL) & (O_NONBLOCK | O_DIRECT));
 }
 
