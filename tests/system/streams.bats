@@ -138,7 +138,7 @@ by_caller() {
   run --separate-stderr by_caller 'isolate --pty echo x </dev/null >/dev/full'
   expect_status 125
   one_error_line isolate
-  expect_in_errors 'standard output: not all'
+  expect_in_errors 'standard output: some output'
   expect_in_errors 'No space left on device'
   succeeds by_caller 'isolate --pty seq 100000 </dev/null | head -n 1'
 }
@@ -167,7 +167,7 @@ by_caller() {
   chown "$CALLER_UID" "$SCRATCH/stuck"
   sleep "$MARK" <>"$SCRATCH/stuck" 3>&- &
   STARTED+=($!)
-  start sh -c "exec $ISOLATE --store $STORE -q -z debian head -c 100000 /dev/zero >$SCRATCH/stuck"
+  start sh -c "exec $ISOLATE --store $STORE -q -z debian head -c 1000000 /dev/zero >$SCRATCH/stuck"
   sleep 1.5
   kill -0 "$STARTED_PID" || complain "isolate did not wait: $(cat "$SCRATCH/err")"
   kill_started TERM
