@@ -39,14 +39,16 @@ bool has_direction(int number) { return number == STDIN_FILENO ? can_be_read(num
 // guest may open this pipe of ours, in the direction of the stream.
 void open_to_guest(int pipe, bool is_input) { ::fchmod(pipe, S_IRUSR | S_IWUSR | (is_input ? S_IROTH : S_IWOTH)); }
 
-constexpr int kRoom = 1 << 18;  // bytes, for what is copied at a time
+constexpr int kRoom = 1 << 18;       // bytes, for what is copied at a time
+constexpr int kUsualRoom = 1 << 16;  // of a pipe whose size nobody has set
 
 // The pipe of ours gets the flags of the caller's. Both get room for large portions: between pipes of the usual 64 KiB
-// all programs of a pipeline wait for one another. A caller who has many pipes gets less room, which is only slower.
+// all programs of a pipeline wait for one another. A size that somebody has chosen stays. A caller who has many pipes
+// gets less room, which is only slower.
 void imitate_pipe(int callers, int ours) {
   const int size = ::fcntl(callers, F_GETPIPE_SZ);
   ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, size));
-  if (size < kRoom) ::fcntl(callers, F_SETPIPE_SZ, kRoom);
+  if (size == kUsualRoom) ::fcntl(callers, F_SETPIPE_SZ, kRoom);
   ::fcntl(ours, F_SETFL, ::fcntl(callers, F_GETFL) & (O_NONBLOCK | O_DIRECT));
 }
 
