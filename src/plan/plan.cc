@@ -26,7 +26,7 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   return mounts;
 }
 
-// Of the caller's environment the command gets only TERM, and the variables that -v names.
+// The command gets only TERM of the caller's environment, and the variables that -v names.
 std::vector<std::string> plan_environment(const RunRequest& request, const CallerFacts& facts) {
   std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                           "HOME=/root",

@@ -14,7 +14,7 @@ namespace isolate {
 
 class ControlSocket {
  public:
-  // What the kernel delivers together with a message.
+  // The kernel delivers these together with a message.
   struct Attached {
     pid_t sender = -1;  // in this process's pid namespace; the kernel vouches for it
     Fd descriptor;

@@ -15,7 +15,7 @@ class JobControl {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // What decides how long isolate stays stopped.
+  // These decide how long isolate stays stopped.
   struct Job {
     int control = -1;                           // readable when isolate-init reports something about the command
     pid_t command = -1;                         // -1: not known

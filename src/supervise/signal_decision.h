@@ -1,5 +1,5 @@
-// What isolate does with a signal that it gets while it waits for a command. A pure function, so that a table can test
-// each case.
+// Decides how isolate reacts to a signal while it waits for a command. It is a pure function, so that a test can check
+// each case in a table.
 #pragma once
 
 namespace isolate {

@@ -95,7 +95,7 @@ class Supervisor {
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
   Result<RunOutcome> conclude_without_report(RunOutcome outcome, const ExitStatus& engine) const;
 
-  // What the caller of this class has passed in.
+  // The arguments of make(), wait() and take_commands().
   SupervisorOptions options_;
   std::optional<ControllingTerminal> terminal_;
   std::function<void(pid_t)> on_start_;
@@ -113,7 +113,7 @@ class Supervisor {
   Fd guest_control_;
   Fd report_writer_;
 
-  // What isolate-init has reported about the command.
+  // Facts about the command that isolate-init has reported.
   pid_t command_pid_ = -1;  // -1: not yet
   bool has_started_ = false;
   InitWatch watch_;
@@ -138,7 +138,7 @@ class Supervisor {
     std::optional<Clock::time_point> engine;   // set once the command has ended
   } deadlines_;
 
-  // What wait() returns.
+  // The result of wait().
   RunOutcome outcome_;
   std::string report_;  // text from the launcher or the engine
 };

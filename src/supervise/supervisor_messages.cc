@@ -1,5 +1,5 @@
-// What the supervisor does with the messages of isolate-init. They come from the guest, so none of them may do more
-// than report on the command.
+// How the supervisor handles the messages of isolate-init. They come from the guest, so none of them may do more than
+// report on the command.
 #include <errno.h>
 
 #include <utility>
