@@ -11,8 +11,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 target_compile_definitions(isolate_settings INTERFACE _GNU_SOURCE
   ISOLATE_VERSION="${PROJECT_VERSION}")
-# Optimize for size: starting a program takes mostly system calls, not computing, and each run has a copy of the pages in
-# memory.
+# Optimize for size: the start of a run takes mostly system calls, not computing, and the program's pages count as memory
+# of each run.
 string(REPLACE "-O3" "-Os" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(isolate_settings INTERFACE -ffunction-sections -fdata-sections)
