@@ -39,9 +39,9 @@ class RootInProgress {
   virtual int root() const = 0;   // its top directory
   virtual int stage() const = 0;  // the stage's, a tmpfs
 
-  // The first two are called with the caller's rights, before the launcher enters namespaces. open_bind() opens the
-  // source of the mount; open_device() makes a device node of the guest's own instead. opened() returns later what they
-  // have opened, as a mount. Its error ENOENT: they have opened nothing.
+  // The launcher calls the first two with the caller's rights, before it mounts the stage. open_bind() opens the source
+  // of the mount; open_device() makes a device node of the guest's own instead. opened() returns later what they have
+  // opened, as a mount. Its error ENOENT: they have opened nothing.
   virtual Result<void> open_bind(const RootMount& mount, std::size_t number) = 0;
   virtual Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject) = 0;
   virtual Result<Fd> opened(std::size_t number) = 0;
