@@ -1,17 +1,18 @@
 # Compiler settings that every target takes by linking `isolate_settings`.
 add_library(isolate_settings INTERFACE)
-# For #include "..." alone: <linux/mount.h> stays the kernel's.
+# src/ is searched for #include "..." only, so that <linux/mount.h> is still the kernel's header.
 set(ISOLATE_INCLUDE -iquote ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(isolate_settings INTERFACE ${ISOLATE_INCLUDE})
 target_compile_options(isolate_settings INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Werror -fno-plt -fstack-protector-strong)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 warns of overlapping copies inside std::string where there are none (GCC bug 105651).
+  # GCC 12 warns about overlapping copies in std::string that don't exist (GCC bug 105651).
   target_compile_options(isolate_settings INTERFACE -Wno-restrict)
 endif()
 target_compile_definitions(isolate_settings INTERFACE _GNU_SOURCE
   ISOLATE_VERSION="${PROJECT_VERSION}")
-# What a start costs is system calls. Small, since pages of the program count as memory that each run takes.
+# Optimize for size: the start of a run takes mostly system calls, not computing, and the program's pages count as memory
+# of each run.
 string(REPLACE "-O3" "-Os" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(isolate_settings INTERFACE -ffunction-sections -fdata-sections)
@@ -22,23 +23,23 @@ if(ISOLATE_FAULT_POINTS)
 endif()
 if(ISOLATE_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # With the sanitizers' code in between, GCC 12 takes the error side of a Result for uninitialised.
+    # With the sanitizers' code, GCC 12 believes that the error in a Result may be uninitialized.
     target_compile_options(isolate_settings INTERFACE -Wno-maybe-uninitialized)
   endif()
   target_compile_options(isolate_settings INTERFACE
-    # Not vptr: it makes a pipe for each look at memory, and takes it for a fault where no descriptor is left for that.
+    # Without vptr, because that check needs a pipe each time, and reports an error if the process is out of descriptors.
     -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(isolate_settings INTERFACE -fsanitize=address,undefined)
 endif()
 
-# A program that has to start fast is linked statically; the sanitizers' runtime can't be.
+# Links a program statically, so that it starts fast. The sanitizers' runtime can't be linked that way.
 function(isolate_link_static target)
   if(NOT ISOLATE_SANITIZE)
     target_link_options(${target} PRIVATE -static)
   endif()
 endfunction()
 
-# What the rooms of src/ may use, as the table of src/README.md says.
+# Reads from the table in src/README.md which rooms each room may use.
 set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/README.md)
 file(STRINGS ${PROJECT_SOURCE_DIR}/src/README.md ISOLATE_ROOMS REGEX "^[|] `")
 foreach(row ${ISOLATE_ROOMS})
@@ -46,9 +47,8 @@ foreach(row ${ISOLATE_ROOMS})
   string(REGEX MATCHALL "[a-z_]+" ISOLATE_USES_${CMAKE_MATCH_1} "${CMAKE_MATCH_2}")
 endforeach()
 
-# A room: a folder of src/ as a static library of all its files but the programs' own, with its unit tests,
-# ROOM/*_test.cc, as one program that ctest runs test by test.
-# isolate_room(ROOM [LIBRARY...])
+# isolate_room(ROOM [LIBRARY...]): makes a static library of a folder of src/, of all its files except those that only a
+# program has. The room's unit tests, ROOM/*_test.cc, become one program, whose tests ctest runs one by one.
 function(isolate_room name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})

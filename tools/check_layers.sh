@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks two rules of the source tree: a folder below src/ includes only from the folders that the table in src/README.md
-# allows, and no file there has more than 400 lines. The table must name every folder, so that whoever adds one decides
-# what it may use.
+# allows, and no file there has more than 400 lines. The table must name every folder, so that the author of a new
+# one decides what it may use.
 set -euo pipefail
 
 most_lines=400

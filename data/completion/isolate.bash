@@ -5,12 +5,12 @@ _isolate_options=(--engine --template-dir --template --bind --here --env --chdir
   --userns --groups --cap-add --cap-drop --read-only --empty-home --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
   --io-weight --keep --store --dry-run --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
 
-# Of letters in one word, -nq, the last.
+# Prints the option that takes the value: the last letter of a word such as -nq.
 _isolate_one_option() {
   if [[ $1 == -[!-]* ]]; then printf '%s' "-${1: -1}"; else printf '%s' "$1"; fi
 }
 
-# Those that take a value, which is then the next word.
+# Whether the option takes a value, which is then the next word.
 _isolate_takes_value() {
   case $(_isolate_one_option "$1") in
     --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --groups) ;;
@@ -67,7 +67,7 @@ _isolate() {
     fi
   done
   if ((i < COMP_CWORD)); then
-    # What follows is a command line of its own, in another root.
+    # The rest is the command line of another program.
     [[ ${COMP_WORDS[i]} != -- ]] || i=$((i + 1))
     compopt -o default 2>/dev/null
     if declare -F _command_offset >/dev/null; then _command_offset "$i"; fi

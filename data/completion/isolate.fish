@@ -4,7 +4,7 @@ function __isolate_templates
     isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
-# Whether no COMMAND is there yet, behind which options are its own.
+# Whether the words so far contain no COMMAND yet. Options after a COMMAND belong to that command.
 function __isolate_before_command
     set -l words (commandline --tokenize --cut-at-cursor --current-process)
     set -l value no

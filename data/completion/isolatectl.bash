@@ -1,4 +1,4 @@
-# Completion of isolatectl(1) for bash. tests/system/completion.bats compares it with what isolatectl --help says.
+# Completion of isolatectl(1) for bash. tests/system/completion.bats compares it with the output of isolatectl --help.
 # shellcheck shell=bash
 
 _isolatectl_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2"); }
@@ -10,7 +10,7 @@ _isolatectl_templates() {
   _isolatectl_words "$(isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }')" "$1"
 }
 
-# The verbs, and the options of one that is complete.
+# Prints the verbs that can follow, or the options of a complete verb.
 _isolatectl_next() {
   case $1 in
     '') echo template pool gc ps kill exec status --version ;;

@@ -1,4 +1,4 @@
-# Completion of isolatectl(1) for fish. tests/system/completion.bats compares it with what isolatectl --help says.
+# Completion of isolatectl(1) for fish. tests/system/completion.bats compares it with the output of isolatectl --help.
 
 function __isolatectl_templates
     isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }'
@@ -8,7 +8,7 @@ function __isolatectl_leases
     isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
-# __isolatectl_verb WORD...: whether these are all the verbs there yet; none: nothing but options.
+# __isolatectl_verb WORD...: whether these are exactly the words so far, apart from options.
 function __isolatectl_verb
     set -l words
     set -l value no
@@ -24,7 +24,7 @@ function __isolatectl_verb
     test "$words" = "$argv"
 end
 
-# __isolatectl_below WORD...: whether they begin with these.
+# __isolatectl_below WORD...: whether the words so far begin with these, apart from options.
 function __isolatectl_below
     set -l words (string match --invert -- '-*' (commandline --tokenize --cut-at-cursor --current-process)[2..])
     string match --quiet -- "$argv *" "$words "

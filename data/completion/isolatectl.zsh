@@ -1,5 +1,5 @@
 #compdef isolatectl
-# Completion of isolatectl(1) for zsh. tests/system/completion.bats compares it with what isolatectl --help says.
+# Completion of isolatectl(1) for zsh. tests/system/completion.bats compares it with the output of isolatectl --help.
 
 local -a common=(
   '*--store=[the store of templates and clones]:store:_files -/'

@@ -1,4 +1,4 @@
-// A root that a run has to itself: what the plan needs to know of it, as plain data.
+// AcquiredRoot: a root that one run has to itself, as plain data. It holds what the plan needs to know about the root.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,16 @@
 namespace isolate {
 
 struct AcquiredRoot {
-  std::string id;             // of the clone; for a run on a directory, a name of this run's. It is the host name, too.
+  std::string id;             // the clone's id, or for a run on a directory a name for the run; also the host name
   std::string template_name;  // empty: a run on a directory
   RootSource source;
   std::uint32_t owner = 0;  // the user to whom "/" of the template belongs on disk
   bool read_only = false;   // its file system can't map ids
-  // What the daemon has decided for a clone that it leases.
-  std::optional<IdMaps> maps;               // of the user namespace that it has made
-  std::optional<bool> has_namespace_below;  // whether it has made the guest's own below that; empty: isolate decides
-  std::vector<std::string> warnings;        // what is weaker in the guest than the caller may think
+  // The rest is set only for a clone that the daemon leases, because the daemon decides it.
+  std::optional<IdMaps> maps;  // the id maps of the user namespace that the daemon has made
+  // Whether the daemon has made a second user namespace, the guest's own. Empty: isolate decides whether to make one.
+  std::optional<bool> has_namespace_below;
+  std::vector<std::string> warnings;  // for the caller: protection in the guest that is weaker than usual
 };
 
 }  // namespace isolate

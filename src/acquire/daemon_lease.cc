@@ -24,7 +24,7 @@ bool names_other_store(const std::string& asked) {
 
 Result<bool> own_store_has(const std::string& asked, const std::string& path, OwnerNamespace* owner) {
   auto store = open_store(path, owner, MissingStore::refuse);
-  // A user without a store has no template in it; the daemon's answer says so if it has none either.
+  // A user without a store has no templates. If the daemon lacks the template as well, its answer becomes the error.
   if (!store) return false;
   return (*store)->has_template(TRY(name_in_store(asked, **store)));
 }
@@ -63,8 +63,8 @@ std::vector<std::string> names_of_daemon() {
   return names;
 }
 
-// What to say of the daemon if the user's own store lacks the template. Nothing if no daemon runs and the user is in
-// no group that could use one.
+// The part of the error message that explains why the daemon did not help when the user's own store lacks the template.
+// Empty if no daemon runs and the user is not a member, who could use one.
 std::string clause_on_daemon(const wire::CallError& reason, const std::string& name) {
   switch (reason.refusal) {
     case wire::Refusal::not_a_member:
@@ -85,7 +85,7 @@ std::string clause_on_daemon(const wire::CallError& reason, const std::string& n
 }
 
 Error no_template(const RunRequest& request, const Caller& caller, const wire::CallError& reason) {
-  // Only the daemon has one there.
+  // Only the daemon opens ZFS and btrfs stores for an ordinary user, so its message says all there is to say.
   if (names_other_store(request.template_name)) return Error(reason.message);
   auto names = names_in_own_store(caller);
   if (reason.refusal == wire::Refusal::no_such_template) {
@@ -169,7 +169,7 @@ Result<void> DaemonLease::receive_reply() {
   if (descriptors_.size() != descriptors_of(reply_)) {
     return fail(fmt::format("isolated sent {} descriptors instead of {}", descriptors_.size(), descriptors_of(reply_)));
   }
-  // A daemon of a version without limits would leave them out.
+  // An older daemon that does not know limits would ignore them.
   if (asked_.limits.any() && reply_.group.empty()) {
     return fail("isolated is of a version without limits; restart it");
   }

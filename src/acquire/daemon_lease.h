@@ -1,4 +1,5 @@
-// A clone that isolated leases to a member of the group `isolate`, in namespaces that it has made for the lease.
+// DaemonLease: a clone that the daemon leases to a member of the group `isolate`, in namespaces that it has made for
+// the lease.
 #pragma once
 
 #include <optional>
@@ -18,15 +19,16 @@ class DaemonLease : public RootProvider {
 
   DaemonLease(const RunRequest& request, const Caller& caller) : request_(request), caller_(caller) {}
 
-  // Errors of both: no daemon, not a member, no such template, too many leases, each with what to do; what a leased
-  // clone does not support. Nothing is left after an error.
+  // ask() sends the request, and acquire() waits for the reply. Errors of both: no daemon; the caller is not a member;
+  // no such template; too many leases; an option that a leased clone does not support. Each error says what to do.
+  // After an error the caller has no lease.
   Result<void> ask(GuestGroup* group, Steps* steps) override;
   Result<AcquiredRoot> acquire(Steps* steps) override;
 
   LeasedNamespaces namespaces() const override;
   std::string group() const override { return reply_.group; }
   void let_go_of_mount_namespaces() override;
-  // The daemon sees that the descriptors are closed, and destroys the clone.
+  // Closes the descriptors. The daemon notices that, and destroys the clone.
   Result<void> give_back(Steps* steps) override;
 
  private:
@@ -41,7 +43,7 @@ class DaemonLease : public RootProvider {
   wire::LeaseRequest asked_;
   wire::LeaseReply reply_;
   std::vector<Fd> descriptors_;                 // the lease ends when they are closed
-  std::string reason_against_user_namespaces_;  // why this process can make none; empty: it can
+  std::string reason_against_user_namespaces_;  // empty: this process can make user namespaces
 };
 
 }  // namespace isolate

@@ -28,7 +28,7 @@ Result<AcquiredRoot> Directory::acquire(Steps* /*steps*/) {
 }
 
 Result<uid_t> Directory::owner() {
-  Fd unused;  // a directory is not mounted to look at it
+  Fd unused;  // stays empty: a directory can be read without mounting it
   return owner_of_root({{}, request_.directory}, &unused);
 }
 

@@ -1,4 +1,4 @@
-// A run on a directory itself (-t).
+// Directory: the root of a run on a directory itself (-t).
 #pragma once
 
 #include "acquire/root_provider.h"

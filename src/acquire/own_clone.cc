@@ -28,7 +28,7 @@ Result<TemplatePlace> find_place(const RunRequest& request, OwnerNamespace* owne
 
 Result<void> OwnClone::ask(GuestGroup* group, Steps* steps) {
   TRY_VOID(group->find_place(owner_.caller(), false, steps));
-  // newuidmap and newgidmap take longest, and work while the rest is prepared.
+  // newuidmap and newgidmap take longest, so start them now and let them work while the run is prepared.
   if (request_.userns != UsernsMode::single) owner_.begin();
   return {};
 }
@@ -48,7 +48,8 @@ Result<AcquiredRoot> OwnClone::acquire(Steps* steps) {
   return root;
 }
 
-// An ordinary user's templates belong to the user; a private namespace needs them to belong to their range alone.
+// Whether the guest must not have the caller's own id (--userns=private). The files of an ordinary user's template
+// belong to that id, so the run then needs a copy of the layers whose files belong to the user's range.
 bool OwnClone::keeps_own_id_out() const {
   return !owner_.caller().is_root() && request_.userns == UsernsMode::private_range;
 }

@@ -1,4 +1,4 @@
-// A clone of a template in a store that the user may write to.
+// OwnClone: a clone that isolate makes itself, in a store that the caller may write to.
 #pragma once
 
 #include <optional>
@@ -33,7 +33,7 @@ class OwnClone : public RootProvider {
   Fd mounted_;
 };
 
-// The clone that a run would have, for --dry-run: nothing is made.
+// For --dry-run: describes the clone that a run would get, and makes nothing.
 class PlannedClone : public RootProvider {
  public:
   PlannedClone(const RunRequest& request, OwnerNamespace* owner) : request_(request), owner_(*owner) {}

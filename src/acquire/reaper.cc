@@ -14,7 +14,7 @@ void Reaper::start(Pool* pool) {
     if (!outcome) log::warning("remove abandoned clones: " + outcome.error().message());
     return 0;
   });
-  if (child) child_ = std::move(*child);  // without one, the next run tries again
+  if (child) child_ = std::move(*child);  // if fork failed, the next run tries again
 }
 
 void Reaper::end() {

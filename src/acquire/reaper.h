@@ -1,4 +1,4 @@
-// Reaper: a child that removes clones of killed runs while this run's command is at work.
+// Reaper: a child of isolate that removes the clones of killed runs while the command runs.
 #pragma once
 
 #include "linux/process.h"
@@ -10,7 +10,7 @@ class Reaper {
  public:
   // Starts no child if there is nothing to remove.
   void start(Pool* pool);
-  // Waits up to two seconds for the child, then kills it. The next run goes on with the removal.
+  // Waits up to two seconds for the child, then kills it. The next run removes what is left.
   void end();
 
  private:

@@ -1,5 +1,6 @@
-// Where a run's root comes from: a clone of the user's own store, a clone that the daemon leases, a directory, or a
-// lease that the caller has already. A type for each, and one result, AcquiredRoot.
+// RootProvider: gets a run its root, and takes the root back at the end. There is a type for each origin of a root: a
+// clone of the user's own store (with --dry-run: only its description), a clone that the daemon leases, a directory,
+// and a lease that the caller has already. Each returns an AcquiredRoot.
 #pragma once
 
 #include <memory>
@@ -14,12 +15,11 @@
 
 namespace isolate {
 
-// The namespaces that the daemon has made for a lease; -1: it has not.
+// Descriptors of the namespaces that the daemon has made for a lease. -1: the daemon has not made that namespace.
 struct LeasedNamespaces {
   int user = -1;
   int mount = -1;  // the clone's root is mounted in it
-  // The guest's own user namespace, and the mount namespace that belongs to it if that user namespace does not lie
-  // below the other one.
+  // The guest's own user namespace. If it does not lie below `user`, it has a mount namespace of its own as well.
   int guest_user = -1;
   int guest_mount = -1;
 };
@@ -31,12 +31,13 @@ class RootProvider {
   RootProvider& operator=(const RootProvider&) = delete;
   virtual ~RootProvider() = default;
 
-  // Comes first: decides where the guest's limits can be. If the root is another process's work, this asks for it, and
-  // the caller goes on meanwhile. Errors: those of acquire() that are known already; the limits are not available.
+  // Call this first. It decides where the guest's control group can be, and starts what takes long in another process
+  // (the daemon, newuidmap), so that the caller can do other work meanwhile. Errors: those of acquire() that are known
+  // already; a limit is not available.
   virtual Result<void> ask(GuestGroup* group, Steps* steps);
-  // Errors: no such template, and what to do; those of making clones and of the daemon.
+  // Gets the root. Errors: no such template, with what to do; those of making a clone; those of the daemon.
   virtual Result<AcquiredRoot> acquire(Steps* steps) = 0;
-  // The user to whom "/" belongs on disk. Errors: it can't be read.
+  // The user to whom "/" of the root belongs on disk. Errors: those of looking at the root.
   virtual Result<uid_t> owner() { return 0; }
   // The root as a detached mount, if owner() had to mount it; empty otherwise. It keeps the clone in use.
   virtual Fd take_mounted_root() { return {}; }
@@ -44,20 +45,20 @@ class RootProvider {
   virtual LeasedNamespaces namespaces() const { return {}; }
   // The control group that the daemon has made for the guest; empty: it has made none.
   virtual std::string group() const { return ""; }
-  // Once the launcher is in the mount namespaces: from then on they end with the guest.
+  // Closes the mount namespaces. Call this once the launcher is in them; from then on they end with the guest.
   virtual void let_go_of_mount_namespaces() {}
-  // The pool that the clone is from; null: this process may not look after it.
+  // The pool that the clone is from. Null: there is none, or this run need not look after it.
   virtual Pool* pool() { return nullptr; }
 
-  // Comes last, also after a failed acquire(): destroys or keeps the clone. Errors: that failed, and what becomes of
-  // it.
+  // Call this last, even if acquire() failed. It destroys the clone, or keeps it (--keep). Errors: that failed; the
+  // message says what becomes of the clone.
   virtual Result<void> give_back(Steps* steps);
 };
 
-// The provider of the root that the request asks for. `owner` and `request` outlive it.
+// Returns the provider of the root that the request asks for. `owner` and `request` must outlive it.
 // Errors: those of the template's name; those of the user's own store.
 Result<std::unique_ptr<RootProvider>> provider_for(const RunRequest& request, OwnerNamespace* owner);
-// The one of a lease that stays its holder's.
+// Returns a provider of a lease's root. The holder keeps the lease after the run.
 std::unique_ptr<RootProvider> provider_of(const Lease& lease);
 
 }  // namespace isolate

@@ -230,7 +230,7 @@ Result<Fd> overlay_of(const std::vector<Part>& parts, const Fd& stage_directory,
   return std::move(made.front());
 }
 
-// What a lease gets from a guest with Nested::beside.
+// The parts that a lease with Nested::beside has in addition.
 struct Beside {
   Fd mount_namespace;  // the mount namespace of the guest
   Fd door;             // to be attached in the lease's mount namespace; the guest's has a slave of it

@@ -1,5 +1,5 @@
-// What a run with the engine lxc has on the host beside the container: control groups, a connection with a bridge, a
-// log.
+// ContainerSupport: what a run with the engine lxc needs on the host besides the container: control groups, a
+// connection with a bridge, a log.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ namespace isolate {
 
 class ContainerSupport {
  public:
-  // Checks what the host has, before anything is made or started.
+  // Checks what the host has. It makes and starts nothing yet.
   // Errors: no such bridge; a log that can't be written.
   static Result<ContainerSupport> prepare(const LxcSettings& settings, const RunPlan& plan, const Caller& caller);
   // Makes the control groups, below the guest's group, and connects the bridge. Errors: those of groups and bridges.
@@ -26,7 +26,7 @@ class ContainerSupport {
   void hand_to(LauncherFds* fds) const;
   // Call it when the container has ended. A second call does nothing.
   void end();
-  // Afterwards: whether the kernel has killed a process of the container for its memory.
+  // After end(): whether the kernel has killed a process of the container because memory ran short.
   bool is_out_of_memory() const { return is_out_of_memory_; }
 
  private:

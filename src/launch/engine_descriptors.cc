@@ -13,7 +13,7 @@
 namespace isolate {
 
 Result<void> arrange_descriptors(const LauncherFds& fds, KeptDescriptors* kept) {
-  // By way of high numbers, so that none overwrites another.
+  // First copy all of them to high numbers, so that none overwrites another that has not been copied yet.
   constexpr int kHigh = protocol::kLastFd + 1;
   struct Place {
     int descriptor;  // -1: none

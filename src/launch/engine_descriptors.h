@@ -6,15 +6,16 @@
 
 namespace isolate {
 
-// Copies that execve(2) closes, as it does all other descriptors; -1: none.
+// Copies of descriptors that the launcher needs until execve(2), which closes them. -1: there is none.
 struct KeptDescriptors {
   int report = -1;  // where the launcher writes why the engine has not started
   int engine_program = -1;
 };
 
-// A successful execve(2) leaves 0 and 1, the program isolate-init, the control socket, the setup, and two descriptors
-// for standard error: the engine's is isolate's report pipe, and isolate-init gives the command the other one. `kept`
-// is filled in even if this fails.
+// Puts the engine's descriptors at the numbers at which isolate-init looks for them, and makes execve(2) close all
+// others. A successful execve(2) leaves 0 and 1, the program isolate-init, the control socket, the setup, and two
+// descriptors for standard error: 2 is isolate's report pipe, for the engine, and isolate-init gives the command the
+// other one. `kept` is filled in even if this fails.
 Result<void> arrange_descriptors(const LauncherFds& fds, KeptDescriptors* kept);
 
 }  // namespace isolate

@@ -1,4 +1,4 @@
-// How the launcher enters the guest's control group.
+// Moves the launcher to the guest's control group.
 #pragma once
 
 #include "base/result.h"
@@ -6,7 +6,8 @@
 
 namespace isolate {
 
-// Moves the calling process into the group. It is still the caller then, in the caller's own namespaces.
+// Moves this process into the group. Call it while the process still has the caller's ids and namespaces, because they
+// decide whether the kernel or the daemon allows the move.
 Result<void> enter_group(const GroupEntry& entry);
 
 }  // namespace isolate

@@ -33,7 +33,8 @@ Result<void> renew_work_directory(const std::string& clone) {
   return make_directory(directory.get(), stage::kWork, 0700);
 }
 
-// Keeps the working directory if the other mount namespace has it.
+// Enters the mount namespace of a lease, which changes the working directory. Then returns to the caller's working
+// directory if the namespace has it.
 Result<void> enter_mounts(int mount_namespace) {
   char path[PATH_MAX];
   const bool is_known = ::getcwd(path, sizeof path) != nullptr;
@@ -47,7 +48,7 @@ Result<void> mount_clone(const RunPlan& run, const std::string& stage_path) {
   TRY_VOID(mount::new_namespace());
   const Fd working_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!run.root.lower.empty()) TRY_VOID(renew_work_directory(run.root.directory));
-  // Only the clone as it is on disk, without /dev, /tmp and binds.
+  // The hook sees only the clone as it is on disk, without /dev, /tmp and binds.
   RunPlan plan;
   plan.root = run.root;
   plan.throw_away = false;  // a volatile mount would leave a mark, and the run could not mount the clone

@@ -8,7 +8,7 @@
 namespace isolate {
 
 struct HookNamespaces {
-  int user = -1;   // of an ordinary user
+  int user = -1;   // of an ordinary user's run
   int mount = -1;  // of a leased clone
 };
 

@@ -37,8 +37,8 @@
 namespace isolate {
 namespace {
 
-// The map of a namespace below one that has the map `above`: its ids from `first` on, as 0 and up. An entry may not
-// span two entries of the map above.
+// Returns the map for a user namespace below one that has the map `above`. Id 0 in it is id `first` of the one above,
+// and so on. The kernel does not allow an entry that spans two entries of the map above.
 std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::uint32_t first) {
   std::vector<IdMapEntry> map;
   for (const auto& entry : above) {
@@ -58,7 +58,8 @@ class Launcher {
         on_whole_machine_(on_whole_machine) {}
 
   Result<void> run() {
-    // First of all, as the caller in their own namespaces.
+    // Do this first: the kernel or the daemon allows it only to a process with the caller's ids in the caller's
+    // namespaces.
     if (fds_.group) TRY_VOID(steps_.run("control-group", [this] { return enter_group(*fds_.group); }));
     if (is_beside()) {
       // No process in the lease's namespaces can enter the guest's, so a child puts the root together there and hands
@@ -82,7 +83,8 @@ class Launcher {
   bool is_beside() const { return fds_.nested_mount_namespace >= 0; }
 
   Result<void> build_root() {
-    // Root opens everything that needs the host's rights first. An ordinary user has rights only inside.
+    // Root opens everything that needs rights on the host before it enters the namespaces. An ordinary user has to
+    // enter them first, because they have rights only inside.
     if (!plan_.ids.acts_as_root) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
     if (fds_.groups != nullptr && !is_builder_) {
       TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
@@ -101,7 +103,8 @@ class Launcher {
     });
   }
 
-  // The root is finished. The programs and terminals are opened in the mount namespace that uses them.
+  // Call this when the child has finished the root. Programs and terminals are opened only now, because they must be in
+  // the mount namespace that uses them.
   Result<void> enter_beside() {
     TRY_VOID(enter_user_namespace(fds_.nested_user_namespace));
     TRY(trace::check(::setns(fds_.nested_mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the guest"));
@@ -114,15 +117,16 @@ class Launcher {
   Result<void> open_sources() {
     if (is_builder_) return builder_.open_sources();
     TRY_VOID(guard_programs());
-    // Root's launcher is in the pid namespace of the engine already, which belongs to the user namespace outside.
+    // Make /proc now: root's launcher is already in the engine's pid namespace, which belongs to the host's user
+    // namespace. After entering the guest's user namespace, it would no longer have the right to mount that /proc.
     if (becomes_engine() && needs_own_proc()) own_proc_ = TRY(make_proc());
     reopen_terminals();
     if (fds_.root >= 0) builder_.take_root(Fd(fds_.root));
     return builder_.open_sources();
   }
 
-  // A terminal without a name here, or one in exclusive use, goes to the guest as it is; isolate restores it at the
-  // end.
+  // A terminal that has no name in this mount namespace, or that somebody uses exclusively, can't be reopened. The
+  // guest then gets the caller's own descriptor, and isolate restores the terminal at the end.
   void reopen_terminals() {
     for (std::size_t i = 0; i < terminals_.size(); ++i) {
       if (!fds_.streams.shared_terminals[i]) continue;
@@ -186,8 +190,8 @@ class Launcher {
       TRY_VOID(enter_user_namespace(fds_.user_namespace));
       TRY(trace::check(::setns(fds_.mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the lease"));
       if (fds_.last_in_mount_namespace) return {};
-      // A copy of the namespace keeps the propagation of the door, which has to lead to the guest; all other mounts
-      // are private already.
+      // The builder's mounts on the door have to propagate to the guest's namespace, so its copy must not make the door
+      // private. All other mounts are private already.
       return is_builder_ ? mount::copy_namespace() : mount::new_namespace();
     }
     // Only root's chroot has no user namespace. Its ids are the host's, but it gives up root's supplementary groups.
@@ -226,8 +230,8 @@ class Launcher {
 
   bool becomes_engine() const { return plan_.start == EngineStart::replaces_launcher; }
 
-  // The child that executes an engine's program can be born in the namespace below at once. The engine makes a mount
-  // namespace of its own there.
+  // Whether the launcher does not enter the guest's own user namespace, because it makes the engine's process directly
+  // inside it. The engine makes a mount namespace of its own there.
   bool engine_starts_nested() const {
     return plan_.start == EngineStart::is_child && !plan_.ids.acts_as_root && fds_.nested_user_namespace < 0;
   }
@@ -239,7 +243,7 @@ class Launcher {
 
   ProcessLimit process_limit() const { return {plan_.ids.process_limit, std::nullopt}; }
 
-  // A process that has changed its ids can't write the maps of its children unless it is dumpable.
+  // A process that has changed its ids is not dumpable, and then can't write the id maps of its children.
   static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 
   // The engine ignores the signals that a terminal sends to its foreground: the command decides what they do.

@@ -14,7 +14,7 @@ Result<LxcLog> LxcLog::open(const std::string& path) {
   const auto refused = [&path](const std::string& why) {
     return fail("DEBUG_LXC_SPAWN: " + path + " " + why + "; remove it");
   };
-  // A device or a pipe is not even opened: that alone can have an effect.
+  // With these flags, opening a pipe or a terminal neither waits nor changes anything. The check below refuses them.
   auto file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
   if (!file && file.error().code() == ELOOP) return refused("is a symbolic link");
   if (!file) return fail(Error(file.error().code(), "DEBUG_LXC_SPAWN: " + path));

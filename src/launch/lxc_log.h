@@ -1,4 +1,4 @@
-// DEBUG_LXC_SPAWN: LXC's log, in a file of the caller's.
+// LxcLog: writes LXC's log to a file of the caller's, for DEBUG_LXC_SPAWN.
 #pragma once
 
 #include <string>

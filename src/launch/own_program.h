@@ -1,4 +1,4 @@
-// The other programs of isolate.
+// Finds and opens the other programs of isolate.
 #pragma once
 
 #include <string>

@@ -25,7 +25,7 @@ constexpr std::uint64_t kNoSetuidNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODE
 
 constexpr const char* kDeviceName = "device";
 
-// A terminal opens only through the devpts mount that it belongs to. Other device nodes work on any mount.
+// Whether a device node works only on its own mount: a terminal opens only through the devpts mount that it belongs to.
 bool is_tied_to_its_mount(dev_t device) {
   constexpr unsigned kFirstTerminals = 136;
   constexpr unsigned kLastTerminals = 143;
@@ -112,7 +112,7 @@ void RootBuilder::warn_of_bind(const RootMount& mount, const struct stat& source
 
 namespace {
 
-// The host's id that stands for `id` in an id-mapped bind, or the one of the guest's root if the map lacks `id`.
+// Returns the host's id that stands for id `id` of the guest. If the map lacks `id`, returns that of the guest's root.
 std::uint32_t mapped_id(const std::vector<IdMapEntry>& map, std::uint32_t id) {
   const auto& entry = map.front();
   return id < entry.count ? entry.outside + id : entry.outside;
@@ -155,7 +155,7 @@ Result<void> RootBuilder::open_sources() {
 
 Result<void> RootBuilder::open_clone() {
   const bool is_overlay = !plan_.root.lower.empty();
-  // The kernel does not let an ordinary user copy a directory without the mounts below it.
+  // The kernel does not let an ordinary user copy a directory without the mounts below it, so copy them too.
   const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
   // No device works on an overlay, because it is mounted inside the user namespace. A directory needs nodev for that.
   std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
@@ -192,7 +192,7 @@ Result<void> RootBuilder::attach_sources() {
 }
 
 Result<void> RootBuilder::find_root() {
-  // The mount namespace may have been copied since, and descriptors from before name mounts of the original.
+  // Open both again: if the mount namespace was copied meanwhile, the old descriptors refer to mounts of the original.
   stage_ = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
   root_ = TRY(open_file(stage_.get(), stage::kRoot, O_PATH | O_DIRECTORY));
   return {};
@@ -276,7 +276,7 @@ Result<void> bind_terminal(int directory) {
   while (terminal <= STDERR_FILENO && ::isatty(terminal) != 1) ++terminal;
   if (terminal > STDERR_FILENO) return {};
   auto tree = read_only_terminal(terminal);
-  if (!tree) return {};  // A terminal of another mount namespace has no name here.
+  if (!tree) return {};  // the terminal belongs to another mount namespace, so it has no name in this one
   TRY(open_file(directory, "console", O_CREAT | O_EXCL | O_WRONLY, 0600));
   auto target = TRY(open_file(directory, "console", O_PATH | O_NOFOLLOW));
   return mount::attach(*tree, target.get(), "/dev/console");
@@ -299,7 +299,7 @@ Result<Fd> RootBuilder::ordinary_directory(const std::string& target, bool creat
 Result<Fd> RootBuilder::scratch(const std::string& name, mode_t mode, std::uint64_t attributes) {
   TRY_VOID(make_directory(stage_.get(), name, mode));
   if (::fchmodat(stage_.get(), name.c_str(), mode, 0) != 0) return fail(errno, "chmod " + name);
-  // The guest's root is id 1 here, and id 0 of the namespace below.
+  // The guest's root is id 1 in this user namespace, because id 0 is the caller.
   if (plan_.ids.nested_private && ::fchownat(stage_.get(), name.c_str(), 1, 1, 0) != 0) {
     return fail(errno, "chown " + name);
   }

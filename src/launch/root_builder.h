@@ -1,5 +1,5 @@
-// RootBuilder: puts the root of a run together in a mount namespace of its own, by descriptor, so that no link of the
-// template leads outside and nothing can be swapped in between.
+// RootBuilder: puts the root of a run together, in the launcher's own mount namespace. It works with descriptors
+// instead of paths, so that no link of the template leads outside and nobody can exchange a file between two steps.
 #pragma once
 
 #include <sys/stat.h>
@@ -19,7 +19,7 @@ namespace isolate {
 
 class RootBuilder : public RootInProgress {
  public:
-  // `idmap_userns` is used where the plan says that ids are mapped.
+  // `idmap_userns` is the user namespace for id-mapped mounts, if the plan has any.
   RootBuilder(const RunPlan& plan, int idmap_userns);
 
   // Uses a root that open_root() has mounted already. The mount can be attached only once.
@@ -27,24 +27,25 @@ class RootBuilder : public RootInProgress {
   // Opens the layers, the clone and the sources of binds with the caller's rights. Errors name the one that can't be
   // opened.
   Result<void> open_sources();
-  // Makes the stage, a tmpfs, and attaches there all that open_sources has opened.
+  // Mounts a tmpfs on the stage, and attaches to it everything that open_sources() has opened.
   Result<void> attach_sources();
   // Mounts the root on "root" below the stage: an overlay of the layers, or the directory itself.
   Result<void> mount_root();
-  // Mounts one of the plan's mounts in the root. `number` counts the plan's mounts.
+  // Makes one of the plan's mounts in the root. `number` is its position in the plan.
   Result<void> mount_in_root(std::size_t number);
-  // Read-only root if asked for; /proc made; the working directory and mount points of the engine checked.
+  // Does the rest: makes /proc if it is missing, checks the working directory, and makes the root read-only if the plan
+  // says so.
   Result<void> finish();
 
-  // Finds the root again in a mount namespace that was copied since for a namespace below.
+  // Finds the root again after this process has entered the guest's own user namespace and copied the mount namespace.
   Result<void> reopen();
-  // Where the guest's mount namespace is not a copy of this one: attaches a copy of the finished root on `door`, from
-  // where the kernel copies it into the guest's. The other function finds it there.
+  // For a guest whose mount namespace is not a copy of the builder's. hand_over() attaches a copy of the finished root
+  // on `door`, and the kernel propagates that mount into the guest's mount namespace. There take_over() finds it.
   Result<void> hand_over(const std::string& door);
   Result<void> take_over(const std::string& door);
 
   int root() const override { return root_.get(); }
-  // Lines for the caller about binds that work less well than asked for.
+  // Messages for the caller about binds that do not fully do what was asked for.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
@@ -78,7 +79,7 @@ class RootBuilder : public RootInProgress {
   void warn_of_bind(const RootMount& mount, const struct stat& source);
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
-  // Names the file of the root that stands where a directory has to be.
+  // Replaces ENOTDIR by an error that names the file in the root that is in the way.
   Result<Fd> explained(Result<Fd> place, const std::string& target) const;
 
   const RunPlan& plan_;
@@ -91,7 +92,7 @@ class RootBuilder : public RootInProgress {
   std::vector<Source> sources_;
   std::set<std::size_t> devices_;  // numbers of the mounts that open_device has made
   std::vector<std::string> warnings_;
-  bool is_read_only_ = false;  // the root is, since its file system can't map ids
+  bool is_read_only_ = false;  // the root is read-only, because its file system can't map ids
 };
 
 }  // namespace isolate

@@ -15,8 +15,8 @@ Result<void> RootBuilder::hand_over(const std::string& door) {
   return mount::attach(copy, place.get(), door);
 }
 
-// Mounts on the door are locked to their places, and pivot_root refuses them. So a copy is mounted on a stage of its
-// own, as in reopen().
+// The kernel locks the mounts on the door to their places, and pivot_root(2) refuses locked mounts. So this mounts a
+// copy on a stage of its own, as reopen() does.
 Result<void> RootBuilder::take_over(const std::string& door) {
   const auto place = TRY(open_file(AT_FDCWD, plan_.stage, O_PATH | O_DIRECTORY));
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));

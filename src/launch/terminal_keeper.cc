@@ -13,7 +13,8 @@
 namespace isolate {
 namespace {
 
-// The foreground process group of the terminal of a session, as /proc shows it of the session's leader. -1: unknown.
+// Returns the foreground process group of a session's terminal, from the /proc entry of the session's leader. -1: it is
+// unknown.
 pid_t foreground_of_session(pid_t leader) {
   const auto stat = read_file("/proc/" + std::to_string(leader) + "/stat");
   const auto name_end = stat ? stat->rfind(") ") : std::string::npos;
@@ -29,7 +30,7 @@ pid_t foreground_of_session(pid_t leader) {
   return fields ? foreground : -1;
 }
 
-// A shell that has taken the foreground back has set modes of its own.
+// Whether a shell has taken the foreground back. It has then set modes of its own, which must stay.
 bool is_taken_back(pid_t leader, pid_t group) {
   const pid_t foreground = foreground_of_session(leader);
   return foreground > 0 && foreground != group && ::kill(-foreground, 0) == 0;
@@ -71,7 +72,8 @@ Result<ChildProcess> start_terminal_keeper(const std::vector<TerminalState>& ter
     }
     put_back(terminals, flags, leader, group);
     if (guest < 0) return 0;
-    // It outlives isolate for a moment.
+    // The guest outlives isolate for a moment, and could change the terminal again. So wait for its end, and restore
+    // the terminal once more.
     pollfd gone{guest, POLLIN, 0};
     ::poll(&gone, 1, kMostMilliseconds);
     put_back(terminals, flags, leader, group);

@@ -56,7 +56,7 @@ std::uint64_t count_oom_kills(const std::string& path);
 Result<std::uint64_t> number_in(const std::string& path, const std::string& word);
 
 // A group with limits. The limited processes are in a group below it, guest_part(). A control group namespace made
-// there has that one as its root, so the files with the limits are outside of the guest's reach, whoever owns the
+// there has guest_part() as its root, so the guest can't reach the files with the limits, no matter who owns the
 // group. The directory is locked, and only its owner and root can open it.
 class LimitGroup {
  public:

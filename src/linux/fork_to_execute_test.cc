@@ -40,7 +40,7 @@ TEST(ForkToExecuteTest, TheChildHasItsOwnDescriptorsAndDirectory) {
   EXPECT_EQ(std::filesystem::current_path(), directory);
 }
 
-// By its own timer, at any point of malloc or free.
+// Each child is killed by a timer of its own, which can hit any point of malloc or free.
 TEST(ForkToExecuteTest, AChildThatIsKilledWhileItUsesMemoryLeavesThisProcessIntact) {
   for (int i = 0; i < 300; ++i) {
     auto child = test::must(fork_to_execute([i] {
@@ -66,7 +66,7 @@ TEST(ForkToExecuteTest, TheChildIsInTheNewNamespaces) {
 
 IdMaps ten_ids(std::uint32_t first) { return {{{0, first, 10}}, {{0, first, 10}}}; }
 
-// Runs `make` in a child, which then ends, and returns the process that it made for this one.
+// Runs `make` in a child, which then ends, and returns the process that `make` started and this process has adopted.
 std::optional<ChildProcess> adopted(const std::function<Result<ChildProcess>(const Adoption&)>& make,
                                     bool succeeds = true) {
   auto adoption = test::must(Adoption::prepare());

@@ -1,5 +1,5 @@
-// What /proc says about processes, and which of them descend from a given one. Every user may read this about
-// everybody's processes, unless /proc is mounted with hidepid.
+// Reads from /proc the facts about processes, and which of them descend from a given one. Every user may read this
+// about everybody's processes, unless /proc is mounted with hidepid.
 #pragma once
 
 #include <sys/types.h>

@@ -17,7 +17,7 @@ TEST(UsernsSwitchesTest, ASeccompFilterIsAReason) {
   }));
 }
 
-// The daemon can't do without what binds everybody, so it is no reason to turn to the daemon.
+// This limit binds the daemon as well, so the daemon could not help.
 TEST(UsernsSwitchesTest, AnExhaustedLimitIsNoReason) {
   test::expect_success(test::outcome_in_child([]() -> Result<void> {
     TRY_VOID(test::refuse_call(SYS_clone, CLONE_NEWUSER, ENOSPC));

@@ -10,7 +10,7 @@
 namespace isolate {
 namespace {
 
-// A range that no other run of root has: the one whose file can be locked.
+// Takes a range that no other run of root has: each range has a file, and the run locks the first file that is free.
 Result<std::uint32_t> take_range(FileLock* lock) {
   TRY_VOID(make_directories("/run/isolate", 0755));
   TRY_VOID(make_directories(kRangeLocks, 0700));
@@ -26,7 +26,8 @@ Result<std::uint32_t> take_range(FileLock* lock) {
   return fail(fmt::format("all {} ranges of ids are in use by other runs", kRangesOfRoot));
 }
 
-// Root may use ids of another user, but has to know it: that user can kill and trace processes with these ids.
+// Root may use ids that belong to another user, but isolate warns: that user can kill and trace processes with these
+// ids.
 void warn_of_other_holder(const BasedRange& range) {
   const auto holder = other_holder(range, 0);
   if (holder.empty()) return;
@@ -36,7 +37,8 @@ void warn_of_other_holder(const BasedRange& range) {
                   describe(range), holder));
 }
 
-// Root of a container has the ids that the container was given, often 65536, and no ranges for runs.
+// Returns root's own ids in a container. A container often has only 65536 ids, so there are none left for ranges of
+// runs.
 Result<IdMaps> roots_own_ids(std::uint64_t count) {
   if (count < kGuestIds) {
     return fail(
@@ -54,7 +56,7 @@ Result<void> check_mapped(const IdRange& range) {
                           range.base + range.count - 1));
 }
 
-// The ids that -u and -g name.
+// Checks the ids that -u and -g name.
 Result<void> check_asked_for(const BasedRange& range) {
   TRY_VOID(check_unused(range));
   TRY_VOID(check_mapped({range.uid, kGuestIds}));

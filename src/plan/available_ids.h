@@ -1,4 +1,4 @@
-// The ids of the host that a run can have: its user namespace maps some of them.
+// AvailableIds: the ids of the host that a run may use. The plan chooses which of them the guest's user namespace maps.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ struct AvailableIds {
   OwnedIds owned;                      // an ordinary user: their own id and their ranges of /etc/subuid and subgid
 };
 
-// Looks them up, and takes a range for a run of root: no other run has it while `range_lock` is held. For --dry-run
-// nothing is taken. Errors: plain text: no range is left; the ids that -u and -g name belong to users of the host; the
-// caller has too few ids, with what to do.
+// Looks the ids up. For a run of root it also takes a range, which no other run gets while `range_lock` is held; with
+// --dry-run it takes none. Errors: plain text: no range is left; the ids that -u and -g name belong to users of the
+// host; the caller has too few ids, with what to do.
 Result<AvailableIds> find_ids(const RunRequest& request, OwnerNamespace* owner, FileLock* range_lock);
 
 }  // namespace isolate

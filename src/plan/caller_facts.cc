@@ -21,11 +21,13 @@ Result<std::string> find_engine(EngineKind engine) {
 
 Result<void> find_filters(const RunRequest& request, CallerFacts* facts) {
   facts->seccomp = seccomp_choice(request);
-  // A guest may be given ~/.cache, but hardly the store: there it could change the templates as well. A user without a
-  // home has no cache, and the filters that are not built in are compiled each time.
+  // An ordinary user's cache is in their store and not in ~/.cache. Users may bind ~/.cache for a guest, which could
+  // then change the filters of later runs. A user without a home has no cache, so each run compiles the filters that
+  // are not built in.
   const bool is_root = facts->caller.is_root();
   const auto cache = is_root ? "/run/isolate" : store_path(request.store, facts->caller).value_or("/nonexistent");
-  // Guests enter the stage there, so it must not be made for root alone, as the cache itself is.
+  // Only root may enter the cache, but guests have to reach the stage, which is in the directory above the cache. So
+  // make that directory first, with a mode that lets everybody in.
   if (is_root) TRY_VOID(make_directories(cache, 0755));
   facts->filters = TRY(plan_filters(facts->seccomp, planned_capabilities(request), cache + "/seccomp"));
   if (request.engine == EngineKind::lxc) {

@@ -9,11 +9,13 @@
 
 namespace isolate {
 
-// The request's choice. If it makes none: the engine's default, or no filter if DISABLE_SECCOMP_WRAPPER is set.
+// Returns the request's choice. If the request has none, it is the engine's default, or no filter if the variable
+// DISABLE_SECCOMP_WRAPPER is set.
 SeccompChoice seccomp_choice(const RunRequest& request);
 
-// The filters in the order in which they are applied. `cache` is the directory of compiled filters; a process that can
-// write to it decides what later runs may do. Errors: FILE can't be read, or is not a profile.
+// Returns the filters in the order in which they are applied. `cache` is the directory of compiled filters. Nobody but
+// its owner may write to it, because its content decides what later runs may do. Errors: FILE can't be read, or is not
+// a profile.
 Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, const CapabilitySet& capabilities,
                                                   const std::string& cache);
 

@@ -11,7 +11,7 @@ IdMaps contiguous(std::uint32_t uid_base, std::uint32_t gid_base) {
 
 Result<void> check_owned(const std::vector<IdMapEntry>& owned, std::uint32_t base, const char* file) {
   for (const auto& entry : owned) {
-    if (entry.inside == 0) continue;  // the caller himself
+    if (entry.inside == 0) continue;  // the caller's own id
     if (base >= entry.outside && entry.count >= kGuestIds && base - entry.outside <= entry.count - kGuestIds) return {};
   }
   return fail(fmt::format("ids {} to {} are not yours in {}", base, base + kGuestIds - 1, file));
@@ -49,7 +49,7 @@ std::uint64_t mapped_ids(const std::vector<IdMapEntry>& map) {
   return count;
 }
 
-// The private namespace's ids are those of the caller's range, which the root has to belong to.
+// A private namespace contains only the caller's range, so the files of the root have to belong to that range.
 Result<void> check_private(const RunRequest& request, const IdMaps& owned, std::uint32_t root_owner) {
   if (mapped_ids(owned.uid) <= kGuestIds || mapped_ids(owned.gid) <= kGuestIds) {
     return fail(fmt::format("--userns=private needs {} ids of your own in /etc/subuid and /etc/subgid", kGuestIds));

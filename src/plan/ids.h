@@ -1,4 +1,4 @@
-// The id maps of a run, decided from the request, the caller's ids, and the owner of the root on disk.
+// IdPlan: the id maps of a run. They follow from the request, the caller's ids, and the owner of the root on disk.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,19 @@ struct IdPlan {
   bool new_namespace = true;  // false: the host's own ids (chroot as root)
   IdMaps maps;
   MapWriter writer = MapWriter::direct;
-  bool idmap_root = false;   // the root's layers are mounted with the maps: on disk 0..65535
-  bool idmap_binds = false;  // so are directories of the host
-  // --userns=private: a second namespace below the first, in which the caller keeps id 0. Id 0 of the second is id 1
-  // of the first.
+  bool idmap_root = false;   // the root is an id-mapped mount, so its files have ids 0..65535 on disk
+  bool idmap_binds = false;  // bound directories of the host are id-mapped mounts as well
+  // --userns=private for an ordinary user: the guest gets a second user namespace below the first. In the first one id
+  // 0 is the caller. Id 0 of the second one is id 1 of the first, so the caller has no id in the second.
   bool nested_private = false;
-  // Root's guest has root's own ids, since root has no others: its root is this one.
+  // Root has no other ids for its guest (in a container), so the guest gets root's own ids: its root is the caller.
   bool shares_own_ids = false;
-  // The launcher has root's rights over the ids of the guest, and may change to any of them.
+  // The caller is root and does not share its own ids (shares_own_ids). So the launcher can open everything with root's
+  // rights first, and can then change to any id of the guest.
   bool acts_as_root = false;
   bool is_leased = false;  // the daemon has made the namespace
-  // The guest gets a user namespace of its own below the one that owns the mounts, so it can't change mounts from
-  // above.
+  // The guest gets a user namespace of its own below the one that owns the mounts. So the kernel does not let it change
+  // these mounts, and counts its processes alone.
   bool nested = false;
   std::uint64_t process_limit =
       UINT64_MAX;  // the most processes that the guest may have at a time; UINT64_MAX: no limit
@@ -34,7 +35,8 @@ struct IdPlan {
 
 // The ids that -u and -g name.
 std::optional<BasedRange> asked_range(const RunRequest& request);
-// Root's chroot, where nothing else is asked for, makes no user namespace.
+// Whether root's guest has the ids of the host, without a user namespace: only with the engine chroot, unless an option
+// chooses other ids.
 bool uses_ids_of_host(const RunRequest& request);
 
 // `root_owner` is the user to whom "/" of the template belongs on disk.

@@ -19,7 +19,7 @@ struct Planned : IdPlan {
   FileLock range_lock;
 };
 
-// As a run does it: what there is, and the plan from that.
+// Finds the available ids and plans with them, as a run does.
 Result<Planned> plan_ids(const RunRequest& request, OwnerNamespace* owner, std::uint32_t root_owner) {
   Planned planned;
   const auto ids = TRY(find_ids(request, owner, &planned.range_lock));
@@ -31,7 +31,7 @@ class IdPlanTest : public ::testing::Test {
  protected:
   void SetUp() override { REQUIRE_ROOT(); }
 
-  // As root, with a /run of its own: where the ranges in use are kept.
+  // Runs `body` as root with a /run of its own, because the locks of the ranges in use are there.
   static void as_root(const std::function<Result<void>(OwnerNamespace* owner)>& body,
                       test::Where where = test::Where::here()) {
     test::in_private_mounts(

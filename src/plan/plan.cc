@@ -21,12 +21,12 @@ std::vector<RootMount> plan_mounts(const RunRequest& request) {
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   for (auto& mount : plan_shares(request)) mounts.push_back(std::move(mount));
-  // Binds come last: they may lie on all of these.
+  // Binds come last, because their targets may be below any of the other mounts.
   for (const auto& bind : request.binds) mounts.push_back({MountKind::bind, bind.target, bind.source, bind.read_only});
   return mounts;
 }
 
-// All that the command sees of the caller's environment is TERM.
+// The command gets only TERM of the caller's environment, and the variables that -v names.
 std::vector<std::string> plan_environment(const RunRequest& request, const CallerFacts& facts) {
   std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                           "HOME=/root",
@@ -65,7 +65,8 @@ Result<void> plan_ids(const RunRequest& request, const AcquiredRoot& root, const
   }
   auto& ids = plan->ids;
   ids.acts_as_root = facts.caller.is_root() && !ids.shares_own_ids;
-  // The kernel counts all processes of the user who made a namespace. Below the caller's it counts the guest's alone.
+  // The kernel counts all processes of the user who made a user namespace, so a caller's other processes would count
+  // towards the guest's limit. In a second namespace below, the kernel counts only the guest's processes.
   ids.process_limit = limit_of(plan->limits, RLIMIT_NPROC);
   const bool counts_processes = ids.process_limit != kUnlimited && !ids.acts_as_root;
   const bool is_needed = ids.nested_private || (ids.new_namespace && (locks_mounts(request) || counts_processes));
@@ -110,13 +111,13 @@ void plan_terminal(const RunRequest& request, const CallerFacts& facts, RunPlan*
   plan->own_group = plan->own_terminal || plan->own_session || !facts.has_controlling_terminal;
 }
 
-// Whether the kernel takes the guest's root for the caller.
+// Whether the guest's root may have the caller's own id on the host, so that the kernel gives it the caller's rights.
 bool has_callers_id(const CallerFacts& facts, const IdPlan& ids) {
   return !facts.caller.is_root() || ids.shares_own_ids;
 }
 
-// A guest that makes sandboxes of its own mounts /proc in them, which the kernel allows only where nothing is mounted
-// over a file of its own /proc.
+// Whether the guest may make namespaces, and so sandboxes of its own. It then has to mount /proc in them. The kernel
+// allows that only if nothing covers a file of the guest's own /proc.
 bool may_make_namespaces(const RunPlan& plan) {
   const auto kind = plan.seccomp.kind;
   return plan.capabilities.has(CAP_SYS_ADMIN) || kind == SeccompChoice::Kind::terminal ||
@@ -135,9 +136,10 @@ EnginePlan plan_engine(EngineKind engine, const EngineRequest& request) {
   return plan_chroot(request);
 }
 
-// The engine is to be process 1 of a pid namespace: whatever it has started dies with it then. Root's launcher can be
-// born in one. An ordinary user has the right to make one only inside their user namespace, and only a pid namespace
-// that was made there has a /proc that can be mounted in the run's namespaces.
+// The engine has to be process 1 of a pid namespace, so that everything it has started dies with it. Root's launcher is
+// born in such a namespace and becomes the engine. An ordinary user can make a pid namespace only inside their user
+// namespace, so the launcher makes the engine there. An engine that needs a /proc of its pid namespace is made in the
+// same way for everybody: the run can mount that /proc only if the pid namespace was made inside the user namespace.
 EngineStart engine_start(const RunPlan& plan) {
   if (plan.engine.program.empty()) return EngineStart::enters_root;
   const bool is_in_place = plan.ids.acts_as_root && !plan.engine.looks_into_proc;
@@ -153,14 +155,14 @@ void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* p
   engine.bridge = bridge_of(request);
   engine.lasting = !request.directory.empty() || !plan->throw_away;
   engine.keeps_log = request.lxc.log;
-  // To a guest with the caller's id, /proc names the caller's keys.
+  // If the guest has the caller's id, these files of /proc would show it the names of the caller's keys.
   if (has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan)) engine.covered_files = facts.key_files;
   engine.capabilities = plan->capabilities;
   engine.init = plan->init;
   plan->engine_kind = request.engine;
   plan->engine = plan_engine(request.engine, engine);
   plan->start = engine_start(*plan);
-  // A filter needs that, or the right to do without it.
+  // The kernel accepts a filter only from a process with no_new_privs or with CAP_SYS_ADMIN (seccomp(2)).
   if (!plan->filters.empty() && !plan->capabilities.has(CAP_SYS_ADMIN)) plan->engine.no_new_privileges = true;
 }
 

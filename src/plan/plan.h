@@ -1,5 +1,5 @@
-// RunPlan: all that a run will do, decided before anything is done. It is plain data: --dry-run prints it, and tests
-// compare it.
+// RunPlan: everything that a run will do, decided before isolate does any of it. It is plain data, so that --dry-run
+// can print it and tests can compare it.
 #pragma once
 
 #include <sys/types.h>
@@ -31,25 +31,25 @@ struct RunPlan {
   std::string clone_id;  // also the host name
   std::string template_name;
   RootSource root;
-  bool throw_away = true;  // nothing of the clone need ever reach the disk for good
+  bool throw_away = true;  // the clone is removed after the run, so its data need not reach the disk
   bool read_only_root = false;
-  bool may_create_targets = true;  // false: a read-only run on a directory that changes nothing in it
+  bool may_create_targets = true;  // false: a read-only run on a directory, in which not even mount points are made
   IdPlan ids;
-  GroupsMode groups = GroupsMode::automatic;  // for an ordinary user's run
+  GroupsMode groups = GroupsMode::automatic;  // of an ordinary user
   std::string stage;                          // where the launcher puts the root together, in its own mount namespace
   std::vector<RootMount> mounts;
   std::string working_directory;
   CapabilitySet capabilities;
   SeccompChoice seccomp;
-  std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are put on
+  std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are applied
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;
-  std::string control_group;       // where the group with these limits will be, for people; empty: nowhere
-  bool own_group = false;          // the command leads a process group: there is no terminal whose foreground it shares
-  bool own_terminal = false;       // and has a terminal of its own
-  bool own_session = false;        // the caller's controlling terminal is not the guest's: /dev/tty does not open
+  std::string control_group;       // describes for people where the limits' group will be; empty: no group
+  bool own_group = false;          // the command leads a process group of its own
+  bool own_terminal = false;       // the guest has a terminal of its own (--pty)
+  bool own_session = false;        // the guest can't open the caller's terminal as /dev/tty
   mode_t umask = 022;              // of the command and the hooks
-  std::uint64_t memory_files = 0;  // bytes, 0: the kernel's default
+  std::uint64_t memory_files = 0;  // bytes for files in memory; 0: the kernel's default
   EngineKind engine_kind = EngineKind::bwrap;
   EnginePlan engine;
   EngineStart start = EngineStart::replaces_launcher;
@@ -60,12 +60,12 @@ struct RunPlan {
   } system;
   std::vector<std::string> environment;
   std::vector<std::string> command;
-  SignalState signals{};              // of the caller, which the command inherits
+  SignalState signals{};              // the caller's ignored and blocked signals, which the command inherits
   std::vector<std::string> init;      // the command line of isolate-init
   std::vector<std::string> warnings;  // lines for the caller about protection that is weaker than usual
 };
 
-// The whole plan, decided from plain values: it looks at nothing else and changes nothing.
+// Makes the whole plan from its arguments alone: it looks up nothing and changes nothing.
 // Errors: plain text: options that exclude each other; a limit or a range that the caller may not have.
 Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts);
 

@@ -30,7 +30,7 @@ class RunPlanTest : public ::testing::Test {
     facts_.seccomp.kind = SeccompChoice::Kind::standard;
     facts_.filters = {"filter"};
   }
-  // On plain values: neither root's rights nor a template are needed.
+  // make_plan() works on plain values, so this needs neither root nor a template.
   Result<RunPlan> try_plan() const {
     AcquiredRoot root = root_;
     if (!request_.directory.empty()) root.source = {{}, request_.directory};
@@ -46,7 +46,7 @@ class RunPlanTest : public ::testing::Test {
     facts_.ids.owned.writer = MapWriter::newuidmap;
     return plan();
   }
-  // The lines of its description that begin so.
+  // The lines of the plan's description that begin with `beginning`.
   Lines lines(const std::string& beginning) const {
     auto all = describe(plan());
     std::erase_if(all, [&](const std::string& line) { return !line.starts_with(beginning); });

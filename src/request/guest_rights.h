@@ -1,4 +1,4 @@
-// What the request alone decides of a guest's rights, before its root is there.
+// The rights of a guest that follow from the request alone, before isolate has acquired the root.
 #pragma once
 
 #include "request/request.h"

@@ -23,7 +23,7 @@ enum class UsernsMode {
   single,         // the caller's id is the only one inside
 };
 
-// What happens to the caller's supplementary groups. Root's commands never have any.
+// Whether the command keeps the caller's supplementary groups. Root's commands never have any.
 enum class GroupsMode {
   automatic,  // keep them if a bind can't be used without one of them
   keep,

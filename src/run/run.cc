@@ -29,11 +29,11 @@
 namespace isolate {
 namespace {
 
-// A run from its plan to its end: the rooms in the order in which a run passes them.
+// One run. It calls the rooms in the order in which a run passes through them: acquire, plan, launch, supervise.
 class Run {
  public:
-  // The modes of the files that this process makes are not the caller's business: their umask is kept for the command
-  // and the hooks.
+  // The caller's umask must not change the modes of the files that isolate makes, so isolate sets its own and keeps the
+  // caller's for the command and the hooks.
   Run(const RunRequest& request, OwnerNamespace* owner, Steps steps, StatusStream status)
       : request_(request),
         owner_(*owner),
@@ -42,7 +42,8 @@ class Run {
         group_(limit_wishes(request), request.engine == EngineKind::lxc),
         umask_(::umask(022)) {}
 
-  // The exit status. `lease`: one that the caller holds already; null: the request says where the root comes from.
+  // Does the whole run and returns the exit status. `lease` is a lease that the caller holds already. If it is null,
+  // the request says where the root comes from.
   int to_end(const Lease* lease) {
     auto outcome = on_root(lease);
     if (!outcome) {
@@ -60,7 +61,7 @@ class Run {
   Result<int> on_root(const Lease* lease) {
     provider_ = lease != nullptr ? provider_of(*lease) : TRY(provider_for(request_, &owner_));
     auto outcome = acquire_and_execute();
-    root_.reset();  // still there if the run has failed before it began
+    root_.reset();  // a run that failed early still holds the mount, which would keep the clone busy
     return first_failure(std::move(outcome), provider_->give_back(&steps_));
   }
 
@@ -88,7 +89,7 @@ class Run {
     facts.group_limits = group_.limits();
     facts.control_group = group_.describe();
     plan_ = TRY(make_plan(request_, root, facts));
-    // A guest without a terminal leaves the caller's as it is.
+    // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
     if (!plan_.own_terminal && facts.standard_terminals == 0) terminal_.reset();
     return {};
   }
@@ -109,14 +110,14 @@ class Run {
     auto outcome = hooked_spawn(user_namespace, &streams);
     if (container_) container_->end();
     if (request_.post_hook.empty()) return outcome;
-    // In any case: what the first hook did may have to be undone.
+    // Run this hook even after a failure, because it may have to undo what the first hook did.
     auto post = steps_.run("post-hook", [&] { return hook("POST_SPAWN_HOOK", request_.post_hook, user_namespace); });
     return first_failure(std::move(outcome), std::move(post));
   }
 
   StreamOptions stream_options() const {
     StreamOptions options;
-    // A terminal of the guest's own takes the place of all three streams.
+    // With --pty the guest's own terminal takes the place of all three streams.
     if (plan_.own_terminal) options.is_needed = {false, false, false};
     options.is_boundary = plan_.ids.new_namespace;
     options.ignore_interrupt = request_.ignore_interrupt;
@@ -136,10 +137,12 @@ class Run {
   Result<int> open_user_namespace() {
     if (const int leased = provider_->namespaces().user; leased >= 0) return leased;
     if (!plan_.ids.new_namespace) return -1;
-    // The namespace of the caller's own ids is made once, and serves to remove the clone as well.
+    // The owner's namespace has the same ids, and isolate needs it anyway to remove the clone. So the guest uses it
+    // too.
     if (!owner_.caller().is_root() && plan_.ids.maps == owner_.ids().maps) return owner_.descriptor();
     ProcessLimit processes;
-    // Root's own processes are not to be counted: the namespace is made by an id that only this run has.
+    // The kernel counts all processes of the user who makes the namespace. For root that would include the host's
+    // processes, so an id that only this run has makes the namespace.
     if (plan_.ids.acts_as_root && plan_.ids.process_limit != kUnlimited)
       processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
     lender_ = TRY(PendingUserNamespace::start(plan_.ids.maps, plan_.ids.writer, processes));
@@ -188,9 +191,10 @@ class Run {
       fds.group = group_.entry();
       return launch(plan_, fds, &steps_);
     }));
-    // The guest has it: what is held here would keep the clone from being destroyed.
+    // The guest has the mount now. If isolate kept its descriptor, the clone would stay busy after the guest's end.
     root_.reset();
-    // They go with the guest then, while this process waits for that anyway.
+    // Only a hook after the command needs these namespaces. Otherwise drop them now, so that the kernel frees their
+    // mounts together with the guest, while isolate waits for the guest's end anyway.
     if (request_.post_hook.empty()) provider_->let_go_of_mount_namespaces();
     TRY_VOID(steps_.run("copiers", [&] { return streams->start(launcher.pidfd()); }));
     return wait_for_end(&supervisor, std::move(launcher), streams);
@@ -198,7 +202,8 @@ class Run {
 
   Result<int> wait_for_end(Supervisor* supervisor, ChildProcess launcher, GuestStreams* streams) {
     std::optional<ExecListener> listener;
-    // While the engine starts. A run that has no place for the socket goes on without, and isolatectl exec says so.
+    // Do this now, because the engine is starting meanwhile. If the socket can't be made, the run goes on without it,
+    // and isolatectl exec reports that.
     TRY_VOID(steps_.run("exec-socket", [&]() -> Result<void> {
       if (auto opened = listen_for_commands()) listener.emplace(std::move(*opened));
       return {};
@@ -214,7 +219,7 @@ class Run {
     steps_.record_since_last("run");
     auto written = streams->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
     reaper_.end();
-    // The container's groups lie below the guest's.
+    // Remove the container's groups first, because they lie below the guest's group.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
     if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
@@ -232,7 +237,8 @@ class Run {
     return ExecListener::open_for(owner_.caller(), TRY(store_path(request_.store, owner_.caller())), plan_.clone_id);
   }
 
-  // `written`: the status of a run that has succeeded but for what became of its output.
+  // The exit status of the whole run. `written` says whether the guest's output reached the caller; it decides the
+  // status only if the command itself succeeded.
   Result<int> conclude(const RunOutcome& outcome, Result<int> written) {
     TRY_VOID(outcome.check_setup(request_.working_directory));
     if (outcome.exec_error != 0) {
@@ -250,7 +256,8 @@ class Run {
     return status == 0 ? *written : status;
   }
 
-  // A failure after the command is reported; it decides the exit status only where the command had succeeded.
+  // Merges a failure after the command into the command's outcome. isolate reports the failure, which decides the exit
+  // status only if the command succeeded.
   static Result<int> first_failure(Result<int> outcome, Result<void> after) {
     if (!after && !outcome) log::warning(after.error().message());
     if (after || !outcome) return outcome;
@@ -265,11 +272,11 @@ class Run {
   StatusStream status_;
   std::unique_ptr<RootProvider> provider_;
   std::optional<ContainerSupport> container_;  // with the engine lxc
-  Reaper reaper_;                              // removes clones of runs that were killed
+  Reaper reaper_;                              // removes clones that killed runs have left
   GuestGroup group_;
-  FileLock range_lock_;  // the ids are this run's alone while it is held
+  FileLock range_lock_;  // while this run holds it, no other run gets its ids
   RunPlan plan_;
-  Fd root_;  // a detached mount of a root that is a file system, until the guest has it
+  Fd root_;  // a detached mount, if the root is a file system of its own (ZFS); empty once the guest has the mount
   PendingUserNamespace lender_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;

@@ -1,4 +1,5 @@
-// One run from the request to the exit status: lease, namespaces, hooks, engine, waiting, and the lease dropped again.
+// A run from its request to its exit status: takes the root, makes the plan, runs the hooks, starts the guest, waits
+// for its end, and gives the root back.
 #pragma once
 
 #include "linux/caller.h"
@@ -7,12 +8,12 @@
 
 namespace isolate {
 
-// The exit status for the shell: the command's, 128 plus a signal, 125 a failure of ours, 126 not executable,
-// 127 not found. Messages go to stderr.
+// Runs the request's command and returns the exit status of isolate: that of the command, or 128 plus the signal that
+// ended it; 125: isolate failed; 126: the command can't be executed; 127: the command was not found. Messages go to
+// standard error.
 int run(const RunRequest& request);
 
-// Runs the request's command on a clone that was leased already; the lease stays the caller's.
-// The result is the exit status as above.
+// The same on a clone that the caller has leased already. The caller keeps the lease.
 int run_on_lease(const RunRequest& request, const Lease& lease, OwnerNamespace* owner);
 
 }  // namespace isolate

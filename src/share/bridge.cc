@@ -1,6 +1,6 @@
-// Connects a container's network with a bridge of the host: waits, as a child of this process, until the container's
-// side has made its network namespace, and puts one end of a veth pair into that, as eth0, the other into the bridge.
-// The pair goes with the namespace.
+// Connects a container's network with a bridge of the host. A child of isolate waits until the container's side has
+// made its network namespace. Then it makes a veth pair, and puts one end into that namespace as eth0, and the other
+// end into the bridge. The kernel removes the pair together with the namespace.
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
@@ -31,7 +31,7 @@ Result<std::string> first_executable(const std::array<const char*, Count>& paths
   return fail(advice);
 }
 
-// Not through PATH: the caller's environment decides nothing here.
+// PATH is not searched, because the caller's environment must not choose a program that root executes.
 Result<std::string> find_ip() {
   constexpr std::array kPaths = {"/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"};
   return first_executable(kPaths,
@@ -39,7 +39,7 @@ Result<std::string> find_ip() {
                           "apt-get install iproute2)");
 }
 
-// Set-user-id root: connects users' containers with the bridges that /etc/lxc/lxc-usernet allows.
+// lxc-user-nic is set-user-id root. It connects users' containers with the bridges that /etc/lxc/lxc-usernet allows.
 Result<std::string> find_user_nic() {
   constexpr std::array kPaths = {"/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic",
                                  "/usr/lib/lxc/lxc-user-nic"};
@@ -48,7 +48,7 @@ Result<std::string> find_user_nic() {
                           "(Debian: apt-get install lxc); LXC_NET_BR=none gives it the host's network");
 }
 
-// The sender's pid as this pid namespace shows it; -1: nobody is there any more.
+// Waits for the message of isolate-lxc, and returns the sender's pid in this pid namespace. -1: isolate-lxc has ended.
 pid_t wait_for_namespace(int socket) {
   char byte = 0;
   iovec data{&byte, sizeof byte};
@@ -66,6 +66,7 @@ pid_t wait_for_namespace(int socket) {
   return credentials.pid > 0 ? credentials.pid : -1;
 }
 
+// Removes the place in LXC's source from a line such as
 // "../src/lxc/cmd/lxc_user_nic.c: 593: create_nic: Error attaching ..."
 std::string message_of(const std::string& line) {
   if (!line.starts_with("../")) return line;
@@ -102,12 +103,12 @@ int serve(int socket, const std::string& bridge, bool is_root) {
   if (pid < 0) return 1;
   const auto connected = connect(bridge, is_root, pid);
   const auto answer = connected ? std::string() : connected.error().message();
-  // Of an empty message the receiver could not be sure.
+  // The line feed keeps the message from being empty: an empty one looks to the receiver like a closed socket.
   const auto message = answer + '\n';
   return ::send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0 ? 1 : 0;
 }
 
-// Not by /sys, which may be that of another network namespace.
+// This does not look in /sys, which may be mounted for another network namespace.
 bool is_bridge(const std::string& name) {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ethtool_drvinfo driver{};
@@ -121,7 +122,8 @@ bool is_bridge(const std::string& name) {
 class BridgeConnector : public Held {
  public:
   BridgeConnector(ChildProcess child, Fd guest_end) : child_(std::move(child)), guest_end_(std::move(guest_end)) {}
-  // For isolate-lxc: a message on it says that its sender is in that namespace. The answer is empty or an error's text.
+  // isolate-lxc gets this end. It sends a message when it is in its network namespace. The answer is an empty line, or
+  // the text of an error.
   int guest_end() const override { return guest_end_.get(); }
 
  private:
@@ -155,7 +157,7 @@ Result<std::unique_ptr<Held>> start_bridge(const std::string& bridge, const Call
   TRY(trace::check(::setsockopt(own.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), "setsockopt", "SO_PASSCRED"));
   auto child = TRY(fork_child(0, [&] {
     guest_end.reset();
-    // Neither the lease nor the clone's mount lasts as long as this process.
+    // Otherwise this process would hold the lease and the clone's mount until it ends.
     close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, own.get()});
     return serve(own.get(), bridge, caller.is_root());
   }));

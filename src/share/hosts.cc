@@ -1,4 +1,5 @@
-// /etc/hosts with localhost and the guest's name, as every container program writes it. The template's file stays.
+// /etc/hosts with localhost and the guest's name, as every container program provides it. It is a file in memory over
+// the template's own file, which does not change.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -16,13 +17,14 @@ constexpr const char* kFile = "/etc/hosts";
 constexpr const char* kName = "hosts";
 
 std::optional<RootMount> plan(const RunRequest& request) {
-  // Whoever maintains a root changes its own file.
+  // A user who maintains a root has to see and change the root's own file.
   const bool is_maintained = request.engine == EngineKind::chroot && !request.directory.empty();
   if (request.lasting || is_maintained) return std::nullopt;
   RootMount mount;
   mount.target = kFile;
   if (has_network_of_host(request)) mount.source = kFile;
-  // If the root's files stay after the run, a change to this file, which goes with the run, would be lost unnoticed.
+  // If the root's files stay after the run, the user would expect a change of /etc/hosts to stay as well. It would be
+  // lost, so make the change fail instead.
   mount.read_only = request.keep || !request.directory.empty();
   return mount;
 }
@@ -32,9 +34,10 @@ std::string describe_hosts(const RootMount& mount) {
                      mount.read_only ? ", read-only" : "");
 }
 
-// The root's own file; nothing if there is a directory in its place, or more than 1 MiB, which both stay as they are.
+// Returns the text of the root's own file; "" if there is none. Returns nothing if it must stay as it is: there is a
+// directory in its place, or it has more than 1 MiB.
 Result<std::optional<std::string>> text_of_root(int root) {
-  // Without waiting: it may be a pipe.
+  // O_NONBLOCK: it may be a pipe, and opening that would wait for a writer.
   const auto file = root_path::open(root, kFile, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!file) return std::string();
   const auto mode = TRY(status_of(file->get(), "", AT_EMPTY_PATH)).st_mode;
@@ -48,12 +51,12 @@ Result<std::optional<std::string>> text_of_root(int root) {
 Result<void> mount_hosts(RootInProgress* root, const RootMount& mount, std::size_t /*number*/) {
   const auto etc = root_path::open(root->root(), "/etc", O_PATH | O_DIRECTORY);
   const auto is_there = etc && status_of(etc->get(), kName, AT_SYMLINK_NOFOLLOW);
-  // A directory that a run works on stays without the file, as does a root that may not be changed: the run leaves
-  // nothing there that its command has not made.
+  // To mount the file here, isolate would have to make /etc/hosts first. That is not wanted in a directory that a run
+  // works on, where only the command may leave files, and not possible in a read-only root.
   if (!is_there && (!root->traits().is_template || !root->may_create_targets())) return {};
   const auto of_root = TRY(text_of_root(root->root()));
   if (!of_root) return {};
-  // A host without the file, or one that can't be read, adds nothing.
+  // If the host has no such file or it can't be read, the guest goes without the host's lines.
   const auto of_host = mount.source.empty() ? std::string() : read_file(mount.source).value_or("");
   const auto file = TRY(open_file(root->stage(), kName, O_CREAT | O_EXCL | O_WRONLY, 0644));
   TRY_VOID(write_all(file.get(), hosts_text(*of_root, of_host, root->traits().host_name), mount.target));

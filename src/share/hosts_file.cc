@@ -8,7 +8,7 @@
 namespace isolate {
 namespace {
 
-// An address, and the names that it has.
+// A line of the file as words: an address, and then its names.
 using Entry = std::vector<std::string>;
 
 Entry entry_of(std::string_view line) {
@@ -34,7 +34,7 @@ class Hosts {
     if (auto entry = entry_of(line); !entry.empty()) entries_.push_back(std::move(entry));
   }
 
-  // `address`: empty for any.
+  // Whether a line gives `name` to `address`, or to any address if that is empty.
   bool has(const std::string& name, const std::string& address = "") const {
     return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
       if (!address.empty() && entry.front() != address) return false;

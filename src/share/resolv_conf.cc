@@ -1,4 +1,4 @@
-// The host's /etc/resolv.conf, with the host's network.
+// The host's /etc/resolv.conf, for guests that use the host's network.
 #include <unistd.h>
 
 #include "share/share.h"
@@ -18,7 +18,7 @@ std::optional<RootMount> plan(const RunRequest& request) {
 }
 
 Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) {
-  // A host without the file has none to share.
+  // If the host has no such file, the guest sees the root's own.
   if (::access(mount.source.c_str(), R_OK) != 0) return {};
   return root->open_bind(mount, number);
 }

@@ -1,4 +1,4 @@
-// What is mounted below the root of a run.
+// RootMount: one mount below the root of a run.
 #pragma once
 
 #include <string>
@@ -23,7 +23,7 @@ struct RootMount {
   const Share* share = nullptr;
 };
 
-// In words for people, and the name of the step that mounts it.
+// A description for people, and the name of the step that makes the mount.
 std::string describe(const RootMount& mount);
 std::string describe_bind(const RootMount& mount);
 const char* step_name(const RootMount& mount);

@@ -19,7 +19,7 @@ bool has_network_of_host(const RunRequest& request) {
 }
 
 std::string bridge_of(const RunRequest& request) {
-  // The network of a container with a bridge is its own.
+  // Only a container can have a network of its own that is connected with a bridge.
   const bool is_bridged = request.engine == EngineKind::lxc && request.share_network;
   return is_bridged ? request.lxc.bridge : "";
 }

@@ -1,4 +1,5 @@
-// What a run is given of the host beyond binds: a file of this folder for each thing, and a line for it in share.cc.
+// Share: a thing of the host that a guest gets besides binds, such as /etc/resolv.conf. Each has a file in this folder
+// and an entry in share.cc.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,14 +16,14 @@
 
 namespace isolate {
 
-// The root while the launcher puts it together, as far as a share may touch it. Paths are in the root, and never lead
-// out of it. `number` is that of the mount in the plan.
+// RootInProgress: what a share may do with the root while the launcher puts the root together. Paths are relative to
+// the root and never lead out of it. `number` is the mount's position in the plan.
 class RootInProgress {
  public:
-  // What a share's decisions depend on.
+  // The facts that shares base their decisions on.
   struct Traits {
-    bool is_template = false;     // a clone of one; otherwise a run on a directory, which is not to be changed unasked
-    bool maps_ids = false;        // the launcher has rights over the guest's ids, which are other ids than the host's
+    bool is_template = false;     // the root is a clone; otherwise a directory, in which isolate makes nothing unasked
+    bool maps_ids = false;        // the run is root's and the guest's ids differ from those of the host's users
     bool root_is_id_one = false;  // in the user namespace that owns the mounts, the guest's root is id 1
     std::string host_name;        // the guest's
   };
@@ -33,34 +34,36 @@ class RootInProgress {
   virtual ~RootInProgress() = default;
 
   virtual const Traits& traits() const = 0;
-  // False: what is not there must not be made, since the root is read-only.
+  // False: missing mount points must not be made in the root, because it is read-only.
   virtual bool may_create_targets() const = 0;
   virtual int root() const = 0;   // its top directory
   virtual int stage() const = 0;  // the stage's, a tmpfs
 
-  // With the caller's rights, before the namespaces are entered: opens what the mount's source names; a device node of
-  // the guest's own in its place; afterwards, the mount of what was opened. Errors of the last: ENOENT nothing was.
+  // The launcher calls the first two with the caller's rights, before it mounts the stage. open_bind() opens the source
+  // of the mount; open_device() makes a device node of the guest's own instead. opened() returns later what they have
+  // opened, as a mount. Its error ENOENT: they have opened nothing.
   virtual Result<void> open_bind(const RootMount& mount, std::size_t number) = 0;
   virtual Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject) = 0;
   virtual Result<Fd> opened(std::size_t number) = 0;
 
-  // A directory that must be what it looks like, and no link to another place of the root.
+  // Opens a directory of the root. Errors: it is a symbolic link.
   virtual Result<Fd> ordinary_directory(const std::string& target, bool create) const = 0;
-  // A new directory of the stage's tmpfs as a mount of its own: all that a guest keeps in memory shares one tmpfs.
+  // Makes a directory in the stage's tmpfs and returns it as a mount. All of a guest's files in memory share this
+  // tmpfs, so that one size limits them together.
   virtual Result<Fd> scratch(const std::string& name, mode_t mode, std::uint64_t attributes) = 0;
   virtual Result<void> attach_tree(const Fd& tree, const std::string& target, bool is_directory) = 0;
-  // Mounts a file on a name in /etc, whatever is there, also on a link.
+  // Mounts a file on a name in /etc. If the name is a link, the mount covers the link itself.
   virtual Result<void> cover_in_etc(const Fd& tree, const std::string& name) = 0;
-  // Makes the mount read-only once binds have found or made their places in it.
+  // Makes the mount read-only at the end, because binds may still need mount points in it.
   virtual void close_at_the_end(Fd tree, const std::string& target) = 0;
 };
 
 struct Share {
-  const char* name;  // also of the step that mounts it
-  // Nothing: this run does not get it.
+  const char* name;  // also the name of the step that mounts it
+  // Returns the mount for this run; nothing: the run does not get this share.
   std::optional<RootMount> (*plan)(const RunRequest& request);
   std::string (*describe)(const RootMount& mount);
-  // Opens what it needs of the host; null: nothing. Errors: the caller may not have it.
+  // Opens what the share needs from the host. Null: it needs nothing. Errors: the caller has no access to it.
   Result<void> (*open)(RootInProgress* root, const RootMount& mount, std::size_t number);
   Result<void> (*mount)(RootInProgress* root, const RootMount& mount, std::size_t number);
 };
@@ -74,24 +77,24 @@ extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
 // The mounts of all shares that the run gets, in the order in which they are mounted.
 std::vector<RootMount> plan_shares(const RunRequest& request);
 
-// What a share has started outside of the guest. It ends with this object.
+// Something that a share has started outside the guest. It ends when this object is destroyed.
 class Held {
  public:
   Held() = default;
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
   virtual ~Held() = default;
-  // The guest's end of the connection with it; -1: there is none.
+  // The guest's end of the connection to it. -1: there is no connection.
   virtual int guest_end() const { return -1; }
 };
 
-// Whether the guest has the host's network: it, or nobody, has a bridge's.
+// Whether the guest uses the host's network. A container that is connected with a bridge does not.
 bool has_network_of_host(const RunRequest& request);
 // The bridge with which a container is connected; empty: none.
 std::string bridge_of(const RunRequest& request);
-// Errors: there is no such bridge; what it takes to connect with it is not installed.
+// Errors: there is no such bridge; the program that connects a container with it is not installed.
 Result<void> check_bridge(const std::string& bridge, const Caller& caller);
-// Connects the container that is started next.
+// Starts the child that connects the next container with the bridge.
 Result<std::unique_ptr<Held>> start_bridge(const std::string& bridge, const Caller& caller);
 
 }  // namespace isolate

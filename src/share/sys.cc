@@ -1,4 +1,5 @@
-// /sys: the host's for the chroot engine; for others a read-only one that tells only processors and memory nodes.
+// /sys. With the engine chroot it is the host's. Other engines get a read-only one that shows only the host's
+// processors and memory nodes.
 #include <fmt/format.h>
 
 #include "linux/file.h"
@@ -41,12 +42,12 @@ std::string describe_processors(const RootMount& mount) {
   return fmt::format("mount processors on {} (the host's devices/system/cpu and node), read-only", mount.target);
 }
 
-// Attaches the host's directory /sys/devices/system/NAME in `parent`, with all that is mounted below: a container's own
-// view of its processors may be (lxcfs), and the kernel lets an ordinary user take only the whole.
+// Attaches the host's directory /sys/devices/system/NAME in `parent`, with everything that is mounted below it. There
+// may be such mounts, for example of lxcfs in a container, and the kernel does not let an ordinary user leave them out.
 Result<void> attach_host_directory(int parent, const std::string& name) {
   const auto source = "/sys/devices/system/" + name;
   auto tree = mount::copy_tree(AT_FDCWD, source, true);
-  // A host may have no memory nodes, or hide its /sys: programs do without there, and so they do inside.
+  // A host may have no memory nodes, or hide its /sys. Programs on such a host cope with that, so the guest's can too.
   if (!tree) return {};
   TRY_VOID(mount::set_attributes(*tree, {kPlain | MOUNT_ATTR_RDONLY, -1, true, true}, source));
   TRY_VOID(make_directory(parent, name, 0755));

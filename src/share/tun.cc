@@ -1,4 +1,4 @@
-// The device that makes tunnels, with LXC_MAP_TUN.
+// /dev/net/tun, the device that makes network tunnels, if LXC_MAP_TUN is set.
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -18,8 +18,8 @@ std::optional<RootMount> plan(const RunRequest& request) {
   return mount;
 }
 
-// An ordinary user gets the host's device if they may open it. Root's guest has other ids than root, so it gets a node
-// of its own that it may open, whatever the mode of the host's.
+// An ordinary user's guest gets the host's device node if the user may open it. Root's guest has other ids than root,
+// and could often not open the host's node. So it gets a node of its own that everybody may open.
 Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) {
   if (!root->traits().maps_ids) {
     if (::access(mount.source.c_str(), R_OK | W_OK) != 0) {

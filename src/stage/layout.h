@@ -15,9 +15,10 @@ constexpr const char* kRoot = "root";    // the guest's root is mounted here
 constexpr const char* kClone = "c";      // the clone's directory, if the root is an overlay
 constexpr const char* kUpper = "upper";  // in it: the changes
 constexpr const char* kWork = "work";    // in it: what overlayfs needs for itself
-constexpr const char* kParts = "parts";  // of the daemon: the layers and the clone, until the overlay is mounted
-// Of the daemon, if the guest's user namespace lies beside the lease's: what is mounted on this directory in the
-// lease's mount namespace appears in the guest's too, and the kernel locks it there.
+constexpr const char* kParts =
+    "parts";  // only the daemon uses it: the layers and the clone, until the overlay is mounted
+// The daemon makes this directory if the guest's user namespace lies beside the lease's. A mount on it in the lease's
+// mount namespace appears in the guest's too, and the kernel locks it there.
 constexpr const char* kDoor = "door";
 
 // Layer number 0 is the topmost one. The kernel takes all of an overlay's options on one page, so names are short.

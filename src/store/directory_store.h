@@ -1,4 +1,4 @@
-// What the stores in a directory have in common: names, drafts, numbered generations, trash.
+// DirectoryStore: the common part of stores in a directory: names, drafts, numbered generations, trash.
 // On disk:  templates/NAME/generations/N    a generation
 //           templates/NAME/origin           what the template was made from
 //           clones/ID                       a clone; ID is NAME-RANDOM

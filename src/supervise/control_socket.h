@@ -1,5 +1,5 @@
-// ControlSocket: isolate's end of the socket to isolate-init. The other end is in the guest, and whoever speaks there
-// is not trusted.
+// ControlSocket: isolate's end of the socket to isolate-init. The other end is in the guest, so isolate does not trust
+// what it receives.
 #pragma once
 
 #include <sys/types.h>
@@ -14,9 +14,9 @@ namespace isolate {
 
 class ControlSocket {
  public:
-  // What comes beside a message.
+  // The kernel delivers these together with a message.
   struct Attached {
-    pid_t sender = -1;  // from the kernel, as this process's pid namespace shows it
+    pid_t sender = -1;  // in this process's pid namespace; the kernel vouches for it
     Fd descriptor;
   };
   using Handler = std::function<void(Attached attached, const protocol::Message& message)>;
@@ -29,7 +29,7 @@ class ControlSocket {
   void close() { fd_.reset(); }
 
   // Reads one packet without waiting, and calls `handle` if it is a message of the protocol. Returns false if there was
-  // nothing to read; if the other end is closed, this end is closed then too.
+  // nothing to read. If the other end is closed, it closes this end too.
   bool read(const Handler& handle);
   // If isolate-init has gone or does not read, the message is lost. That is harmless: the supervisor notices both.
   void send(const protocol::Message& message) const;

@@ -1,4 +1,4 @@
-// EventSources: the descriptors that the supervisor waits for with poll(2), each by its name.
+// EventSources: the descriptors on which the supervisor waits with poll(2), each with a name.
 #pragma once
 
 #include <poll.h>
@@ -25,7 +25,7 @@ struct EventSources {
   TerminalRelay::Sources terminal = TerminalRelay(nullptr).sources();
   FurtherCommands::Sources requests = FurtherCommands::no_sources();
 
-  // Waits until one is ready. As poll(2): the result, errno and the time in milliseconds.
+  // Waits until one is ready. The result, errno and the time in milliseconds are those of poll(2).
   int wait(int milliseconds) {
     std::array<pollfd, kOwn + TerminalRelay::kSources + FurtherCommands::kSources> all{};
     auto end = std::transform(own.begin(), own.end(), all.begin(), [](int fd) { return pollfd{fd, POLLIN, 0}; });

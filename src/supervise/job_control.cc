@@ -25,7 +25,7 @@ bool is_stopped(pid_t pid) {
   return name_end == std::string::npos || (*stat)[name_end + 2] == 'T';
 }
 
-// Whether there is no reason to stop any longer.
+// Whether the reason for the stop is gone.
 bool is_over(const JobControl::Job& job) {
   pollfd report{job.control, POLLIN, 0};
   if (::poll(&report, 1, 0) != 0 || milliseconds_until(job.deadline) == 0) return true;

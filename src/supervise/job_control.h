@@ -15,18 +15,18 @@ class JobControl {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // What isolate looks at while it is stopped.
+  // These decide how long isolate stays stopped.
   struct Job {
     int control = -1;                           // readable when isolate-init reports something about the command
     pid_t command = -1;                         // -1: not known
-    std::optional<Clock::time_point> deadline;  // isolate goes on then, whatever the command does
-    const TerminalRelay* relay = nullptr;       // gives the caller's terminal back for the time of the stop
+    std::optional<Clock::time_point> deadline;  // at this time isolate goes on, whatever the command does
+    const TerminalRelay* relay = nullptr;       // restores the caller's terminal during the stop
   };
 
-  // What isolate-init reports about the command.
+  // Call these when isolate-init reports that about the command.
   void command_has_stopped() { stop_is_due_ = true; }
   void command_goes_on() { stop_is_due_ = false; }
-  // If the command has stopped and not gone on: stops this process, and returns when it was continued.
+  // If the command has stopped and has not gone on since, stops this process too, and returns when it is continued.
   void stop_if_due(const Job& job);
 
   // Stops this process until somebody continues it.

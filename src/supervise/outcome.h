@@ -1,4 +1,4 @@
-// RunOutcome: how a command ended, or why it could not start; and what isolate says and exits with because of that.
+// RunOutcome: how a command ended, or why it could not start. From that follow isolate's message and exit status.
 #pragma once
 
 #include <optional>

@@ -5,8 +5,8 @@
 namespace isolate {
 namespace {
 
-// The terminal signals its whole foreground process group. Only for a hang-up it signals the leader of the session
-// alone, if there is one.
+// Whether the terminal has sent the signal to the command too. A terminal signals its whole foreground process group,
+// but a hang-up only to the leader of its session, if there is one.
 bool is_of_terminal(const SignalSituation& situation) {
   if (situation.origin != SignalOrigin::kernel) return false;
   switch (situation.number) {
@@ -22,8 +22,8 @@ bool is_of_terminal(const SignalSituation& situation) {
   }
 }
 
-// A command that is starting gets signals through isolate-init, once it has started. Whoever sends the same signal
-// twice does not want to wait for that any longer.
+// Whether isolate-init can pass the signal on. It can for a command that is just starting, too, and does so after the
+// start. But a user who sends the same signal twice does not want to wait for the start any longer.
 bool can_receive(const SignalSituation& situation) {
   if (situation.command == CommandPhase::starting) return !situation.is_repeated;
   return situation.command == CommandPhase::running;
@@ -31,14 +31,15 @@ bool can_receive(const SignalSituation& situation) {
 
 SignalAction action_without_command(const SignalSituation& situation) {
   if (situation.number == SIGWINCH || situation.number == SIGCONT) return SignalAction::ignore;
-  // A program that is started directly would have this signal pending from the start.
+  // A program that is started without isolate would inherit the blocked signal, and find it pending. So keep it for the
+  // command.
   if (situation.is_blocked_by_caller) return SignalAction::keep_for_command;
   return situation.number == SIGTSTP ? SignalAction::stop_isolate : SignalAction::end_run;
 }
 
 SignalAction action_for(const SignalSituation& situation) {
-  // A guest with a terminal or session of its own is not in the foreground of the caller's terminal. Isolate gets the
-  // signal instead of all the guest's processes that would be there.
+  // A guest with a terminal or session of its own is not in the foreground of the caller's terminal. isolate
+  // is there instead, so it gets the terminal's signals and passes them on.
   const bool is_in_foreground = !situation.has_relay && !situation.has_own_session;
   const bool is_for_group = is_of_terminal(situation) && !is_in_foreground;
   const bool is_ignored = situation.number == SIGINT && situation.ignores_interrupt;

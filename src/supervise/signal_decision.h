@@ -1,20 +1,20 @@
-// What isolate does with a signal that it gets while it waits for a command. A pure function, so that a table can test
-// each case.
+// Decides how isolate reacts to a signal while it waits for a command. It is a pure function, so that a test can check
+// each case in a table.
 #pragma once
 
 namespace isolate {
 
 enum class SignalOrigin {
-  process,  // somebody's kill(2)
-  kernel,   // among others: the terminal, for a key, a new size or a hang-up
+  process,  // a process, with kill(2)
+  kernel,   // the kernel, mostly for a terminal: a key, a new size or a hang-up
   wake_up,  // isolate itself, to end its own stop: see JobControl
 };
 // From `si_code` of siginfo_t, see sigaction(2).
 SignalOrigin origin_of(int si_code);
 
 enum class CommandPhase {
-  absent,    // its process has not reported itself yet: nothing could receive a signal
-  starting,  // its process is there and about to execute the command; isolate-init passes signals on after that
+  absent,    // its process has not reported itself yet, so nothing could receive a signal
+  starting,  // its process is about to execute the command; isolate-init passes signals on after that
   running,   // it was started, and may have ended since
 };
 
@@ -23,7 +23,7 @@ struct SignalSituation {
   SignalOrigin origin = SignalOrigin::process;
   CommandPhase command = CommandPhase::absent;
   bool is_repeated = false;        // the last signal that was meant for the starting command had the same number
-  bool has_relay = false;          // the guest has a terminal of its own, and isolate copies
+  bool has_relay = false;          // isolate copies between the caller's terminal and the guest's own
   bool has_own_session = false;    // the guest is not in the session of the caller's terminal
   bool leads_session = false;      // isolate is the leader of its session
   bool ignores_interrupt = false;  // the user has asked isolate to ignore SIGINT

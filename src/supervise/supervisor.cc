@@ -94,7 +94,7 @@ std::optional<Supervisor::Clock::time_point> Supervisor::next_deadline() const {
 void Supervisor::read_report() {
   char buffer[4096];
   const ssize_t got = ::read(report_reader_.get(), buffer, sizeof buffer);
-  // Of a report that never ends, isolate keeps only the beginning.
+  // A guest could write a report that never ends, so keep only its beginning.
   constexpr std::size_t kMost = 64 << 10;
   if (got > 0 && report_.size() < kMost) report_.append(buffer, static_cast<std::size_t>(got));
   if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) report_reader_.reset();

@@ -34,8 +34,8 @@ struct SupervisorOptions {
 
 class Supervisor {
  public:
-  // Call hold_signals() first. wait() then deals with all signals that arrive from there on, so that the lease is
-  // always dropped. `terminal`: the caller's, if they have one.
+  // Call hold_signals() first. wait() then handles all signals that arrive from that moment on, so that no
+  // signal ends isolate before it has dropped the lease. `terminal` is the caller's, if there is one.
   static Result<Supervisor> make(const SupervisorOptions& options,
                                  std::optional<ControllingTerminal> terminal = ControllingTerminal::open());
 
@@ -49,9 +49,9 @@ class Supervisor {
   // Waits until the command and the engine have ended. Calls `started` with the command's pid, as the host sees it.
   // Errors: the launcher's report; the engine ended before the command started.
   Result<RunOutcome> wait(ChildProcess launcher, const std::function<void(pid_t)>& started);
-  // The same for a further command in the guest of another isolate. That one has been given the guest's end of the
-  // control socket. If it does not pass the command on, it sends the reason over `connection`. Errors: that reason; the
-  // guest ended before the command started.
+  // The same for a further command (isolatectl exec) in a guest that another process isolate supervises. That process
+  // has received the guest's end of the control socket. If it refuses the command, it sends the reason over
+  // `connection`. Errors: that reason; the guest ended before the command started.
   Result<RunOutcome> wait_for_further(Fd connection);
 
  private:
@@ -95,7 +95,7 @@ class Supervisor {
   Result<RunOutcome> conclude(const ExitStatus& engine) const;
   Result<RunOutcome> conclude_without_report(RunOutcome outcome, const ExitStatus& engine) const;
 
-  // What the caller has asked for and given.
+  // The arguments of make(), wait() and take_commands().
   SupervisorOptions options_;
   std::optional<ControllingTerminal> terminal_;
   std::function<void(pid_t)> on_start_;
@@ -109,11 +109,11 @@ class Supervisor {
   ChildProcess engine_;  // the launcher, which becomes the engine
   bool engine_runs_ = false;
 
-  // The guest's ends, until wait() closes them.
+  // The guest's ends of socket and pipe. wait() closes them.
   Fd guest_control_;
   Fd report_writer_;
 
-  // What isolate-init has reported about the command.
+  // Facts about the command that isolate-init has reported.
   pid_t command_pid_ = -1;  // -1: not yet
   bool has_started_ = false;
   InitWatch watch_;
@@ -132,13 +132,13 @@ class Supervisor {
     int killed_by = 0;   // isolate has killed the guest because of this signal; 0: it has not
   } ending_signals_;
 
-  // When isolate ends what has not ended by itself.
+  // The times at which isolate ends the command or the engine, if they have not ended by themselves.
   struct {
     std::optional<Clock::time_point> command;  // the timeout; after SIGTERM, the time for SIGKILL
     std::optional<Clock::time_point> engine;   // set once the command has ended
   } deadlines_;
 
-  // What wait() returns.
+  // The result of wait().
   RunOutcome outcome_;
   std::string report_;  // text from the launcher or the engine
 };

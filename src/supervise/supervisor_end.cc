@@ -1,4 +1,4 @@
-// How the supervisor ends a run, and what it makes of the end.
+// How the supervisor ends a run, and how it decides the outcome.
 #include <signal.h>
 
 #include <utility>
@@ -21,7 +21,7 @@ void Supervisor::end_after_timeout() {
   deadlines_.command = Clock::now() + kGrace;
 }
 
-// Something in the guest keeps isolate-init from its work, and nobody else reports the command's end.
+// If something in the guest keeps isolate-init from its work, nobody reports the command's end. So kill the guest.
 void Supervisor::end_if_init_is_silent() {
   if (outcome_.ended || !watch_.give_up(Clock::now())) return;
   if (watch_.waits_for_answer()) ending_signals_.killed_by = ending_signals_.unanswered;

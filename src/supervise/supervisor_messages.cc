@@ -1,5 +1,5 @@
-// What the supervisor does with the messages of isolate-init. They come from the guest, so none of them may do more
-// than report on the command.
+// How the supervisor handles the messages of isolate-init. They come from the guest, so none of them may do more than
+// report on the command.
 #include <errno.h>
 
 #include <utility>
@@ -51,7 +51,7 @@ void Supervisor::handle_message(ControlSocket::Attached attached, const protocol
     case protocol::Kind::terminal:
       start_relay(std::move(attached.descriptor));
       break;
-    case protocol::Kind::signal:  // isolate sends these three and never gets them
+    case protocol::Kind::signal:  // isolate sends these three kinds and never receives them
     case protocol::Kind::group_signal:
     case protocol::Kind::exec:
       break;

@@ -1,4 +1,4 @@
-// What the supervisor does with signals to isolate.
+// How the supervisor handles signals to isolate.
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

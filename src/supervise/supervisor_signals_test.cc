@@ -64,7 +64,7 @@ Result<void> expect_in_own_session(const SupervisorOptions& options, const std::
   return expect_end(seen, "signal " + std::to_string(number));
 }
 
-// There the terminal reaches only isolate.
+// The terminal signals only its own session, in which isolate is and the guest is not.
 TEST(SupervisorSignalsTest, SignalsFromTheTerminalGoToTheWholeGroupInASessionOfItsOwn) {
   test::in_child([]() -> Result<void> {
     for (const int number : {SIGINT, SIGQUIT, SIGHUP}) {

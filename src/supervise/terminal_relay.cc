@@ -12,7 +12,7 @@ bool is_transient(int error) { return error == EINTR || error == EAGAIN; }
 
 }  // namespace
 
-// Only then the keys go to the guest, and the terminal has to be raw.
+// If standard input is the terminal, its keys go to the guest, and the terminal has to be raw.
 bool TerminalRelay::host_is_input() const { return host_ != nullptr && ::isatty(STDIN_FILENO) == 1; }
 
 void TerminalRelay::start(Fd guest) {
