@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # The environment of the command: a short list and what -v adds; nothing of the caller's.
 
 load helpers

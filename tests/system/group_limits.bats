@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # --memory, --cpus, --pids and --io-weight where there are no control groups of version 2: nothing runs without the limit
 # that was asked for. tests/vm/limits.bats has them at work.
 

@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # What a run is limited to: time, processes, open files, core dumps, memory for files.
 
 load helpers
