@@ -32,6 +32,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
   expect_output ran
 }
 
+# bats test_tags=once
 @test "a value that is none is refused, and told" {
   isolate_refuses memory lots -- isolate --memory lots -z debian true
   isolate_refuses memory 5M 6M -- isolate --memory 5M -z debian true

@@ -35,6 +35,7 @@ load helpers
   jq -se '.[-1] == {event: "ended", signal: 15, timeout: true}' "$SCRATCH/status"
 }
 
+# bats test_tags=once
 @test "a value that is no time, limit or size is refused" {
   isolate_refuses timeout 0x -- isolate --timeout 0x -z debian true
   isolate_refuses ulimit files -- isolate --ulimit files=3 -z debian true
