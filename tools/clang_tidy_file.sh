@@ -18,20 +18,21 @@ inputs() {
   (cd build && sh -c "$1 -M") | sed -e 's/^[^ ]*: *//' -e 's/\\$//'
 }
 
+# Of the file with these options.
 cache_key() {
   local command files
   command=$(compiler_command)
   files=$(inputs "$command") || return
   # shellcheck disable=SC2086 # a list of paths without blanks
-  { clang-tidy --version && cat .clang-tidy tools/clang_tidy_file.sh && echo "$command" && sha256sum $files; } | sha256sum | cut -d ' ' -f 1
+  { clang-tidy --version && cat .clang-tidy tools/clang_tidy_file.sh && echo "$command $*" && sha256sum $files; } | sha256sum | cut -d ' ' -f 1
 }
 
 main() {
   local stamp report options=(--quiet -p build)
   options+=(--extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-unused-command-line-argument)
   # The static analyzer takes most of the time. It is not needed for tests, because they run under sanitizers anyway.
-  [[ $file != *_test.cc ]] || options+=(--checks=-clang-analyzer-*)
-  if ! stamp=build/clang-tidy/$(cache_key); then
+  [[ $file != *_test.cc && ${NO_ANALYZER:-false} == false ]] || options+=(--checks=-clang-analyzer-*)
+  if ! stamp=build/clang-tidy/$(cache_key "${options[@]}"); then
     echo "$file: the compiler could not preprocess it; build it to see the reason" >&2
     return 1
   fi

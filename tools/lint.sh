@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# lint [--fix]: runs all checks of the sources that do not need to run the programs. It goes on after a check has failed.
-# --fix formats the sources first.
+# lint [--fix] [--no-analyzer]: runs all checks of the sources that do not need to run the programs. It goes on after a check
+# has failed. --fix formats the sources first. --no-analyzer leaves out the static analyzer of clang-tidy, which takes two
+# thirds of the time for files that were not checked before.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -74,14 +75,22 @@ files_to_tidy() {
 check_tidy() {
   mkdir -p build/clang-tidy
   find build/clang-tidy -type f -mtime +30 -delete
-  files_to_tidy | xargs -0 -n 1 -P "$(nproc)" tools/clang_tidy_file.sh
+  ! $no_analyzer || echo "left out: the static analyzer of clang-tidy (clang-analyzer-*), on all files"
+  files_to_tidy | xargs -0 -n 1 -P "$(nproc)" env "NO_ANALYZER=$no_analyzer" tools/clang_tidy_file.sh
 }
 
 main() {
-  local check failures=()
-  [[ $# == 0 || $* == --fix ]] || fail "usage: ./dev lint [--fix]"
+  local check failures=() fix=false no_analyzer=false
+  while (($# > 0)); do
+    case $1 in
+      --fix) fix=true ;;
+      --no-analyzer) no_analyzer=true ;;
+      *) fail "usage: ./dev lint [--fix] [--no-analyzer]" ;;
+    esac
+    shift
+  done
   install_packages build build_tests lint
-  (($# == 0)) || sources h cc | xargs -0 clang-format -i
+  ! $fix || sources h cc | xargs -0 clang-format -i
   trap hand_back_build_files EXIT
   configure_preset release -DISOLATE_BUILD_TESTS=ON
   for check in layers format shell man_pages tidy; do

@@ -7,7 +7,7 @@ make_tarballs() {
   (
     # shellcheck source=tests/system/fixture.bash
     source tests/system/fixture.bash
-    export WORK=$1
+    export BASE=$1
     make_tarball
     make_system_tarball
   )

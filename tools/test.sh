@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# test [--quick]: everything that has to hold before a change goes in. Ends at the first stage that fails. The last line
-# is the sum over all test runners; each number is what a runner reported, none is assumed.
+# test [--quick | --no-lint]: everything that has to hold before a change goes in. Ends at the first stage that fails. The
+# last line is the sum over all test runners; each number is what a runner reported, none is assumed.
+#
+#   --quick     the release build alone: unit tests, and system tests in the variants that each file names as usual
+#   --no-lint   the same and the unit tests of the sanitizer build: what continuous integration does here
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -10,12 +13,25 @@ passed=0
 failed=0
 skipped=0
 stage=preparation
+stage_began=0
 closing_lines=()
 tap_logs=()
+lint=
 
 begin() {
+  stop_if_lint_failed
   stage=$1
+  stage_began=$SECONDS
   say "$stage"
+}
+
+# close_stage TEXT: what is told of the stage in the end.
+close_stage() { closing_lines+=("$stage, $((SECONDS - stage_began)) s${1:+: $1}"); }
+
+build_preset() {
+  begin "build ($1)"
+  tools/build.sh --tests "$1"
+  close_stage ""
 }
 
 # A number out of the JUnit file that ctest wrote: the first attribute of that name is the one of the whole suite.
@@ -38,10 +54,11 @@ unit_tests() {
   folder=$(build_folder "$preset")
   begin "unit tests ($preset)"
   rm -f "$folder/unit-tests.xml"
-  ctest --test-dir "$folder" --parallel "$(nproc)" --timeout 300 --output-on-failure --no-tests=error \
+  # They wait more than they compute.
+  ctest --test-dir "$folder" --parallel "$((3 * $(nproc)))" --timeout 300 --output-on-failure --no-tests=error \
     --output-junit unit-tests.xml | tee "$folder/unit-tests.log" || status=$?
   [[ ! -e $folder/unit-tests.xml ]] || count_junit "$folder/unit-tests.xml"
-  closing_lines+=("$stage: $(grep 'tests passed' "$folder/unit-tests.log" || echo 'ctest did not finish')")
+  close_stage "$(grep 'tests passed' "$folder/unit-tests.log" || echo 'ctest did not finish')"
   return "$status"
 }
 
@@ -55,7 +72,7 @@ count_tap() {
   left_out=$(grep -ciE '^ok [0-9].* # skip' "$file" || true)
   ok=$(($(grep -c '^ok [0-9]' "$file" || true) - left_out))
   closing=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$file" | tail -n 1 || true)
-  closing_lines+=("$stage: ${closing:-the runner did not finish} ($planned planned, $left_out skipped)")
+  close_stage "${closing:-the runner did not finish} ($planned planned, $left_out skipped)"
   reported=${closing#* passed, }
   reported=${reported%% *}
   passed=$((passed + ok))
@@ -74,13 +91,39 @@ system_tests() {
   return "$status"
 }
 
+# Beside the other stages, with the time that they leave: they wait a lot. What it says is shown in its turn.
+start_lint() {
+  mkdir -p build
+  setsid nice -n 19 tools/lint.sh </dev/null >build/lint.log 2>&1 &
+  lint=$!
+}
+end_lint() {
+  begin "lint"
+  [[ -z $lint ]] || wait_for_lint
+  cat build/lint.log
+  close_stage "clean, with what was waited for it"
+}
+# With its failure all ends.
+wait_for_lint() {
+  local status=0
+  wait "$lint" || status=$?
+  lint=
+  ((status != 0)) || return 0
+  stage=lint
+  cat build/lint.log
+  exit "$status"
+}
+stop_if_lint_failed() {
+  if [[ -n $lint ]] && ! kill -0 "$lint" 2>/dev/null; then wait_for_lint; fi
+}
+
 # The release that the other stages do not run on.
 first_steps() {
   local log=build/fresh.log closing status=0
   begin "first steps on a fresh machine ($1)"
   tools/fresh.sh "$1" </dev/null 2>&1 | tee "$log" || status=$?
   closing=$(tail -n 1 "$log" | grep -xE '[0-9]+ passed, [0-9]+ failed' || echo '0 passed, 1 failed')
-  closing_lines+=("$stage: $closing")
+  close_stage "$closing"
   passed=$((passed + ${closing%% *}))
   closing=${closing#* passed, }
   failed=$((failed + ${closing%% *}))
@@ -97,6 +140,7 @@ tell_failures() {
 finish() {
   local status=$? line
   trap - EXIT
+  [[ -z $lint ]] || kill -- "-$lint" 2>/dev/null || true
   hand_back_build_files
   if ((failed > 0)); then
     say "failed"
@@ -112,34 +156,33 @@ finish() {
 }
 
 main() {
-  local presets=(release asan) preset quick=false
-  if [[ ${1:-} == --quick ]]; then
-    quick=true
-    presets=(release)
-    shift
-  fi
-  (($# == 0)) || fail "usage: ./dev test [--quick]"
+  local presets=(release asan) preset mode=${1:-whole}
+  [[ $# -le 1 && $mode =~ ^(whole|--quick|--no-lint)$ ]] || fail "usage: ./dev test [--quick | --no-lint]"
+  [[ $mode != --quick ]] || presets=(release)
   need_root test
   trap finish EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
   install_packages build build_tests run test
-  $quick || install_packages lint
-  for preset in "${presets[@]}"; do
-    stage="build ($preset)"
-    tools/build.sh --tests "$preset"
-  done
+  for preset in "${presets[@]}"; do build_preset "$preset"; done
+  if [[ $mode == whole ]]; then
+    begin "build (clang)"
+    tools/build.sh clang
+    close_stage "no warnings"
+    install_packages lint
+    start_lint
+  fi
   for preset in "${presets[@]}"; do unit_tests "$preset"; done
-  system_tests release
-  if $quick; then
-    closing_lines+=("--quick: the sanitizer build, its tests, clang, lint and the first steps on a fresh machine were left out")
+  if [[ $mode != whole ]]; then
+    system_tests release
+    closing_lines+=("$mode left out: tests with the tag \"long\", system tests of the sanitizer build, the build with clang, lint, the first steps on a fresh machine")
+    [[ $mode != --quick ]] || closing_lines+=("and the unit tests of the sanitizer build")
     return
   fi
-  ISOLATE_FAULT_POINTS=1 system_tests asan
-  begin "build (clang)"
-  tools/build.sh clang
-  closing_lines+=("$stage: no warnings")
-  begin lint
-  tools/lint.sh
-  closing_lines+=("lint: clean")
+  ISOLATE_TEST_LONG=1 ISOLATE_TEST_VARIANTS=whole system_tests release
+  # In the variants that the release build has not had, as far as a file has such.
+  ISOLATE_FAULT_POINTS=1 ISOLATE_TEST_VARIANTS=other system_tests asan
+  end_lint
   first_steps trixie
 }
 

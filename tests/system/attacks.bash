@@ -1,14 +1,14 @@
-# What the attack tests share: programs that attack, built once for a file, and ways to run them.
+# What the attack tests share: programs that attack, and ways to run them.
 #
 #   ATTACKS   a folder with attack, attack32, preload.so and terminal.py, which is /mnt in each guest here
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # the test files use them; bats sets what "run" leaves
 
 # Call these in setup_file and teardown_file.
-build_attacks() {
+place_attacks() {
   ATTACKS=$WORK/attacks-$IDENTITY-$(basename "$BATS_TEST_FILENAME" .bats)
   export ATTACKS
-  "$HELPERS/../attacks/build" "$ATTACKS"
+  cp -R "$BASE/attacks" "$ATTACKS"
   cp "$HELPERS/terminal.py" "$ATTACKS/"
   chmod 0755 "$ATTACKS/terminal.py"
 }

@@ -1,11 +1,11 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # What a caller has about him: descriptors, environment and arguments, which neither lead out nor decide anything.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 # --- F: descriptors ---------------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # Resources, communication between processes, signals and nesting.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 # --- R: resources -----------------------------------------------------------------------------------------------------

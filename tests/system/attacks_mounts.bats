@@ -1,12 +1,12 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # builds: release
 # Mounts: what is read-only stays so, nothing is reached beside the root, and what a guest leaves harms nobody.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 setup() {
@@ -24,7 +24,8 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/opt/real"
   ln -s "../../../../../../../..$SCRATCH/victim" "$SCRATCH/tree/opt/link"
   chown -h "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/opt/link" "$SCRATCH/tree/opt"
-  local before seconds=8 until runs=0 mounted=0
+  local before until runs=0 mounted=0 seconds
+  seconds=$(unless_long 3 8)
   before=$(state_of_victim)
   # A guest on the same root does it, as long as others start.
   start_isolate -q -t "$SCRATCH/tree" -d "$ATTACKS:/mnt:ro" /mnt/attack exchange /opt/real /opt/link "$((seconds + 2))"

@@ -1,12 +1,12 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # builds: release
 # /proc, /sys and /dev: nothing of the kernel or of the host is read or changed there, whatever capabilities are given.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 # Files whose writer rules the machine or learns its secrets, in groups.

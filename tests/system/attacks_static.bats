@@ -1,12 +1,12 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # builds: release
 # What holds since isolate is one static file: a build with sanitizers is not, and refuses to be loaded like this.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 @test "E1: no library of the caller's is loaded into anything that isolate starts" {

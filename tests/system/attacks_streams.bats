@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # Descriptors 0, 1 and 2 are streams in the direction in which the caller opened them, and nothing else: cases F7 to F12.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start
@@ -7,7 +7,7 @@
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 # A caller's file that others may read, as scripts and logs are.

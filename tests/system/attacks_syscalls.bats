@@ -1,12 +1,12 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # builds: release
 # What a guest may ask of the kernel: the documented table of system calls, in each architecture, and no way to undo it.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 # --- the tables -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # Everything that one does on a terminal works, and no guest leaves it broken or sees another one. With --pty the same
 # on a terminal of the guest's own.
 
 load helpers
 load attacks
 
-setup_file() { build_attacks; }
+setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
 # --- T6: other terminals ----------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # -d: directories and files of the host inside.
 
 load helpers
@@ -204,6 +204,7 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   isolate_refuses "$SCRATCH/nothing" -- isolate -z debian -d "$SCRATCH/nothing" true
 }
 
+# bats test_tags=once
 @test "colons in names: the last one separates, and \\: is one of a name" {
   local name=2026-01-01T10:20:30
   mkdir "$SCRATCH/$name"
@@ -233,6 +234,7 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   isolate_refuses /etc/somewhere -- with_variables "PRE_SPAWN_HOOK=$make" -- -z debian -d "$SCRATCH/dir:/etc/somewhere" true
 }
 
+# bats test_tags=once
 @test "binds that can't be: one line that names the place and what is wrong" {
   isolate_refuses directory /etc -- isolate -z debian -d "$SCRATCH/dir/file:/etc" true
   isolate_refuses 'would have to be a directory' /etc/passwd -- isolate -z debian -d "$SCRATCH/dir:/etc/passwd" true

@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # What a command has of the process that started isolate: the signals that it ignores or blocks, and words and variables
 # of any length that Linux takes.
 

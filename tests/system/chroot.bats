@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # The chroot engine: for maintaining a root. It does not isolate and says so; everything else works as with bwrap.
 
 load helpers

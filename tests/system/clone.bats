@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # Clone mode: every run has a root of its own, and the template stays as it was.
 
 load helpers

@@ -1,4 +1,5 @@
-# identities: root user
+# variants: user-bwrap: who runs it has hardly a part in it
+# other variants: root-bwrap
 # builds: release
 # What bash, zsh and fish offer for completion, compared with what the programs say of themselves: an option or a verb that
 # is added and forgotten there is found here.

@@ -1,4 +1,5 @@
-# identities: root user
+# variants: user-bwrap: who runs it has hardly a part in it
+# other variants: root-bwrap
 # Configuration files: keys are named as the long options; the user's comes after the machine's, the command line last.
 
 load helpers

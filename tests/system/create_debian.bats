@@ -1,4 +1,5 @@
-# identities: root
+# variants: root-bwrap
+# takes long
 # A template straight from Debian's archive.
 
 load helpers

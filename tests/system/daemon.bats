@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # Ordinary users of the group `isolate` run clones of root's templates, which the daemon leases to them.
 
 load helpers

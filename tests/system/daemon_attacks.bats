@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # What a hostile member can do with a lease, and with what is on the way to one.
 
 load helpers

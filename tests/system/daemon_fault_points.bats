@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # Processes of the daemon, and isolate -r, fail or die at each point of leasing, reaping and refreshing (a build with fault
 # points): no clone is given away twice, destroyed in use, lost, or offered when used.
 #

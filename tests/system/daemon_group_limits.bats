@@ -1,10 +1,12 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # builds: release
 # Leases with limits, asked of a daemon that has no control groups of version 2.
 
 load helpers
 load stores
 load daemon
+
+only_kinds overlay
 
 setup_file() { make_daemon 1; }
 teardown_file() { remove_daemon; }

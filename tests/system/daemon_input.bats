@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # Whatever is sent to the daemon's socket: it refuses what is not a request, and serves on as the same process.
 
 load helpers

@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # What members and root do with running leases of the daemon: look at them, end them, run commands in them. And what
 # others may not.
 

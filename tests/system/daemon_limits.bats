@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # One member can't keep the daemon from serving others, nor lease more than his share.
 
 load helpers
@@ -55,8 +55,11 @@ flood() {
   ends_load "clients:$1"
 }
 @test "X2: eight clients who connect and close do not hinder others" { flood closing; }
+# bats test_tags=long
 @test "X2: eight clients who connect and say nothing do not hinder others" { flood quiet; }
+# bats test_tags=long
 @test "X2: eight clients who send half a request do not hinder others" { flood half; }
+# bats test_tags=long
 @test "X2: eight clients who list without a pause do not hinder others" { flood listing; }
 @test "X2: eight clients who lease without a pause do not hinder others" { flood leasing; }
 @test "X2: eight clients who do all of it do not hinder others" { flood mixed; }

@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # Members who may make no user namespaces run clones of the daemon's all the same: behind a filter of system calls, such as
 # that of a container, and where the daemon can make none below the lease's either ("beside"), as with Debian's sysctl
 # kernel.unprivileged_userns_clone. tests/vm/user_namespaces.bats has that one itself.

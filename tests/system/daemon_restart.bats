@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # The daemon and its clients end, each in its own way: guests live on, and clones are neither lost nor given away twice.
 
 load helpers

@@ -1,5 +1,4 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-bwrap root-lxc user-lxc: all, as who starts whom, and who is process 1, hangs on both
 # File descriptors: the command gets 0, 1 and 2, and nothing else of the caller's or ours.
 
 load helpers

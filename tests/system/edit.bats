@@ -1,4 +1,5 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
+# takes long
 # isolatectl template edit: changes that succeed become the next generation; others are kept apart, and never half of one.
 
 load helpers

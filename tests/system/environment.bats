@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # The environment of the command: a short list and what -v adds; nothing of the caller's.
 
 load helpers
@@ -24,12 +24,14 @@ load helpers
   expect_not_in_output GLIBC_TUNABLES
 }
 
+# bats test_tags=once
 @test "-v takes NAME:VALUE and NAME=VALUE; the first of both ends the name" {
   succeeds in_clone -v A:1:2=3 -v B=1=2:3 -v C: -v D= -v E:=x -v F=:y -v _g9='a b' \
     sh -c 'printf "%s|" "$A" "$B" "${C-unset}" "${D-unset}" "$E" "$F" "$_g9"'
   expect_output '1:2=3|1=2:3|||=x|:y|a b|'
 }
 
+# bats test_tags=once
 @test "-v can set what is set anyway, and the last one counts" {
   succeeds in_clone -v HOME=/tmp -v A=1 -v A=2 sh -c 'echo "$HOME $A"; env | grep -c ^HOME='
   expect_output $'/tmp 2\n1'

@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap
 # templates: system
 # isolatectl exec where the root has an init of its own, which the lxc engine boots, and isolate-init is beside it.
 

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # Every step of a run fails once, and is the moment of a SIGKILL once. Needs a build with fault points.
 
 load helpers

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # Faults of the machine: each gives one clear line and 125, nothing is lost and nothing left.
 
 load helpers

@@ -21,11 +21,16 @@ check_machine() {
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
 }
 
+# make_work_folder NUMBER: that of a worker. In memory nothing has to wait for the disk.
 make_work_folder() {
-  WORK=$(mktemp -d /var/tmp/isolate-test.XXXXXXXX)
-  chmod 0755 "$WORK"
+  local number=$1
+  WORK=$BASE/$number
+  mkdir -m 0755 "$WORK"
+  if [[ $IN_MEMORY == yes ]]; then mount -t tmpfs -o mode=0755,size=80% tmpfs "$WORK"; fi
   mkdir -m 0755 "$WORK/home-root" "$WORK/scratch"
   mkdir -m 0700 "$WORK/store-root"
+  local user
+  for user in "$USER_A" "$USER_B"; do install -d -m 0700 -o "$user" -g "$user" "$WORK/home-$user"; done
   # Programs of a sanitizer build write their findings here, whoever runs them.
   mkdir -m 1777 "$WORK/sanitizer"
   ASAN_OPTIONS=log_path=$WORK/sanitizer/report:exitcode=99
@@ -33,27 +38,45 @@ make_work_folder() {
   export WORK ASAN_OPTIONS UBSAN_OPTIONS
 }
 
-# User a has a range of 65536 subordinate ids, user b has none.
+# make_users NUMBER: those of a worker. User a has a range of 65536 subordinate ids, user b has none.
 make_users() {
-  USER_A=isotest${$}a
-  USER_B=isotest${$}b
-  local user
+  local number=$1 user first
+  USER_A=isotest${$}a$number
+  USER_B=isotest${$}b$number
   for user in "$USER_A" "$USER_B"; do
     ! getent passwd "$user" >/dev/null || die "user $user exists already"
-    useradd --no-create-home --home-dir "$WORK/home-$user" --shell /bin/sh "$user"
-    mkdir -m 0700 "$WORK/home-$user"
-    chown "$user:" "$WORK/home-$user"
+    useradd --no-create-home --home-dir "$BASE/$number/home-$user" --shell /bin/sh "$user"
+    echo "$user" >>"$BASE/users"
     remove_subordinate_ids "$user"
   done
-  local first
   first=$(first_free_subordinate_id)
   usermod --add-subuids "$first-$((first + 65535))" --add-subgids "$first-$((first + 65535))" "$USER_A"
-  USER_A_UID=$(id -u "$USER_A")
-  USER_A_GID=$(id -g "$USER_A")
-  USER_B_UID=$(id -u "$USER_B")
-  USER_B_GID=$(id -g "$USER_B")
-  SUBORDINATE_BASE=$first
-  export USER_A USER_B USER_A_UID USER_A_GID USER_B_UID USER_B_GID SUBORDINATE_BASE
+  cat >"$BASE/users-$number" <<SH
+export USER_A=$USER_A USER_A_UID=$(id -u "$USER_A") USER_A_GID=$(id -g "$USER_A")
+export USER_B=$USER_B USER_B_UID=$(id -u "$USER_B") USER_B_GID=$(id -g "$USER_B")
+export SUBORDINATE_BASE=$first
+SH
+}
+
+remove_users() {
+  local user status=0
+  while read -r user; do
+    userdel "$user" || status=1
+  done < <(cat "$BASE/users" 2>/dev/null)
+  if [[ -e $BASE/made-group ]]; then groupdel isolate || status=1; fi
+  return "$status"
+}
+
+# That of the daemon's members, which the package makes.
+make_group() {
+  if getent group isolate >/dev/null; then return; fi
+  groupadd --system isolate
+  : >"$BASE/made-group"
+}
+
+# The programs that attack, compiled once for all files.
+make_attacks() {
+  if cut -d ' ' -f 1 "$BASE/jobs" | xargs grep -q place_attacks; then "$(dirname "${BASH_SOURCE[0]}")/../attacks/build" "$BASE/attacks"; fi
 }
 
 remove_subordinate_ids() {
@@ -109,65 +132,51 @@ bootstrap() {
     options+=('--aptopt=Acquire::Check-Valid-Until "false"')
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    grep -E ' bookworm(-updates|-security)? ' | sort -u >"$WORK/sources.list"
+    grep -E ' bookworm(-updates|-security)? ' | sort -u >"$BASE/sources.list"
   [[ -s $WORK/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   (umask 022 && mkdir -p "$(dirname "$tarball")")
-  mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$WORK/debian.tar" "$WORK/sources.list"
-  chmod 0644 "$WORK/debian.tar"
-  mv "$WORK/debian.tar" "$tarball"
+  mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$BASE/debian.tar" "$BASE/sources.list"
+  chmod 0644 "$BASE/debian.tar"
+  mv "$BASE/debian.tar" "$tarball"
 }
 
-# The same root unpacked, once owned as root has it, once as a user with subordinate ids has it: TREE of an identity.
-make_roots() {
-  mkdir -m 0755 "$WORK/tree-root" "$WORK/tree-user"
-  local unpack=(tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' --file "$TARBALL" --directory)
-  "${unpack[@]}" "$WORK/tree-root"
-  chown "$USER_A_UID:$USER_A_GID" "$WORK/tree-user"
-  setpriv --reuid "$USER_A_UID" --regid "$USER_A_GID" --init-groups \
-    unshare --user --map-root-user --map-users="$SUBORDINATE_BASE,1,65535" --map-groups="$SUBORDINATE_BASE,1,65535" \
-    "${unpack[@]}" "$WORK/tree-user"
+# The same root unpacked, owned as the identity has it: TREE of the identity. Made once for a worker.
+make_identity() {
+  local tree=$WORK/tree-$IDENTITY as_owner=()
+  if [[ -e $tree-small ]]; then return; fi
+  mkdir -m 0755 "$tree"
+  if [[ $IDENTITY == user ]]; then
+    chown "$USER_A_UID:$USER_A_GID" "$tree"
+    as_owner=(setpriv --reuid "$USER_A_UID" --regid "$USER_A_GID" --init-groups
+      unshare --user --map-root-user --map-users="$SUBORDINATE_BASE,1,65535" --map-groups="$SUBORDINATE_BASE,1,65535")
+  fi
+  "${as_owner[@]}" tar --extract --numeric-owner --preserve-permissions --exclude './dev/*' --file "$TARBALL" \
+    --directory "$tree"
+  make_small_root "$tree"
 }
 
-# Copies of both without /usr/share: what tests copy again, quickly.
-make_small_roots() {
-  local tree
-  for tree in "$WORK/tree-root" "$WORK/tree-user"; do
-    cp -a --link "$tree" "$tree-small"
-    find "$tree-small/usr/share" -mindepth 1 -maxdepth 1 -exec rm -rf --one-file-system {} +
-  done
+# A copy without /usr/share: what tests copy again, quickly.
+make_small_root() {
+  cp -a --link "$1" "$1-small"
+  find "$1-small/usr/share" -mindepth 1 -maxdepth 1 -exec rm -rf --one-file-system {} +
 }
 
-# make_templates NAME TARBALL: one of each identity's.
-make_templates() {
-  local identity
-  for identity in root user; do
-    IDENTITY=$identity bash -c '
-      source "$1/helpers.bash"
-      as_caller "$ISOLATECTL" --store "$STORE" template create "$2" --from "$3"' bash \
-      "$(dirname "${BASH_SOURCE[0]}")" "$@" ||
-      die "the template $1 could not be made as $identity"
-  done
+# make_template NAME TARBALL: the identity's, once for a worker.
+make_template() {
+  if [[ -e $WORK/template-$1-$IDENTITY ]]; then return; fi
+  bash -c '
+    source "$1/helpers.bash"
+    as_caller "$ISOLATECTL" --store "$STORE" template create "$2" --from "$3"' bash \
+    "$(dirname "${BASH_SOURCE[0]}")" "$@" || die "the template $1 could not be made as $IDENTITY"
+  : >"$WORK/template-$1-$IDENTITY"
 }
 
-remove_everything() {
-  local status=0 user
-  end_processes || status=1
-  unmount_below "$WORK" || status=1
-  for user in "${USER_A:-}" "${USER_B:-}"; do
-    if [[ -n $user ]] && getent passwd "$user" >/dev/null; then userdel "$user" || status=1; fi
-  done
-  # The group that stores.bash makes, where a run was broken off.
-  if [[ -e $WORK/stores/made-group ]]; then groupdel isolate || status=1; fi
-  rm -rf --one-file-system "$WORK" || status=1
-  return "$status"
-}
-
-# The identities' configuration names the engine that is not the default.
+# The identity's configuration names the engine, unless it is the default.
 configure_engine() {
-  local home
-  [[ $ENGINE != bwrap ]] || return 0
-  for home in "$WORK/home-root" "$WORK/home-$USER_A"; do
-    install -d "$home/.config/isolate"
-    echo "engine = \"$ENGINE\"" >"$home/.config/isolate/config.toml"
-  done
+  local home=$WORK/home-root
+  if [[ $IDENTITY == user ]]; then home=$WORK/home-$USER_A; fi
+  rm -rf "$home/.config/isolate"
+  if [[ $ENGINE == bwrap ]]; then return; fi
+  install -d "$home/.config/isolate"
+  echo "engine = \"$ENGINE\"" >"$home/.config/isolate/config.toml"
 }

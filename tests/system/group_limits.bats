@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # --memory, --cpus, --pids and --io-weight where there are no control groups of version 2: nothing runs without the limit
 # that was asked for. tests/vm/limits.bats has them at work.
 
@@ -32,6 +32,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
   expect_output ran
 }
 
+# bats test_tags=once
 @test "a value that is none is refused, and told" {
   isolate_refuses memory lots -- isolate --memory lots -z debian true
   isolate_refuses memory 5M 6M -- isolate --memory 5M -z debian true

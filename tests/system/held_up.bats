@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # builds: release
 # A guest that takes what isolate-init needs, or stops it: isolate ends when the command does, and at the latest at SIGTERM.
 

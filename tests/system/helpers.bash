@@ -191,6 +191,9 @@ a_process_with() { [[ -n $(processes_with "$1") ]]; }
 # The command itself, not yet isolate's own words that hold the mark.
 a_guest_sleeps() { a_process_with "^sleep $MARK"; }
 
+# unless_long FEW MANY: how much of something, MANY in the whole ./dev test alone.
+unless_long() { if [[ ${ISOLATE_TEST_LONG:-} == 1 ]]; then echo "$2"; else echo "$1"; fi; }
+
 # wait_until SECONDS COMMAND...: tries until it succeeds.
 wait_until() {
   local until=$((${EPOCHREALTIME/./} + $1 * 1000000))

@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # PRE_SPAWN_HOOK and POST_SPAWN_HOOK: shell commands of the caller around the command, with the root in $ROOTFS.
 
 load helpers

@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # /etc/hosts: localhost and the guest's own name resolve, whatever the template has there, and the template stays as it is.
 
 load helpers

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # Who is who inside: 65536 ids, root that is nobody special outside, and ranges that may not be asked for.
 
 load helpers

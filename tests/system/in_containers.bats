@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-bwrap: what a container lets its root and its users do differs
+# other variants: root-lxc user-lxc
 # isolate in a container: a pid namespace in which few processes have run, or none but isolate's own.
 
 load helpers

@@ -1,4 +1,5 @@
-# identities: root user
+# variants: root-bwrap: who runs it has hardly a part in it
+# other variants: user-bwrap
 # isolatectl template create that is interrupted leaves nothing, and the name is free.
 
 load helpers

@@ -1,5 +1,4 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-bwrap root-lxc user-lxc: all, as who starts whom, and who is process 1, hangs on both
 # Ends and signals: whoever is killed, the guest goes and the clone with it.
 
 load helpers

@@ -1,6 +1,9 @@
 # What a test run may leave on the machine: nothing. Compares the machine with what it was before.
 # shellcheck shell=bash
 
+# What is not known yet, where the set-up failed early, has left nothing behind.
+: "${USER_A_UID:=none}" "${USER_B_UID:=none}" "${SUBORDINATE_BASE:=-1}" "${BINDIR:=/nonexistent}"
+
 remember_machine() {
   MOUNTS_BEFORE=$(mount_points)
   NAMESPACES_BEFORE=$(ls /run/netns 2>/dev/null || true)
@@ -39,9 +42,10 @@ all_leftovers() {
 # Processes of the test users and their subordinate ids, and of the programs under test, whoever runs them.
 processes_of_tests() {
   local pid
+  [[ -n ${WORK:-} ]] || return 0
   {
     ps -e -o pid= -o uid= | awk -v a="$USER_A_UID" -v b="$USER_B_UID" -v base="$SUBORDINATE_BASE" \
-      '$2 == a || $2 == b || ($2 >= base && $2 < base + 65536) { print $1 }'
+      '$2 == a || $2 == b || (base > 0 && $2 >= base && $2 < base + 65536) { print $1 }'
     find -L /proc/[0-9]*/exe -maxdepth 0 \( -samefile "$BINDIR/isolate" -o -samefile "$BINDIR/isolatectl" \
       -o -samefile "$BINDIR/isolated" -o -samefile "$BINDIR/isolate-init" \) 2>/dev/null | cut -d / -f 3
     pgrep --full -- "$WORK"
@@ -88,6 +92,7 @@ descendants_of() {
 
 unmount_below() {
   local target status=0
+  [[ -n $1 ]] || return 0
   while read -r target; do
     umount "$target" || umount --lazy "$target" || status=1
   done < <(findmnt --raw --noheadings --output TARGET | grep -F "$1/" | sort --reverse)

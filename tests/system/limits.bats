@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # What a run is limited to: time, processes, open files, core dumps, memory for files.
 
 load helpers
@@ -35,6 +35,7 @@ load helpers
   jq -se '.[-1] == {event: "ended", signal: 15, timeout: true}' "$SCRATCH/status"
 }
 
+# bats test_tags=once
 @test "a value that is no time, limit or size is refused" {
   isolate_refuses timeout 0x -- isolate --timeout 0x -z debian true
   isolate_refuses ulimit files -- isolate --ulimit files=3 -z debian true

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and control groups differ; each test names the engine itself
 # The LXC engine: what it has of its own. That it does what bwrap does is tested where bwrap is.
 
 load helpers

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and control groups differ; each test names the engine itself
 # templates: system
 # What a container has of the host: a bridge, /dev/net/tun, quotas, a log. All of it comes from the environment.
 

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and control groups differ; each test names the engine itself
 # builds: release
 # A template whose init is hostile (tests/attacks/hostile_init.c), with the engine lxc: what it can do to isolate-init and to
 # LXC's processes, which it sees when the command is attached to its system.
@@ -8,7 +8,7 @@ load attacks
 load control_group
 
 setup_file() {
-  build_attacks
+  place_attacks
   give_control_group
 }
 teardown_file() {

@@ -1,9 +1,11 @@
-# identities: root
+# variants: root-bwrap: the daemon serves root's stores alone
 # The LXC engine on clones that the daemon leases to members.
 
 load helpers
 load stores
 load daemon
+
+only_kinds overlay btrfs
 
 SIZE=2
 

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and control groups differ; each test names the engine itself
 # templates: system
 # Systems: a root that has an init is booted by LXC, and the command runs beside the init. An ordinary user needs a
 # control group of his own for that, as a systemd gives him one; here the test does.
@@ -8,7 +8,7 @@ load attacks
 load control_group
 
 setup_file() {
-  build_attacks
+  place_attacks
   give_control_group
 }
 teardown_file() {

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # Sandboxes within a guest: programs that make namespaces of their own.
 
 load helpers

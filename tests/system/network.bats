@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: root-bwrap user-lxc
 # The network: lo and nothing else, unless -n shares the host's.
 
 load helpers
@@ -108,6 +108,7 @@ PING='if (@ARGV) { $( = $ARGV[1]; $) = "$ARGV[1] $ARGV[1]"; ($<, $>) = ($ARGV[0]
   [[ $(cat /etc/resolv.conf) == "$before" ]]
 }
 
+# bats test_tags=once
 @test "packages can be installed in a clone with -n" {
   succeeds in_clone -n -v DEBIAN_FRONTEND=noninteractive sh -ec '
     apt-get update >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }

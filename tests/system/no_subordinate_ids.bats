@@ -1,4 +1,4 @@
-# identities: user
+# variants: user-bwrap
 # A user without a range in /etc/subuid: a plain line, and a way that works.
 
 load helpers

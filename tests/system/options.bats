@@ -1,4 +1,5 @@
-# identities: root user
+# variants: user-bwrap: who runs it has hardly a part in it
+# other variants: root-bwrap
 # The options of isolate: each wrong one gives one line and status 125, and options end where the command begins.
 
 load helpers

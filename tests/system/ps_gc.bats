@@ -1,4 +1,5 @@
-# identities: root user
+# variants: root-bwrap: who runs it has hardly a part in it
+# other variants: user-bwrap
 # isolatectl ps and gc: who holds which clone, and what nobody holds any more.
 
 load helpers

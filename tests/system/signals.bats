@@ -1,5 +1,4 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-bwrap root-lxc user-lxc: all, as who starts whom, and who is process 1, hangs on both
 # Signals to isolate alone: each reaches the command, once; a command that stops takes isolate along.
 
 load helpers

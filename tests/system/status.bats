@@ -1,4 +1,5 @@
-# identities: root user
+# variants: root-bwrap: who runs it has hardly a part in it
+# other variants: user-bwrap
 # The exit status is the command's own; input and output are the caller's own.
 
 load helpers

@@ -1,4 +1,5 @@
-# identities: root user
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # --status-fd: what programs that start isolate are told, a JSON object a line.
 
 load helpers

@@ -20,10 +20,6 @@ make_stores() {
   HOLDER=$STORES/holder.pid
   export STORES MAIN HOLDER
   mkdir -m 0755 "$STORES"
-  if ! getent group isolate >/dev/null; then
-    groupadd --system isolate
-    : >"$STORES/made-group"
-  fi
   local holder=(sleep infinity)
   if has_kind zfs; then holder=(zfs-fuse --no-daemon); fi
   unshare --mount --propagation private "$BASH" -c '
@@ -79,7 +75,6 @@ remove_stores() {
   if has_kind btrfs; then here umount -l "$STORES/btrfs" || true; fi
   kill -KILL "$(cat "$HOLDER")"
   wait_until 5 holder_is_gone
-  if [[ -e $STORES/made-group ]]; then groupdel isolate; fi
   wait_until 5 rm -rf --one-file-system "$STORES"
 }
 

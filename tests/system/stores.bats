@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap
 # Stores of each kind, and pools of fresh clones in them: the same holds for all.
 
 load helpers

@@ -1,4 +1,4 @@
-# identities: root
+# variants: root-bwrap
 # The program `zfs` dies before or after its work, or whoever started it does, at each thing that a refresh or a run has it
 # do (a build with fault points): it is told in one line, and whatever has our mark has its state, too.
 

@@ -1,5 +1,5 @@
-# identities: root user
-# engines: bwrap lxc
+# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# other variants: user-bwrap root-lxc
 # Standard streams work as those of any program: files, pipes and sockets, by descriptor and by name.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start
@@ -143,11 +143,12 @@ by_caller() {
   succeeds by_caller 'isolate --pty seq 100000 </dev/null | head -n 1'
 }
 
-@test "1 GB comes through whole, each way" {
+@test "100 MB, or 1 GB, come through whole, each way" {
   succeeds by_caller 'bytes() { yes "$(seq 1 2000)" | head -c "$1"; }
-    bytes 1000000000 | isolate cat | cmp - <(bytes 1000000000)
-    bytes 1000000000 >in; isolate cat <in >out; cmp in out && echo same; rm out
-    isolate head -c 100000000 <in >>out; cmp -n 100000000 in out && echo same'
+    all='"$(unless_long 100000000 1000000000)"' part=10000000
+    bytes $all | isolate cat | cmp - <(bytes $all)
+    bytes $all >in; isolate cat <in >out; cmp in out && echo same; rm out
+    isolate head -c $part <in >>out; cmp -n $part in out && echo same'
   expect_output $'same\nsame'
   rm -f "$SCRATCH"/{in,out}
 }

@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # Links that a template holds: whatever they point to, nothing is made or changed outside of the root.
 
 load helpers

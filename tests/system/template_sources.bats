@@ -1,4 +1,4 @@
-# identities: root user
+# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
 # What a template is made of: holes, access lists and attributes are kept; pipes are read; what is no root is refused.
 
 load helpers
