@@ -34,7 +34,7 @@ start_daemon_without_groups() {
 @test "limits that are none are refused, and nobody enters a group that is not there" {
   start_daemon_without_groups
   run in_words MEMBER call org.isolate.Manager.Lease '{"template":"deb","limits":{"memory":"64M"}}'
-  expect_in_output 'memory: a number'
+  expect_in_output 'memory: expected a number'
   run in_words MEMBER call org.isolate.Manager.EnterGroup '{"lease":"../../etc"}'
   expect_in_output InvalidParameter
   run in_words MEMBER call org.isolate.Manager.EnterGroup '{"lease":"deb-abc"}'
