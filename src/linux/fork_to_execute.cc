@@ -85,9 +85,10 @@ class Gate {
     TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "child"));
     return Gate(Fd(ends[0]), Fd(ends[1]));
   }
-  // Called by the child. Returns false if the parent has given up. The child has a copy of the writing end, too, but
-  // the parent kills it then.
-  bool wait_to_go() const {
+  // Called by the child. Returns false if the parent has given up, or was killed: that also ends a child that is to be
+  // adopted by a process which does not know of it yet.
+  bool wait_to_go() {
+    write_.reset();
     char byte = 0;
     ssize_t got = -1;
     do {
@@ -138,7 +139,8 @@ Result<ChildProcess> hand_to_adopter(Result<ChildProcess> started, const Adoptio
 }
 
 // Writes the maps of a child and releases it. If the maps are refused, kills the child; its parent still has to reap
-// it, so a child that is to be adopted is announced all the same.
+// it, so a child that is to be adopted is announced all the same. It is announced before it is released, so that none
+// begins of which the adopting process does not know.
 Result<ChildProcess> map_and_release(const Gate& gate, Result<ChildProcess> started,
                                      const std::function<Result<void>(const ChildProcess&)>& map,
                                      const Adoption* adoption) {
@@ -148,8 +150,9 @@ Result<ChildProcess> map_and_release(const Gate& gate, Result<ChildProcess> star
     TRY(hand_to_adopter(std::move(child), adoption));
     return fail(std::move(outcome).error());
   }
+  auto handed = TRY(hand_to_adopter(std::move(child), adoption));
   gate.release();
-  return hand_to_adopter(std::move(child), adoption);
+  return handed;
 }
 
 }  // namespace

@@ -136,6 +136,21 @@ TEST(AdoptionTest, AChildWithRefusedMapsIsKilledAndAdoptedToBeReaped) {
   EXPECT_EQ(test::must(child->wait()).describe(), "signal 9");
 }
 
+// Each of them had the other's end of a pipe, and this process waited for both.
+TEST(AdoptionTest, AMakerThatIsKilledBeforeTheChildIsMappedEndsTheWait) {
+  REQUIRE_ROOT();
+  auto adoption = test::must(Adoption::prepare());
+  auto maker = test::must(fork_to_execute([&adoption] {
+    const auto die = [](const ChildProcess&) -> Result<void> {
+      ::raise(SIGKILL);
+      return {};
+    };
+    return fork_to_execute_mapped([] { return 0; }, 0, {}, die, &adoption) ? 0 : 1;
+  }));
+  EXPECT_FALSE(test::must(adoption.receive_child()));
+  EXPECT_EQ(test::must(maker.wait()).describe(), "signal 9");
+}
+
 TEST(AdoptionTest, TheChildDiesWithTheProcessThatAdoptedIt) {
   expect_child_to_die_with_its_parent([](const std::function<int()>& body) -> Result<ChildProcess> {
     return *adopted([&body](const Adoption& adoption) { return fork_to_execute(body, 0, &adoption); });
