@@ -55,23 +55,34 @@ bool is_mounted(const std::string& path) {
          (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+namespace {
+
+// After the last process of a mount namespace has ended, the kernel takes a moment to release its mounts, and the
+// dataset is busy until then, so try again.
+Result<std::string> run_when_free(const std::vector<std::string>& arguments) {
+  constexpr int kTries = 4;
+  constexpr timespec kPause{0, 50'000'000};
+  auto done = run(arguments);
+  for (int i = 1; i < kTries && !done && done.error().code() == EBUSY; ++i) {
+    ::nanosleep(&kPause, nullptr);
+    done = run(arguments);
+  }
+  return done;
+}
+
+}  // namespace
+
 Result<void> mount_on(const std::string& dataset, const std::string& place) {
   if (is_mounted(place)) return {};
-  TRY(run({"mount", dataset}));
+  // zfs-fuse mounts no dataset that is still mounted in another mount namespace.
+  TRY(run_when_free({"mount", dataset}));
   // The zfs-fuse daemon mounts in its own mount namespace, which may be another one.
   if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
   return {};
 }
 
-// After the last process of a mount namespace has ended, the kernel takes a moment to release its mounts, so try again.
 Result<void> destroy_when_free(const std::string& dataset) {
-  constexpr int kTries = 4;
-  constexpr timespec kPause{0, 50'000'000};
-  Result<std::string> destroyed = run({"destroy", dataset});
-  for (int i = 1; i < kTries && !destroyed && destroyed.error().code() == EBUSY; ++i) {
-    ::nanosleep(&kPause, nullptr);
-    destroyed = run({"destroy", dataset});
-  }
+  auto destroyed = run_when_free({"destroy", dataset});
   // ENOENT: another zfs command has destroyed it. It may be one whose caller was killed.
   if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
   return {};
