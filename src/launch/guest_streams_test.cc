@@ -124,8 +124,9 @@ TEST(GuestStreamsTest, ASinkThatTakesNothingIsWaitedForUntilASignalComes) {
   ASSERT_EQ(::mkfifo((directory / "out").c_str(), 0600), 0);
   test::in_child([&]() -> Result<void> {
     const auto sink = TRY(open_file(AT_FDCWD, directory / "out", O_RDWR));
-    if (::fcntl(sink.get(), F_SETPIPE_SZ, 4096) < 0) return fail(errno, "pipe");
-    TRY_VOID(write_all(sink.get(), std::string(4096, 'x'), "sink"));
+    constexpr int kRoom = 1 << 18;  // a smaller pipe gets more room
+    if (::fcntl(sink.get(), F_SETPIPE_SZ, kRoom) < 0) return fail(errno, "pipe");
+    TRY_VOID(write_all(sink.get(), std::string(kRoom, 'x'), "sink"));
     TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
     const auto write = [](int in, int out) { return copy_bytes(in, out, SIZE_MAX); };
     const auto hurried = run_guest(write, false);
