@@ -14,6 +14,7 @@
 
 #include "base/exit_codes.h"
 #include "base/log.h"
+#include "launch/shown_pipe.h"
 #include "launch/stream_copier.h"
 #include "launch/terminal_keeper.h"
 #include "linux/file.h"
@@ -31,6 +32,11 @@ std::size_t at(int number) { return static_cast<std::size_t>(number); }
 const char* name_of(int number) {
   constexpr std::array<const char*, 3> kNames = {"standard input", "standard output", "standard error"};
   return kNames[at(number)];
+}
+
+bool is_any_pipe(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
 bool has_direction(int number) { return number == STDIN_FILENO ? can_be_read(number) : can_be_written(number); }
@@ -78,7 +84,8 @@ Result<void> GuestStreams::prepare_stream(int number) {
     return {};
   }
   const bool is_pipe = kind == StreamKind::pipe && is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
-  if (!options_.is_boundary || kind == StreamKind::memory_device || (is_pipe && is_input)) {
+  if (!options_.is_boundary || kind == StreamKind::memory_device ||
+      (is_pipe && is_input && !is_owned_by_guest(number))) {
     if (is_pipe) {
       share_pipe(number);
     } else {
@@ -92,6 +99,15 @@ Result<void> GuestStreams::prepare_stream(int number) {
                     .advise(is_input ? "redirect it (</dev/null), and bind a directory with -d" : "redirect it"));
   }
   return has_direction(number) ? make_stream_pipe(number) : make_dead_end(number);
+}
+
+bool GuestStreams::is_owned_by_guest(int number) const {
+  struct stat status {};
+  if (::fstat(number, &status) != 0) return true;
+  const auto has_owner = [&](const IdMapEntry& ids) {
+    return ids.outside <= status.st_uid && status.st_uid - ids.outside < ids.count;
+  };
+  return std::any_of(options_.guest_uids.begin(), options_.guest_uids.end(), has_owner);
 }
 
 void GuestStreams::watch_terminal(int number) {
@@ -138,7 +154,7 @@ Result<void> GuestStreams::make_stream_pipe(int number) {
   if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kRoom);
   // Each message of the guest's is one outside.
   if (!is_input && preserves_message_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
-  if (!is_input && S_ISFIFO(status.st_mode)) imitate_pipe(number, writer.get());
+  if (is_any_pipe(number)) imitate_pipe(number, is_input ? reader.get() : writer.get());
   auto& guests = guests_[at(number)];
   guests = std::move(is_input ? reader : writer);
   ours_[at(number)] = std::move(is_input ? writer : reader);
@@ -197,7 +213,9 @@ Result<void> GuestStreams::start_copier(int number) {
     // Keys of the terminal are for the command, and its end is the guest's. A reader of the terminal has to stay where
     // it is: in the background it is stopped.
     if (::isatty(number) != 1) ::setsid();
-    return is_input ? copy_input({number, ours, guests, run, hurry}) : copy_output({ours, number, -1, run, hurry});
+    if (!is_input) return copy_output({ours, number, -1, run, hurry});
+    const StreamCopy copy{number, ours, guests, run, hurry};
+    return is_any_pipe(number) ? show_pipe(copy) : copy_input(copy);
   }));
   ours_[at(number)].reset();
   return {};
@@ -217,11 +235,11 @@ Result<int> GuestStreams::finish(bool is_patient) {
 
 // It gives back what the guest has not taken. Only a device or a terminal that nobody reads from can hold it up.
 Result<void> GuestStreams::end_input() {
-  constexpr int kMostMilliseconds = 1000;
+  const int most = is_any_pipe(STDIN_FILENO) ? 10'000 : 1'000;  // milliseconds
   auto& copier = copiers_[STDIN_FILENO];
   if (!copier.running()) return {};
   pollfd end{copier.pidfd(), POLLIN, 0};
-  if (::isatty(STDIN_FILENO) == 1 || ::poll(&end, 1, kMostMilliseconds) != 1) {
+  if (::isatty(STDIN_FILENO) == 1 || ::poll(&end, 1, most) != 1) {
     copier.kill_and_reap();
     return {};
   }

@@ -1,16 +1,19 @@
 // GuestStreams: what a guest gets as descriptors 0, 1 and 2. A descriptor is more than a stream: whoever has a file
 // open can also change its mode, open it again in the other direction, or lock it, and has the network of a socket. So
-// the guest gets the caller's own terminals and /dev/null, and a pipe only as standard input. For everything else it
-// gets one end of a new pipe, and a process per stream copies between that pipe and the caller's descriptor.
+// the guest gets the caller's own terminals and /dev/null, and a pipe only as standard input and if it does not own it.
+// For everything else it gets one end of a new pipe, and a process per stream copies between that pipe and the caller's
+// descriptor.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "launch/launcher.h"
+#include "linux/idmap.h"
 #include "linux/lent_pipe.h"
 #include "linux/process.h"
 #include "linux/terminal_state.h"
@@ -28,6 +31,8 @@ struct StreamOptions {
   bool copies_terminals = false;                       // the guest gets no terminal of the caller's
   bool is_boundary = true;                             // false: nothing is kept from the guest, all is direct
   std::optional<TerminalOwner> terminal_owner;
+  // The user ids that the guest has, outside. It gets no pipe of theirs, which it could write to and give away.
+  std::vector<IdMapEntry> guest_uids = {{0, 0, UINT32_MAX}};
   bool ignore_interrupt = false;  // SIGINT does not end waiting for who takes the output
 };
 
@@ -65,6 +70,7 @@ class GuestStreams {
   Result<void> prepare_stream(int number);
   Result<void> make_stream_pipe(int number);
   Result<void> make_dead_end(int number);
+  bool is_owned_by_guest(int number) const;
   Result<void> start_copier(int number);
   void watch_terminal(int number);
   void share_pipe(int number);

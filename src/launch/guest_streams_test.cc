@@ -127,8 +127,9 @@ TEST(GuestStreamsTest, ASinkThatTakesNothingIsWaitedForUntilASignalComes) {
   ASSERT_EQ(::mkfifo((directory / "out").c_str(), 0600), 0);
   test::in_child([&]() -> Result<void> {
     const auto sink = TRY(open_file(AT_FDCWD, directory / "out", O_RDWR));
-    if (::fcntl(sink.get(), F_SETPIPE_SZ, 4096) < 0) return fail(errno, "pipe");
-    TRY_VOID(write_all(sink.get(), std::string(4096, 'x'), "sink"));
+    constexpr int kRoom = 1 << 18;  // a smaller pipe gets more room
+    if (::fcntl(sink.get(), F_SETPIPE_SZ, kRoom) < 0) return fail(errno, "pipe");
+    TRY_VOID(write_all(sink.get(), std::string(kRoom, 'x'), "sink"));
     TRY_VOID(become_caller(directory / "in", directory / "out", O_WRONLY));
     const auto write = [](int in, int out) { return copy_bytes(in, out, SIZE_MAX); };
     const auto hurried = run_guest(write, false);
@@ -195,12 +196,19 @@ Result<bool> is_same_pipe(int one, int other) {
   return first.st_ino == second.st_ino && first.st_dev == second.st_dev;
 }
 
+// Of a guest that does not have the caller's id.
+StreamOptions options_of_other_ids() {
+  StreamOptions options;
+  options.guest_uids = {};
+  return options;
+}
+
 TEST(GuestStreamsTest, TheCallersPipeIsTheInputAndNoOutput) {
   test::in_child([]() -> Result<void> {
     const auto in = TRY(make_pipe("test"));
     const auto out = TRY(make_pipe("test"));
     if (::dup2(in.read.get(), 0) < 0 || ::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
-    const auto streams = TRY(GuestStreams::prepare({}));
+    const auto streams = TRY(GuestStreams::prepare(options_of_other_ids()));
     TRY_VOID(verify(TRY(is_same_pipe(0, streams.descriptor(0))), "the input is the caller's"));
     TRY_VOID(verify(!TRY(is_same_pipe(1, streams.descriptor(1))), "the output is not"));
     TRY_VOID(verify(TRY(mode_of(streams.descriptor(1))) == 0602, "the guest can open its output to write"));
@@ -213,7 +221,7 @@ TEST(GuestStreamsTest, TheInputCanBeOpenedByItsNameUntilTheEnd) {
     const auto in = TRY(make_pipe("test"));
     if (::dup2(in.read.get(), 0) < 0) return fail(errno, "dup2");
     {
-      const auto streams = TRY(GuestStreams::prepare({}));
+      const auto streams = TRY(GuestStreams::prepare(options_of_other_ids()));
       TRY_VOID(verify(TRY(mode_of(0)) == 0604, "open to read"));
       ::fchmod(streams.descriptor(0), 0);  // as a guest that owns it may do
     }

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -21,35 +20,14 @@
 #include <utility>
 #include <vector>
 
+#include "launch/copier_wait.h"
+
 namespace isolate {
 namespace {
 
 constexpr std::size_t kPortion = 1 << 20;    // the most that one call moves
 constexpr std::size_t kBuffer = 1 << 18;     // where the kernel can't move without a copy
 constexpr std::size_t kSmallPortion = 4096;  // what a device that is ready takes without blocking
-constexpr int kPatience = 2000;              // milliseconds
-constexpr unsigned kMostSecondsAfterParent = 10;
-
-volatile sig_atomic_t parent_has_died = 0;
-
-void on_parents_death(int) {
-  parent_has_died = 1;
-  ::alarm(kMostSecondsAfterParent);  // SIGALRM again, which has its default action by then
-}
-
-// SIGKILL at isolate's death would lose what has to be given back or drained.
-void follow_parent() {
-  struct sigaction action {};
-  action.sa_handler = on_parents_death;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
-  ::sigaction(SIGALRM, &action, nullptr);
-  sigset_t alarm;
-  sigemptyset(&alarm);
-  sigaddset(&alarm, SIGALRM);
-  ::sigprocmask(SIG_UNBLOCK, &alarm, nullptr);
-  ::prctl(PR_SET_PDEATHSIG, SIGALRM);
-  ::signal(SIGPIPE, SIG_IGN);
-}
 
 // A write to a device may block whatever poll says of it. It is broken off every half a second, to look around.
 void break_off_regularly() {
@@ -69,34 +47,6 @@ void break_off_regularly() {
   constexpr timespec kInterval{0, 500'000'000};
   const itimerspec regularly{kInterval, kInterval};
   ::timer_settime(timer, 0, &regularly, nullptr);
-}
-
-bool is_transient(int error) { return error == EINTR || error == EAGAIN; }
-
-struct Ends {
-  bool run = false;     // no more of the guest
-  bool parent = false;  // the guest is about to end
-  bool hurry = false;   // nor patience of the caller
-};
-
-// Waits for `events` of `fd`; returns what came, 0 for nothing. It also returns when the run ends or a hurry begins, as
-// far as `ends` does not know that yet, and when `sink` has no reader any more.
-short wait_for(const StreamCopy& copy, Ends* ends, int fd, short events, int most = -1, int sink = -1) {
-  std::array<pollfd, 4> sources = {{{fd, events, 0},
-                                    {ends->run || ends->parent ? -1 : copy.run, POLLIN, 0},
-                                    {ends->hurry ? -1 : copy.hurry, POLLIN, 0},
-                                    {sink, 0, 0}}};
-  const int count = ::poll(sources.data(), sources.size(), ends->hurry && most < 0 ? kPatience : most);
-  if (count >= 0 && sources[1].revents != 0) {
-    ends->run = (sources[1].revents & POLLIN) != 0;
-    ends->parent = !ends->run;
-    if (ends->parent) ::alarm(kMostSecondsAfterParent);
-  }
-  if (parent_has_died != 0) ends->parent = true;
-  if (count < 0) return 0;
-  if (sources[2].revents != 0 || ends->parent) ends->hurry = true;
-  if (count == 0) return POLLNVAL;  // the time is over
-  return sources[0].revents;
 }
 
 // How bytes get into a file or out of it.
@@ -133,7 +83,7 @@ class Input {
 
   // Moves a portion. Returns an errno for what can't be read.
   int step() {
-    if ((wait_for(copy_, &ends_, copy_.to, POLLOUT) & POLLOUT) == 0) return 0;
+    if ((wait_for(copy_, &ends_, copy_.to, POLLOUT) & POLLOUT) == 0 || has_ended()) return 0;
     if (!pending_.empty()) return write_pending();
     if (wait_for(copy_, &ends_, copy_.from, POLLIN) == 0 || has_ended()) return 0;
     const ssize_t got = way_ == Way::splice ? splice() : read();
@@ -178,7 +128,7 @@ class Input {
 
   const StreamCopy& copy_;
   Way way_;
-  Ends ends_;
+  CopyEnds ends_;
   std::vector<char> pending_;
   ssize_t taken_ = 0;
   bool is_over_ = false;
@@ -318,12 +268,12 @@ class Output {
     wait_for(copy_, &ends_, -1, 0, was_refused_ && refused_since_ ? kNap : 0);
     if (!knew_of_end && ends_.run) note_what_is_left();
     if (!refused_since_ || !ends_.hurry) refused_since_ = Clock::now();
-    return Clock::now() - *refused_since_ < std::chrono::milliseconds(kPatience) ? 0 : ETIMEDOUT;
+    return Clock::now() - *refused_since_ < std::chrono::milliseconds(kCopierPatience) ? 0 : ETIMEDOUT;
   }
 
   const StreamCopy& copy_;
   Way way_;
-  Ends ends_;
+  CopyEnds ends_;
   std::vector<char> pending_;
   ssize_t left_ = -1;  // of what was in the pipe when the run ended; -1: it goes on
   bool is_always_ready_ = false;

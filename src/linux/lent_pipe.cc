@@ -31,7 +31,8 @@ void LentPipe::end() {
   const auto now = mode_of(pipe_.get());
   // If another run had lent the pipe before this one, it decides when that ends.
   if (now) {
-    const mode_t wanted = (before_ & ~S_IROTH) | (before_ & *now & S_IROTH);
+    constexpr mode_t kReadByOthers = S_IROTH;
+    const mode_t wanted = (before_ & ~kReadByOthers) | (before_ & *now & kReadByOthers);
     if (*now != wanted) ::fchmod(pipe_.get(), wanted);
   }
   pipe_.reset();

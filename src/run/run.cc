@@ -121,6 +121,9 @@ class Run {
     if (plan_.own_terminal) options.is_needed = {false, false, false};
     options.is_boundary = plan_.ids.new_namespace;
     options.ignore_interrupt = request_.ignore_interrupt;
+    options.guest_uids = plan_.ids.maps.uid;
+    // The caller's id is only in the namespace above the guest's.
+    if (plan_.ids.nested_private) options.guest_uids.erase(options.guest_uids.begin());
     if (owner_.caller().is_root() && options.is_boundary) {
       options.terminal_owner = TerminalOwner{plan_.ids.maps.uid.front().outside, kFirstRange};
     }

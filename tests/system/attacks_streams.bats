@@ -304,13 +304,37 @@ setup_pipes() {
   [[ $(cat "$SCRATCH/second") == $'secret\nmine' ]] || complain "the second: $(cat "$SCRATCH/second")"
 }
 
-# An ordinary user's guest owns the pipe that it reads from: see SECURITY.md.
+# An ordinary user's guest owns the pipe that it gets, and can write to that one. The caller's pipe is another.
 @test "F12: a guest can't write to the pipe of its input" {
-  [[ $IDENTITY == root ]] || return 0
   setup_pipes
-  on_one_pipe '"$@" true' '"$@" sh -c "echo >/srv/up; read -r line </srv/go; /mnt/attack stream-inject 0; cat"'
-  grep -q 'refused: EACCES' "$SCRATCH/second" || complain "the second: $(cat "$SCRATCH/second")"
+  on_one_pipe '"$@" true' '"$@" sh -c "echo >/srv/up; read -r line </srv/go; /mnt/attack stream-inject 0"; cat'
+  if [[ $IDENTITY == root ]]; then
+    grep -q 'refused: EACCES' "$SCRATCH/second" || complain "the second: $(cat "$SCRATCH/second")"
+  fi
+  refute grep -q evil "$SCRATCH/second"
   [[ $(tail -n 1 "$SCRATCH/second") == secret ]] || complain "the second: $(cat "$SCRATCH/second")"
+}
+
+@test "F12 control: outside, a program changes the mode of the pipe of its input" {
+  run as_caller sh -c 'true | { chmod 777 /proc/self/fd/0; stat -L -c %a /proc/self/fd/0; }'
+  expect_output 777
+}
+
+@test "F12: a guest can't change mode and owner of the pipe of its input, not even while it runs" {
+  setup_pipes
+  mkfifo "$SCRATCH/changed" "$SCRATCH/seen"
+  # Others may read from a pipe that is lent to root's guest.
+  local expected="604 0"
+  [[ $IDENTITY == root ]] || expected="600 $CALLER_UID"
+  run as_caller sh -c 'scratch=$1
+    shift
+    true | { exec 5<&0
+      "$@" sh -c "chmod 777 /proc/self/fd/0; chown nobody /proc/self/fd/0; echo >/srv/changed; read -r x </srv/seen; exit 0" 2>/dev/null <&5 &
+      read -r line <"$scratch/changed"
+      stat -L -c "%a %u" /proc/self/fd/0
+      echo >"$scratch/seen"
+      wait; }' sh "$SCRATCH" "${GUEST[@]}"
+  expect_output "$expected"
 }
 
 @test "F12: nor do two guests that start at the same moment open the other end" {

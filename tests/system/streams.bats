@@ -73,6 +73,68 @@ by_caller() {
   expect_output $'1\n2\n3\n4\n5'
 }
 
+@test "the same holds for a named pipe, and for further commands" {
+  succeeds by_caller 'mkfifo p; seq 1 100 >p & (isolate sh -c "read x; echo got \$x"; isolate true; cat) <p >o; { echo got 1; seq 2 100; } | cmp - o'
+  start_isolate -q -z debian sleep "$MARK"
+  wait_until 15 a_guest_sleeps
+  local clone
+  clone=$(isolatectl --json ps | jq -r '.[0].clone')
+  succeeds as_caller bash -c "seq 1 5 | { $ISOLATECTL --store $STORE exec $clone sh -c 'read x; echo got \$x'
+    $ISOLATECTL --store $STORE exec $clone true; cat; }"
+  expect_output $'got 1\n2\n3\n4\n5'
+  kill_started TERM
+}
+
+@test "what a killed guest has not read is there, too, and so it is when isolate is killed" {
+  succeeds by_caller 'seq 1 5 | { isolate sh -c "read x; kill -KILL \$\$"; cat; }'
+  expect_output $'2\n3\n4\n5'
+  succeeds by_caller 'seq 1 5 | { exec 5<&0
+      '"$ISOLATE --store $STORE"' -q -z debian sh -c "read x; echo ready >&2; sleep 600" <&5 2>err & pid=$!
+      until grep -q ready err; do sleep 0.05; done
+      kill -KILL $pid; wait 2>/dev/null; sleep 0.5; cat; }'
+  expect_output $'2\n3\n4\n5'
+  isolatectl gc
+}
+
+@test "an input that is a pipe ends when its writers do, and its writer when nobody reads" {
+  succeeds by_caller 'true | timeout 20 '"$ISOLATE --store $STORE"' -q -z debian cat && echo end'
+  expect_output end
+  succeeds by_caller 'timeout 20 yes | timeout 20 '"$ISOLATE --store $STORE"' -q -z debian head -n 1; echo "${PIPESTATUS[*]}"'
+  expect_output $'y\n141 0'
+  # The guest closes it, and goes on.
+  succeeds by_caller 'timeout 20 yes | timeout 20 '"$ISOLATE --store $STORE"' -q -z debian sh -c "exec <&-; sleep 0.2; echo on"; echo "${PIPESTATUS[*]}"'
+  expect_output $'on\n141 0'
+}
+
+# With timeouts: a read that is not noticed shows as a guest that waits for ever.
+@test "a pipe comes through whole, whatever the portions and pauses of its writer and its reader" {
+  succeeds by_caller 'head -c 512M /dev/zero | timeout 120 '"$ISOLATE --store $STORE"' -q -z debian wc -c'
+  expect_output $((512 << 20))
+  # A shell reads byte by byte.
+  succeeds by_caller 'seq 1 20000 | timeout 60 '"$ISOLATE --store $STORE"' -q -z debian sh -c "while read -r x; do n=\$x; done; echo \$n"'
+  expect_output 20000
+  succeeds by_caller 'for i in {1..200}; do echo "$i"; [[ $((i % 3)) != 0 ]] || sleep "0.00$((i % 10))"; done |
+    timeout 60 '"$ISOLATE --store $STORE"' -q -z debian sh -c "while read -r x; do echo \$x; [ \$((x % 20)) != 0 ] || sleep 0.1; done" | cmp - <(seq 1 200)'
+  # Question and answer, so that each portion waits for the one before.
+  succeeds by_caller 'coproc GUEST { timeout 60 '"$ISOLATE --store $STORE"' -q -z debian cat; }
+    for i in {1..200}; do
+      echo "$i" >&"${GUEST[1]}"
+      read -r -t 20 line <&"${GUEST[0]}" && [[ $line == "$i" ]] || { echo "stalled at $i"; exit 1; }
+    done
+    echo done'
+  expect_output done
+}
+
+@test "a guest that only polls its input learns of what is there, and takes nothing" {
+  succeeds by_caller '{ echo one; sleep 0.3; echo two; } | timeout 30 '"$ISOLATE --store $STORE"' -q -z debian perl -e "
+    my \$bits = \"\"; vec(\$bits, 0, 1) = 1;
+    for (1, 2) { my \$r = \$bits; select(\$r, undef, undef, 20) == 1 or die \"nothing\"; sysread(STDIN, my \$line, 100); print \$line }"'
+  expect_output $'one\ntwo'
+  succeeds by_caller 'echo one | { timeout 30 '"$ISOLATE --store $STORE"' -q -z debian perl -e "
+    my \$bits = \"\"; vec(\$bits, 0, 1) = 1; select(\$bits, undef, undef, 20) == 1 or die \"nothing\""; cat; }'
+  expect_output one
+}
+
 @test "a pipe that nobody reads yet does not hold isolate up" {
   # 200 short lines, one by one.
   succeeds by_caller 'mkfifo ended; { isolate sh -c "i=0; while [ \$i -lt 200 ]; do echo \$i; i=\$((i + 1)); done"; echo >ended; } |
