@@ -1,28 +1,14 @@
 // isolate [options] COMMAND [ARG...]
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "base/log.h"
 #include "base/trace.h"
 #include "isolate/options.h"
 #include "linux/signal_reset.h"
+#include "linux/stream.h"
 #include "run/run.h"
 
 namespace {
-
-// Opens /dev/null for each of the descriptors 0 to 2 that the caller has closed. Otherwise the next file that isolate
-// opens would get that number, and messages for standard error would be written into it.
-void open_standard_descriptors() {
-  while (true) {
-    const int fd = ::open("/dev/null", O_RDWR);
-    if (fd < 0 || fd > STDERR_FILENO) {
-      if (fd > STDERR_FILENO) ::close(fd);
-      return;
-    }
-  }
-}
 
 constexpr const char* kShortUsage =
     "usage: isolate [options] COMMAND [ARG...]\n\n"
@@ -39,7 +25,7 @@ int print(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  open_standard_descriptors();
+  isolate::open_standard_descriptors();
   isolate::survive_file_size_limit();
   if (argc <= 1) {
     ::fputs(kShortUsage, stderr);

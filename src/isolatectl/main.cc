@@ -10,6 +10,7 @@
 #include "isolatectl/commands.h"
 #include "isolatectl/verbs.h"
 #include "linux/signal_reset.h"
+#include "linux/stream.h"
 #include "supervise/outcome.h"
 
 namespace isolate {
@@ -249,6 +250,7 @@ int main_with_exceptions(int argc, char** argv) {
 }  // namespace isolate
 
 int main(int argc, char** argv) {
+  isolate::open_standard_descriptors();
   isolate::survive_file_size_limit();
   // isolate's own code does not throw, but CLI11 and the standard library do.
   try {

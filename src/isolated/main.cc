@@ -12,6 +12,7 @@
 #include "isolated/group_keeper.h"
 #include "isolated/server.h"
 #include "linux/signal_reset.h"
+#include "linux/stream.h"
 
 namespace isolate {
 namespace {
@@ -72,6 +73,7 @@ Result<void> run(const std::string& store) {
 }  // namespace isolate
 
 int main(int argc, char** argv) {
+  isolate::open_standard_descriptors();
   isolate::survive_file_size_limit();
   isolate::log::set_up("isolated", false);
   const auto options = isolate::parse(argc, argv);

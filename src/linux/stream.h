@@ -33,4 +33,9 @@ Result<Fd> reopen_pipe(int fd);
 // Says whether `fd` is a socket that preserves the boundaries of messages.
 bool preserves_message_boundaries(int fd);
 
+// Opens /dev/null for each of the descriptors 0 to 2 that the caller has closed. Otherwise the next file that the
+// program opens would get that number: messages for standard error would be written into it, and a guest would get it
+// as a stream. Call it first of all.
+void open_standard_descriptors();
+
 }  // namespace isolate

@@ -39,6 +39,18 @@ in_small() { isolate -q -z small "$@"; }
   expect_output $'1\n2\n3\n4\n5\n/etc/file-5'
 }
 
+@test "what isolatectl opens is not in the place of a descriptor that was closed" {
+  local inside='@l = map { readlink("/proc/self/fd/$_") } 0 .. 2; open(F, ">/links"); print F "$_\n" for @l'
+  local closed number
+  for closed in '0<&-' '1>&-' '2>&-' '0<&- 1>&- 2>&-'; do
+    eval "edit perl -e '$inside' $closed" || complain "status $? with $closed"
+    succeeds in_small cat /links
+    for number in 0 1 2; do
+      [[ $closed != *"$number"* || ${lines[number]} == /dev/null ]] || complain "$number with $closed: $output"
+    done
+  done
+}
+
 drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
 
 @test "a failing command changes nothing, its changes are kept, and the message says how to go on" {
