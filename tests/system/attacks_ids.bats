@@ -71,7 +71,7 @@ teardown_file() { remove_attacks; }
   end_guest
 }
 
-@test "U4: what a mapped mount makes has an owner that is still there afterwards" {
+@test "U4: files that are made through a mapped mount have an owner on the host afterwards" {
   mkdir "$SCRATCH/bound"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/bound"
   succeeds with_attacks -d "$SCRATCH/bound:/srv" sh -c 'touch /srv/root; touch /srv/other

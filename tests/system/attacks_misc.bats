@@ -108,7 +108,7 @@ with_key_of_user() { as_caller "$ATTACKS/attack" key-of-user "isolate-attack-$MA
   expect_in_output "isolate-attack-$MARK"
 }
 
-@test "I1: nor is it linked with any filter, or named in /proc" {
+@test "I1: the guest can't link a key of the caller with any filter, and /proc does not name it" {
   local options
   echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
   for options in '' '--seccomp=tty' "--seccomp=$SCRATCH/profile.json" '-e chroot'; do

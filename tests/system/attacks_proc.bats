@@ -65,7 +65,7 @@ program_is_safe() {
 }
 @test "P3: the programs of isolate can't be changed through /proc" { for_all_rights program_is_safe; }
 
-@test "P3: nor where it belongs to the caller, who is root inside, and the guest rules pid 1" {
+@test "P3: the guest of an ordinary user can't change the programs of isolate, though they may belong to its root" {
   local own=$SCRATCH/programs program
   mkdir "$own"
   for program in isolate isolate-init isolate-lxc; do cp "$BINDIR/$program" "$own/"; done

@@ -75,7 +75,7 @@ TIOCLINUX=0x541c
   done
 }
 
-@test "T3: nor do the calls of 32-bit programs, from a 64-bit program and from a real one" {
+@test "T3: 32-bit system calls can't type into the terminal either, from a 64-bit or a 32-bit program" {
   local options
   if ! runs_32_bit; then note "this kernel runs no 32-bit programs: the next test asks the filter"; fi
   for options in '' '--seccomp=tty' '-e chroot'; do
@@ -199,7 +199,7 @@ on_console() {
   done
 }
 
-@test "T12: whichever descriptor is the terminal, and by /dev/tty" {
+@test "T12: no descriptor that is the terminal, nor /dev/tty, takes typed characters" {
   local options number
   for options in '' '--seccomp=tty' '-e chroot' '--pty'; do
     for number in 0 1 2 /dev/tty; do

@@ -98,7 +98,7 @@ teardown_file() { remove_daemon; }
   [[ $(stat -c %u "$SHARED/pre") == "$USER_A_UID" && $(cat "$SHARED/post") == 'done' ]]
 }
 
-@test "the member is id 0 of the guest; with --userns=private nobody of it is him" {
+@test "the member is id 0 of the guest; with --userns=private no id of the guest is the member" {
   local uid
   start_member_guest
   [[ $(stat -c %u "/proc/$GUEST_PID") == "$USER_A_UID" ]]

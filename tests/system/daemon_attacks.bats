@@ -166,7 +166,7 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   for number in "${STARTED[@]}"; do kill -KILL "$number"; done
 }
 
-@test "U3: nobody gets ids of his choice that the template's files do not have" {
+@test "U3: a member can't choose ids that the files of the template do not have" {
   local template
   for template in overlay:deb btrfs:deb; do
     is_refused attack_as MEMBER foreign_ranges "$template" 0 1 65536 "$USER_A_UID" "$USER_B_UID" "$SUBORDINATE_BASE" \
@@ -218,7 +218,7 @@ owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
   wait_until 20 log_has "reaped $clone" || complain "not reaped: $(log_since)"
 }
 
-@test "D1: who has not exactly this group gets no answer, even past the socket's mode" {
+@test "D1: a user outside of the group gets no answer, even if the mode of the socket lets them connect" {
   gets_through attack_as HERE past_the_socket overlay:deb "$USER_B_UID" "$GROUP_GID"
   is_refused attack_as HERE past_the_socket overlay:deb "$USER_B_UID"
   is_refused attack_as HERE past_the_socket overlay:deb "$USER_B_UID" "$((GROUP_GID + 1))" "$USER_A_GID" 65534

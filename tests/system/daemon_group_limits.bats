@@ -31,7 +31,7 @@ start_daemon_without_groups() {
   settles overlay 1
 }
 
-@test "limits that are none are refused, and nobody enters a group that is not there" {
+@test "invalid limits are refused, and so is entering a group that does not exist" {
   start_daemon_without_groups
   run in_words MEMBER call org.isolate.Manager.Lease '{"template":"deb","limits":{"memory":"64M"}}'
   expect_in_output 'memory: expected a number'

@@ -22,7 +22,7 @@ withstands() {
   settles overlay "$SIZE"
 }
 
-@test "D3: names that are none of a registered template's" { withstands names; }
+@test "D3: names of templates that are not registered" { withstands names; }
 
 @test "D5: frames that are too long, too deep, not ended, or no JSON" {
   local before

@@ -63,7 +63,7 @@ is_over() {
   is_over
 }
 
-@test "what is no lease is told in the daemon's way" {
+@test "the daemon answers with an error if there is no such lease" {
   local name
   for name in no-such-lease '' ../x "$(printf 'a\tb')" deb; do
     isolatectl_refuses 'no lease' -- as_member kill "$name"
@@ -124,7 +124,7 @@ is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
   kill -KILL "$KEEPER"
 }
 
-@test "X3: whoever has let go of a lease and stays in it has no clone any more, and harms no other" {
+@test "X3: a guest that goes on after its lease was given up has no clone any more, and harms no other" {
   start_attack MEMBER inside overlay:deb
   settles overlay "$SIZE"
   is_listed && complain "it is over"

@@ -66,7 +66,7 @@ fresh_ones_are_unused() {
   settles overlay "$SIZE"
 }
 
-@test "K4: so it does when the guest hides: sessions of its own, signals ignored" {
+@test "K4: a guest ends with its lease even if it hides in sessions of its own and ignores signals" {
   start_member_guest sh -c 'trap "" HUP INT TERM QUIT; (setsid sleep "$0" &); (setsid sh -c "sleep $0 & wait" &); exec "$@"' \
     "$MARK"
   remember_log

@@ -321,7 +321,7 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
-@test "what goes on to write when the command has ended is not waited for, nor a terminal that takes nothing" {
+@test "isolatectl does not wait for processes that write after the command has ended, nor for a stuck terminal" {
   start_guest
   on_terminal -- bash -c 'timeout --foreground 20 "$@" </dev/null' bash "${EXEC[@]}" sh -c 'yes & exit 4'
   expect_in_errors 'ended: status 4'

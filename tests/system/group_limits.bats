@@ -33,7 +33,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
 }
 
 # bats test_tags=once
-@test "a value that is none is refused, and told" {
+@test "an invalid value is refused with a message" {
   isolate_refuses memory lots -- isolate --memory lots -z debian true
   isolate_refuses memory 5M 6M -- isolate --memory 5M -z debian true
   isolate_refuses memory "'0'" -- isolate --memory 0 -z debian true

@@ -128,7 +128,7 @@ ids_mapped() {
   done
 }
 
-@test "an ordinary user may ask only for ids that are his" {
+@test "an ordinary user may ask only for their own ids" {
   if [[ $IDENTITY == root ]]; then
     # Root may ask for any free range, the user's of the tests is free of users.
     succeeds isolate -q -z debian -u 700000000 -g 700000000 id -u
