@@ -84,13 +84,12 @@ Result<void> GuestStreams::prepare_stream(int number) {
     return {};
   }
   const bool is_pipe = kind == StreamKind::pipe && is_exactly(number, is_input ? O_RDONLY : O_WRONLY);
-  if (!options_.is_boundary || kind == StreamKind::memory_device ||
-      (is_pipe && is_input && !is_owned_by_guest(number))) {
-    if (is_pipe) {
-      share_pipe(number);
-    } else {
-      remember_flags(number);
-    }
+  if (is_pipe && (!options_.is_boundary || can_lend(number))) {
+    share_pipe(number);
+    return {};
+  }
+  if (!options_.is_boundary || kind == StreamKind::memory_device) {
+    remember_flags(number);
     return {};
   }
   if (kind == StreamKind::directory || kind == StreamKind::path) {
@@ -123,9 +122,17 @@ void GuestStreams::watch_terminal(int number) {
   terminals_.push_back(std::move(*state));
 }
 
+// A guest that does not own the caller's pipe can have it: it opens the pipe by its name in its own direction only.
+bool GuestStreams::can_lend(int number) {
+  if (is_owned_by_guest(number)) return false;
+  if (number == STDERR_FILENO && lent_[STDOUT_FILENO] && is_same_stream(STDOUT_FILENO, STDERR_FILENO)) return true;
+  const auto direction = number == STDIN_FILENO ? LentPipe::Direction::read : LentPipe::Direction::write;
+  if (auto lent = LentPipe::lend(number, direction)) lent_[at(number)].emplace(std::move(*lent));
+  return lent_[at(number)].has_value();
+}
+
 // The guest gets an open file of its own: the caller's keeps its flags, whatever becomes of isolate.
 void GuestStreams::share_pipe(int number) {
-  if (options_.is_boundary) lent_input_.emplace(LentPipe::lend(number));
   auto reopened = reopen_pipe(number);
   if (reopened) {
     guests_[at(number)] = std::move(*reopened);
@@ -304,7 +311,7 @@ void GuestStreams::restore() {
   }
   terminals_.clear();
   flags_.clear();
-  lent_input_.reset();
+  for (auto& lent : lent_) lent.reset();
   // Before it takes the end of the run for that of isolate, and sets modes back that the command has set on purpose.
   keeper_.kill_and_reap();
 }

@@ -71,6 +71,7 @@ class GuestStreams {
   Result<void> make_stream_pipe(int number);
   Result<void> make_dead_end(int number);
   bool is_owned_by_guest(int number) const;
+  bool can_lend(int number);
   Result<void> start_copier(int number);
   void watch_terminal(int number);
   void share_pipe(int number);
@@ -82,10 +83,10 @@ class GuestStreams {
 
   StreamOptions options_;
   std::array<bool, 3> shared_{};
-  std::vector<Flags> flags_;            // of the caller's descriptors whose flags the guest may change
-  std::optional<LentPipe> lent_input_;  // the caller's pipe that the guest reads from
-  std::array<Fd, 3> guests_;            // the guest's ends
-  std::array<Fd, 3> ours_;              // until the copiers have them
+  std::vector<Flags> flags_;                     // of the caller's descriptors whose flags the guest may change
+  std::array<std::optional<LentPipe>, 3> lent_;  // the caller's pipes that the guest has
+  std::array<Fd, 3> guests_;                     // the guest's ends
+  std::array<Fd, 3> ours_;                       // until the copiers have them
   std::array<ChildProcess, 3> copiers_;
   bool joins_output_ = false;  // 2 is the same stream as 1
   Fd run_reader_;

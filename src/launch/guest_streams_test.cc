@@ -203,29 +203,63 @@ StreamOptions options_of_other_ids() {
   return options;
 }
 
-TEST(GuestStreamsTest, TheCallersPipeIsTheInputAndNoOutput) {
+TEST(GuestStreamsTest, AGuestWithOtherIdsHasTheCallersPipesInTheirOwnDirectionUntilTheEnd) {
   test::in_child([]() -> Result<void> {
     const auto in = TRY(make_pipe("test"));
     const auto out = TRY(make_pipe("test"));
     if (::dup2(in.read.get(), 0) < 0 || ::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
-    const auto streams = TRY(GuestStreams::prepare(options_of_other_ids()));
-    TRY_VOID(verify(TRY(is_same_pipe(0, streams.descriptor(0))), "the input is the caller's"));
-    TRY_VOID(verify(!TRY(is_same_pipe(1, streams.descriptor(1))), "the output is not"));
+    {
+      const auto streams = TRY(GuestStreams::prepare(options_of_other_ids()));
+      TRY_VOID(verify(TRY(is_same_pipe(0, streams.descriptor(0))), "the input is the caller's"));
+      TRY_VOID(verify(TRY(is_same_pipe(1, streams.descriptor(1))), "the output is"));
+      TRY_VOID(verify(TRY(mode_of(0)) == 0604 && TRY(mode_of(1)) == 0602, "open in one direction"));
+      ::fchmod(streams.descriptor(0), 0);
+    }
+    return verify(TRY(mode_of(0)) == 0600 && TRY(mode_of(1)) == 0600, "as before");
+  });
+}
+
+TEST(GuestStreamsTest, AGuestThatOwnsTheCallersPipeWritesToAnother) {
+  test::in_child([]() -> Result<void> {
+    const auto out = TRY(make_pipe("test"));
+    if (::dup2(out.write.get(), 1) < 0) return fail(errno, "dup2");
+    const auto streams = TRY(GuestStreams::prepare({}));
+    TRY_VOID(verify(!TRY(is_same_pipe(1, streams.descriptor(1))), "another pipe"));
     TRY_VOID(verify(TRY(mode_of(streams.descriptor(1))) == 0602, "the guest can open its output to write"));
     return verify(TRY(mode_of(1)) == 0600, "the caller's output is as before");
   });
 }
 
-TEST(GuestStreamsTest, TheInputCanBeOpenedByItsNameUntilTheEnd) {
+// Between two isolates, or of two in one direction: the second guest gets a pipe of its own.
+TEST(GuestStreamsTest, OnlyOneRunAtATimeHasTheCallersPipe) {
   test::in_child([]() -> Result<void> {
-    const auto in = TRY(make_pipe("test"));
-    if (::dup2(in.read.get(), 0) < 0) return fail(errno, "dup2");
+    const auto pipe = TRY(make_pipe("test"));
+    if (::dup2(pipe.read.get(), 0) < 0 || ::dup2(pipe.write.get(), 1) < 0) return fail(errno, "dup2");
+    auto writes = options_of_other_ids();
+    writes.is_needed = {false, true, false};
+    auto reads = writes;
+    reads.is_needed = {true, false, false};
     {
-      const auto streams = TRY(GuestStreams::prepare(options_of_other_ids()));
-      TRY_VOID(verify(TRY(mode_of(0)) == 0604, "open to read"));
-      ::fchmod(streams.descriptor(0), 0);  // as a guest that owns it may do
+      const auto first = TRY(GuestStreams::prepare(writes));
+      const auto other_end = TRY(GuestStreams::prepare(reads));
+      const auto same_end = TRY(GuestStreams::prepare(writes));
+      TRY_VOID(verify(TRY(is_same_pipe(1, first.descriptor(1))), "the first has it"));
+      TRY_VOID(verify(!TRY(is_same_pipe(0, other_end.descriptor(0))), "nobody reads from it meanwhile"));
+      TRY_VOID(verify(!TRY(is_same_pipe(1, same_end.descriptor(1))), "nor does another write to it"));
+      TRY_VOID(verify(TRY(mode_of(0)) == 0602, "one direction is open"));
     }
-    return verify(TRY(mode_of(0)) == 0600, "as before");
+    const auto later = TRY(GuestStreams::prepare(reads));
+    return verify(TRY(is_same_pipe(0, later.descriptor(0))), "the next one has it");
+  });
+}
+
+TEST(GuestStreamsTest, OutputAndErrorInOneLentPipeAreBothTheCallers) {
+  test::in_child([]() -> Result<void> {
+    const auto out = TRY(make_pipe("test"));
+    if (::dup2(out.write.get(), 1) < 0 || ::dup2(out.write.get(), 2) < 0) return fail(errno, "dup2");
+    const auto streams = TRY(GuestStreams::prepare(options_of_other_ids()));
+    return verify(TRY(is_same_pipe(1, streams.descriptor(1))) && TRY(is_same_pipe(1, streams.descriptor(2))),
+                  "the caller's pipe");
   });
 }
 

@@ -1,41 +1,48 @@
 #include "linux/lent_pipe.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
-#include <optional>
+#include <string>
 
 namespace isolate {
 namespace {
 
-std::optional<mode_t> mode_of(int fd) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) return {};
-  return status.st_mode & 07777;
+constexpr mode_t kOfOthers = S_IROTH | S_IWOTH;
+
+// The lock that keeps two runs from looking at the mode at the same moment. A guest that has the pipe could hold it for
+// ever, so wait for a moment only.
+bool lock_for_a_moment(int fd) {
+  constexpr int kTries = 10;
+  constexpr timespec kPause{0, 2'000'000};
+  for (int i = 0; i < kTries; ++i) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    ::nanosleep(&kPause, nullptr);
+  }
+  return false;
 }
 
 }  // namespace
 
-LentPipe LentPipe::lend(int pipe) {
-  LentPipe lent;
-  const auto before = mode_of(pipe);
-  if (!before) return lent;
-  if ((*before & S_IROTH) == 0) ::fchmod(pipe, *before | S_IROTH);
-  lent.before_ = *before;
-  lent.pipe_ = Fd(::fcntl(pipe, F_DUPFD_CLOEXEC, 3));
-  return lent;
+std::optional<LentPipe> LentPipe::lend(int pipe, Direction direction) {
+  const bool is_input = direction == Direction::read;
+  // A lock belongs to an open file description, and the caller's is not ours to lock.
+  const auto name = "/proc/self/fd/" + std::to_string(pipe);
+  Fd own(::open(name.c_str(), (is_input ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!own || !lock_for_a_moment(own.get()) || ::fstat(own.get(), &status) != 0) return std::nullopt;
+  const mode_t before = status.st_mode & 07777;
+  const mode_t wanted = before | (is_input ? mode_t{S_IROTH} : mode_t{S_IWOTH});
+  if ((before & kOfOthers) != 0 || ::fchmod(own.get(), wanted) != 0) return std::nullopt;
+  // A duplicate of the caller's descriptor changes nothing for the other end of the pipe.
+  Fd kept(::fcntl(pipe, F_DUPFD_CLOEXEC, 3));
+  return LentPipe(std::move(kept), before);
 }
 
-void LentPipe::end() {
-  if (!pipe_) return;
-  const auto now = mode_of(pipe_.get());
-  // If another run had lent the pipe before this one, it decides when that ends.
-  if (now) {
-    constexpr mode_t kReadByOthers = S_IROTH;
-    const mode_t wanted = (before_ & ~kReadByOthers) | (before_ & *now & kReadByOthers);
-    if (*now != wanted) ::fchmod(pipe_.get(), wanted);
-  }
-  pipe_.reset();
+LentPipe::~LentPipe() {
+  if (pipe_) ::fchmod(pipe_.get(), before_);
 }
 
 }  // namespace isolate

@@ -1,8 +1,10 @@
-// LentPipe: a pipe of the caller's that every user may open for reading by its name in /proc, as long as this exists.
-// Its mode is put back afterwards, also if somebody else has changed it meanwhile.
+// LentPipe: a pipe of the caller's that every user may open by its name in /proc, in one direction, as long as this
+// object exists. One run at a time lends a pipe: both directions together would let a guest open the other end.
 #pragma once
 
 #include <sys/types.h>
+
+#include <optional>
 
 #include "base/fd.h"
 
@@ -10,21 +12,21 @@ namespace isolate {
 
 class LentPipe {
  public:
-  LentPipe() = default;
-  // A pipe of another user is left as it is: its name does not open then.
-  static LentPipe lend(int pipe);
+  enum class Direction { read, write };
+  // Nothing: another run has lent the pipe, in whatever direction, or this process may not lend it.
+  static std::optional<LentPipe> lend(int pipe, Direction direction);
 
   LentPipe(LentPipe&&) = default;
   LentPipe& operator=(LentPipe&&) = delete;
   LentPipe(const LentPipe&) = delete;
   LentPipe& operator=(const LentPipe&) = delete;
-  ~LentPipe() { end(); }
-
-  void end();
+  // Restores the mode, even if another process has changed it meanwhile.
+  ~LentPipe();
 
  private:
+  LentPipe(Fd pipe, mode_t before) : pipe_(std::move(pipe)), before_(before) {}
   Fd pipe_;
-  mode_t before_ = 0;
+  mode_t before_;
 };
 
 }  // namespace isolate
