@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -149,6 +150,8 @@ TEST(AdoptionTest, AMakerThatIsKilledBeforeTheChildIsMappedEndsTheWait) {
   }));
   EXPECT_FALSE(test::must(adoption.receive_child()));
   EXPECT_EQ(test::must(maker.wait()).describe(), "signal 9");
+  // The child, which nobody has announced, belongs to this process as well.
+  EXPECT_GT(::waitpid(-1, nullptr, 0), 0);
 }
 
 TEST(AdoptionTest, TheChildDiesWithTheProcessThatAdoptedIt) {
