@@ -2,6 +2,8 @@
 #include <sched.h>
 #include <sys/stat.h>
 
+#include <cstdint>
+
 #include "isolated/handover_testing.h"
 #include "stage/layout.h"
 #include "wire/manager.h"

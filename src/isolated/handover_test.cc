@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <cstdint>
+
 #include "isolated/handover_testing.h"
 
 namespace isolate {

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
+#include <cstdint>
+
 #include "base/testing.h"
 #include "linux/file.h"
 #include "linux/held_signals.h"

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
