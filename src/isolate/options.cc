@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 
 #include "base/text.h"
 #include "isolate/config.h"

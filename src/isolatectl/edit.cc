@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "base/log.h"
 #include "isolatectl/commands.h"
 #include "isolatectl/edit_draft.h"

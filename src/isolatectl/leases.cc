@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"

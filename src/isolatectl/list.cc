@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/mount.h"

@@ -8,6 +8,8 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
+#include <cstdint>
+
 #include "base/testing.h"
 #include "isolated/handover.h"
 #include "linux/file.h"

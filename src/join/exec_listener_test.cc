@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <cstdint>
+
 #include "base/testing.h"
 #include "join/exec_request.h"
 #include "linux/file.h"

@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "linux/sealed_file.h"
 #include "wire/init_protocol.h"

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "base/log.h"
 #include "base/text.h"

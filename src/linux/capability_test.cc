@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 
+#include <cstdint>
+
 #include "base/testing.h"
 
 namespace isolate {

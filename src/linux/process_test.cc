@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "base/testing.h"
 #include "linux/process_testing.h"

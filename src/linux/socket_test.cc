@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "base/testing.h"

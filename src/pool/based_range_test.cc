@@ -1,5 +1,7 @@
 #include "pool/based_range.h"
 
+#include <cstdint>
+
 #include "base/testing.h"
 #include "pool/member_range.h"
 

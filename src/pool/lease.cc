@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "base/fault.h"
 #include "linux/file.h"
 

@@ -2,6 +2,8 @@
 // ends.
 #pragma once
 
+#include <cstdint>
+
 #include "pool/pool.h"
 
 namespace isolate {

@@ -3,6 +3,8 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include <cstdint>
+
 #include "engine/engine.h"
 
 namespace isolate {

@@ -1,6 +1,8 @@
 // The rights of a guest that follow from the request alone, before isolate has acquired the root.
 #pragma once
 
+#include <cstdint>
+
 #include "request/request.h"
 
 namespace isolate {

@@ -3,6 +3,8 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 namespace isolate {
 namespace {
 

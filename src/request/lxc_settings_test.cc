@@ -1,5 +1,6 @@
 #include "request/lxc_settings.h"
 
+#include <cstdint>
 #include <cstdlib>
 
 #include "base/testing.h"

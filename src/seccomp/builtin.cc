@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstdint>
 
 #include "base/text.h"
 #include "seccomp/profile.h"

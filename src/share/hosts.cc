@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "linux/file.h"
 #include "linux/mount.h"
 #include "linux/root_path.h"

@@ -2,6 +2,8 @@
 // processors and memory nodes.
 #include <fmt/format.h>
 
+#include <cstdint>
+
 #include "linux/file.h"
 #include "linux/mount.h"
 #include "share/share.h"

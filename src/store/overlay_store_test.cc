@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "base/testing.h"
 #include "linux/file.h"
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <array>
+#include <cstdint>
 
 #include "base/text.h"
 
