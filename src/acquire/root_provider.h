@@ -47,7 +47,7 @@ class RootProvider {
   virtual std::string group() const { return ""; }
   // Closes the mount namespaces. Call this once the launcher is in them; from then on they end with the guest.
   virtual void let_go_of_mount_namespaces() {}
-  // The pool that the clone is from. Null: there is none, or this run need not look after it.
+  // The pool of the clone, in which this run removes clones of killed runs. Null if the daemon or nobody does that.
   virtual Pool* pool() { return nullptr; }
 
   // Call this last, even if acquire() failed. It destroys the clone, or keeps it (--keep). Errors: that failed; the

@@ -54,7 +54,7 @@ class TemplateSourceTest : public ::testing::Test {
     EXPECT_TRUE(must(list_directory(AT_FDCWD, layer() + "/dev")).empty()) << "device nodes are made for each run";
     EXPECT_EQ(status("").st_mode & 07777, 0755U) << "users of the guest need to search \"/\"";
   }
-  // Adds what tar keeps only if it is told to, and attributes of overlayfs, which it must not keep.
+  // Adds attributes that tar copies only with an option, and attributes of overlayfs, which it must not copy.
   void add_attributes() const {
     const auto file = directory_ / "tree/usr/bin/su";
     EXPECT_EQ(::setxattr(file.c_str(), "user.checksum", "abc", 3, 0), 0);

@@ -1,6 +1,5 @@
 // org.isolate.Manager.EnterGroup
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -24,11 +23,6 @@ Result<std::string> field_of_process(const std::string& pid, const char* name) {
   const auto field = status_field(status, name);
   if (field.empty()) return fail(ESRCH, "process " + pid);
   return std::string(field);
-}
-
-bool has_ended(const Peer& peer) {
-  pollfd end{peer.pidfd.get(), POLLIN, 0};
-  return ::poll(&end, 1, 0) != 0;
 }
 
 // Moves a process back that is in the group by mistake: the peer had just ended, and a new process had got its pid. A

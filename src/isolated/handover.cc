@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <linux/nsfs.h>
 #include <linux/openat2.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
@@ -37,11 +36,6 @@ struct Part {
 };
 
 bool is_same(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
-
-bool has_ended(int pidfd) {
-  pollfd end{pidfd, POLLIN, 0};
-  return ::poll(&end, 1, 0) != 0;
-}
 
 // Directories of /proc, opened while this process is still in the host's mount namespace.
 struct ProcDirectories {
@@ -93,7 +87,7 @@ Result<void> check_entered(const Peer& peer, const ProcDirectories& proc) {
   const auto root_of_peer = TRY(mount_and_inode(proc.peer.get(), "root/"));
   TRY_VOID(check_user_namespace(proc));
   const bool is_there = is_same(TRY(status_of(proc.peer.get(), "ns/mnt")), entered);
-  if (has_ended(peer.pidfd.get())) return fail(ESRCH, "the caller");
+  if (has_ended(peer)) return fail(ESRCH, "the caller");
   if (is_there && root == root_of_peer) return {};
   return fail(EPERM, "the caller has a root directory of its own (chroot); a lease can't be handed over");
 }

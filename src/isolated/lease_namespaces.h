@@ -25,9 +25,9 @@ struct LeaseNamespaces {
 IdMaps member_maps(const Peer& peer, std::uint32_t range_base, bool private_ids);
 
 // Makes the namespaces of a lease. Both belong to the member and have the same ids inside. The guest's namespace lies
-// below the other one, where the kernel counts its processes. If the host allows none there and mounts have to be
-// locked, it lies beside the other one. In that case, and if there is none, the kernel's count would include all other
-// processes of the member, so the kernel does not limit the guest's processes.
+// below the other one, where the kernel counts its processes. If the host forbids that and mounts have to be
+// locked, the guest's namespace lies beside the other one. There, and in a lease without one, the kernel would count
+// all other processes of the member too, so it sets no limit on the guest's.
 Result<LeaseNamespaces> make_lease_namespaces(const Peer& peer, const IdMaps& maps,
                                               const std::optional<wire::NestedRequest>& nested);
 

@@ -19,7 +19,7 @@ class Listener {
   ~Listener() { close(); }
 
   int fd() const { return socket_.get(); }
-  // Returns the next connection, or an empty Fd if there is none. Errors: EMFILE, ENFILE, ENOMEM, ENOBUFS.
+  // Returns the next connection, or an empty Fd if no client waits. Errors: EMFILE, ENFILE, ENOMEM, ENOBUFS.
   Result<Fd> accept() const;
   // Closes the socket, and removes its name if open() made it.
   void close();

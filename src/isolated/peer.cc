@@ -1,5 +1,6 @@
 #include "isolated/peer.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -45,6 +46,11 @@ Result<Peer> peer_of(int socket) {
 Result<void> hold_process(int socket, Peer* peer) {
   peer->pidfd = TRY(pidfd_of(socket, peer->pid));
   return {};
+}
+
+bool has_ended(const Peer& peer) {
+  pollfd end{peer.pidfd.get(), POLLIN, 0};
+  return ::poll(&end, 1, 0) != 0;
 }
 
 Result<bool> may_connect(int socket, const Peer& peer, gid_t group) {

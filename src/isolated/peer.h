@@ -28,6 +28,9 @@ Result<Peer> peer_of(int socket);
 // Opens the peer's pidfd (SO_PEERPIDFD, Linux 6.5). Errors: ESRCH the peer has ended.
 Result<void> hold_process(int socket, Peer* peer);
 
+// Says whether the process has ended. The peer is held.
+bool has_ended(const Peer& peer);
+
 // True for root, and for a peer whose primary or supplementary groups contain `group` (SO_PEERGROUPS, Linux 4.13).
 Result<bool> may_connect(int socket, const Peer& peer, gid_t group);
 

@@ -1,7 +1,5 @@
 #include "isolated/peer_limit.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <charconv>
 #include <string>
@@ -11,11 +9,6 @@
 
 namespace isolate {
 namespace {
-
-bool has_ended(const Peer& peer) {
-  pollfd process{peer.pidfd.get(), POLLIN, 0};
-  return ::poll(&process, 1, 0) != 0;
-}
 
 // A line of proc_pid_limits(5): the name, the soft limit, the hard limit and the unit, in columns.
 Result<std::uint64_t> hard_limit_in(std::string_view limits) {

@@ -1,4 +1,4 @@
-// The limit on processes of a member who has connected.
+// How many processes a connected member may have.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,7 @@
 
 namespace isolate {
 
-// Copies of descriptors that the launcher needs until execve(2), which closes them. -1: there is none.
+// Copies of descriptors that the launcher uses until execve(2) closes them. -1: the run has no such descriptor.
 struct KeptDescriptors {
   int report = -1;  // where the launcher writes why the engine has not started
   int engine_program = -1;

@@ -39,6 +39,11 @@ bool is_any_pipe(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
+bool is_file(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
 bool has_direction(int number) { return number == STDIN_FILENO ? can_be_read(number) : can_be_written(number); }
 
 // Only root may open a pipe of root's by its name in /proc, as /dev/stdout does. With these modes every user of the
@@ -48,9 +53,9 @@ void open_to_guest(int pipe, bool is_input) { ::fchmod(pipe, S_IRUSR | S_IWUSR |
 constexpr int kRoom = 1 << 18;       // bytes, for what is copied at a time
 constexpr int kUsualRoom = 1 << 16;  // of a pipe whose size nobody has set
 
-// The pipe of ours gets the flags of the caller's. Both get room for large portions: between pipes of the usual 64 KiB
-// all programs of a pipeline wait for one another. A size that somebody has chosen stays. A caller who has many pipes
-// gets less room, which is only slower.
+// Gives our pipe the flags of the caller's, and both of them room for large portions: with pipes of the usual 64 KiB
+// all programs of a pipeline wait for one another. If the caller has set another size, it stays. The kernel gives less
+// room to a user who has many pipes, which is only slower.
 void imitate_pipe(int callers, int ours) {
   const int size = ::fcntl(callers, F_GETPIPE_SZ);
   ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, size));
@@ -156,9 +161,7 @@ Result<void> GuestStreams::make_stream_pipe(int number) {
   }
   auto [reader, writer] = TRY(make_pipe(name_of(number)));
   const bool is_input = number == STDIN_FILENO;
-  struct stat status {};
-  const bool is_file = ::fstat(number, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
-  if (is_file) ::fcntl(writer.get(), F_SETPIPE_SZ, kRoom);
+  if (is_file(number)) ::fcntl(writer.get(), F_SETPIPE_SZ, kRoom);
   // Each message of the guest's is one outside.
   if (!is_input && preserves_message_boundaries(number)) ::fcntl(writer.get(), F_SETFL, O_DIRECT);
   if (is_any_pipe(number)) imitate_pipe(number, is_input ? reader.get() : writer.get());
@@ -254,9 +257,7 @@ Result<void> GuestStreams::end_input() {
   if (ended.signalled || ended.value == 0) return {};
   auto error =
       Error(fmt::format("{}: not all of it could be read: {}", name_of(STDIN_FILENO), std::strerror(ended.value)));
-  struct stat status {};
-  const bool is_file = ::fstat(STDIN_FILENO, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
-  if (is_file) return fail(std::move(error));
+  if (is_file(STDIN_FILENO)) return fail(std::move(error));
   // A command that reads nothing may well have such a socket or device.
   log::warning(error.message());
   return {};

@@ -1,8 +1,8 @@
-// GuestStreams: what a guest gets as descriptors 0, 1 and 2. A descriptor is more than a stream: whoever has a file
-// open can also change its mode, open it again in the other direction, or lock it, and has the network of a socket. So
-// the guest gets the caller's own terminals and /dev/null, and a pipe only as standard input and if it does not own it.
-// For everything else it gets one end of a new pipe, and a process per stream copies between that pipe and the caller's
-// descriptor.
+// GuestStreams: what a guest gets as descriptors 0, 1 and 2. A descriptor is more than a stream: a process that has a
+// file open can also change its mode, open it again in the other direction, or lock it, and has the network of a
+// socket. So the guest gets the caller's own terminals and /dev/null, and a pipe if it does not own that pipe and no
+// other run has it. For everything else it gets one end of a new pipe, and a process per stream copies between that
+// pipe and the caller's descriptor.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@
 
 namespace isolate {
 
-// Who may open the caller's terminals by name while the guest runs.
+// The user who may open the caller's terminals by name while the guest runs.
 struct TerminalOwner {
   uid_t uid = 0;              // the guest's root
   uid_t first_of_guests = 0;  // a terminal whose owner is from here on has been lent to the guest of another run

@@ -198,7 +198,7 @@ Result<bool> is_same_pipe(int one, int other) {
   return first.st_ino == second.st_ino && first.st_dev == second.st_dev;
 }
 
-// Of a guest that does not have the caller's id.
+// Options for a guest that does not have the caller's id.
 StreamOptions options_of_other_ids() {
   StreamOptions options;
   options.guest_uids = {};

@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostShown = 1 << 30;  // as much as the guest's pipe has room for
+constexpr std::size_t kMostShown = 1 << 30;  // more than any pipe has room for
 constexpr int kLeastPause = 1;               // milliseconds
 constexpr int kMostPause = 100;
 constexpr std::size_t kLeastToSpare = 4096;
@@ -43,7 +43,7 @@ class ReadWatch {
   }
 
   int descriptor() const { return signals_.get(); }
-  // Reads that come later are told of again.
+  // Makes the descriptor wait for the next read.
   void forget() const {
     signalfd_siginfo signal{};
     [[maybe_unused]] const auto got = ::read(signals_.get(), &signal, sizeof signal);

@@ -35,9 +35,10 @@ std::optional<LentPipe> LentPipe::lend(int pipe, Direction direction) {
   if (!own || !lock_for_a_moment(own.get()) || ::fstat(own.get(), &status) != 0) return std::nullopt;
   const mode_t before = status.st_mode & 07777;
   const mode_t wanted = before | (is_input ? mode_t{S_IROTH} : mode_t{S_IWOTH});
-  if ((before & kOfOthers) != 0 || ::fchmod(own.get(), wanted) != 0) return std::nullopt;
-  // A duplicate of the caller's descriptor changes nothing for the other end of the pipe.
+  // A duplicate of the caller's descriptor changes nothing for the other end of the pipe. It comes first: without it
+  // nobody could restore the mode.
   Fd kept(::fcntl(pipe, F_DUPFD_CLOEXEC, 3));
+  if (!kept || (before & kOfOthers) != 0 || ::fchmod(kept.get(), wanted) != 0) return std::nullopt;
   return LentPipe(std::move(kept), before);
 }
 

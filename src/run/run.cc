@@ -62,12 +62,12 @@ class Run {
     provider_ = lease != nullptr ? provider_of(*lease) : TRY(provider_for(request_, &owner_));
     auto outcome = acquire_and_execute();
     root_.reset();  // a run that failed early still holds the mount, which would keep the clone busy
-    return first_failure(std::move(outcome), provider_->give_back(&steps_));
+    return combine(std::move(outcome), provider_->give_back(&steps_));
   }
 
   Result<int> acquire_and_execute() {
     TRY_VOID(provider_->ask(&group_, &steps_));
-    auto facts = TRY(steps_.run("plan", [this] { return look_up(); }));
+    auto facts = TRY(steps_.run("facts", [this] { return look_up(); }));
     const auto root = TRY(provider_->acquire(&steps_));
     TRY_VOID(steps_.run("plan", [&] { return plan(root, std::move(facts)); }));
     return request_.dry_run ? print_plan() : execute();
@@ -112,7 +112,7 @@ class Run {
     if (request_.post_hook.empty()) return outcome;
     // Run this hook even after a failure, because it may have to undo what the first hook did.
     auto post = steps_.run("post-hook", [&] { return hook("POST_SPAWN_HOOK", request_.post_hook, user_namespace); });
-    return first_failure(std::move(outcome), std::move(post));
+    return combine(std::move(outcome), std::move(post));
   }
 
   StreamOptions stream_options() const {
@@ -255,13 +255,13 @@ class Run {
     if (group_.is_out_of_memory()) log::warning(group_.notice_of_kill(ended));
     status_.report_end(ended, outcome.timed_out, group_.is_out_of_memory());
     const int status = outcome.exit_status();
-    if (!written) return first_failure(status, fail(std::move(written).error()));
+    if (!written) return combine(status, fail(std::move(written).error()));
     return status == 0 ? *written : status;
   }
 
   // Merges a failure after the command into the command's outcome. isolate reports the failure, which decides the exit
   // status only if the command succeeded.
-  static Result<int> first_failure(Result<int> outcome, Result<void> after) {
+  static Result<int> combine(Result<int> outcome, Result<void> after) {
     if (!after && !outcome) log::warning(after.error().message());
     if (after || !outcome) return outcome;
     if (*outcome == 0) return fail(std::move(after).error());
