@@ -61,8 +61,8 @@ class Connections {
   std::size_t waiting_of(uid_t uid) const;
   void drop_newest_of(uid_t uid);
   // Makes room in the queue for a user who has `own` connections there already. If the queue is full, drops the newest
-  // connection of the user who has most of them. Returns false if
-  // this user has too many, or nobody has more than they have.
+  // connection of the user who has most of them. Returns false if this user has too many, or nobody has more than they
+  // have.
   bool make_room(std::size_t own);
   std::size_t served_of(uid_t uid) const;
   // Returns the user whose turn it is, or waiting_.end() if nobody can be served now.
