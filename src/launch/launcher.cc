@@ -55,7 +55,7 @@ class Launcher {
         fds_(fds),
         steps_(*steps),
         adoption_(adoption),
-        builder_(plan, fds.user_namespace),
+        builder_(plan, fds.user_namespace, fds.held),
         on_whole_machine_(on_whole_machine) {}
 
   Result<void> run() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "limits/guest_group.h"
 #include "linux/process.h"
 #include "plan/plan.h"
+#include "share/share.h"
 
 namespace isolate {
 
@@ -39,6 +41,8 @@ struct LauncherFds {
   int report = -1;                       // the launcher writes a packed error here; a successful start closes it
   bool last_in_mount_namespace = false;  // nothing else needs the mount namespace, so the launcher does not copy it
   std::optional<GroupEntry> group;       // the guest's control group; the launcher enters it first
+  const std::vector<std::unique_ptr<Held>>* held =
+      nullptr;                                        // what the shares hold, an entry for each of the plan's mounts
   const std::vector<ControlGroup>* groups = nullptr;  // a container's control groups, which it enters too
 };
 

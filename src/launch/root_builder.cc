@@ -46,10 +46,11 @@ std::string name_of_guest(const RunPlan& plan) {
 
 }  // namespace
 
-RootBuilder::RootBuilder(const RunPlan& plan, int idmap_userns)
+RootBuilder::RootBuilder(const RunPlan& plan, int idmap_userns, const std::vector<std::unique_ptr<Held>>* held)
     : plan_(plan),
       traits_{!plan.template_name.empty(), plan.ids.idmap_binds, plan.ids.nested_private, name_of_guest(plan)},
-      idmap_userns_(idmap_userns) {}
+      idmap_userns_(idmap_userns),
+      held_(held) {}
 
 Result<void> RootBuilder::map_ids(const Fd& tree, const std::string& path, bool recursive) {
   return mount::set_attributes(tree, {0, idmap_userns_, false, recursive}, "id map of " + path);
@@ -148,7 +149,11 @@ Result<void> RootBuilder::open_sources() {
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const auto& mount = plan_.mounts[i];
     if (mount.kind == MountKind::bind) TRY_VOID(open_bind(mount, i));
-    if (mount.share != nullptr && mount.share->open != nullptr) TRY_VOID(mount.share->open(this, mount, i));
+    if (auto* holder = held(i)) {
+      TRY_VOID(holder->open(this, mount, i));
+    } else if (mount.share != nullptr && mount.share->open != nullptr) {
+      TRY_VOID(mount.share->open(this, mount, i));
+    }
   }
   return {};
 }
@@ -338,15 +343,23 @@ Result<Fd> RootBuilder::opened(std::size_t number) {
   return mount::copy_tree(stage_.get(), name, !is_device);
 }
 
+Result<void> RootBuilder::mount_tmpfs(const RootMount& mount, std::size_t number) {
+  auto tree = TRY(scratch(fmt::format("s{}", number), mount.mode, kNoSetuidNoDevices));
+  TRY_VOID(attach_tree(tree, mount.target, true));
+  if (mount.target == "/tmp") tmp_ = std::move(tree);
+  return {};
+}
+
 Result<void> RootBuilder::mount_in_root(std::size_t number) {
   const auto& mount = plan_.mounts[number];
   switch (mount.kind) {
     case MountKind::tmpfs:
-      return attach_tree(TRY(scratch(fmt::format("s{}", number), mount.mode, kNoSetuidNoDevices)), mount.target, true);
+      return mount_tmpfs(mount, number);
     case MountKind::devices:
       return mount_devices(mount.target);
     case MountKind::share:
-      return mount.share->mount(this, mount, number);
+      return held(number) != nullptr ? held(number)->mount(this, mount, number)
+                                     : mount.share->mount(this, mount, number);
     case MountKind::bind:
       break;
   }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,8 +20,9 @@ namespace isolate {
 
 class RootBuilder : public RootInProgress {
  public:
-  // `idmap_userns` is the user namespace for id-mapped mounts, if the plan has any.
-  RootBuilder(const RunPlan& plan, int idmap_userns);
+  // `idmap_userns` is the user namespace for id-mapped mounts, if the plan has any. `held` has an entry for each of the
+  // plan's mounts (start_shares()); null: no share holds anything.
+  RootBuilder(const RunPlan& plan, int idmap_userns, const std::vector<std::unique_ptr<Held>>* held = nullptr);
 
   // Uses a root that open_root() has mounted already. The mount can be attached only once.
   void take_root(Fd opened) { opened_root_ = std::move(opened); }
@@ -63,6 +65,7 @@ class RootBuilder : public RootInProgress {
   const Traits& traits() const override { return traits_; }
   bool may_create_targets() const override { return plan_.may_create_targets && !is_read_only_; }
   int stage() const override { return stage_.get(); }
+  int tmp() const override { return tmp_.get(); }
   Result<void> open_bind(const RootMount& mount, std::size_t number) override;
   Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject) override;
   Result<Fd> opened(std::size_t number) override;
@@ -74,7 +77,10 @@ class RootBuilder : public RootInProgress {
     closed_at_the_end_.push_back({target, std::move(tree)});
   }
 
+  // What the share of a mount holds for this run, or null.
+  Held* held(std::size_t number) const { return held_ == nullptr ? nullptr : (*held_)[number].get(); }
   Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
+  Result<void> mount_tmpfs(const RootMount& mount, std::size_t number);
   Result<void> mount_devices(const std::string& target);
   void warn_of_bind(const RootMount& mount, const struct stat& source);
   Result<void> find_root();
@@ -85,9 +91,11 @@ class RootBuilder : public RootInProgress {
   const RunPlan& plan_;
   Traits traits_;
   int idmap_userns_;
+  const std::vector<std::unique_ptr<Held>>* held_;
   Fd opened_root_;
   Fd stage_;
   Fd root_;
+  Fd tmp_;  // the mount on the guest's /tmp
   std::vector<Source> closed_at_the_end_;
   std::vector<Source> sources_;
   std::set<std::size_t> devices_;  // numbers of the mounts that open_device has made

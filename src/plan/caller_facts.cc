@@ -49,6 +49,7 @@ Result<CallerFacts> look_up_facts(const RunRequest& request, const Caller& calle
   facts.key_files = key_files();
   facts.engine_program = TRY(find_engine(request.engine));
   TRY_VOID(find_filters(request, &facts));
+  facts.shares = TRY(look_up_shares(request, caller));
   return facts;
 }
 

@@ -14,6 +14,7 @@
 #include "plan/available_ids.h"
 #include "request/request.h"
 #include "seccomp/profile.h"
+#include "share/share.h"
 
 namespace isolate {
 
@@ -31,12 +32,14 @@ struct CallerFacts {
   SeccompChoice seccomp;               // the request's choice; if it has none, the one of the environment or engine
   std::vector<seccomp::Filter> filters;         // of that choice, in the order in which they are applied
   std::vector<seccomp::Filter> system_filters;  // for the root's own init
+  SharePlan shares;                             // what the user asked for by options such as --x11
   GroupLimits group_limits;                     // the available limits of the guest as a whole
   std::string control_group;                    // describes for people where the limits' group will be; empty: no group
 };
 
 // Looks up everything except the ids, the group's limits, and whether there is a controlling terminal. Compiles the
-// filters, or finds them in the cache. Errors: a seccomp profile can't be read; the engine is not installed.
+// filters, or finds them in the cache. Errors: a seccomp profile can't be read; the engine is not
+// installed; what a share needs is missing.
 Result<CallerFacts> look_up_facts(const RunRequest& request, const Caller& caller, mode_t umask);
 
 }  // namespace isolate

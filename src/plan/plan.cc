@@ -15,18 +15,26 @@
 namespace isolate {
 namespace {
 
-std::vector<RootMount> plan_mounts(const RunRequest& request) {
+std::vector<RootMount> plan_mounts(const RunRequest& request, const SharePlan& shares) {
   std::vector<RootMount> mounts;
   mounts.push_back({MountKind::devices, "/dev", "", false});
   mounts.push_back({MountKind::tmpfs, "/tmp", "", false, 01777});
   if (request.empty_home) mounts.push_back({MountKind::tmpfs, "/home", "", false, 0755});
   for (auto& mount : plan_shares(request)) mounts.push_back(std::move(mount));
+  mounts.insert(mounts.end(), shares.mounts.begin(), shares.mounts.end());
   // Binds come last, because their targets may be below any of the other mounts.
   for (const auto& bind : request.binds) mounts.push_back({MountKind::bind, bind.target, bind.source, bind.read_only});
   return mounts;
 }
 
-// The command gets only TERM of the caller's environment, and the variables that -v names.
+// Adds NAME=VALUE, or replaces the value that NAME has.
+void set_variable(const std::string& variable, std::vector<std::string>* environment) {
+  const auto name = variable.substr(0, variable.find('=') + 1);
+  std::erase_if(*environment, [&name](const std::string& other) { return other.starts_with(name); });
+  environment->push_back(variable);
+}
+
+// The command gets only TERM of the caller's environment, the variables of the shares, and those that -v names.
 std::vector<std::string> plan_environment(const RunRequest& request, const CallerFacts& facts) {
   std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                           "HOME=/root",
@@ -36,22 +44,20 @@ std::vector<std::string> plan_environment(const RunRequest& request, const Calle
                                           "LANG=C.UTF-8",
                                           "container=isolate"};
   if (facts.term) environment.push_back("TERM=" + *facts.term);
-  for (const auto& variable : request.environment) {
-    const auto name = variable.substr(0, variable.find('=') + 1);
-    std::erase_if(environment, [&name](const std::string& other) { return other.starts_with(name); });
-    environment.push_back(variable);
+  for (const auto* variables : {&facts.shares.environment, &request.environment}) {
+    for (const auto& variable : *variables) set_variable(variable, &environment);
   }
   return environment;
 }
 
-void plan_root(const RunRequest& request, const AcquiredRoot& root, RunPlan* plan) {
+void plan_root(const RunRequest& request, const AcquiredRoot& root, const SharePlan& shares, RunPlan* plan) {
   plan->clone_id = root.id;
   plan->template_name = root.template_name;
   plan->root = root.source;
   plan->throw_away = !request.keep && !request.lasting;
   plan->read_only_root = request.read_only || root.read_only;
   plan->may_create_targets = !root.read_only && (!request.read_only || request.directory.empty());
-  plan->mounts = plan_mounts(request);
+  plan->mounts = plan_mounts(request, shares);
   plan->working_directory = request.working_directory;
   plan->memory_files = request.memory_files;
 }
@@ -171,15 +177,22 @@ void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* p
 Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts) {
   RunPlan plan;
   plan.stage = facts.caller.is_root() ? stage::kOfRoot : stage::kOfUser;
-  plan_root(request, root, &plan);
+  plan_root(request, root, facts.shares, &plan);
   TRY_VOID(plan_limits(request, facts, &plan));
   TRY_VOID(plan_ids(request, root, facts, &plan));
   plan_command(request, facts, &plan);
   plan_terminal(request, facts, &plan);
   plan_engine(request, facts, &plan);
   plan.warnings = root.warnings;
+  plan.warnings.insert(plan.warnings.end(), facts.shares.warnings.begin(), facts.shares.warnings.end());
   for (auto& warning : warnings_of(plan, request)) plan.warnings.push_back(std::move(warning));
   return plan;
+}
+
+bool guest_is_caller(const RunPlan& plan, const Caller& caller) {
+  if (!plan.ids.new_namespace) return true;
+  const auto& root = plan.ids.maps.uid[plan.ids.nested_private ? 1 : 0];
+  return root.outside == caller.uid;
 }
 
 }  // namespace isolate

@@ -69,6 +69,9 @@ struct RunPlan {
 // Errors: plain text: options that exclude each other; a limit or a range that the caller may not have.
 Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts);
 
+// Whether the command's processes belong to the caller on the host.
+bool guest_is_caller(const RunPlan& plan, const Caller& caller);
+
 // Lines about protection that is weaker than the caller may expect.
 std::vector<std::string> warnings_of(const RunPlan& plan, const RunRequest& request);
 

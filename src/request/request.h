@@ -51,12 +51,20 @@ struct Bind {
   bool operator==(const Bind&) const = default;
 };
 
+// A thing of the host that the user asked for by the option of a share (share/share.h), such as --x11.
+struct ShareWish {
+  std::string option;  // the option's long name
+  std::string value;   // empty: the option was given without a value
+  bool operator==(const ShareWish&) const = default;
+};
+
 struct RunRequest {
   EngineKind engine = EngineKind::bwrap;
   std::string directory;      // template mode (-t): an absolute path without symbolic links
   std::string template_name;  // clone mode (-z); exactly one of the two is set
   std::string store;          // directory of the overlay store; empty: the caller's own
   std::vector<Bind> binds;
+  std::vector<ShareWish> shares;         // in the order in which they were asked for
   std::vector<std::string> environment;  // NAME=VALUE; a later one overrides an earlier one
   std::string working_directory = "/";
   std::optional<std::uint32_t> uid_base;

@@ -106,6 +106,7 @@ class Run {
       container_ = TRY(ContainerSupport::prepare(request_.lxc, plan_, owner_.caller()));
     }
     auto streams = TRY(steps_.run("streams", [this] { return GuestStreams::prepare(stream_options()); }));
+    held_ = TRY(steps_.run("shares", [this] { return start_shares(plan_.mounts, share_context()); }));
     const int user_namespace = TRY(steps_.run("user-namespace", [this] { return open_user_namespace(); }));
     auto outcome = hooked_spawn(user_namespace, &streams);
     if (container_) container_->end();
@@ -113,6 +114,10 @@ class Run {
     // Run this hook even after a failure, because it may have to undo what the first hook did.
     auto post = steps_.run("post-hook", [&] { return hook("POST_SPAWN_HOOK", request_.post_hook, user_namespace); });
     return combine(std::move(outcome), std::move(post));
+  }
+
+  ShareContext share_context() const {
+    return {request_, owner_.caller(), plan_.clone_id, guest_is_caller(plan_, owner_.caller())};
   }
 
   StreamOptions stream_options() const {
@@ -189,6 +194,7 @@ class Run {
       fds.setup = setup.get();
       fds.report = supervisor.report_writer().get();
       fds.streams = streams->descriptors();
+      fds.held = &held_;
       fds.last_in_mount_namespace = request_.post_hook.empty();
       if (container_) container_->hand_to(&fds);
       fds.group = group_.entry();
@@ -277,7 +283,8 @@ class Run {
   std::optional<ContainerSupport> container_;  // with the engine lxc
   Reaper reaper_;                              // removes clones that killed runs have left
   GuestGroup group_;
-  FileLock range_lock_;  // while this run holds it, no other run gets its ids
+  std::vector<std::unique_ptr<Held>> held_;  // of each mount of the plan, what its share holds until the run ends
+  FileLock range_lock_;                      // while this run holds it, no other run gets its ids
   RunPlan plan_;
   Fd root_;  // a detached mount, if the root is a file system of its own (ZFS); empty once the guest has the mount
   PendingUserNamespace lender_;

@@ -39,6 +39,7 @@ class RootInProgress {
   virtual bool may_create_targets() const = 0;
   virtual int root() const = 0;   // its top directory
   virtual int stage() const = 0;  // the stage's, a tmpfs
+  virtual int tmp() const = 0;    // the guest's /tmp, a directory of that tmpfs; always writable here
 
   // The launcher calls the first two with the caller's rights, before it mounts the stage. open_bind() opens the source
   // of the mount; open_device() makes a device node of the guest's own instead. opened() returns later what they have
@@ -59,26 +60,8 @@ class RootInProgress {
   virtual void close_at_the_end(Fd tree, const std::string& target) = 0;
 };
 
-struct Share {
-  const char* name;  // also the name of the step that mounts it
-  // Returns the mount for this run; nothing: the run does not get this share.
-  std::optional<RootMount> (*plan)(const RunRequest& request);
-  std::string (*describe)(const RootMount& mount);
-  // Opens what the share needs from the host. Null: it needs nothing. Errors: the caller has no access to it.
-  Result<void> (*open)(RootInProgress* root, const RootMount& mount, std::size_t number);
-  Result<void> (*mount)(RootInProgress* root, const RootMount& mount, std::size_t number);
-};
-
-extern const Share kHostSys;     // /sys as the host has it, for the chroot engine
-extern const Share kProcessors;  // a read-only /sys with the host's processors and memory nodes
-extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's network
-extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
-extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
-
-// The mounts of all shares that the run gets, in the order in which they are mounted.
-std::vector<RootMount> plan_shares(const RunRequest& request);
-
-// Something that a share has started outside the guest. It ends when this object is destroyed.
+// Something that a share has prepared or started for one run: a cookie, a connection, a process outside the guest. It
+// ends when this object is destroyed. If isolate is killed, its processes notice that and end as well.
 class Held {
  public:
   Held() = default;
@@ -87,7 +70,76 @@ class Held {
   virtual ~Held() = default;
   // The guest's end of the connection to it. -1: there is no connection.
   virtual int guest_end() const { return -1; }
+  // Do in the launcher what `open` and `mount` of Share do for a share that holds nothing.
+  virtual Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number);
+  virtual Result<void> mount(RootInProgress* root, const RootMount& mount, std::size_t number);
 };
+
+// The option with which a user asks for a share, on the command line and in the configuration.
+struct ShareOption {
+  char letter = 0;  // the short name, which takes no value; 0: the option has only a long name
+  const char* name = nullptr;
+  const char* value = nullptr;  // the placeholder for the value in the help text; null: the option takes no value
+  bool needs_value = false;     // otherwise the value is optional, and only --NAME=VALUE gives it
+  bool is_repeatable = false;   // otherwise a later one overrides an earlier one
+  const char* help = nullptr;
+  Result<void> (*check)(const std::string& value) = nullptr;  // null: every value is valid
+};
+
+// What a share adds to a run. It is plain data and holds no secret, because --dry-run prints it.
+struct SharePlan {
+  std::vector<RootMount> mounts;
+  std::vector<std::string> environment;  // NAME=VALUE; the user's own variables override them
+  std::vector<std::string> warnings;     // lines for the caller
+};
+
+// What start() may know of the run.
+struct ShareContext {
+  const RunRequest& request;
+  Caller caller;
+  std::string run;              // the id of the clone
+  bool has_callers_id = false;  // on the host the command's processes belong to the caller
+};
+
+struct Share {
+  const char* name;  // also the name of the step that mounts it
+  // Returns the mount for this run; nothing: the run does not get this share. Null: look_up() decides.
+  std::optional<RootMount> (*plan)(const RunRequest& request) = nullptr;
+  std::string (*describe)(const RootMount& mount) = nullptr;
+  // Opens what the share needs from the host. Null: it needs nothing. Errors: the caller has no access to it.
+  Result<void> (*open)(RootInProgress* root, const RootMount& mount, std::size_t number) = nullptr;
+  Result<void> (*mount)(RootInProgress* root, const RootMount& mount, std::size_t number) = nullptr;
+
+  // For shares that the user asks for by an option:
+  const ShareOption* option = nullptr;
+  // Looks at the host with the caller's rights, before isolate makes anything. `wishes` holds the option's values and
+  // is not empty. Errors: plain text that says what is missing and what to do.
+  Result<SharePlan> (*look_up)(const RunRequest& request, const Caller& caller,
+                               const std::vector<std::string>& wishes) = nullptr;
+  // Starts what the mount needs; called once for each of the share's mounts, after the plan is made. Null, or a null
+  // result: open() and mount() above do everything.
+  Result<std::unique_ptr<Held>> (*start)(const RootMount& mount, const ShareContext& context) = nullptr;
+};
+
+extern const Share kHostSys;     // /sys as the host has it, for the chroot engine
+extern const Share kProcessors;  // a read-only /sys with the host's processors and memory nodes
+extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's network
+extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
+extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
+extern const Share kX11;         // an X11 display (-1)
+
+// The options of all shares.
+std::vector<const ShareOption*> share_options();
+// Checks a value and adds it to the request. "true" stands for the option without a value, "false" for its absence.
+Result<void> add_wish(const ShareOption& option, const std::string& value, RunRequest* request);
+
+// Calls look_up() of every share that the request asks for.
+Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller);
+// The mounts of the shares that need no looking up, in the order in which they are mounted.
+std::vector<RootMount> plan_shares(const RunRequest& request);
+// Starts what the mounts need. The result has an entry for each mount; null: it needs nothing.
+Result<std::vector<std::unique_ptr<Held>>> start_shares(const std::vector<RootMount>& mounts,
+                                                        const ShareContext& context);
 
 // Whether the guest uses the host's network. A container that is connected with a bridge does not.
 bool has_network_of_host(const RunRequest& request);

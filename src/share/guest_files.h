@@ -1,0 +1,29 @@
+// Files and sockets that shares put into a guest's own /tmp. It is in memory, so nothing of them remains after the run,
+// and nothing of the root is touched.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "share/share.h"
+
+namespace isolate {
+
+// The guest's XDG_RUNTIME_DIR, which holds the sockets and cookies. Only the guest's root may enter it.
+constexpr const char* kRuntimeDirectory = "/tmp/.runtime";
+constexpr const char* kRuntimeVariable = "XDG_RUNTIME_DIR=/tmp/.runtime";
+
+// Each opens a directory, and makes it when it is missing.
+Result<Fd> runtime_directory(const RootInProgress& root);
+Result<Fd> directory_in_tmp(const RootInProgress& root, const char* name, mode_t mode);
+Result<Fd> directory_below(const RootInProgress& root, const Fd& directory, const char* name, mode_t mode);
+
+// Makes a file that only the guest's root may read.
+Result<void> write_private_file(const RootInProgress& root, const Fd& directory, const char* name,
+                                std::string_view content);
+// Mounts a socket of the host on a name in the directory.
+Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::string& name);
+// Listens on a new socket with that name, to which every process of the guest may connect that may enter the directory.
+Result<Fd> listen_for_guest(const Fd& directory, const std::string& name);
+
+}  // namespace isolate

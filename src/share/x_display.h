@@ -1,0 +1,48 @@
+// An X11 display of the host: its socket, the server behind it, and the caller's cookie for it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "linux/caller.h"
+
+namespace isolate {
+
+struct XDisplay {
+  unsigned number = 0;
+  std::string socket;  // a path, or '@' and the name of an abstract socket
+
+  bool is_abstract() const { return socket.starts_with('@'); }
+};
+
+// A cookie (Xsecurity(7)): its kind, such as MIT-MAGIC-COOKIE-1, and its bytes. Both are empty if there is none.
+struct XCookie {
+  std::string kind;
+  std::string bytes;
+  bool operator==(const XCookie&) const = default;
+};
+
+// Reads a value of DISPLAY: ":0", "unix:0.0", or the path of a socket. Errors: plain text: it is not set, it names a
+// display of another machine, or it has another form.
+Result<XDisplay> parse_display(const char* value);
+
+// Connects with the display that DISPLAY names, as libxcb does: with its socket in /tmp/.X11-unix, or else with its
+// abstract one. Errors: plain text: nobody listens there; the server belongs to somebody else than the caller or root.
+struct XConnection {
+  XDisplay display;
+  Fd socket;
+};
+Result<XConnection> connect_to_display(const Caller& caller);
+
+// The caller's cookie for a display, from the file that XAUTHORITY names, or from ~/.Xauthority.
+XCookie cookie_for(const XDisplay& display);
+
+// Asks the server to accept a client with this cookie. Errors: plain text: it refuses.
+Result<void> check_access(const XConnection& connection, const XCookie& cookie);
+
+// The content of a file for XAUTHORITY with one cookie for display `number`, whatever the host's name is.
+Result<std::string> authority_file(unsigned number, const XCookie& cookie);
+
+}  // namespace isolate
