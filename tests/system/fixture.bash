@@ -122,6 +122,36 @@ make_system_tarball() {
   [[ -f $SYSTEM_TARBALL ]] || bootstrap "$SYSTEM_TARBALL" --include=systemd-sysv,dbus,iproute2
 }
 
+# The same with programs that show windows and play sound.
+make_desktop_tarball() {
+  DESKTOP_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-desktop.tar
+  export DESKTOP_TARBALL
+  [[ -f $DESKTOP_TARBALL ]] || bootstrap_desktop "$DESKTOP_TARBALL"
+}
+
+# The same with a browser, which is as large as everything else together.
+make_browser_tarball() {
+  BROWSER_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-browser.tar
+  export BROWSER_TARBALL
+  [[ -f $BROWSER_TARBALL ]] || bootstrap_desktop "$BROWSER_TARBALL" firefox-esr
+}
+
+# bootstrap_desktop TARBALL PACKAGE...: each worker unpacks it into memory, so it lacks documentation, translations and
+# what only OpenGL and perl need.
+bootstrap_desktop() {
+  local tarball=$1 path options=()
+  shift
+  local packages=(xterm x11-apps x11-utils xdotool yad speedcrunch pulseaudio-utils pipewire-bin dbus-bin libglib2.0-bin
+    wayland-utils fonts-dejavu-core "$@")
+  for path in /usr/share/{doc,man,info,locale,lintian,bug,help} /usr/lib/x86_64-linux-gnu/{libLLVM,libz3.so,dri}; do
+    options+=("--dpkgopt=path-exclude=$path*")
+  done
+  # Packages run perl while they are installed, so it is removed afterwards.
+  options+=("--customize-hook=cd \"\$1\" && rm -rf usr/share/perl usr/lib/x86_64-linux-gnu/perl usr/share/groff \
+    usr/lib/x86_64-linux-gnu/libperl.so.* usr/share/icons/Adwaita/cursors var/cache/fontconfig")
+  bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "${packages[*]}")"
+}
+
 # bootstrap TARBALL OPTION...
 bootstrap() {
   local tarball=$1
@@ -133,7 +163,7 @@ bootstrap() {
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
     grep -E ' bookworm(-updates|-security)? ' | sort -u >"$BASE/sources.list"
-  [[ -s $WORK/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
+  [[ -s $BASE/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   (umask 022 && mkdir -p "$(dirname "$tarball")")
   mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$BASE/debian.tar" "$BASE/sources.list"
   chmod 0644 "$BASE/debian.tar"

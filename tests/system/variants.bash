@@ -4,6 +4,8 @@
 #   # variants: root-bwrap user-lxc   where it runs each time; behind a colon why not in more, or why in all
 #   # other variants: user-bwrap      where it runs in the whole ./dev test alone, in the sanitizer build if it is for both
 #   # templates: system               a template "system" beside "debian": one with an init
+#   # templates: desktop              a template "desktop": programs that show windows and play sound
+#   # templates: browser              the same with a browser
 #   # takes long                      begins before the others, as those with stores or a daemon of their own do
 #   # builds: release                 not with the sanitizers: what the kernel refuses to a guest is the same in any build
 #
@@ -11,8 +13,8 @@
 # has a hand in. Tests with the tag "long" run in the whole ./dev test alone: they take long for what they find.
 # shellcheck shell=bash
 
-# list_jobs FILE...: a line "FILE VARIANT TAGS [system]" for each. The files that take longest come first, so that no worker
-# is left alone with one in the end.
+# list_jobs FILE...: a line "FILE VARIANT TAGS [TEMPLATE...]" for each. The files that take longest come first, so that no
+# worker is left alone with one in the end.
 list_jobs() {
   local file first=() others=()
   for file in "$@"; do
@@ -38,8 +40,7 @@ jobs_of() {
     [[ ${ISOLATE_TEST_LONG:-} == 1 ]] || tags+=('!long')
     [[ $main == yes ]] || tags+=('!once')
     main=no
-    printf '%s %s %s%s\n' "$file" "$variant" "$(IFS=, && echo "${tags[*]:--}")" \
-      "$(grep -q '^# templates: system$' "$file" && echo ' system')"
+    echo "$file $variant $(IFS=, && echo "${tags[*]:--}")$(sed -n 's/^# templates:\(\( [a-z]*\)*\)$/\1/p' "$file")"
   done
 }
 
