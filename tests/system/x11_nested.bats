@@ -155,7 +155,7 @@ is_gone() {
   server_is_up weston test -S "$RUNTIME/wayland-$MARK"
   local mode wayland=("XDG_RUNTIME_DIR=$RUNTIME" "WAYLAND_DISPLAY=wayland-$MARK")
   succeeds with_variables "${wayland[@]}" -- -q -z desktop -d "$ATTACKS:/mnt:ro" --x11=nested sh -c '/mnt/x11 screen; ls /tmp/.X11-unix'
-  [[ $output =~ ^[0-9]+x[0-9]+$'\n'X[0-9]{4,5}$ ]] || complain "no screen"
+  [[ ${lines[0]} =~ ^[0-9]+x[0-9]+$ && ${lines[1]} =~ ^X[0-9]{4,5}$ ]] || complain "no screen"
   [[ -z $(pgrep -x Xwayland) ]] || complain "it is still there"
   for mode in trusted untrusted; do
     fails_plainly 125 isolate 'Wayland only' '--x11=nested' -- with_variables "${wayland[@]}" -- -q -z desktop --x11=$mode true
