@@ -31,7 +31,13 @@ Result<Fd> directory_in(const RootInProgress& root, int parent, const char* name
 }  // namespace
 
 Result<Fd> runtime_directory(const RootInProgress& root) {
-  return directory_in_tmp(root, kRuntimeDirectory + sizeof "/tmp", 0700);
+  constexpr const char* kName = kRuntimeDirectory + sizeof "/tmp";
+  const bool is_there = ::faccessat(root.tmp(), kName, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  auto directory = TRY(directory_in_tmp(root, kName, 0700));
+  if (is_there) return directory;
+  // A container's systemd empties /tmp when it boots (tmpfiles.d(5)), but stops at mounts.
+  TRY_VOID(mount::attach(TRY(mount::copy_tree(root.tmp(), kName, false)), directory.get(), kRuntimeDirectory));
+  return directory_in_tmp(root, kName, 0700);
 }
 
 Result<Fd> directory_in_tmp(const RootInProgress& root, const char* name, mode_t mode) {
@@ -58,6 +64,9 @@ Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::strin
 Result<Fd> listen_for_guest(const Fd& directory, const std::string& name) {
   auto socket = TRY(listen_in(directory, name, SocketKind::stream));
   if (::fchmodat(directory.get(), name.c_str(), 0777, 0) != 0) return fail(errno, "chmod " + name);
+  // A container's systemd empties /tmp and /tmp/.X11-unix when it boots, but leaves mounts alone.
+  const auto place = TRY(open_file(directory.get(), name, O_PATH | O_NOFOLLOW));
+  TRY_VOID(mount::attach(TRY(mount::copy_tree(directory.get(), name, false)), place.get(), name));
   return socket;
 }
 

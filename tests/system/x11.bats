@@ -32,7 +32,7 @@ teardown_file() {
 is_shown() { in_session xwininfo -name "$1" 2>/dev/null | grep -q 'Map State: IsViewable'; }
 
 @test "the guest gets the display, a private cookie and nothing else of it" {
-  succeeds on_desktop -1 sh -c 'echo "$DISPLAY $XAUTHORITY $XDG_RUNTIME_DIR"; ls /tmp/.X11-unix
+  succeeds in_guest -1 sh -c 'echo "$DISPLAY $XAUTHORITY $XDG_RUNTIME_DIR"; ls /tmp/.X11-unix
     stat -c "%a %u %n" /tmp/.runtime /tmp/.runtime/Xauthority; ls -A /tmp'
   expect_output ":$DISPLAY_NUMBER /tmp/.runtime/Xauthority /tmp/.runtime
 X$DISPLAY_NUMBER
@@ -71,13 +71,13 @@ X$DISPLAY_NUMBER
   refuses_display ":$DISPLAY_NUMBER" "$SCRATCH/none" 'there is no cookie'
   as_caller xauth -q -f "$SCRATCH/wrong" add ":$DISPLAY_NUMBER" . 00112233445566778899aabbccddeeff 2>/dev/null
   refuses_display ":$DISPLAY_NUMBER" "$SCRATCH/wrong" 'refuses the cookie'
-  isolate_refuses "'other' is not one of trusted, untrusted and nested" -- isolate -z desktop --x11=other true
+  isolate_refuses "'other' is not one of trusted, untrusted and nested" -- isolate -z debian --x11=other true
 }
 # refuses_display DISPLAY XAUTHORITY TEXT
 refuses_display() {
   local mode
   for mode in trusted nested; do
-    fails_plainly 125 isolate "$3" -- with_variables "DISPLAY=$1" "XAUTHORITY=$2" -- -q -z desktop --x11=$mode true
+    fails_plainly 125 isolate "$3" -- with_variables "DISPLAY=$1" "XAUTHORITY=$2" -- -q -z debian --x11=$mode true
   done
 }
 
@@ -87,7 +87,7 @@ refuses_display() {
   fails_plainly 125 isolate "belongs to user $USER_B_UID" -- on_other -1 true
   # After sudo, the display is that of the user who became root.
   if [[ $IDENTITY == root ]]; then
-    succeeds with_variables "DISPLAY=:$OTHER" "SUDO_UID=$USER_B_UID" -- -q -z desktop -1 xdpyinfo
+    succeeds with_variables "DISPLAY=:$OTHER" "SUDO_UID=$USER_B_UID" -- -q -z debian -d "$ATTACKS:/mnt:ro" -1 /mnt/x11
   fi
   stop_server theirs
 }
@@ -97,7 +97,7 @@ refuses_display() {
   SERVER_OWNER=(env)
   start_other roots -auth "$DESKTOP/xauthority" +extension SECURITY
   authority_for "$OTHER"
-  succeeds on_other -1 xdpyinfo
+  succeeds on_other -1 /mnt/x11
   stop_server roots
 }
 
@@ -115,7 +115,7 @@ refuses_display() {
   ln "/tmp/.X11-unix/X$DISPLAY_NUMBER" "/tmp/x11-$MARK/socket"
   authority_for 0
   for mode in trusted untrusted nested; do
-    run --separate-stderr with_variables "DISPLAY=/tmp/x11-$MARK/socket" "XAUTHORITY=$OTHER_AUTHORITY" -- -q -z desktop --x11=$mode \
+    run --separate-stderr with_variables "DISPLAY=/tmp/x11-$MARK/socket" "XAUTHORITY=$OTHER_AUTHORITY" -- -q -z debian --x11=$mode \
       -d "$ATTACKS:/mnt:ro" /mnt/x11
     [[ $status == 0 ]] || { rm -r "/tmp/x11-$MARK" && complain "$mode"; }
   done
@@ -146,7 +146,7 @@ refuses_display() {
 @test "W1: a cookie is in no argument list, no environment and no file that others may read" {
   local mode
   for mode in trusted untrusted nested; do
-    start_on_desktop --x11=$mode sh -c "od -An -v -tx1 /tmp/.runtime/Xauthority | tr -d ' \n'; echo; exec sleep $MARK"
+    start_in_guest --x11=$mode sh -c "od -An -v -tx1 /tmp/.runtime/Xauthority | tr -d ' \n'; echo; exec sleep $MARK"
     wait_until 20 a_guest_sleeps || complain "$mode: $(cat "$SCRATCH/err")"
     /usr/bin/python3 -I -S "$HELPERS/find_secret.py" "$(tail -c 33 "$SCRATCH/out" | head -c 32)" || complain "$mode"
     kill_started TERM

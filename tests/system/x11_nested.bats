@@ -59,7 +59,7 @@ is_gone() {
 }
 
 @test "its window tells the clone, and the guest's screen follows the window's size" {
-  start_nested xterm -title "$MARK" -geometry 60x20+20+20 -e sleep "$MARK"
+  TEMPLATE=desktop start_nested xterm -title "$MARK" -geometry 60x20+20+20 -e sleep "$MARK"
   wait_until 10 has_window 'isolate: desktop-'
   wait_until 20 a_guest_sleeps
   x11 resize 'isolate: desktop-' 700 500
@@ -68,7 +68,7 @@ is_gone() {
   wait_until 5 is_gone
   start_nested sh -c "while sleep 0.1; do /mnt/x11 screen; done; : $MARK"
   wait_until 10 grep -qx 1280x800 "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
-  x11 resize 'isolate: desktop-' 700 500
+  x11 resize 'isolate: debian-' 700 500
   wait_until 10 grep -qx 700x500 "$SCRATCH/out" || complain "$(tail -3 "$SCRATCH/out")"
   kill_started TERM
   wait_until 5 is_gone
@@ -134,11 +134,11 @@ is_gone() {
 @test "a server that is not installed, or does not start, is one line" {
   read_session
   fails_plainly 125 isolate 'Xephyr is not installed' xserver-xephyr -- in_private_mounts \
-    'mount --bind /dev/null /usr/bin/Xephyr' env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z desktop --x11=nested true
+    'mount --bind /dev/null /usr/bin/Xephyr' env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z debian --x11=nested true
   printf '#!/bin/sh\necho "no luck today" >&2; exit 1\n' >"$SCRATCH/broken"
   chmod 0755 "$SCRATCH/broken"
   fails_plainly 125 isolate 'does not start: no luck today' -- in_private_mounts \
-    "mount --bind '$SCRATCH/broken' /usr/bin/Xephyr" env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z desktop --x11=nested true
+    "mount --bind '$SCRATCH/broken' /usr/bin/Xephyr" env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z debian --x11=nested true
 }
 
 @test "two guests have two displays" {
@@ -154,15 +154,15 @@ is_gone() {
   start_server weston weston --backend=headless-backend.so "--socket=wayland-$MARK" --no-config --width=900 --height=700
   server_is_up weston test -S "$RUNTIME/wayland-$MARK"
   local mode wayland=("XDG_RUNTIME_DIR=$RUNTIME" "WAYLAND_DISPLAY=wayland-$MARK")
-  succeeds with_variables "${wayland[@]}" -- -q -z desktop -d "$ATTACKS:/mnt:ro" --x11=nested sh -c '/mnt/x11 screen; ls /tmp/.X11-unix'
+  succeeds with_variables "${wayland[@]}" -- -q -z debian -d "$ATTACKS:/mnt:ro" --x11=nested sh -c '/mnt/x11 screen; ls /tmp/.X11-unix'
   [[ ${lines[0]} =~ ^[0-9]+x[0-9]+$ && ${lines[1]} =~ ^X[0-9]{4,5}$ ]] || complain "no screen"
   [[ -z $(pgrep -x Xwayland) ]] || complain "it is still there"
   for mode in trusted untrusted; do
-    fails_plainly 125 isolate 'Wayland only' '--x11=nested' -- with_variables "${wayland[@]}" -- -q -z desktop --x11=$mode true
+    fails_plainly 125 isolate 'Wayland only' '--x11=nested' -- with_variables "${wayland[@]}" -- -q -z debian --x11=$mode true
   done
   fails_plainly 125 isolate 'no compositor answers' -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" WAYLAND_DISPLAY=none -- \
-    -q -z desktop --x11=nested true
+    -q -z debian --x11=nested true
   fails_plainly 125 isolate 'Xwayland is not installed' -- in_private_mounts 'mount --bind /dev/null /usr/bin/Xwayland' \
-    env "${wayland[@]}" "$ISOLATE" --store "$STORE" -q -z desktop --x11=nested true
+    env "${wayland[@]}" "$ISOLATE" --store "$STORE" -q -z debian --x11=nested true
   stop_server weston
 }

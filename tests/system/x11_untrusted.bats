@@ -86,9 +86,10 @@ close its program's connection (KillClient): refused (BadAccess)"
 @test "it stays untrusted where the server accepts the caller's clients without a cookie" {
   start_other open -ac +extension SECURITY
   authority_for "$OTHER"
-  succeeds on_other --x11=untrusted /mnt/x11 listen 0 0
-  succeeds on_other --x11=untrusted xdpyinfo
-  expect_not_in_output XTEST
+  succeeds on_other --x11=untrusted /mnt/x11 press
+  expect_in_output 'press a key by XTEST: refused (no such extension)'
+  succeeds on_other --x11=trusted /mnt/x11 press
+  expect_in_output 'press a key by XTEST: allowed'
   run --separate-stderr on_other --x11=untrusted env -u XAUTHORITY /mnt/x11
   expect_output 'no connection'
   # With the host's network the abstract socket is a way around the cookie.
@@ -121,7 +122,7 @@ take_cookie() {
   base64 -d "$SCRATCH/out" >"$SCRATCH/taken"
   chown "$CALLER_UID" "$SCRATCH/taken"
 }
-start_taken() { start_on_desktop --x11=untrusted sh -c "base64 -w 0 /tmp/.runtime/Xauthority; exec sleep $MARK"; }
+start_taken() { start_in_guest --x11=untrusted sh -c "base64 -w 0 /tmp/.runtime/Xauthority; exec sleep $MARK"; }
 cookie_is_valid() { as_caller env "DISPLAY=:$DISPLAY_NUMBER" "XAUTHORITY=$SCRATCH/taken" "$X11" >/dev/null; }
 cookie_is_invalid() { ! cookie_is_valid; }
 
