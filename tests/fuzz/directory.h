@@ -20,7 +20,7 @@ class Directory {
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
   ~Directory() {
-    // Nobody is left to tell, ignoring.
+    // If this fails, the directory stays in TMPDIR, which is harmless.
     [[maybe_unused]] auto removed = remove_tree(AT_FDCWD, path_);
   }
   const std::string& path() const { return path_; }

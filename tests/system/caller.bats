@@ -340,6 +340,9 @@ few_ids() {
   [[ $ENGINE == bwrap ]] || return 0
   local inner=(-q -z debian -d "$BINDIR:/opt/bin:ro" -d "$TREE-small:/opt/tree:ro" -d /usr/bin/bwrap
     -d /usr/lib/x86_64-linux-gnu/libcap.so.2)
+  # A build with the sanitizers is not static.
+  local library
+  for library in $(ldd "$ISOLATE" 2>/dev/null | grep -o '/[^ ]*'); do inner+=(-d "$library:$library:ro"); done
   local nested=(/opt/bin/isolate -q --read-only -t /opt/tree sh -c 'echo in the inner; id -u; ls -d /proc/[0-9]* | wc -l')
   run --separate-stderr isolate "${inner[@]}" "${nested[@]}"
   expect_status 125

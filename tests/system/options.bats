@@ -56,13 +56,6 @@ load helpers
   isolate_refuses template -- isolate true
 }
 
-@test "options that are still to come are known and answered with one line" {
-  isolate_refuses x11 -- isolate -z debian -1 true
-  isolate_refuses x11 -- isolate -z debian --x11 true
-  isolate_refuses pulse -- isolate -z debian -2 true
-  isolate_refuses pulse -- isolate -z debian --pulse true
-}
-
 @test "options stop at the first word that is none" {
   succeeds in_clone printf '%s|' -h --version -z x --
   expect_output '-h|--version|-z|x|--|'
