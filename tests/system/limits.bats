@@ -4,10 +4,13 @@
 
 load helpers
 
+# isolate, killed after a minute: a run that --timeout does not end must fail the test and not hold it up.
+isolate_for_a_minute() { timeout --signal=KILL 60 "${CALLER[@]}" "$ISOLATE" --store "$STORE" "$@"; }
+
 @test "--timeout ends the command with SIGTERM, and the status is 124" {
   local engine
   for engine in "$ENGINE" chroot; do
-    run --separate-stderr isolate -q -e "$engine" --timeout 0.5 -z debian sh -c \
+    run --separate-stderr isolate_for_a_minute -q -e "$engine" --timeout 0.5 -z debian sh -c \
       'trap "echo asked; exit 3" TERM; sleep "$0" & wait' "$MARK"
     expect_status 124
     expect_output asked
@@ -17,11 +20,11 @@ load helpers
 
 @test "--timeout kills what does not end by itself, and what was stopped" {
   local started=$SECONDS
-  run --separate-stderr isolate -q --timeout 0.3 -z debian sh -c 'trap "" TERM; setsid sleep "$0" & sleep "$0"' "$MARK"
+  run --separate-stderr isolate_for_a_minute -q --timeout 0.3 -z debian sh -c 'trap "" TERM; setsid sleep "$0" & sleep "$0"' "$MARK"
   expect_status 124
   [[ $((SECONDS - started)) -ge 5 && $((SECONDS - started)) -lt 15 ]]
   no_process_with "$MARK"
-  run --separate-stderr isolate -q --timeout 0.3 -z debian sh -c 'kill -STOP $$'
+  run --separate-stderr isolate_for_a_minute -q --timeout 0.3 -z debian sh -c 'kill -STOP $$'
   expect_status 124
 }
 
