@@ -14,13 +14,13 @@ compiler_command() {
   echo "${command/ -o * -c / }"
 }
 
-# Prints the file and all files that it includes. The compiler's option -M prints them as a rule for make; this removes the
-# rule's target and the backslashes at the ends of lines.
+# Prints the file and all files that it includes. The compiler's option -M prints them as a rule for make; this removes
+# the rule's target and the backslashes at the ends of lines.
 inputs() {
   (cd build && sh -c "$1 -M") | sed -e 's/^[^ ]*: *//' -e 's/\\$//'
 }
 
-# Of the file with these options.
+# Prints a key for the file with these options.
 cache_key() {
   local command files
   command=$(compiler_command)

@@ -1,5 +1,5 @@
-// The text of /etc/subuid: the ranges of a user lie among the ids that there are, are never the id 0, and are exactly
-// those of the user's own lines.
+// The text of /etc/subuid: the ranges of a user consist of valid ids, never contain the id 0, and are exactly those of
+// the user's own lines.
 #include "base/text.h"
 #include "fuzz.h"
 #include "linux/idmap.h"
@@ -11,7 +11,7 @@ constexpr const char* kUser = "user";
 constexpr std::uint32_t kUid = 1007;
 
 void expect_ids(const IdRange& range) {
-  constexpr std::uint64_t kNobody = 0xffffffff;  // "no id", the last number of all
+  constexpr std::uint64_t kNobody = 0xffffffff;  // "no id", the last number
   const auto seen = std::to_string(range.base) + ":" + std::to_string(range.count);
   expect(range.base > 0, "a range does not hold the host's root", seen);
   expect(range.count > 0, "a range holds an id", seen);
