@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -150,6 +151,27 @@ Result<XConnection> connect_to_display(const Caller& caller) {
                           shown(value), peer.uid));
 }
 
+bool has_only_wayland() {
+  const char* display = ::getenv("DISPLAY");
+  const char* wayland = ::getenv("WAYLAND_DISPLAY");
+  return (display == nullptr || *display == 0) && wayland != nullptr && *wayland != 0;
+}
+
+Result<Fd> connect_to_compositor(const Caller& caller) {
+  const std::string value = ::getenv("WAYLAND_DISPLAY");
+  const auto name = "WAYLAND_DISPLAY=" + text::printable(value);
+  const char* directory = ::getenv("XDG_RUNTIME_DIR");
+  if (!value.starts_with('/') && (directory == nullptr || *directory != '/')) {
+    return fail(name + ": XDG_RUNTIME_DIR, which has its socket, is not set");
+  }
+  auto socket = connect_to(value.starts_with('/') ? value : std::string(directory) + "/" + value);
+  if (!socket) return fail(fmt::format("{}: no compositor answers ({})", name, socket.error().message()));
+  const auto peer = TRY(socket_peer(socket->get()));
+  if (is_trusted(peer.uid, caller)) return socket;
+  return fail(fmt::format("{}: the compositor belongs to user {}, who could see and type what the guest sees and types",
+                          name, peer.uid));
+}
+
 XCookie cookie_for(const XDisplay& display) {
   char host[HOST_NAME_MAX + 1] = {};
   ::gethostname(host, sizeof host - 1);
@@ -186,6 +208,29 @@ Result<void> check_access(const XConnection& connection, const XCookie& cookie) 
   }
   return fail(fmt::format("{}: the server refuses the cookie in {}; log in again, or set XAUTHORITY to the right file",
                           name, text::printable(XauFileName())));
+}
+
+bool accepts_without_cookie(unsigned number) {
+  XConnection connection;
+  connection.display = {number, fmt::format("@{}/X{}", kSocketDirectory, number)};
+  auto socket = connect_to(connection.display.socket);
+  if (!socket) return false;
+  connection.socket = std::move(*socket);
+  return check_access(connection, {}).has_value();
+}
+
+Result<unsigned> unused_display_number() {
+  // People and display managers use low numbers. The highest one that has a TCP port is 59535.
+  constexpr unsigned kFirst = 1000;
+  constexpr unsigned kCount = 58000;
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    unsigned random = 0;
+    if (::getrandom(&random, sizeof random, 0) != sizeof random) return fail(errno, "getrandom");
+    const unsigned number = kFirst + random % kCount;
+    if (!connect_to(fmt::format("@{}/X{}", kSocketDirectory, number))) return number;
+  }
+  return fail("no display number is free");
 }
 
 Result<std::string> authority_file(unsigned number, const XCookie& cookie) {

@@ -15,7 +15,7 @@ check_machine() {
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolated isolate-init isolate-lxc seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-x11 seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
@@ -100,7 +100,7 @@ first_free_subordinate_id() {
 place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
-  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/seccomp_wrapper" "$BINDIR/"
+  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/isolate-x11" "$1/seccomp_wrapper" "$BINDIR/"
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl
@@ -123,6 +123,36 @@ make_system_tarball() {
   [[ -f $SYSTEM_TARBALL ]] || bootstrap "$SYSTEM_TARBALL" --include=systemd-sysv,dbus,iproute2
 }
 
+# Makes the same root with programs that show windows and play sound.
+make_desktop_tarball() {
+  DESKTOP_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-desktop.tar
+  export DESKTOP_TARBALL
+  [[ -f $DESKTOP_TARBALL ]] || bootstrap_desktop "$DESKTOP_TARBALL"
+}
+
+# Makes the same root with a browser, which is as large as everything else together.
+make_browser_tarball() {
+  BROWSER_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-browser.tar
+  export BROWSER_TARBALL
+  [[ -f $BROWSER_TARBALL ]] || bootstrap_desktop "$BROWSER_TARBALL" firefox-esr
+}
+
+# bootstrap_desktop TARBALL PACKAGE...: makes a root without documentation, translations, and what only OpenGL and perl
+# need, because each worker unpacks it into memory.
+bootstrap_desktop() {
+  local tarball=$1 path options=()
+  shift
+  local packages=(xterm x11-apps x11-utils xdotool yad speedcrunch pulseaudio-utils pipewire-bin dbus-bin libglib2.0-bin
+    wayland-utils fonts-dejavu-core "$@")
+  for path in /usr/share/{doc,man,info,locale,lintian,bug,help} /usr/lib/x86_64-linux-gnu/{libLLVM,libz3.so,dri}; do
+    options+=("--dpkgopt=path-exclude=$path*")
+  done
+  # Packages run perl while they are installed, so it is removed afterwards.
+  options+=("--customize-hook=cd \"\$1\" && rm -rf usr/share/perl usr/lib/x86_64-linux-gnu/perl usr/share/groff \
+    usr/lib/x86_64-linux-gnu/libperl.so.* usr/share/icons/Adwaita/cursors var/cache/fontconfig")
+  bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "${packages[*]}")"
+}
+
 # bootstrap TARBALL OPTION...: makes a root and packs it.
 bootstrap() {
   local tarball=$1
@@ -134,7 +164,7 @@ bootstrap() {
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
     grep -E ' bookworm(-updates|-security)? ' | sort -u >"$BASE/sources.list"
-  [[ -s $WORK/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
+  [[ -s $BASE/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   (umask 022 && mkdir -p "$(dirname "$tarball")")
   mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$BASE/debian.tar" "$BASE/sources.list"
   chmod 0644 "$BASE/debian.tar"

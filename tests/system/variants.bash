@@ -5,6 +5,8 @@
 #   # other variants: user-bwrap      variants in the whole ./dev test only; in its sanitizer build if the file runs
 #   there
 #   # templates: system               needs a template "system" with an init, besides "debian"
+#   # templates: desktop              needs a template "desktop" with programs that show windows and play sound
+#   # templates: browser              needs the same with a browser
 #   # takes long                      starts before the other files, as those with their own stores or daemon do
 #   # builds: release                 not with the sanitizers, because the kernel refuses the same to a guest in any
 #   build
@@ -13,7 +15,7 @@
 # them. Tests with the tag "long" run only in the whole ./dev test, because they take long for what they find.
 # shellcheck shell=bash
 
-# list_jobs FILE...: prints a line "FILE VARIANT TAGS [system]" for each job. The files that take longest come first, so
+# list_jobs FILE...: prints a line "FILE VARIANT TAGS [TEMPLATE...]" for each job. The files that take longest come first, so
 # that at the end no worker is left alone with one.
 list_jobs() {
   local file first=() others=()
@@ -40,8 +42,7 @@ jobs_of() {
     [[ ${ISOLATE_TEST_LONG:-} == 1 ]] || tags+=('!long')
     [[ $main == yes ]] || tags+=('!once')
     main=no
-    printf '%s %s %s%s\n' "$file" "$variant" "$(IFS=, && echo "${tags[*]:--}")" \
-      "$(grep -q '^# templates: system$' "$file" && echo ' system')"
+    echo "$file $variant $(IFS=, && echo "${tags[*]:--}")$(sed -n 's/^# templates:\(\( [a-z]*\)*\)$/\1/p' "$file")"
   done
 }
 

@@ -1,0 +1,113 @@
+# Private servers of a desktop, and runs of isolate that find them: load it behind helpers. A file that does so has the
+# line "# templates: desktop", calls make_desktop in setup_file and remove_desktop in teardown_file, and starts servers in
+# setup_file for all its tests or in one test. Each server belongs to the identity, or to $SERVER_OWNER where that is set.
+#
+#   DESKTOP        the file's directory for servers: NAME.pid and NAME.log of each
+#   RUNTIME        XDG_RUNTIME_DIR of the identity
+#   SESSION        the variables of the session, NAME=VALUE; start_xvfb and others add theirs
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # the test files use them; others set them
+
+DESKTOP=$WORK/desktop
+RUNTIME=$DESKTOP/run
+
+make_desktop() {
+  mkdir -m 0755 "$DESKTOP"
+  mkdir -m 0700 "$RUNTIME"
+  chown "$CALLER_UID:$CALLER_GID" "$RUNTIME"
+  echo "XDG_RUNTIME_DIR=$RUNTIME" >"$DESKTOP/session"
+}
+remove_desktop() {
+  local file status=0
+  for file in "$DESKTOP"/*.pid; do
+    [[ ! -e $file ]] || stop_server "$(basename "$file" .pid)" || status=1
+  done
+  rm -rf --one-file-system "$DESKTOP" || status=1
+  return "$status"
+}
+
+# The variables that the servers have added so far, in SESSION.
+read_session() { mapfile -t SESSION <"$DESKTOP/session"; }
+add_to_session() { printf '%s\n' "$@" >>"$DESKTOP/session"; }
+
+# A run on a clone of the template "desktop", or "browser" with TEMPLATE=browser, from within the session.
+on_desktop() {
+  read_session
+  with_variables "${SESSION[@]}" -- -q -z "${TEMPLATE:-desktop}" "$@"
+}
+# The same in the background; see start().
+start_on_desktop() {
+  read_session
+  start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z "${TEMPLATE:-desktop}" "$@"
+}
+# A program of the host in the session.
+in_session() {
+  read_session
+  as_caller env "${SESSION[@]}" "$@"
+}
+# The files of the template, for -t. Tests leave them as they are.
+desktop_tree() { echo "$STORE/templates/${1:-desktop}/layers/1"; }
+
+# --- servers ----------------------------------------------------------------------------------------------------------
+
+# start_server NAME COMMAND...: as the identity in the session, in the background.
+start_server() {
+  local name=$1
+  shift
+  read_session
+  "${SERVER_OWNER[@]:-"${CALLER[@]}"}" env "${SESSION[@]}" "$@" </dev/null >"$DESKTOP/$name.log" 2>&1 3>&- &
+  echo $! >"$DESKTOP/$name.pid"
+}
+# stop_server NAME [SIGNAL]: TERM unless told, so that the server removes its sockets and locks.
+stop_server() {
+  local pid status=0
+  pid=$(cat "$DESKTOP/$1.pid") || return 1
+  rm "$DESKTOP/$1.pid"
+  kill -"${2:-TERM}" "$pid" 2>/dev/null || true
+  if ! wait_until 5 server_ended "$pid"; then
+    kill -KILL "$pid"
+    complain "server $1 did not end: $(cat "$DESKTOP/$1.log")" || status=1
+  fi
+  { wait "$pid" || true; } 2>/dev/null
+  return "$status"
+}
+server_ended() {
+  local state
+  state=$(ps -o stat= -p "$1") || return 0
+  [[ $state == Z* ]]
+}
+# server_is_up NAME CONDITION...: waits for it, and shows the server's log otherwise.
+server_is_up() {
+  local name=$1
+  shift
+  wait_until 20 "$@" || complain "server $name: $(cat "$DESKTOP/$name.log")"
+}
+
+# An X server that accepts only the cookie in $DESKTOP/xauthority: start_xvfb [OPTION OF XVFB...]. Its display is in
+# DISPLAY_NUMBER.
+start_xvfb() {
+  local cookie
+  cookie=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+  : >"$DESKTOP/xauthority"
+  # Xvfb looks into the file for a cookie only, whatever the number of its display is.
+  xauth -q -f "$DESKTOP/xauthority" add :0 . "$cookie" 2>/dev/null
+  chown "$CALLER_UID:$CALLER_GID" "$DESKTOP/xauthority"
+  start_server xvfb Xvfb -displayfd 1 -auth "$DESKTOP/xauthority" -screen 0 1024x768x24 -nolisten tcp -noreset "$@"
+  server_is_up xvfb grep -qx '[0-9]\+' "$DESKTOP/xvfb.log"
+  DISPLAY_NUMBER=$(grep -x '[0-9]\+' "$DESKTOP/xvfb.log")
+  echo "$DISPLAY_NUMBER" >"$DESKTOP/display"
+  xauth -q -f "$DESKTOP/xauthority" add ":$DISPLAY_NUMBER" . "$cookie"
+  chown "$CALLER_UID:$CALLER_GID" "$DESKTOP/xauthority"
+  add_to_session "DISPLAY=:$DISPLAY_NUMBER" "XAUTHORITY=$DESKTOP/xauthority"
+}
+
+# PulseAudio whose one sink "null" plays to nobody: start_pulse [OPTION OF PULSEAUDIO...]. Its socket is
+# $RUNTIME/pulse/native, its cookie $DESKTOP/pulse/cookie.
+start_pulse() {
+  install -d -m 0700 -o "$CALLER_UID" -g "$CALLER_GID" "$DESKTOP/pulse"
+  add_to_session "PULSE_STATE_PATH=$DESKTOP/pulse" "PULSE_COOKIE=$DESKTOP/pulse/cookie"
+  start_server pulse pulseaudio -n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --log-target=stderr \
+    -L 'module-null-sink sink_name=null rate=48000 channels=1' \
+    -L "module-native-protocol-unix auth-cookie=$DESKTOP/pulse/cookie" "$@"
+  server_is_up pulse test -S "$RUNTIME/pulse/native"
+}
