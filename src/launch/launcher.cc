@@ -18,7 +18,7 @@
 #include "base/trace.h"
 #include "launch/engine_descriptors.h"
 #include "launch/group_entry.h"
-#include "launch/own_program.h"
+#include "linux/own_program.h"
 #include "launch/root_builder.h"
 #include "linux/file.h"
 #include "linux/keys.h"

@@ -15,7 +15,7 @@
 #include "launch/hooks.h"
 #include "launch/init_setup.h"
 #include "launch/launcher.h"
-#include "launch/own_program.h"
+#include "linux/own_program.h"
 #include "limits/guest_group.h"
 #include "linux/held_signals.h"
 #include "plan/plan.h"
