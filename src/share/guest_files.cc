@@ -56,7 +56,7 @@ Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::strin
 }
 
 Result<Fd> listen_for_guest(const Fd& directory, const std::string& name) {
-  auto socket = TRY(listen_in(directory, name));
+  auto socket = TRY(listen_in(directory, name, SocketKind::stream));
   if (::fchmodat(directory.get(), name.c_str(), 0777, 0) != 0) return fail(errno, "chmod " + name);
   return socket;
 }
