@@ -54,7 +54,7 @@ complete -c isolate -n __isolate_before_command -l timings -d 'Print how long ea
 complete -c isolate -n __isolate_before_command -l status-fd -x -d 'Write start and end as JSON lines'
 complete -c isolate -n __isolate_before_command -s x -l trace -d 'Print each step and system call'
 complete -c isolate -n __isolate_before_command -s q -l quiet -d 'Print only warnings and errors'
-complete -c isolate -n __isolate_before_command -s 1 -l x11 -d 'X11 inside (not supported yet)'
+complete -c isolate -n __isolate_before_command -s 1 -l x11 -a 'trusted untrusted nested' -d 'show windows on your X11 display'
 complete -c isolate -n __isolate_before_command -s 2 -l pulse -d 'PulseAudio inside (not supported yet)'
 complete -c isolate -n __isolate_before_command -s r -l refresh -x -a '(__isolate_templates)' -d 'Keep fresh clones ready'
 complete -c isolate -n __isolate_before_command -s f -l force -d 'With -r: replace all unused clones'

@@ -41,7 +41,8 @@ _arguments -s -S \
   '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
   '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \
   '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]' \
-  '(-1 --x11)'{-1,--x11}'[X11 inside (not supported yet)]' \
+  '(-1 --x11)-1[show windows on your X11 display]' \
+  '(-1 --x11)--x11=-[show windows on your X11 display]::kind of access:(trusted untrusted nested)' \
   '(-2 --pulse)'{-2,--pulse}'[PulseAudio inside (not supported yet)]' \
   '(-r --refresh)'{-r+,--refresh=}'[keep fresh clones ready]:template:_isolate_templates' \
   '(-f --force)'{-f,--force}'[with -r: replace all unused clones]' \

@@ -1,15 +1,23 @@
 // An X11 display (-1, --x11): its socket, DISPLAY, and a cookie.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "linux/userns_switches.h"
+#include "share/cookie_guard.h"
 #include "share/guest_files.h"
 #include "share/share.h"
+#include "share/socket_relay.h"
 #include "share/x_display.h"
+#include "share/x_helper.h"
 
 namespace isolate {
 namespace {
@@ -17,21 +25,86 @@ namespace {
 constexpr const char* kCookieFile = "Xauthority";
 constexpr const char* kSocketDirectory = ".X11-unix";
 
-constexpr const char* kTrusted = "trusted";
+enum class Mode { trusted, untrusted, nested };
 
-Result<void> check_mode(const std::string& value) {
-  if (value.empty() || value == kTrusted) return {};
-  return fail(fmt::format("x11: '{}' is not trusted", text::printable(value)));
+Result<Mode> mode_of(const std::string& value) {
+  if (value.empty() || value == "trusted") return Mode::trusted;
+  if (value == "untrusted") return Mode::untrusted;
+  if (value == "nested") return Mode::nested;
+  return fail(fmt::format("x11: '{}' is not one of trusted, untrusted and nested", text::printable(value)));
 }
 
-Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
-                          const std::vector<std::string>& /*wishes*/) {
+// The mode that the user asked for; the option is not repeatable, so there is one.
+Result<Mode> mode_of(const RunRequest& request) {
+  const auto wish = std::find_if(request.shares.begin(), request.shares.end(),
+                                 [](const ShareWish& one) { return one.option == "x11"; });
+  return wish == request.shares.end() ? Mode::trusted : mode_of(wish->value);
+}
+
+Result<void> check_mode(const std::string& value) {
+  TRY(mode_of(value));
+  return {};
+}
+
+// PATH is not searched, because the caller's environment must not choose a program that root executes.
+Result<std::string> find_server() {
+  constexpr std::array kPaths = {"/usr/bin/Xephyr", "/usr/local/bin/Xephyr"};
+  for (const char* path : kPaths) {
+    if (::access(path, X_OK) == 0) return std::string(path);
+  }
+  return fail(
+      "Xephyr is not installed, which makes the window of a nested display; install it (Debian: apt-get install "
+      "xserver-xephyr)");
+}
+
+XTask task_for(XTask::Kind kind, const XDisplay& display) {
+  XTask task;
+  task.kind = kind;
+  task.cookie = cookie_for(display);
+  return task;
+}
+
+// With the host's network a guest reaches the display's abstract socket. A server that accepts clients of the caller
+// without a cookie would trust a guest that comes this way, and neither a nested server nor an untrusted cookie helps.
+Result<void> check_no_way_around(const RunRequest& request, unsigned number, const Caller& caller) {
+  if (!has_network_of_host(request) || !accepts_without_cookie(number)) return {};
+  return fail(fmt::format(
+      "display :{}: with the host's network the guest reaches its abstract socket, where the X server accepts and "
+      "trusts clients of yours without a cookie; do without the host's network, or forbid that (xhost shows what is "
+      "allowed, such as xhost -si:localuser:{})",
+      number, text::printable(caller.name())));
+}
+
+Result<void> check_security(const XDisplay& display, const Caller& caller) {
+  std::vector<Fd> connections;
+  connections.push_back(TRY(connect_to_display(caller)).socket);
+  auto helper = XHelper::start(task_for(XTask::Kind::check_security, display), connections);
+  if (!helper) return fail(std::move(helper).error().within(fmt::format("display :{}", display.number)));
+  return {};
+}
+
+Result<void> check_nested(const Caller& caller) {
+  TRY(find_server());
+  if (caller.is_root()) return {};
+  const auto reason = reason_against_user_namespaces();
+  if (reason.empty()) return {};
+  return fail(fmt::format("a nested X server needs a user namespace of its own: {}", reason));
+}
+
+Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& wishes) {
+  const auto mode = TRY(mode_of(wishes.back()));
   const auto connection = TRY(connect_to_display(caller));
-  const auto& display = connection.display;
+  auto display = connection.display;
   TRY_VOID(check_access(connection, cookie_for(display)));
+  if (mode != Mode::trusted) TRY_VOID(check_no_way_around(request, display.number, caller));
+  if (mode == Mode::untrusted) TRY_VOID(check_security(display, caller));
   RootMount mount;
-  mount.target = fmt::format("/tmp/{}/X{}", kSocketDirectory, display.number);
   mount.source = display.socket;
+  if (mode == Mode::nested) {
+    TRY_VOID(check_nested(caller));
+    display.number = TRY(unused_display_number());
+  }
+  mount.target = fmt::format("/tmp/{}/X{}", kSocketDirectory, display.number);
   SharePlan plan;
   plan.mounts.push_back(std::move(mount));
   plan.environment = {fmt::format("DISPLAY=:{}", display.number),
@@ -39,38 +112,107 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
   return plan;
 }
 
-class TrustedDisplay : public Held {
+// The socket and a cookie for the guest. With a helper, the cookie ends with this object.
+class SharedDisplay : public Held {
  public:
-  TrustedDisplay(unsigned number, XCookie cookie) : number_(number), cookie_(std::move(cookie)) {}
+  SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay)
+      : number_(number), cookie_(std::move(cookie)), helper_(std::move(helper)), relay_(std::move(relay)) {}
 
   Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) override {
-    return root->open_bind(mount, number);
+    return relay_ || is_nested() ? Result<void>() : root->open_bind(mount, number);
   }
 
   Result<void> mount(RootInProgress* root, const RootMount& /*mount*/, std::size_t number) override {
     const auto directory = TRY(directory_in_tmp(*root, kSocketDirectory, 01777));
-    TRY_VOID(attach_socket(TRY(root->opened(number)), directory, fmt::format("X{}", number_)));
+    const auto name = fmt::format("X{}", number_);
+    if (relay_) {
+      TRY_VOID(relay_->serve(TRY(listen_for_guest(directory, name))));
+    } else if (is_nested()) {
+      TRY_VOID(attach_socket(helper_->socket(), directory, name));
+    } else {
+      TRY_VOID(attach_socket(TRY(root->opened(number)), directory, name));
+    }
     const auto runtime = TRY(runtime_directory(*root));
     const auto content = cookie_.bytes.empty() ? std::string() : TRY(authority_file(number_, cookie_));
     return write_private_file(*root, runtime, kCookieFile, content);
   }
 
  private:
+  bool is_nested() const { return helper_ && helper_->socket(); }
   unsigned number_;
   XCookie cookie_;
+  std::optional<XHelper> helper_;
+  std::optional<SocketRelay> relay_;
 };
 
-Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& /*context*/) {
+std::string title_of(const ShareContext& context) {
+  const auto& root = context.request.directory.empty() ? context.run : context.request.directory;
+  return fmt::format("isolate: {}", text::printable(root));
+}
+
+using Display = std::unique_ptr<Held>;
+
+Result<Display> start_nested(unsigned number, const ShareContext& context) {
+  const auto display = TRY(connect_to_display(context.caller)).display;
+  auto task = task_for(XTask::Kind::nested, display);
+  task.socket = display.socket;
+  task.program = TRY(find_server());
+  task.title = title_of(context);
+  task.number = number;
+  task.uid = context.root_uid;
+  task.gid = context.root_gid;
+  auto helper = TRY(XHelper::start(task, {}));
+  auto cookie = helper.cookie();
+  return std::make_unique<SharedDisplay>(number, std::move(cookie), std::move(helper), std::nullopt);
+}
+
+Result<Display> start_untrusted(const ShareContext& context) {
+  std::vector<Fd> connections;
+  auto first = TRY(connect_to_display(context.caller));
+  connections.push_back(std::move(first.socket));
+  connections.push_back(TRY(connect_to_display(context.caller)).socket);
+  auto helper = TRY(XHelper::start(task_for(XTask::Kind::untrusted, first.display), connections));
+  auto cookie = helper.cookie();
+  RelayOptions options;
+  options.make_editor = [cookie] { return std::make_unique<CookieGuard>(cookie); };
+  auto relay = TRY(SocketRelay::start(first.display.socket, std::move(options)));
+  return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay));
+}
+
+// An abstract socket has no name in the guest's network namespace, and no file to bind. Another socket may admit nobody
+// but the caller.
+bool needs_relay(const XDisplay& display, const ShareContext& context) {
+  if (display.is_abstract()) return true;
+  const auto status = status_of(AT_FDCWD, display.socket);
+  return !context.has_callers_id && status && (status->st_mode & S_IWOTH) == 0;
+}
+
+Result<Display> start_trusted(const XDisplay& display, const ShareContext& context) {
+  std::optional<SocketRelay> relay;
+  if (needs_relay(display, context)) relay = TRY(SocketRelay::start(display.socket));
+  return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::nullopt, std::move(relay));
+}
+
+Result<Display> start(const RootMount& mount, const ShareContext& context) {
   const auto name = mount.target.substr(mount.target.rfind('X') + 1);
   const auto number = static_cast<unsigned>(TRY(text::number(name, "display", 0, UINT16_MAX)));
-  return std::make_unique<TrustedDisplay>(number, cookie_for({number, mount.source}));
+  switch (TRY(mode_of(context.request))) {
+    case Mode::nested:
+      return start_nested(number, context);
+    case Mode::untrusted:
+      return start_untrusted(context);
+    case Mode::trusted:
+      break;
+  }
+  return start_trusted({number, mount.source}, context);
 }
 
 std::string describe_display(const RootMount& mount) {
   return fmt::format("X11 display: {} on {}", text::printable(mount.source), mount.target);
 }
 
-constexpr ShareOption kOption = {'1', "x11", "trusted", false, false, "show windows on your X11 display", check_mode};
+constexpr ShareOption kOption = {
+    '1', "x11", "trusted|untrusted|nested", false, false, "show windows on your X11 display", check_mode};
 
 }  // namespace
 
