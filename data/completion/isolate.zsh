@@ -43,7 +43,9 @@ _arguments -s -S \
   '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]' \
   '(-1 --x11)-1[show windows on your X11 display]' \
   '(-1 --x11)--x11=-[show windows on your X11 display]::kind of access:(trusted untrusted nested)' \
-  '(-2 --pulse)'{-2,--pulse}'[PulseAudio inside (not supported yet)]' \
+  '--wayland[show windows on your Wayland display]' \
+  '(-2 --pulse)'{-2,--pulse}'[play and record sound with your PulseAudio]' \
+  '--pipewire[use your PipeWire server: sound, cameras, screens]' \
   '(-r --refresh)'{-r+,--refresh=}'[keep fresh clones ready]:template:_isolate_templates' \
   '(-f --force)'{-f,--force}'[with -r: replace all unused clones]' \
   '(-s --no-create)'{-s,--no-create}'[with -r: make no new clones]' \

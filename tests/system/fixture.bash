@@ -15,7 +15,7 @@ check_machine() {
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-x11 seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
@@ -100,7 +100,10 @@ first_free_subordinate_id() {
 place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
-  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/isolate-x11" "$1/seccomp_wrapper" "$BINDIR/"
+  local program
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
+    cp "$1/$program" "$BINDIR/"
+  done
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl
@@ -140,33 +143,49 @@ make_browser_tarball() {
 # bootstrap_desktop TARBALL PACKAGE...: makes a root without documentation, translations, and what only OpenGL and perl
 # need, because each worker unpacks it into memory.
 bootstrap_desktop() {
-  local tarball=$1 path options=()
+  local tarball=$1
   shift
   local packages=(xterm x11-apps x11-utils xdotool yad speedcrunch pulseaudio-utils pipewire-bin dbus-bin libglib2.0-bin
     wayland-utils fonts-dejavu-core "$@")
+  bootstrap_small "$tarball" bookworm "${packages[@]}"
+}
+
+# A Debian 13 root with a Wayland compositor that has security contexts.
+make_compositor_tarball() {
+  COMPOSITOR_TARBALL=/var/tmp/isolate-test-cache/debian-trixie-compositor.tar
+  export COMPOSITOR_TARBALL
+  [[ -f $COMPOSITOR_TARBALL ]] || bootstrap_small "$COMPOSITOR_TARBALL" trixie sway wayland-utils fonts-dejavu-core
+}
+
+# bootstrap_small TARBALL SUITE PACKAGE...: each worker unpacks it into memory, so it lacks documentation, translations
+# and what only OpenGL and perl need.
+bootstrap_small() {
+  local tarball=$1 suite=$2 path options=()
+  shift 2
   for path in /usr/share/{doc,man,info,locale,lintian,bug,help} /usr/lib/x86_64-linux-gnu/{libLLVM,libz3.so,dri}; do
     options+=("--dpkgopt=path-exclude=$path*")
   done
   # Packages run perl while they are installed, so it is removed afterwards.
   options+=("--customize-hook=cd \"\$1\" && rm -rf usr/share/perl usr/lib/x86_64-linux-gnu/perl usr/share/groff \
     usr/lib/x86_64-linux-gnu/libperl.so.* usr/share/icons/Adwaita/cursors var/cache/fontconfig")
-  bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "${packages[*]}")"
+  SUITE=$suite bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "$*")"
 }
 
-# bootstrap TARBALL OPTION...: makes a root and packs it.
+# bootstrap TARBALL OPTION...: makes a root of the suite SUITE, bookworm unless set, with the package sources of this
+# machine, and packs it.
 bootstrap() {
-  local tarball=$1
+  local tarball=$1 suite=${SUITE:-bookworm}
   shift
   echo "making $tarball" >&2
-  local options=("$@")
+  local options=(--dpkgopt=force-unsafe-io "$@")
   if apt-config dump | grep -q 'Acquire::Check-Valid-Until "false"'; then
     options+=('--aptopt=Acquire::Check-Valid-Until "false"')
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    grep -E ' bookworm(-updates|-security)? ' | sort -u >"$BASE/sources.list"
+    grep -E ' bookworm(-updates|-security)? ' | sed "s/ bookworm/ $suite/" | sort -u >"$BASE/sources.list"
   [[ -s $BASE/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   (umask 022 && mkdir -p "$(dirname "$tarball")")
-  mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$BASE/debian.tar" "$BASE/sources.list"
+  mmdebstrap --quiet --variant=minbase "${options[@]}" "$suite" "$BASE/debian.tar" "$BASE/sources.list"
   chmod 0644 "$BASE/debian.tar"
   mv "$BASE/debian.tar" "$tarball"
 }

@@ -7,6 +7,7 @@
 #   # templates: system               needs a template "system" with an init, besides "debian"
 #   # templates: desktop              needs a template "desktop" with programs that show windows and play sound
 #   # templates: browser              needs the same with a browser
+#   # templates: compositor           needs one with a Wayland compositor of Debian 13; several names may stand here
 #   # takes long                      starts before the other files, as those with their own stores or daemon do
 #   # builds: release                 not with the sanitizers, because the kernel refuses the same to a guest in any
 #   build
