@@ -66,7 +66,7 @@ struct RunRequest {
   std::vector<Bind> binds;
   std::vector<ShareWish> shares;         // in the order in which they were asked for
   std::vector<std::string> environment;  // NAME=VALUE; a later one overrides an earlier one
-  std::string working_directory = "/";
+  std::string working_directory;         // empty: the home of --home, or else "/"
   std::optional<std::uint32_t> uid_base;
   std::optional<std::uint32_t> gid_base;
   UsernsMode userns = UsernsMode::automatic;

@@ -249,7 +249,7 @@ class Run {
   // The exit status of the whole run. `written` says whether the guest's output reached the caller; it decides the
   // status only if the command itself succeeded.
   Result<int> conclude(const RunOutcome& outcome, Result<int> written) {
-    TRY_VOID(outcome.check_setup(request_.working_directory));
+    TRY_VOID(outcome.check_setup(plan_.working_directory));
     if (outcome.exec_error != 0) {
       const auto reason = outcome.start_error(request_.command[0]);
       log::error(reason);

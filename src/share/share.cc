@@ -11,7 +11,7 @@ namespace isolate {
 namespace {
 
 // The order in which the shares are mounted.
-constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun, &kX11};
+constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun, &kHome, &kX11};
 
 std::vector<std::string> wishes_for(const ShareOption& option, const RunRequest& request) {
   std::vector<std::string> values;
@@ -25,6 +25,7 @@ void append(SharePlan&& more, SharePlan* all) {
   std::move(more.mounts.begin(), more.mounts.end(), std::back_inserter(all->mounts));
   std::move(more.environment.begin(), more.environment.end(), std::back_inserter(all->environment));
   std::move(more.warnings.begin(), more.warnings.end(), std::back_inserter(all->warnings));
+  if (more.user) all->user = std::move(more.user);
 }
 
 // Most of what the user asks for by an option has its place in the guest's own /tmp.

@@ -86,11 +86,22 @@ struct ShareOption {
   Result<void> (*check)(const std::string& value) = nullptr;  // null: every value is valid
 };
 
+// The user as whom the command runs.
+struct GuestUser {
+  std::string name;
+  std::uint32_t uid =
+      0;  // 0: the guest's root; otherwise the command gets a user namespace, in which the root is this id
+  std::uint32_t gid = 0;
+  std::string home;
+  bool operator==(const GuestUser&) const = default;
+};
+
 // What a share adds to a run. It is plain data and holds no secret, because --dry-run prints it.
 struct SharePlan {
   std::vector<RootMount> mounts;
   std::vector<std::string> environment;  // NAME=VALUE; the user's own variables override them
   std::vector<std::string> warnings;     // lines for the caller
+  std::optional<GuestUser> user;         // nothing: the guest's root
 };
 
 // What start() may know of the run.
@@ -126,6 +137,7 @@ extern const Share kProcessors;  // a read-only /sys with the host's processors 
 extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's network
 extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
 extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
+extern const Share kHome;        // the caller's name and number, and a home of its own (--home)
 extern const Share kX11;         // an X11 display (-1)
 
 // The options of all shares.
