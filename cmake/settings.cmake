@@ -43,8 +43,8 @@ endfunction()
 set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/README.md)
 file(STRINGS ${PROJECT_SOURCE_DIR}/src/README.md ISOLATE_ROOMS REGEX "^[|] `")
 foreach(row ${ISOLATE_ROOMS})
-  string(REGEX MATCH "^[|] `([a-z_]+)` [|].*[|]([a-z_, ]*)[|]$" matched "${row}")
-  string(REGEX MATCHALL "[a-z_]+" ISOLATE_USES_${CMAKE_MATCH_1} "${CMAKE_MATCH_2}")
+  string(REGEX MATCH "^[|] `([a-z0-9_]+)` [|].*[|]([a-z0-9_, ]*)[|]$" matched "${row}")
+  string(REGEX MATCHALL "[a-z0-9_]+" ISOLATE_USES_${CMAKE_MATCH_1} "${CMAKE_MATCH_2}")
 endforeach()
 
 # isolate_room(ROOM [LIBRARY...]): makes a static library of a folder of src/, of all its files except those that only a

@@ -15,9 +15,9 @@
 #include "launch/hooks.h"
 #include "launch/init_setup.h"
 #include "launch/launcher.h"
-#include "launch/own_program.h"
 #include "limits/guest_group.h"
 #include "linux/held_signals.h"
+#include "linux/own_program.h"
 #include "plan/plan.h"
 #include "pool/member_range.h"
 #include "request/limit_wishes.h"
@@ -117,7 +117,12 @@ class Run {
   }
 
   ShareContext share_context() const {
-    return {request_, owner_.caller(), plan_.clone_id, guest_is_caller(plan_, owner_.caller())};
+    ShareContext context{request_, owner_.caller(), plan_.clone_id, guest_is_caller(plan_, owner_.caller()), 0, 0};
+    if (plan_.ids.new_namespace) {
+      context.root_uid = plan_.ids.maps.uid.front().outside;
+      context.root_gid = plan_.ids.maps.gid.front().outside;
+    }
+    return context;
   }
 
   StreamOptions stream_options() const {

@@ -110,6 +110,8 @@ struct ShareContext {
   Caller caller;
   std::string run;              // the id of the clone
   bool has_callers_id = false;  // on the host the command's processes belong to the caller
+  std::uint32_t root_uid = 0;   // on the host, that of the guest's root
+  std::uint32_t root_gid = 0;
 };
 
 struct Share {

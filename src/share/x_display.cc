@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -186,6 +187,20 @@ Result<void> check_access(const XConnection& connection, const XCookie& cookie) 
   }
   return fail(fmt::format("{}: the server refuses the cookie in {}; log in again, or set XAUTHORITY to the right file",
                           name, text::printable(XauFileName())));
+}
+
+Result<unsigned> unused_display_number() {
+  // People and display managers use low numbers. The highest one that has a TCP port is 59535.
+  constexpr unsigned kFirst = 1000;
+  constexpr unsigned kCount = 58000;
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    unsigned random = 0;
+    if (::getrandom(&random, sizeof random, 0) != sizeof random) return fail(errno, "getrandom");
+    const unsigned number = kFirst + random % kCount;
+    if (!connect_to(fmt::format("@{}/X{}", kSocketDirectory, number))) return number;
+  }
+  return fail("no display number is free");
 }
 
 Result<std::string> authority_file(unsigned number, const XCookie& cookie) {

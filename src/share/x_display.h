@@ -42,6 +42,10 @@ XCookie cookie_for(const XDisplay& display);
 // Asks the server to accept a client with this cookie. Errors: plain text: it refuses.
 Result<void> check_access(const XConnection& connection, const XCookie& cookie);
 
+// Chooses a number for a guest's own server. A guest with the host's network sees the host's abstract sockets, and
+// libX11 prefers those to the socket in the guest's /tmp, so none may have that number.
+Result<unsigned> unused_display_number();
+
 // The content of a file for XAUTHORITY with one cookie for display `number`, whatever the host's name is.
 Result<std::string> authority_file(unsigned number, const XCookie& cookie);
 

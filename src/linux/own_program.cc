@@ -1,4 +1,4 @@
-#include "launch/own_program.h"
+#include "linux/own_program.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,0 +1,46 @@
+// isolate-x11: the process beside a run with --x11=untrusted or --x11=nested. isolate starts it with one end of a
+// connection as standard input, sends it a task (share/x_helper.h), and closes the connection at the end of the run.
+#include <poll.h>
+#include <unistd.h>
+
+#include "linux/socket.h"
+#include "share/x_helper.h"
+#include "x11/nested.h"
+#include "x11/security.h"
+#include "x11/task.h"
+#include "x11/untrusted.h"
+
+namespace isolate::x11 {
+namespace {
+
+Result<void> do_task() {
+  pollfd source{kXHelperControl, POLLIN, 0};
+  while (::poll(&source, 1, -1) < 0 && errno == EINTR) {
+  }
+  auto received = TRY(receive_message(kXHelperControl, kLongestXMessage));
+  const auto task = TRY(unpacked(received.bytes));
+  if (task.kind == XTask::Kind::nested) return run_nested_server(task);
+  const bool is_check = task.kind == XTask::Kind::check_security;
+  auto& sockets = received.descriptors;
+  if (sockets.size() != (is_check ? 1 : 2)) return fail("malformed task");
+  if (!is_check) return keep_untrusted_cookie(std::move(sockets[0]), std::move(sockets[1]), task);
+  TRY_VOID(check_security(TRY(introduce(std::move(sockets[0]), task.cookie)).get()));
+  return answer(XCookie{});
+}
+
+}  // namespace
+}  // namespace isolate::x11
+
+int main() {
+  constexpr int kOwnFailure = 125;
+  isolate::x11::hold_termination();
+  if (isatty(isolate::kXHelperControl) == 1 || !isolate::socket_peer(isolate::kXHelperControl)) {
+    ::dprintf(STDERR_FILENO, "isolate-x11 is a part of isolate and not started by hand; use isolate --x11=nested\n");
+    return kOwnFailure;
+  }
+  const auto outcome = isolate::x11::do_task();
+  if (outcome) return 0;
+  // isolate reports the error. It may have ended already, and then nobody waits for one.
+  auto sent = isolate::x11::answer(isolate::fail(outcome.error()));
+  return kOwnFailure;
+}

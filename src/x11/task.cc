@@ -1,0 +1,46 @@
+#include "x11/task.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include "linux/socket.h"
+
+namespace isolate::x11 {
+namespace {
+
+sigset_t termination() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+void hold_termination() {
+  const auto set = termination();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+Result<void> answer(const Result<XCookie>& cookie, const std::vector<int>& descriptors) {
+  return send_message(kXHelperControl, packed(cookie), descriptors);
+}
+
+void wait_for_end(const std::vector<int>& others, const std::function<bool()>& look) {
+  const auto set = termination();
+  const Fd terminated(::signalfd(-1, &set, SFD_CLOEXEC));
+  std::vector<pollfd> sources = {{kXHelperControl, POLLIN, 0}, {terminated.get(), POLLIN, 0}};
+  for (const int other : others) sources.push_back({other, POLLIN, 0});
+  for (;;) {
+    if (::poll(sources.data(), sources.size(), -1) < 0) {
+      if (errno != EINTR) return;
+      continue;
+    }
+    // isolate sends nothing more, so whatever happens on its connection is the end.
+    if (sources[0].revents != 0 || sources[1].revents != 0) return;
+    if (!look()) return;
+  }
+}
+
+}  // namespace isolate::x11
