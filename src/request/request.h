@@ -53,8 +53,9 @@ struct Bind {
 
 // A thing of the host that the user asked for by the option of a share (share/share.h), such as --x11.
 struct ShareWish {
-  std::string option;  // the option's long name
-  std::string value;   // empty: the option was given without a value
+  std::string option;        // the option's long name
+  std::string value;         // empty: the option was given without a value
+  bool is_optional = false;  // the run goes on with a warning if the host does not have it
   bool operator==(const ShareWish&) const = default;
 };
 

@@ -22,6 +22,7 @@
 #include "pool/member_range.h"
 #include "request/limit_wishes.h"
 #include "request/store_path.h"
+#include "share/locale.h"
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
 #include "supervise/supervisor.h"
@@ -88,6 +89,7 @@ class Run {
     }
     facts.group_limits = group_.limits();
     facts.control_group = group_.describe();
+    settle_locale(root.source.lower.empty() ? std::vector{root.source.directory} : root.source.lower, &facts.shares);
     plan_ = TRY(make_plan(request_, root, facts));
     // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
     if (!plan_.own_terminal && facts.standard_terminals == 0) terminal_.reset();
@@ -298,7 +300,8 @@ class Run {
   mode_t umask_;
 };
 
-int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* lease) {
+int run_with(RunRequest request, OwnerNamespace* owner, const Lease* lease) {
+  expand_presets(&request);
   auto steps = Steps::make();
   auto status = StatusStream::open(request.status_fd);
   if (!steps || !status) {
