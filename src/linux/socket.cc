@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
+#include <cstddef>
 #include <cstring>
 
 #include "base/trace.h"
+#include "linux/file.h"
 #include "linux/process_table.h"
 
 #ifndef SO_PEERPIDFD
@@ -20,9 +22,20 @@ Result<sockaddr_un> address_in(const Fd& directory, const std::string& name) {
   return unix_address(fmt::format("/proc/self/fd/{}/{}", directory.get(), name));
 }
 
-Result<Fd> make_socket() {
-  return Fd(static_cast<int>(
-      TRY(trace::check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "seqpacket"))));
+Result<Fd> make_socket(SocketKind kind) {
+  const int type = kind == SocketKind::stream ? SOCK_STREAM : SOCK_SEQPACKET;
+  return Fd(
+      static_cast<int>(TRY(trace::check(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "unix"))));
+}
+
+// The address of an abstract socket is not terminated by a zero byte, so its length counts.
+Result<Fd> connect_abstract(const std::string& name) {
+  auto address = TRY(unix_address(name));
+  address.sun_path[0] = 0;
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  auto socket = TRY(make_socket(SocketKind::stream));
+  TRY(trace::check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length), "connect", name));
+  return socket;
 }
 
 void collect_descriptors(const msghdr& header, std::vector<Fd>* descriptors) {
@@ -58,17 +71,38 @@ Result<sockaddr_un> unix_address(const std::string& path) {
   return address;
 }
 
-Result<Fd> listen_in(const Fd& directory, const std::string& name) {
+Result<Fd> listen_in(const Fd& directory, const std::string& name, SocketKind kind) {
   const auto address = TRY(address_in(directory, name));
-  auto socket = TRY(make_socket());
+  auto socket = TRY(make_socket(kind));
   TRY(trace::check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", name));
-  TRY(trace::check(::listen(socket.get(), 16), "listen", name));
+  constexpr int kMostWaiting = 16;
+  constexpr int kMostWaitingInStreams = 128;  // programs connect several times when they start
+  const int most = kind == SocketKind::stream ? kMostWaitingInStreams : kMostWaiting;
+  TRY(trace::check(::listen(socket.get(), most), "listen", name));
   return socket;
 }
 
 Result<Fd> connect_in(const Fd& directory, const std::string& name) {
   const auto address = TRY(address_in(directory, name));
-  auto socket = TRY(make_socket());
+  auto socket = TRY(make_socket(SocketKind::messages));
+  TRY(trace::check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect",
+                   name));
+  return socket;
+}
+
+Result<Fd> connect_stream(const std::string& name) {
+  if (name.starts_with('@')) return connect_abstract(name);
+  sockaddr_un address{};
+  Fd directory;  // has to stay open until the socket is connected
+  if (name.size() < sizeof address.sun_path) {
+    address = TRY(unix_address(name));
+  } else {
+    const auto slash = name.rfind('/');
+    if (slash == std::string::npos) return fail(ENAMETOOLONG, "connect " + name);
+    directory = TRY(open_file(AT_FDCWD, name.substr(0, slash + 1), O_PATH | O_DIRECTORY));
+    address = TRY(address_in(directory, name.substr(slash + 1)));
+  }
+  auto socket = TRY(make_socket(SocketKind::stream));
   TRY(trace::check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect",
                    name));
   return socket;

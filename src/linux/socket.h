@@ -1,5 +1,5 @@
 // Unix sockets: addresses, sockets that keep message boundaries (SOCK_SEQPACKET) and pass descriptors with the
-// messages, and the process at the other end.
+// messages, sockets of other programs (SOCK_STREAM), and the process at the other end.
 #pragma once
 
 #include <sys/socket.h>
@@ -22,9 +22,14 @@ Result<sockaddr_un> unix_address(const std::string& path);
 
 // Both use a name in an open directory, so that the directory's path may be of any length. Errors: ENAMETOOLONG the
 // name is too long; EADDRINUSE it exists.
-Result<Fd> listen_in(const Fd& directory, const std::string& name);
+enum class SocketKind { messages, stream };
+Result<Fd> listen_in(const Fd& directory, const std::string& name, SocketKind kind = SocketKind::messages);
 // Errors: ECONNREFUSED nobody listens any more; EAGAIN too many connections wait; ENOENT.
 Result<Fd> connect_in(const Fd& directory, const std::string& name);
+
+// Connects a stream socket without waiting. `name` is a path of any length, or '@' and the name of an abstract socket.
+// Errors: as of connect_in; ENAMETOOLONG.
+Result<Fd> connect_stream(const std::string& name);
 
 // Does not wait. Errors: EAGAIN the socket's buffer is full, because the peer does not read; EPIPE the peer has closed
 // it.

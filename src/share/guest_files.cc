@@ -81,7 +81,7 @@ Result<void> cover_with_text(RootInProgress* root, const std::string& name, std:
 }
 
 Result<Fd> listen_for_guest(const Fd& directory, const std::string& name) {
-  auto socket = TRY(listen_in(directory, name));
+  auto socket = TRY(listen_in(directory, name, SocketKind::stream));
   if (::fchmodat(directory.get(), name.c_str(), 0777, 0) != 0) return fail(errno, "chmod " + name);
   return socket;
 }

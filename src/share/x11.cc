@@ -1,5 +1,7 @@
 // An X11 display (-1, --x11): its socket, DISPLAY, and a cookie.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +12,10 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/userns_switches.h"
+#include "share/cookie_guard.h"
 #include "share/guest_files.h"
 #include "share/share.h"
+#include "share/socket_relay.h"
 #include "share/x_display.h"
 #include "share/x_helper.h"
 
@@ -60,19 +64,18 @@ XTask task_for(XTask::Kind kind, const XDisplay& display) {
   return task;
 }
 
-// A client without a cookie is trusted if the server accepts it at all, so the guest could do without the untrusted
-// one.
-Result<void> check_cookie_is_needed(const Caller& caller) {
-  const auto connection = TRY(connect_to_display(caller));
-  if (!check_access(connection, {})) return {};
+// With the host's network a guest reaches the display's abstract socket. A server that accepts clients of the caller
+// without a cookie would trust a guest that comes this way, and neither a nested server nor an untrusted cookie helps.
+Result<void> check_no_way_around(const RunRequest& request, unsigned number, const Caller& caller) {
+  if (!has_network_of_host(request) || !accepts_without_cookie(number)) return {};
   return fail(fmt::format(
-      "display :{}: the X server accepts and trusts clients of yours without any cookie, so an untrusted one has no "
-      "effect; forbid that (xhost -si:localuser:{}, or see what xhost lists), or use --x11=nested",
-      connection.display.number, text::printable(caller.name())));
+      "display :{}: with the host's network the guest reaches its abstract socket, where the X server accepts and "
+      "trusts clients of yours without a cookie; do without the host's network, or forbid that (xhost shows what is "
+      "allowed, such as xhost -si:localuser:{})",
+      number, text::printable(caller.name())));
 }
 
-Result<void> check_untrusted(const XDisplay& display, const Caller& caller) {
-  TRY_VOID(check_cookie_is_needed(caller));
+Result<void> check_security(const XDisplay& display, const Caller& caller) {
   std::vector<Fd> connections;
   connections.push_back(TRY(connect_to_display(caller)).socket);
   auto helper = XHelper::start(task_for(XTask::Kind::check_security, display), connections);
@@ -88,12 +91,13 @@ Result<void> check_nested(const Caller& caller) {
   return fail(fmt::format("a nested X server needs a user namespace of its own: {}", reason));
 }
 
-Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller, const std::vector<std::string>& wishes) {
+Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& wishes) {
   const auto mode = TRY(mode_of(wishes.back()));
   const auto connection = TRY(connect_to_display(caller));
   auto display = connection.display;
   TRY_VOID(check_access(connection, cookie_for(display)));
-  if (mode == Mode::untrusted) TRY_VOID(check_untrusted(display, caller));
+  if (mode != Mode::trusted) TRY_VOID(check_no_way_around(request, display.number, caller));
+  if (mode == Mode::untrusted) TRY_VOID(check_security(display, caller));
   RootMount mount;
   mount.source = display.socket;
   if (mode == Mode::nested) {
@@ -111,18 +115,19 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller, c
 // The socket and a cookie for the guest. With a helper, the cookie ends with this object.
 class SharedDisplay : public Held {
  public:
-  SharedDisplay(unsigned number, XCookie cookie) : number_(number), cookie_(std::move(cookie)) {}
-  SharedDisplay(unsigned number, XHelper helper)
-      : number_(number), cookie_(helper.cookie()), helper_(std::move(helper)) {}
+  SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay)
+      : number_(number), cookie_(std::move(cookie)), helper_(std::move(helper)), relay_(std::move(relay)) {}
 
   Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) override {
-    return is_nested() ? Result<void>() : root->open_bind(mount, number);
+    return relay_ || is_nested() ? Result<void>() : root->open_bind(mount, number);
   }
 
   Result<void> mount(RootInProgress* root, const RootMount& /*mount*/, std::size_t number) override {
     const auto directory = TRY(directory_in_tmp(*root, kSocketDirectory, 01777));
     const auto name = fmt::format("X{}", number_);
-    if (is_nested()) {
+    if (relay_) {
+      TRY_VOID(relay_->serve(TRY(listen_for_guest(directory, name))));
+    } else if (is_nested()) {
       TRY_VOID(attach_socket(helper_->socket(), directory, name));
     } else {
       TRY_VOID(attach_socket(TRY(root->opened(number)), directory, name));
@@ -137,6 +142,7 @@ class SharedDisplay : public Held {
   unsigned number_;
   XCookie cookie_;
   std::optional<XHelper> helper_;
+  std::optional<SocketRelay> relay_;
 };
 
 std::string title_of(const ShareContext& context) {
@@ -144,7 +150,10 @@ std::string title_of(const ShareContext& context) {
   return fmt::format("isolate: {}", text::printable(root));
 }
 
-Result<XHelper> start_nested(const XDisplay& display, unsigned number, const ShareContext& context) {
+using Display = std::unique_ptr<Held>;
+
+Result<Display> start_nested(unsigned number, const ShareContext& context) {
+  const auto display = TRY(connect_to_display(context.caller)).display;
   auto task = task_for(XTask::Kind::nested, display);
   task.socket = display.socket;
   task.program = TRY(find_server());
@@ -152,23 +161,50 @@ Result<XHelper> start_nested(const XDisplay& display, unsigned number, const Sha
   task.number = number;
   task.uid = context.root_uid;
   task.gid = context.root_gid;
-  return XHelper::start(task, {});
+  auto helper = TRY(XHelper::start(task, {}));
+  auto cookie = helper.cookie();
+  return std::make_unique<SharedDisplay>(number, std::move(cookie), std::move(helper), std::nullopt);
 }
 
-Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& context) {
+Result<Display> start_untrusted(const ShareContext& context) {
+  std::vector<Fd> connections;
+  auto first = TRY(connect_to_display(context.caller));
+  connections.push_back(std::move(first.socket));
+  connections.push_back(TRY(connect_to_display(context.caller)).socket);
+  auto helper = TRY(XHelper::start(task_for(XTask::Kind::untrusted, first.display), connections));
+  auto cookie = helper.cookie();
+  RelayOptions options;
+  options.make_editor = [cookie] { return std::make_unique<CookieGuard>(cookie); };
+  auto relay = TRY(SocketRelay::start(first.display.socket, std::move(options)));
+  return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay));
+}
+
+// An abstract socket has no name in the guest's network namespace, and no file to bind. Another socket may admit nobody
+// but the caller.
+bool needs_relay(const XDisplay& display, const ShareContext& context) {
+  if (display.is_abstract()) return true;
+  const auto status = status_of(AT_FDCWD, display.socket);
+  return !context.has_callers_id && status && (status->st_mode & S_IWOTH) == 0;
+}
+
+Result<Display> start_trusted(const XDisplay& display, const ShareContext& context) {
+  std::optional<SocketRelay> relay;
+  if (needs_relay(display, context)) relay = TRY(SocketRelay::start(display.socket));
+  return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::nullopt, std::move(relay));
+}
+
+Result<Display> start(const RootMount& mount, const ShareContext& context) {
   const auto name = mount.target.substr(mount.target.rfind('X') + 1);
   const auto number = static_cast<unsigned>(TRY(text::number(name, "display", 0, UINT16_MAX)));
-  const auto mode = TRY(mode_of(context.request));
-  if (mode == Mode::trusted) return std::make_unique<SharedDisplay>(number, cookie_for({number, mount.source}));
-  auto connection = TRY(connect_to_display(context.caller));
-  if (mode == Mode::nested) {
-    return std::make_unique<SharedDisplay>(number, TRY(start_nested(connection.display, number, context)));
+  switch (TRY(mode_of(context.request))) {
+    case Mode::nested:
+      return start_nested(number, context);
+    case Mode::untrusted:
+      return start_untrusted(context);
+    case Mode::trusted:
+      break;
   }
-  std::vector<Fd> connections;
-  connections.push_back(std::move(connection.socket));
-  connections.push_back(TRY(connect_to_display(context.caller)).socket);
-  return std::make_unique<SharedDisplay>(
-      number, TRY(XHelper::start(task_for(XTask::Kind::untrusted, connection.display), connections)));
+  return start_trusted({number, mount.source}, context);
 }
 
 std::string describe_display(const RootMount& mount) {

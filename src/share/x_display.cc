@@ -189,6 +189,15 @@ Result<void> check_access(const XConnection& connection, const XCookie& cookie) 
                           name, text::printable(XauFileName())));
 }
 
+bool accepts_without_cookie(unsigned number) {
+  XConnection connection;
+  connection.display = {number, fmt::format("@{}/X{}", kSocketDirectory, number)};
+  auto socket = connect_to(connection.display.socket);
+  if (!socket) return false;
+  connection.socket = std::move(*socket);
+  return check_access(connection, {}).has_value();
+}
+
 Result<unsigned> unused_display_number() {
   // People and display managers use low numbers. The highest one that has a TCP port is 59535.
   constexpr unsigned kFirst = 1000;

@@ -42,6 +42,9 @@ XCookie cookie_for(const XDisplay& display);
 // Asks the server to accept a client with this cookie. Errors: plain text: it refuses.
 Result<void> check_access(const XConnection& connection, const XCookie& cookie);
 
+// Whether the server at the abstract socket of a display accepts clients of this process's user without a cookie.
+bool accepts_without_cookie(unsigned number);
+
 // Chooses a number for a guest's own server. A guest with the host's network sees the host's abstract sockets, and
 // libX11 prefers those to the socket in the guest's /tmp, so none may have that number.
 Result<unsigned> unused_display_number();

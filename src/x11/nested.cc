@@ -132,9 +132,9 @@ Result<void> become_server(const XTask& task, const Fd& parent, int ready) {
                                           "tcp",         "-nolisten",
                                           "local",       "-noreset",
                                           "-displayfd",  std::to_string(kReady)};
-  auto environment =
-      pointer_array({"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C",
-                     fmt::format("DISPLAY=:{}", host_number(task)), std::string("XAUTHORITY=") + kHostCookie};
+  const std::vector<std::string> variables = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C",
+                                              fmt::format("DISPLAY=:{}", host_number(task)),
+                                              std::string("XAUTHORITY=") + kHostCookie};
   auto arguments = pointer_array(words);
   auto environment = pointer_array(variables);
   ::execve(arguments[0], arguments.data(), environment.data());

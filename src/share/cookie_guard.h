@@ -1,0 +1,25 @@
+// CookieGuard: lets a client of the guest pass to an X server only with the guest's own cookie. A server that would
+// accept the caller's clients without any cookie, as xhost(1) can tell it, would trust these.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "share/relayed_flow.h"
+#include "share/x_display.h"
+
+namespace isolate {
+
+class CookieGuard : public OpeningEditor {
+ public:
+  explicit CookieGuard(XCookie cookie) : cookie_(std::move(cookie)) {}
+  Result<std::string> edit(std::string_view bytes) override;
+  bool is_finished() const override { return is_finished_; }
+
+ private:
+  XCookie cookie_;
+  std::string held_;  // the beginning of the client's request for a connection
+  bool is_finished_ = false;
+};
+
+}  // namespace isolate

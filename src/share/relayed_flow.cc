@@ -1,0 +1,180 @@
+#include "share/relayed_flow.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+
+namespace isolate {
+namespace {
+
+struct alignas(cmsghdr) ManyDescriptors {
+  char bytes[CMSG_SPACE(sizeof(int) * kMostInMessage)];
+};
+
+struct Received {
+  ssize_t count = -1;  // -1: errno says why
+  int flags = 0;
+};
+
+// A byte that can't be written. The kernel stops there.
+void* closed_byte() {
+  static void* const page = ::mmap(nullptr, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return page;
+}
+
+// Looks at what comes next: whole messages that together have at most `size` bytes, up to and including the first one
+// with descriptors. Their bytes stay in the socket. recvmsg(2) would give a part of a message as well, and reports the
+// descriptors of messages that it does not reach. Neither happens here, because it finds no room for the next message.
+// Errors: EFAULT the first message is longer than `size`.
+Received peek(int socket, char* data, std::size_t size) {
+  std::array<iovec, 2> room{{{data, size}, {closed_byte(), 1}}};
+  msghdr header{};
+  header.msg_iov = room.data();
+  header.msg_iovlen = room.size();
+  Received received;
+  received.count = ::recvmsg(socket, &header, MSG_PEEK | MSG_DONTWAIT);
+  received.flags = header.msg_flags;
+  return received;
+}
+
+// If there is no room for descriptors, the kernel flags a message that has some as truncated.
+bool has_descriptors(const Received& received) { return (received.flags & MSG_CTRUNC) != 0; }
+
+void collect(msghdr* header, std::vector<Fd>* descriptors) {
+  for (auto* control = CMSG_FIRSTHDR(header); control != nullptr; control = CMSG_NXTHDR(header, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
+      descriptors->emplace_back(number);
+    }
+  }
+}
+
+void attach(const std::vector<Fd>& descriptors, ManyDescriptors* space, msghdr* header) {
+  if (descriptors.empty()) return;
+  const auto size = sizeof(int) * descriptors.size();
+  std::memset(space, 0, sizeof *space);
+  header->msg_control = space->bytes;
+  header->msg_controllen = CMSG_SPACE(size);
+  auto* control = CMSG_FIRSTHDR(header);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(size);
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    const int number = descriptors[i].get();
+    std::memcpy(CMSG_DATA(control) + i * sizeof number, &number, sizeof number);
+  }
+}
+
+}  // namespace
+
+Result<void> RelayedFlow::move(Portion* scratch) {
+  if (!unsent_.empty()) {
+    const auto bytes = std::exchange(unsent_, {});
+    TRY_VOID(send(bytes));
+    if (!unsent_.empty()) return {};
+    if (state_ == State::ended) end();
+  }
+  if (!wants_to_read()) return {};
+  const auto bytes = TRY(receive(scratch));
+  if (bytes.empty()) return {};
+  if (!editor_) return send(bytes);
+  if (!descriptors_.empty()) return fail("descriptors came before the connection was set up");
+  const auto edited = TRY(editor_->edit(bytes));
+  if (editor_->is_finished()) editor_.reset();
+  return edited.empty() ? Result<void>() : send(edited);
+}
+
+void RelayedFlow::stop() {
+  if (state_ == State::finished) return;
+  state_ = State::finished;
+  unsent_ = {};
+  is_starved_ = false;
+  drop_descriptors();
+  ::shutdown(from_, SHUT_RD);
+}
+
+// Returns the next bytes; they are empty if there are none now, or if the sender has ended. A receiver may expect the
+// descriptors of a message in the very call with which it reads the message's first byte, so they must keep their place
+// among the bytes. But the kernel hands over a message with descriptors together with bytes that came before it, which
+// hides that place. So this looks first, and takes what comes before the descriptors alone.
+Result<std::string_view> RelayedFlow::receive(Portion* scratch) {
+  const auto next = peek(from_, scratch->data(), scratch->size());
+  if (next.count < 0 && (errno == EAGAIN || errno == EINTR)) return std::string_view();
+  // The sender has closed its socket without having read everything (ECONNRESET). That concerns the other direction.
+  if (next.count == 0 || (next.count < 0 && errno == ECONNRESET)) {
+    end();
+    return std::string_view();
+  }
+  if (next.count < 0 && errno == EFAULT) return receive_with_descriptors(scratch);
+  if (next.count < 0) return fail(errno, "recvmsg");
+  auto size = static_cast<std::size_t>(next.count);
+  if (has_descriptors(next)) {
+    const auto before = peek(from_, scratch->data(), size - 1);
+    if (before.count <= 0) return receive_with_descriptors(scratch);
+    size = static_cast<std::size_t>(before.count);
+  }
+  const auto got = ::recv(from_, scratch->data(), size, MSG_DONTWAIT);
+  if (got <= 0) return fail(errno, "recv");
+  return std::string_view(scratch->data(), static_cast<std::size_t>(got));
+}
+
+Result<std::string_view> RelayedFlow::receive_with_descriptors(Portion* scratch) {
+  if (!budget_.has_room()) {
+    is_starved_ = true;
+    return std::string_view();
+  }
+  iovec bytes{scratch->data(), scratch->size()};
+  ManyDescriptors space;
+  msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  header.msg_control = space.bytes;
+  header.msg_controllen = sizeof space.bytes;
+  const auto count = ::recvmsg(from_, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count <= 0) return fail(errno, "recvmsg");
+  collect(&header, &descriptors_);
+  budget_.used += descriptors_.size();
+  if ((header.msg_flags & MSG_CTRUNC) != 0) return fail(EMFILE, "recvmsg");  // some are lost
+  return std::string_view(scratch->data(), static_cast<std::size_t>(count));
+}
+
+Result<void> RelayedFlow::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    iovec data{const_cast<char*>(bytes.data()), bytes.size()};
+    ManyDescriptors space;
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    attach(descriptors_, &space, &header);
+    const auto sent = ::sendmsg(to_, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EAGAIN) break;
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+      stop();
+      return {};
+    }
+    // Among these errors: the kernel refuses to pass one of the descriptors, or so many.
+    if (sent < 0) return fail(errno, "sendmsg");
+    drop_descriptors();
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  unsent_.assign(bytes);
+  return {};
+}
+
+void RelayedFlow::end() {
+  state_ = unsent_.empty() ? State::finished : State::ended;
+  if (is_finished()) ::shutdown(to_, SHUT_WR);
+}
+
+void RelayedFlow::drop_descriptors() {
+  budget_.used -= descriptors_.size();
+  descriptors_.clear();
+}
+
+}  // namespace isolate
