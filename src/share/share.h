@@ -147,6 +147,9 @@ extern const Share kHome;        // the caller's name and number, and a home of 
 extern const Share kGpu;         // graphics devices (--gpu)
 extern const Share kDesktop;     // what a program with windows needs (--desktop)
 extern const Share kX11;         // an X11 display (-1)
+extern const Share kWayland;     // a Wayland display (--wayland)
+extern const Share kPulse;       // a PulseAudio server (-2)
+extern const Share kPipeWire;    // a PipeWire server (--pipewire)
 
 // The options of all shares.
 std::vector<const ShareOption*> share_options();

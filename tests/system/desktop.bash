@@ -111,3 +111,62 @@ start_pulse() {
     -L "module-native-protocol-unix auth-cookie=$DESKTOP/pulse/cookie" "$@"
   server_is_up pulse test -S "$RUNTIME/pulse/native"
 }
+
+# PipeWire with wireplumber and pipewire-pulse, whose one sink "null" plays to nobody. Its sockets are
+# $RUNTIME/pipewire-0 and $RUNTIME/pulse/native.
+start_pipewire() {
+  mkdir "$DESKTOP/pipewire"
+  cat >"$DESKTOP/pipewire/pipewire.conf" <<'CONF'
+context.properties = { core.daemon = true core.name = pipewire-0 support.dbus = false }
+context.spa-libs = { audio.convert.* = audioconvert/libspa-audioconvert support.* = support/libspa-support }
+context.modules = [
+  { name = libpipewire-module-protocol-native }
+  { name = libpipewire-module-metadata }
+  { name = libpipewire-module-spa-node-factory }
+  { name = libpipewire-module-client-node }
+  { name = libpipewire-module-access }
+  { name = libpipewire-module-adapter }
+  { name = libpipewire-module-link-factory }
+  { name = libpipewire-module-session-manager }
+]
+context.objects = [
+  { factory = adapter args = { factory.name = support.null-audio-sink node.name = "null" media.class = Audio/Sink
+    audio.position = [ MONO ] monitor.channel-volumes = true } }
+]
+CONF
+  chmod -R a+rX "$DESKTOP/pipewire"
+  start_server pipewire pipewire -c "$DESKTOP/pipewire/pipewire.conf"
+  server_is_up pipewire test -S "$RUNTIME/pipewire-0"
+  start_server wireplumber wireplumber
+  start_server pipewire-pulse pipewire-pulse
+  server_is_up pipewire-pulse test -S "$RUNTIME/pulse/native"
+  server_is_up pipewire-pulse in_session pactl get-default-sink
+}
+
+# --- sound ------------------------------------------------------------------------------------------------------------
+
+# make_tone FREQUENCY SECONDS: in $SCRATCH/tone.wav.
+make_tone() {
+  /usr/bin/python3 -I -S "$HELPERS/tone.py" make "$1" "$2" "$SCRATCH/tone.wav"
+  chmod a+r "$SCRATCH/tone.wav"
+}
+# record_outside COMMAND...: records what the sink plays while the command runs, into $SCRATCH/recorded.
+record_outside() {
+  local pid status=0
+  read_session
+  as_caller env "${SESSION[@]}" parec --device null.monitor --format s16le --rate 48000 --channels 1 --latency-msec 20 \
+    --raw </dev/null >"$SCRATCH/recorded" 2>"$SCRATCH/parec.err" 3>&- &
+  pid=$!
+  wait_until 10 test -s "$SCRATCH/recorded" || complain "nothing is recorded: $(cat "$SCRATCH/parec.err")" || status=1
+  "$@" || status=1
+  kill -TERM "$pid"
+  { wait "$pid" || true; } 2>/dev/null
+  return "$status"
+}
+# The frequency of the tone in a recording, or "silence".
+tone_of() { /usr/bin/python3 -I -S "$HELPERS/tone.py" find "${1:-$SCRATCH/recorded}"; }
+expect_tone() {
+  local found
+  found=$(tone_of "${2:-$SCRATCH/recorded}")
+  [[ $found == "$1" ]] || complain "expected a tone of $1 Hz, but found $found"
+}

@@ -15,7 +15,7 @@ check_machine() {
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-x11 seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-x11 isolate-wayland seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
@@ -99,7 +99,8 @@ first_free_subordinate_id() {
 place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
-  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/isolate-x11" "$1/seccomp_wrapper" "$BINDIR/"
+  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/isolate-x11" "$1/isolate-wayland" \
+    "$1/seccomp_wrapper" "$BINDIR/"
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl
