@@ -38,7 +38,14 @@ Result<Fd> runtime_directory(const RootInProgress& root) {
 }
 
 Result<Fd> directory_in_tmp(const RootInProgress& root, const char* name, mode_t mode) {
-  return directory_in(root, root.tmp(), name, mode);
+  const auto is_there = ::faccessat(root.tmp(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  auto directory = TRY(directory_in(root, root.tmp(), name, mode));
+  if (is_there) return directory;
+  // A system in the root empties /tmp when it boots (tmpfiles.d(5)), but leaves alone what is mounted there.
+  const auto tree = TRY(mount::copy_tree(root.tmp(), name, false));
+  TRY_VOID(mount::set_attributes(tree, {0, -1, true, false}, name));
+  TRY_VOID(mount::attach(tree, directory.get(), name));
+  return open_file(root.tmp(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
 Result<Fd> directory_below(const RootInProgress& root, const Fd& directory, const char* name, mode_t mode) {

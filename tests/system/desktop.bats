@@ -58,7 +58,7 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   succeeds on_desktop --desktop --home="$SCRATCH/kept" sh -c 'touch "$HOME/file"'
   [[ -e $SCRATCH/kept/file ]]
   read_session
-  isolate_refuses --x11 'not one of' -- with_variables "${SESSION[@]}" -- -q -z desktop --desktop --x11=none true
+  isolate_refuses x11 'not one of' -- with_variables "${SESSION[@]}" -- -q -z desktop --desktop --x11=none true
 }
 
 @test "fonts, icons and themes of the host are there, and can't be changed" {

@@ -9,6 +9,7 @@ setup() {
   mkdir -m 0700 "$STORE"
   chown "$CALLER_UID:$CALLER_GID" "$STORE"
   copy_of_tree "$SCRATCH/small"
+  rm -rf --one-file-system "$SCRATCH"/small/{boot,var/cache,var/lib/apt,usr/lib/python3,usr/lib/x86_64-linux-gnu/perl*}
   local applications=$SCRATCH/small/usr/share/applications icons=$SCRATCH/small/usr/share/icons/hicolor/scalable/apps
   as_caller mkdir -p "$applications" "$icons"
   as_caller tee "$applications/paint.desktop" "$icons/paint.svg" >/dev/null </dev/null
@@ -47,13 +48,12 @@ good_icon='<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="8
   succeeds isolatectl launcher create paint --template small -n -- paint --big 'a b' '100%'
   desktop-file-validate "$DATA/applications/isolate-paint.desktop"
   [[ $(value_of Name) == Paint && $(value_of 'Name\[de\]') == Malen && $(value_of Categories) == 'Graphics;' ]]
-  [[ $(value_of Exec) == "$ISOLATE --store $STORE -q -z small --desktop -n -- paint --big \"a b\" \"100%%\"" ||
-    $(value_of Exec) == "$ISOLATE --store $STORE -q -z small --desktop -n -- paint --big \"a b\" 100%%" ]]
+  [[ $(value_of Exec) == "$ISOLATE --store $STORE -q -z small --desktop -n -- paint --big \"a b\" 100%%" ]]
   refute grep -E 'MimeType|Actions|evil|%F' "$DATA/applications/isolate-paint.desktop"
   [[ $(cat "$DATA/icons/isolate-paint.svg") == "$good_icon" && $(value_of Icon) == "$DATA/icons/isolate-paint.svg" ]]
   succeeds isolatectl launcher list
   expect_output "NAME   TEMPLATE  COMMAND
-paint  small     paint --big 'a b' '100%'"
+paint  small     paint --big 'a b' 100%"
   succeeds isolatectl --json launcher list
   [[ $(jq -r '.[0].template' <<<"$output") == small ]]
   isolatectl_refuses 'is there already' -- isolatectl launcher create paint --template small -- paint
@@ -62,15 +62,16 @@ paint  small     paint --big 'a b' '100%'"
   isolatectl_refuses 'no launcher paint' -- isolatectl launcher remove paint
 }
 
-@test "what its Exec starts runs" {
+@test "a desktop reads the same words out of its Exec" {
   make_small_template "$good_entry" "$good_icon"
   succeeds isolatectl launcher create echo --template small -- echo 'a  "b" $HOME \ `c` %f;'
   # A desktop undoes the escapes of the file, then those of the quotes, then the field codes.
   succeeds /usr/bin/python3 -I -S -c '
-import shlex, sys
+import re, sys
 value = [line[5:].rstrip("\n") for line in open(sys.argv[1]) if line.startswith("Exec=")][0]
 value = value.replace("\\\\", "\\")
-print(shlex.split(value)[-1].replace("%%", "%"))' "$DATA/applications/isolate-echo.desktop"
+words = re.findall(r"\"(?:[^\"\\]|\\.)*\"|[^ ]+", value)
+print(re.sub(r"\\(.)", r"\1", words[-1][1:-1]).replace("%%", "%"))' "$DATA/applications/isolate-echo.desktop"
   expect_output 'a  "b" $HOME \ `c` %f;'
 }
 
