@@ -101,21 +101,21 @@ Exec=evil" "$good_icon"
 }
 
 @test "an icon of a template that is a link, huge or no picture is not taken" {
-  local place=$SCRATCH/small/usr/share/icons/hicolor/scalable/apps/paint.svg
+  local bad place=$SCRATCH/small/usr/share/icons/hicolor/scalable/apps
   echo "$MARK" >"$SCRATCH/secret"
-  make_small_template "$good_entry" ''
-  for bad in link huge script; do
-    rm -f "$place"
-    case $bad in
-      link) ln -s "$SCRATCH/secret" "$place" ;;
-      huge) { echo '<svg>' && head -c 104857600 /dev/zero; } >"$place" ;;
-      script) echo '<svg><script>1</script></svg>' >"$place" ;;
-    esac
-    succeeds isolatectl template remove small
-    succeeds isolatectl template create small --from "$SCRATCH/small"
-    succeeds isolatectl launcher create paint --template small -- paint
-    [[ $(value_of Icon) == application-x-executable && ! -e $DATA/icons ]]
-    [[ $bad == link ]] || expect_in_errors 'is not used'
+  ln -s "$SCRATCH/secret" "$place/link.svg"
+  { echo '<svg>' && head -c 2097152 /dev/zero | tr '\0' ' '; } >"$place/huge.svg"
+  truncate -s 100M "$place/huge.svg"
+  echo '<svg><script>1</script></svg>' >"$place/script.svg"
+  mkfifo "$place/pipe.svg"
+  for bad in link huge script pipe; do
+    printf '[Desktop Entry]\nName=Paint\nExec=%s\nIcon=%s\n' "$bad" "$bad" >"$SCRATCH/small/usr/share/applications/$bad.desktop"
+  done
+  make_small_template "$good_entry" "$good_icon"
+  for bad in link huge script pipe; do
+    succeeds isolatectl launcher create paint --template small -- "$bad"
+    [[ $(value_of Icon) == application-x-executable && ! -e $DATA/icons && $(value_of Name) == Paint ]]
+    [[ $bad == link || $bad == pipe ]] || expect_in_errors 'is not used'
     refute grep -r "$MARK" "$DATA"
     isolatectl launcher remove paint
   done
