@@ -13,7 +13,7 @@ packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
 packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps
-  xvfb xauth x11-utils pulseaudio pulseaudio-utils desktop-file-utils imagemagick)
+  xvfb xserver-xephyr xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils desktop-file-utils)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # For building the Debian package and checking it.

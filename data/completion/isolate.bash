@@ -53,10 +53,25 @@ _isolate_value() {
   esac
 }
 
+# bash splits --x11=VALUE into three words. Completes the value if the cursor is in it.
+_isolate_optional_value() {
+  local word=${COMP_WORDS[COMP_CWORD]} sign=$((COMP_CWORD - 1))
+  if [[ $word == = ]]; then
+    word='' sign=$COMP_CWORD
+  fi
+  ((sign >= 2)) && [[ ${COMP_WORDS[sign]} == = && ${COMP_WORDS[sign - 1]} == --x11 ]] || return
+  _isolate_words 'trusted untrusted nested' "$word"
+}
+
 _isolate() {
   local word=${COMP_WORDS[COMP_CWORD]} i
   COMPREPLY=()
+  if _isolate_optional_value; then return; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
+    if [[ ${COMP_WORDS[i]} == = && ${COMP_WORDS[i - 1]} == --x11 ]]; then
+      i=$((i + 1))
+      continue
+    fi
     if [[ ${COMP_WORDS[i]} == -- || ${COMP_WORDS[i]} != -* ]]; then break; fi
     if _isolate_takes_value "${COMP_WORDS[i]}"; then
       if ((i + 1 == COMP_CWORD)); then

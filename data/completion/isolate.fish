@@ -57,7 +57,7 @@ complete -c isolate -n __isolate_before_command -s q -l quiet -d 'Print only war
 complete -c isolate -n __isolate_before_command -l home -d 'Run under your name, with a home of its own'
 complete -c isolate -n __isolate_before_command -l gpu -d 'Use the graphics devices that you may open'
 complete -c isolate -n __isolate_before_command -l desktop -d 'Display, sound, graphics, a home, and the look of your session'
-complete -c isolate -n __isolate_before_command -s 1 -l x11 -d 'X11 inside (not supported yet)'
+complete -c isolate -n __isolate_before_command -s 1 -l x11 -a 'trusted untrusted nested' -d 'show windows on your X11 display'
 complete -c isolate -n __isolate_before_command -s 2 -l pulse -d 'PulseAudio inside (not supported yet)'
 complete -c isolate -n __isolate_before_command -s r -l refresh -x -a '(__isolate_templates)' -d 'Keep fresh clones ready'
 complete -c isolate -n __isolate_before_command -s f -l force -d 'With -r: replace all unused clones'

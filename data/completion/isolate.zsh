@@ -44,7 +44,8 @@ _arguments -s -S \
   '--home=-[run under your name, with a home of its own]::directory:_directories' \
   '--gpu[use the graphics devices that you may open]' \
   '--desktop[display, sound, graphics, a home, and the look of your session]' \
-  '(-1 --x11)'{-1,--x11}'[X11 inside (not supported yet)]' \
+  '(-1 --x11)-1[show windows on your X11 display]' \
+  '(-1 --x11)--x11=-[show windows on your X11 display]::kind of access:(trusted untrusted nested)' \
   '(-2 --pulse)'{-2,--pulse}'[PulseAudio inside (not supported yet)]' \
   '(-r --refresh)'{-r+,--refresh=}'[keep fresh clones ready]:template:_isolate_templates' \
   '(-f --force)'{-f,--force}'[with -r: replace all unused clones]' \

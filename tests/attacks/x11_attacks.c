@@ -78,7 +78,7 @@ static void copied_picture(xcb_window_t window) {
   else
     picture("copy its picture", pixmap);
 }
-// The window of one's own above another, without a background, shows what was there before.
+// A window of one's own without a background, above one that is red, shows what was there before.
 static void seen_through(xcb_window_t window) {
   xcb_window_t own_window = xcb_generate_id(connection);
   uint32_t values[] = {XCB_BACK_PIXMAP_NONE, 1};
@@ -94,7 +94,12 @@ static void seen_through(xcb_window_t window) {
   xcb_map_window(connection, own_window);
   xcb_flush(connection);
   usleep(200000);
-  picture("see it through a window without background", own_window);
+  xcb_get_image_reply_t* image = xcb_get_image_reply(
+      connection, xcb_get_image(connection, XCB_IMAGE_FORMAT_Z_PIXMAP, own_window, 10, 10, 20, 20, ~0U), NULL);
+  const uint32_t red = 0xff0000;
+  say("see it through a window without background", image && (*(uint32_t*)xcb_get_image_data(image) & 0xffffff) == red,
+      NULL);
+  free(image);
   xcb_destroy_window(connection, own_window);
   free(place);
 }
@@ -212,10 +217,7 @@ static void properties(xcb_window_t window) {
                                             XCB_ATOM_STRING, 8, sizeof text, text));
 }
 static void windows_of_others(xcb_window_t window) {
-  uint32_t mask[] = {XCB_EVENT_MASK_KEY_PRESS};
   say("find it in the list of windows", walk(screen->root, has_number, &window) != 0, NULL);
-  judge_request("receive the keys that are typed into it",
-                xcb_change_window_attributes_checked(connection, window, XCB_CW_EVENT_MASK, mask));
   uint32_t root_mask[] = {XCB_EVENT_MASK_SUBSTRUCTURE_REDIRECT};
   judge_request("become the window manager",
                 xcb_change_window_attributes_checked(connection, screen->root, XCB_CW_EVENT_MASK, root_mask));
@@ -241,6 +243,10 @@ static void settings(void) {
                 xcb_change_hosts_checked(connection, XCB_HOST_MODE_INSERT, XCB_FAMILY_SERVER_INTERPRETED, 16,
                                          (const uint8_t*)"localuser\0nobody"));
   judge_request("switch access control off", xcb_set_access_control_checked(connection, XCB_ACCESS_CONTROL_DISABLE));
+  // For what is tested next.
+  xcb_set_access_control(connection, XCB_ACCESS_CONTROL_ENABLE);
+  xcb_change_hosts(connection, XCB_HOST_MODE_DELETE, XCB_FAMILY_SERVER_INTERPRETED, 16,
+                   (const uint8_t*)"localuser\0nobody");
   xcb_generic_error_t* error = NULL;
   xcb_list_hosts_reply_t* hosts = xcb_list_hosts_reply(connection, xcb_list_hosts(connection), &error);
   free(hosts);
