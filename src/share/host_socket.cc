@@ -6,37 +6,22 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
-
-#include <cstddef>
 
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/socket.h"
 #include "share/guest_files.h"
+#include "share/socket_relay.h"
 
 namespace isolate {
 
 Result<Fd> connect_to(const std::string& name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (name.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "connect to " + name);
-  name.copy(address.sun_path, name.size());
-  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  if (name.starts_with('@')) {
-    address.sun_path[0] = 0;
-  } else {
-    ++length;
-  }
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail(errno, "socket");
+  auto socket = TRY(connect_stream(name));
   // A server that accepts nobody must not keep isolate waiting for ever.
+  if (::fcntl(socket.get(), F_SETFL, 0) != 0) return fail(errno, "fcntl " + name);
   const timeval patience{5, 0};
   for (const int side : {SO_RCVTIMEO, SO_SNDTIMEO}) {
     ::setsockopt(socket.get(), SOL_SOCKET, side, &patience, sizeof patience);
-  }
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-    return fail(errno, "connect to " + name);
   }
   return socket;
 }
@@ -71,24 +56,91 @@ Result<HostSocket> open_host_socket(const std::string& path, const char* server,
   if (!connection) return fail(fmt::format("{}: {} does not answer; is it running?", shown, server));
   const auto peer = TRY(socket_peer(connection->get()));
   if (!is_trusted(peer.uid, caller)) return refuse(server, peer.uid);
-  return HostSocket{path, std::move(*file), std::move(*connection), status.st_mode};
+  return HostSocket{path, std::move(*file), std::move(*connection), status.st_uid, status.st_mode};
 }
 
-Result<void> SharedSocket::open(RootInProgress* root, const RootMount& mount, std::size_t number) {
-  return root->open_bind(mount, number);
-}
+namespace {
 
-Result<void> SharedSocket::mount(RootInProgress* root, const RootMount& mount, std::size_t number) {
-  const auto tree = TRY(root->opened(number));
-  const auto opened = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
-  const auto checked = TRY(status_of(socket_.file.get(), "", AT_EMPTY_PATH));
-  if (opened.st_dev != checked.st_dev || opened.st_ino != checked.st_ino) {
-    return fail(text::printable(mount.source) + " was replaced in this moment; try again");
+class SharedSocket : public Held {
+ public:
+  SharedSocket(HostSocket socket, std::string directory, std::string name, std::vector<PrivateFile> files)
+      : socket_(std::move(socket)), directory_(std::move(directory)), name_(std::move(name)), files_(std::move(files)) {
+    socket_.connection.reset();  // the server must not count isolate as a client while the guest runs
   }
-  auto directory = TRY(runtime_directory(*root));
-  if (!directory_.empty()) directory = TRY(directory_below(*root, directory, directory_.c_str(), 0700));
-  for (const auto& file : files_) TRY_VOID(write_private_file(*root, directory, file.name.c_str(), file.content));
-  return attach_socket(tree, directory, name_);
+
+  Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) override {
+    return root->open_bind(mount, number);
+  }
+
+  Result<void> mount(RootInProgress* root, const RootMount& mount, std::size_t number) override {
+    const auto tree = TRY(root->opened(number));
+    const auto opened = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+    const auto checked = TRY(status_of(socket_.file.get(), "", AT_EMPTY_PATH));
+    if (opened.st_dev != checked.st_dev || opened.st_ino != checked.st_ino) {
+      return fail(text::printable(mount.source) + " was replaced in this moment; try again");
+    }
+    return attach_socket(tree, TRY(place(*root)), name_);
+  }
+
+ protected:
+  // Makes the directory and the files.
+  Result<Fd> place(const RootInProgress& root) const {
+    auto directory = TRY(runtime_directory(root));
+    if (!directory_.empty()) directory = TRY(directory_below(root, directory, directory_.c_str(), 0700));
+    for (const auto& file : files_) TRY_VOID(write_private_file(root, directory, file.name.c_str(), file.content));
+    return directory;
+  }
+  const std::string& name() const { return name_; }
+  int file() const { return socket_.file.get(); }
+
+ private:
+  HostSocket socket_;
+  std::string directory_;
+  std::string name_;
+  std::vector<PrivateFile> files_;
+};
+
+class RelayedSocket : public SharedSocket {
+ public:
+  RelayedSocket(HostSocket socket, std::string directory, std::string name, std::vector<PrivateFile> files,
+                SocketRelay relay)
+      : SharedSocket(std::move(socket), std::move(directory), std::move(name), std::move(files)),
+        relay_(std::move(relay)) {}
+
+  Result<void> open(RootInProgress* /*root*/, const RootMount& /*mount*/, std::size_t /*number*/) override {
+    return {};
+  }
+
+  Result<void> mount(RootInProgress* root, const RootMount& /*mount*/, std::size_t /*number*/) override {
+    return relay_.serve(TRY(listen_for_guest(TRY(place(*root)), name())), {file()});
+  }
+
+ private:
+  SocketRelay relay_;
+};
+
+// By this name the relay connects with the socket that was checked, whatever the path leads to by then.
+Result<std::string> name_of_socket(std::vector<Fd> further) {
+  static std::vector<Fd> kept;  // the relay's process ends without closing it
+  kept = std::move(further);
+  if (kept.empty()) return fail("the relay has got no socket");
+  return fmt::format("/proc/self/fd/{}", kept.front().get());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext& context, std::string directory,
+                                           std::string name, std::vector<PrivateFile> files) {
+  const bool is_guests_own = context.has_callers_id && socket.owner == context.caller.uid;
+  const bool is_open_to_all = (socket.mode & S_IWOTH) != 0;
+  if (is_guests_own || is_open_to_all) {
+    return std::make_unique<SharedSocket>(std::move(socket), std::move(directory), std::move(name), std::move(files));
+  }
+  RelayOptions options;
+  options.prepare = name_of_socket;
+  auto relay = TRY(SocketRelay::start(socket.path, std::move(options)));
+  return std::make_unique<RelayedSocket>(std::move(socket), std::move(directory), std::move(name), std::move(files),
+                                         std::move(relay));
 }
 
 }  // namespace isolate

@@ -25,6 +25,7 @@ struct HostSocket {
   std::string path;
   Fd file;        // opened with O_PATH, which keeps the inode's number from being used again
   Fd connection;  // with the server
+  uid_t owner = 0;
   mode_t mode = 0;
 };
 // Opens a socket and connects with its server. Errors: plain text: nobody listens there; the socket or the server
@@ -37,23 +38,10 @@ struct PrivateFile {
   std::string content;
 };
 
-// Mounts a socket of the host in a guest's XDG_RUNTIME_DIR.
-class SharedSocket : public Held {
- public:
-  // `directory` is below XDG_RUNTIME_DIR and holds everything; empty: XDG_RUNTIME_DIR itself does.
-  SharedSocket(HostSocket socket, std::string directory, std::string name, std::vector<PrivateFile> files = {})
-      : socket_(std::move(socket)), directory_(std::move(directory)), name_(std::move(name)), files_(std::move(files)) {
-    socket_.connection.reset();  // the server must not count isolate as a client while the guest runs
-  }
-
-  Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) override;
-  Result<void> mount(RootInProgress* root, const RootMount& mount, std::size_t number) override;
-
- private:
-  HostSocket socket_;
-  std::string directory_;
-  std::string name_;
-  std::vector<PrivateFile> files_;
-};
+// Puts a socket of the host into a guest's XDG_RUNTIME_DIR, with the files. Mounts it if the guest's root may connect
+// there, and has a relay connect them otherwise. `directory` is below XDG_RUNTIME_DIR and holds everything; empty:
+// XDG_RUNTIME_DIR itself does.
+Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext& context, std::string directory,
+                                           std::string name, std::vector<PrivateFile> files = {});
 
 }  // namespace isolate

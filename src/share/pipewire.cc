@@ -37,8 +37,7 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
 }
 
 Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& context) {
-  auto server = TRY(open_host_socket(mount.source, kServer, context.caller));
-  return std::make_unique<SharedSocket>(std::move(server), "", kSocket);
+  return share_socket(TRY(open_host_socket(mount.source, kServer, context.caller)), context, "", kSocket);
 }
 
 std::string describe_server(const RootMount& mount) {

@@ -115,7 +115,7 @@ Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& 
   // libpulse makes a cookie in the home directory when it finds none, and that may be in a root given by -t.
   if (cookie.empty()) cookie.assign(kCookieSize, '\0');
   std::vector<PrivateFile> files = {{kCookieFile, std::move(cookie)}, {kClientFile, kClientSettings}};
-  return std::make_unique<SharedSocket>(std::move(server), kDirectory, kSocket, std::move(files));
+  return share_socket(std::move(server), context, kDirectory, kSocket, std::move(files));
 }
 
 std::string describe_server(const RootMount& mount) {

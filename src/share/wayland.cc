@@ -117,7 +117,7 @@ Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& 
   const auto& request = context.request;
   const auto& app = request.template_name.empty() ? request.directory : request.template_name;
   auto compositor = TRY(Compositor::start(server.connection, app, context.run));
-  if (!TRY(compositor.can_restrict())) return std::make_unique<SharedSocket>(std::move(server), "", kSocket);
+  if (!TRY(compositor.can_restrict())) return share_socket(std::move(server), context, "", kSocket);
   return std::make_unique<RestrictedDisplay>(std::move(compositor), TRY(make_pipe("compositor")));
 }
 

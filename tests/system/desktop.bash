@@ -47,6 +47,12 @@ in_session() {
 }
 # The files of the template, for -t. Tests leave them as they are.
 desktop_tree() { echo "$STORE/templates/${1:-desktop}/layers/1"; }
+# The same text twice: nothing was changed there, without /usr, which is large.
+fingerprint_of_desktop() {
+  local tree
+  tree=$(desktop_tree)
+  fingerprint "$tree"/{dev,etc,home,mnt,opt,proc,root,run,srv,sys,tmp,var}
+}
 
 # --- servers ----------------------------------------------------------------------------------------------------------
 
@@ -143,6 +149,32 @@ CONF
   server_is_up pipewire-pulse in_session pactl get-default-sink
 }
 
+# Weston without a screen, which has no security contexts: start_weston [OPTION OF WESTON...].
+start_weston() {
+  add_to_session WAYLAND_DISPLAY=wayland-7
+  start_server weston weston --backend=headless-backend.so --socket=wayland-7 --idle-time=0 --no-config --debug "$@"
+  server_is_up weston test -S "$RUNTIME/wayland-7"
+}
+
+# Sway of Debian 13 without a screen, which has security contexts. It runs in the template "compositor" ("# templates:
+# compositor") with the identity's own id.
+start_sway() {
+  local options=()
+  if [[ $IDENTITY == root ]]; then options=(-e chroot); fi
+  add_to_session "WAYLAND_DISPLAY=wayland-1" "SWAYSOCK=$RUNTIME/sway"
+  start_server sway "$ISOLATE" --store "$STORE" -q -z compositor "${options[@]}" -d "$RUNTIME" -v "XDG_RUNTIME_DIR=$RUNTIME" \
+    -v "SWAYSOCK=$RUNTIME/sway" -v WLR_BACKENDS=headless -v WLR_RENDERER=pixman -v WLR_LIBINPUT_NO_DEVICES=1 \
+    sh -c 'echo xwayland disable >/tmp/config && exec sway -c /tmp/config'
+  server_is_up sway test -S "$RUNTIME/wayland-1"
+}
+# A program of that template in the session, without any confinement by the compositor.
+beside_sway() {
+  local options=()
+  if [[ $IDENTITY == root ]]; then options=(-e chroot); fi
+  isolate -q -z compositor "${options[@]}" -d "$RUNTIME" -v "XDG_RUNTIME_DIR=$RUNTIME" -v "SWAYSOCK=$RUNTIME/sway" \
+    -v WAYLAND_DISPLAY=wayland-1 "$@"
+}
+
 # --- sound ------------------------------------------------------------------------------------------------------------
 
 # make_tone FREQUENCY SECONDS: in $SCRATCH/tone.wav.
@@ -154,7 +186,7 @@ make_tone() {
 record_outside() {
   local pid status=0
   read_session
-  as_caller env "${SESSION[@]}" parec --device null.monitor --format s16le --rate 48000 --channels 1 --latency-msec 20 \
+  "${CALLER[@]}" env "${SESSION[@]}" parec --device null.monitor --format s16le --rate 48000 --channels 1 --latency-msec 20 \
     --raw </dev/null >"$SCRATCH/recorded" 2>"$SCRATCH/parec.err" 3>&- &
   pid=$!
   wait_until 10 test -s "$SCRATCH/recorded" || complain "nothing is recorded: $(cat "$SCRATCH/parec.err")" || status=1
@@ -162,6 +194,15 @@ record_outside() {
   kill -TERM "$pid"
   { wait "$pid" || true; } 2>/dev/null
   return "$status"
+}
+# play_outside FREQUENCY SECONDS OPTION OF PAPLAY...: in the background; its pid is in STARTED_PID.
+play_outside() {
+  make_tone "$1" "$2"
+  shift 2
+  read_session
+  "${CALLER[@]}" env "${SESSION[@]}" paplay "$@" "$SCRATCH/tone.wav" </dev/null 2>"$SCRATCH/paplay.err" 3>&- &
+  STARTED_PID=$!
+  STARTED+=("$STARTED_PID")
 }
 # The frequency of the tone in a recording, or "silence".
 tone_of() { /usr/bin/python3 -I -S "$HELPERS/tone.py" find "${1:-$SCRATCH/recorded}"; }

@@ -137,36 +137,50 @@ make_browser_tarball() {
   [[ -f $BROWSER_TARBALL ]] || bootstrap_desktop "$BROWSER_TARBALL" firefox-esr
 }
 
-# bootstrap_desktop TARBALL PACKAGE...: each worker unpacks it into memory, so it lacks documentation, translations and
-# what only OpenGL and perl need.
+# bootstrap_desktop TARBALL PACKAGE...
 bootstrap_desktop() {
-  local tarball=$1 path options=()
+  local tarball=$1
   shift
   local packages=(xterm x11-apps x11-utils xdotool yad speedcrunch pulseaudio-utils pipewire-bin dbus-bin libglib2.0-bin
     wayland-utils fonts-dejavu-core "$@")
+  bootstrap_small "$tarball" bookworm "${packages[@]}"
+}
+
+# A Debian 13 root with a Wayland compositor that has security contexts.
+make_compositor_tarball() {
+  COMPOSITOR_TARBALL=/var/tmp/isolate-test-cache/debian-trixie-compositor.tar
+  export COMPOSITOR_TARBALL
+  [[ -f $COMPOSITOR_TARBALL ]] || bootstrap_small "$COMPOSITOR_TARBALL" trixie sway wayland-utils fonts-dejavu-core
+}
+
+# bootstrap_small TARBALL SUITE PACKAGE...: each worker unpacks it into memory, so it lacks documentation, translations
+# and what only OpenGL and perl need.
+bootstrap_small() {
+  local tarball=$1 suite=$2 path options=()
+  shift 2
   for path in /usr/share/{doc,man,info,locale,lintian,bug,help} /usr/lib/x86_64-linux-gnu/{libLLVM,libz3.so,dri}; do
     options+=("--dpkgopt=path-exclude=$path*")
   done
   # Packages run perl while they are installed, so it is removed afterwards.
   options+=("--customize-hook=cd \"\$1\" && rm -rf usr/share/perl usr/lib/x86_64-linux-gnu/perl usr/share/groff \
     usr/lib/x86_64-linux-gnu/libperl.so.* usr/share/icons/Adwaita/cursors var/cache/fontconfig")
-  bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "${packages[*]}")"
+  SUITE=$suite bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "$*")"
 }
 
-# bootstrap TARBALL OPTION...
+# bootstrap TARBALL OPTION...: a root of the suite SUITE, bookworm unless set, with the package sources of this machine.
 bootstrap() {
-  local tarball=$1
+  local tarball=$1 suite=${SUITE:-bookworm}
   shift
   echo "making $tarball" >&2
-  local options=("$@")
+  local options=(--dpkgopt=force-unsafe-io "$@")
   if apt-config dump | grep -q 'Acquire::Check-Valid-Until "false"'; then
     options+=('--aptopt=Acquire::Check-Valid-Until "false"')
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    grep -E ' bookworm(-updates|-security)? ' | sort -u >"$BASE/sources.list"
+    grep -E ' bookworm(-updates|-security)? ' | sed "s/ bookworm/ $suite/" | sort -u >"$BASE/sources.list"
   [[ -s $BASE/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   (umask 022 && mkdir -p "$(dirname "$tarball")")
-  mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$BASE/debian.tar" "$BASE/sources.list"
+  mmdebstrap --quiet --variant=minbase "${options[@]}" "$suite" "$BASE/debian.tar" "$BASE/sources.list"
   chmod 0644 "$BASE/debian.tar"
   mv "$BASE/debian.tar" "$tarball"
 }

@@ -6,6 +6,7 @@
 #   # templates: system               a template "system" beside "debian": one with an init
 #   # templates: desktop              a template "desktop": programs that show windows and play sound
 #   # templates: browser              the same with a browser
+#   # templates: compositor           one with a Wayland compositor of Debian 13; several names may stand here
 #   # takes long                      begins before the others, as those with stores or a daemon of their own do
 #   # builds: release                 not with the sanitizers: what the kernel refuses to a guest is the same in any build
 #
