@@ -31,7 +31,13 @@ Result<Fd> directory_in(const RootInProgress& root, int parent, const char* name
 }  // namespace
 
 Result<Fd> runtime_directory(const RootInProgress& root) {
-  return directory_in_tmp(root, kRuntimeDirectory + sizeof "/tmp", 0700);
+  constexpr const char* kName = kRuntimeDirectory + sizeof "/tmp";
+  const bool is_there = ::faccessat(root.tmp(), kName, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  auto directory = TRY(directory_in_tmp(root, kName, 0700));
+  if (is_there) return directory;
+  // A container's systemd empties /tmp when it boots (tmpfiles.d(5)), but stops at mounts.
+  TRY_VOID(mount::attach(TRY(mount::copy_tree(root.tmp(), kName, false)), directory.get(), kRuntimeDirectory));
+  return directory_in_tmp(root, kName, 0700);
 }
 
 Result<Fd> directory_in_tmp(const RootInProgress& root, const char* name, mode_t mode) {
