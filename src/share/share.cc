@@ -11,7 +11,7 @@ namespace isolate {
 namespace {
 
 // The order in which the shares are mounted.
-constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun, &kX11};
+constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun, &kX11, &kDbus};
 
 std::vector<std::string> wishes_for(const ShareOption& option, const RunRequest& request) {
   std::vector<std::string> values;

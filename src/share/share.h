@@ -127,6 +127,7 @@ extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's
 extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
 extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
 extern const Share kX11;         // an X11 display (-1)
+extern const Share kDbus;        // message buses (--dbus)
 
 // The options of all shares.
 std::vector<const ShareOption*> share_options();
