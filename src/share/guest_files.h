@@ -24,7 +24,8 @@ Result<void> write_private_file(const RootInProgress& root, const Fd& directory,
                                 std::string_view content);
 // Mounts a socket of the host on a name in the directory.
 Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::string& name);
-// Listens on a new stream socket with that name, to which every process of the guest may connect that may enter the directory.
+// Listens on a new stream socket with that name, to which every process of the guest may connect that may enter the
+// directory.
 Result<Fd> listen_for_guest(const Fd& directory, const std::string& name);
 
 // Returns the text of a file of the root; "" if there is none. Returns nothing if it must stay as it is: there is a

@@ -11,8 +11,8 @@ namespace isolate {
 namespace {
 
 // The order in which the shares are mounted.
-constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts,   &kTun,   &kHome,
-                                &kGpu,     &kDesktop,    &kX11,        &kWayland, &kPulse, &kPipeWire};
+constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun,      &kHome, &kGpu,
+                                &kDesktop, &kX11,        &kWayland,    &kPulse, &kPipeWire, &kDbus};
 
 std::vector<std::string> wishes_for(const ShareOption& option, const RunRequest& request) {
   std::vector<std::string> values;

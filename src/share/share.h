@@ -150,6 +150,7 @@ extern const Share kX11;         // an X11 display (-1)
 extern const Share kWayland;     // a Wayland display (--wayland)
 extern const Share kPulse;       // a PulseAudio server (-2)
 extern const Share kPipeWire;    // a PipeWire server (--pipewire)
+extern const Share kDbus;        // message buses (--dbus)
 
 // The options of all shares.
 std::vector<const ShareOption*> share_options();
