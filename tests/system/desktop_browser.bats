@@ -29,7 +29,7 @@ blue_in() {
 @test "Firefox shows a page in its window" {
   start_on_desktop --desktop -d "$SCRATCH/page:/page:ro" firefox-esr --no-remote --new-instance --kiosk file:///page/page.html
   picture_is_blue() {
-    in_session import -window root "png:$PICTURES/firefox-window.png" 2>/dev/null &&
+    in_session import -window root png:- >"$PICTURES/firefox-window.png" 2>/dev/null &&
       [[ $(blue_in "$PICTURES/firefox-window.png") -gt 50 ]]
   }
   wait_until 60 picture_is_blue || complain "$(cat "$SCRATCH/err")"
@@ -40,7 +40,8 @@ blue_in() {
   mkdir -m 0700 "$SCRATCH/home"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/home"
   succeeds on_desktop --home="$SCRATCH/home" -d "$SCRATCH/page:/page:ro" \
-    firefox-esr --headless --screenshot page.png --window-size=400,300 file:///page/page.html
+    sh -c 'firefox-esr --headless --screenshot "$HOME/page.png" --window-size=400,300 file:///page/page.html'
+  [[ -s $SCRATCH/home/page.png ]] || complain "no picture"
   cp "$SCRATCH/home/page.png" "$PICTURES/firefox-screenshot.png"
   [[ $(blue_in "$PICTURES/firefox-screenshot.png") -gt 90 ]]
 }
