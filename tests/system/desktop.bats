@@ -101,3 +101,13 @@ $(cksum </etc/localtime)"
   succeeds on_desktop --desktop true
   [[ $(cd "$tree" && find . | sort | md5sum) == "$before" ]]
 }
+
+@test "sound is part of it" {
+  start_pulse
+  read_session
+  run --separate-stderr with_variables "${SESSION[@]}" -- -z desktop --desktop pactl info
+  stop_server pulse
+  expect_status 0
+  expect_in_output 'Default Sink: null'
+  [[ $stderr != *--pulse* ]]
+}
