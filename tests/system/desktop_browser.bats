@@ -23,7 +23,7 @@ setup() {
 
 # The share of points in the picture that have the page's colour, in percent.
 blue_in() {
-  convert "$1" -fuzz 3% -fill white -opaque '#1060c0' -fill black +opaque white -format '%[fx:int(100*mean)]' info:
+  convert "$1" -fuzz 3% -fill black +opaque '#1060c0' -fill white -opaque '#1060c0' -format '%[fx:int(100*mean)]' info:
 }
 
 @test "Firefox shows a page in its window" {
