@@ -41,6 +41,9 @@ _arguments -s -S \
   '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
   '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \
   '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]' \
+  '--home=-[run under your name, with a home of its own]::directory:_directories' \
+  '--gpu[use the graphics devices that you may open]' \
+  '--desktop[display, sound, graphics, a home, and the look of your session]' \
   '(-1 --x11)-1[show windows on your X11 display]' \
   '(-1 --x11)--x11=-[show windows on your X11 display]::kind of access:(trusted untrusted nested)' \
   '--wayland[show windows on your Wayland display]' \

@@ -65,15 +65,31 @@ _isolatectl_pool() {
   esac
 }
 
+_isolatectl_launcher() {
+  local curcontext=$curcontext state line
+  _arguments -C $common '1:verb:(create list remove)' '*::argument:->arguments'
+  [[ $state == arguments ]] || return
+  case $line[1] in
+    create)
+      _arguments $common '1:name:' '--template=[the template of its clones]:template:_isolatectl_templates' \
+        '--icon=[a PNG or SVG file]:file:_files' '--home=[keep its home there]:directory:_directories' \
+        '(-n --share-net)'{-n,--share-net}"[share the host's network]" '*::command:_normal'
+      ;;
+    remove) _arguments $common '1:name:' ;;
+    *) _arguments $common ;;
+  esac
+}
+
 local curcontext=$curcontext state line
 _arguments -C $common '(- *)--version[print the version]' \
-  '1:verb:(template pool gc ps kill exec status)' \
+  '1:verb:(template pool gc ps kill launcher exec status)' \
   '*::argument:->arguments'
 [[ $state == arguments ]] || return
 case $line[1] in
   template) _isolatectl_template ;;
   pool) _isolatectl_pool ;;
   gc | ps) _arguments $common $kept ;;
+  launcher) _isolatectl_launcher ;;
   kill) _arguments $common '1:lease:_isolatectl_leases' ;;
   exec)
     _arguments $common '(-t --tty)'{-t,--tty}'[give it a terminal of its own]' \

@@ -111,7 +111,7 @@ TEST_F(OptionsTest, AllSwitchesAreOffByDefault) {
                plain.timings || plain.lasting);
   EXPECT_EQ(plain.engine, EngineKind::bwrap);
   EXPECT_EQ(plain.userns, UsernsMode::automatic);
-  EXPECT_EQ(plain.working_directory, "/");
+  EXPECT_EQ(plain.working_directory, "");
   EXPECT_EQ(plain.status_fd, -1);
   EXPECT_FALSE(plain.uid_base || plain.gid_base);
 }

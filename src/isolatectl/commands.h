@@ -66,6 +66,22 @@ struct CreateOptions {
 };
 
 Result<void> create_template(Context& context, const CreateOptions& options);
+
+struct LauncherOptions {
+  std::string name;
+  std::vector<std::string> stores;  // the values of --store
+  std::string template_name;
+  std::string icon;  // a file of the host; empty: the template's
+  std::string home;  // a directory in which the program's home is kept; empty: it is thrown away
+  bool network = false;
+  std::vector<std::string> command;
+};
+// Writes a desktop entry that starts the command in a fresh clone. Errors: isolate can't run the template; there is
+// such a launcher already; the icon is no picture.
+Result<void> create_launcher(Context& context, const LauncherOptions& options);
+Result<void> list_launchers(Context& context);
+Result<void> remove_launcher(Context& context, const std::string& name);
+
 struct EditOptions {
   std::string name;
   std::vector<std::string> command;    // empty: start a shell

@@ -31,6 +31,7 @@ struct CommandLine {
   EditOptions edit;
   bool is_exec = false;
   ExecOptions exec;
+  LauncherOptions launcher;
   std::function<Result<int>(Context&)> verb;
 };
 
@@ -152,6 +153,31 @@ void add_lease_verbs(CLI::App* app, CommandLine* line) {
   kill->callback([line] { line->verb = plain([line](Context& context) { return kill_lease(context, line->name); }); });
 }
 
+void add_launchers(CLI::App* app, CommandLine* line) {
+  auto& options = line->launcher;
+  auto* launchers =
+      app->add_subcommand("launcher", "manage entries in your menu that start a program in a fresh clone");
+  launchers->fallthrough();
+  auto* create = launchers->add_subcommand("create", "make an entry that starts COMMAND with isolate --desktop");
+  create->fallthrough()->add_option("NAME", options.name)->required();
+  create->add_option("--template", options.template_name, "the template of the clones")->required();
+  create->add_option("--icon", options.icon, "a PNG or SVG file (default: the template's icon of the program)");
+  create->add_option("--home", options.home, "keep the program's home in this directory");
+  create->add_flag("-n,--share-net", options.network, "share the host's network");
+  create->add_option("COMMAND", options.command, "command and arguments, after --");
+  create->callback([line] {
+    line->launcher.stores = line->stores;
+    line->verb = plain([line](Context& context) { return create_launcher(context, line->launcher); });
+  });
+  launchers->add_subcommand("list", "list all launchers")->fallthrough()->callback([line] {
+    line->verb = plain(list_launchers);
+  });
+  auto* remove = launchers->add_subcommand("remove", "remove a launcher and its icon")->fallthrough();
+  remove->add_option("NAME", line->name)->required();
+  remove->callback(
+      [line] { line->verb = plain([line](Context& context) { return remove_launcher(context, line->name); }); });
+}
+
 void add_exec(CLI::App* app, CommandLine* line) {
   auto& options = line->exec;
   auto* exec = app->add_subcommand("exec", "run a command in a running lease")->fallthrough();
@@ -220,6 +246,7 @@ int main_with_exceptions(int argc, char** argv) {
   add_pool_verbs(&app, &line);
   add_gc(&app, &line);
   add_lease_verbs(&app, &line);
+  add_launchers(&app, &line);
   add_exec(&app, &line);
   app.add_subcommand("status", "show whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;

@@ -174,7 +174,7 @@ class Launcher {
   Result<bool> a_bind_keeps_groups() const {
     std::vector<std::string> sources;
     for (const auto& mount : plan_.mounts) {
-      if (mount.kind == MountKind::bind) sources.push_back(mount.source);
+      if (mount.kind == MountKind::bind || mount.keeps_groups) sources.push_back(mount.source);
     }
     if (sources.empty() || !has_supplementary_groups()) return false;
     const auto found = TRY(first_path_needing_groups(sources));

@@ -22,6 +22,7 @@
 #include "pool/member_range.h"
 #include "request/limit_wishes.h"
 #include "request/store_path.h"
+#include "share/locale.h"
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
 #include "supervise/supervisor.h"
@@ -88,6 +89,7 @@ class Run {
     }
     facts.group_limits = group_.limits();
     facts.control_group = group_.describe();
+    settle_locale(root.source.lower.empty() ? std::vector{root.source.directory} : root.source.lower, &facts.shares);
     plan_ = TRY(make_plan(request_, root, facts));
     // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
     if (!plan_.own_terminal && facts.standard_terminals == 0) terminal_.reset();
@@ -254,7 +256,7 @@ class Run {
   // The exit status of the whole run. `written` says whether the guest's output reached the caller; it decides the
   // status only if the command itself succeeded.
   Result<int> conclude(const RunOutcome& outcome, Result<int> written) {
-    TRY_VOID(outcome.check_setup(request_.working_directory));
+    TRY_VOID(outcome.check_setup(plan_.working_directory));
     if (outcome.exec_error != 0) {
       const auto reason = outcome.start_error(request_.command[0]);
       log::error(reason);
@@ -298,7 +300,8 @@ class Run {
   mode_t umask_;
 };
 
-int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* lease) {
+int run_with(RunRequest request, OwnerNamespace* owner, const Lease* lease) {
+  expand_presets(&request);
   auto steps = Steps::make();
   auto status = StatusStream::open(request.status_fd);
   if (!steps || !status) {

@@ -81,12 +81,26 @@ Result<void> RelayedFlow::move(Portion* scratch) {
   }
   if (!wants_to_read()) return {};
   const auto bytes = TRY(receive(scratch));
-  if (bytes.empty()) return {};
+  return bytes.empty() ? Result<void>() : hand_on(bytes);
+}
+
+Result<void> RelayedFlow::hand_on(std::string_view bytes) {
+  if (questions_ != nullptr) TRY_VOID(questions_->see_answer(bytes));
   if (!editor_) return send(bytes);
   if (!descriptors_.empty()) return fail("descriptors came before the connection was set up");
   const auto edited = TRY(editor_->edit(bytes));
   if (editor_->is_finished()) editor_.reset();
   return edited.empty() ? Result<void>() : send(edited);
+}
+
+Result<void> RelayedFlow::see_answer(std::string_view bytes) {
+  if (!editor_ || is_finished()) return {};
+  const auto released = editor_->see_answer(bytes);
+  if (editor_->is_finished()) editor_.reset();
+  if (released.empty()) return {};
+  // Nothing was read meanwhile, so this is all that can be unsent, besides what the editor let pass before.
+  const auto bytes_to_send = std::exchange(unsent_, {}) + released;
+  return send(bytes_to_send);
 }
 
 void RelayedFlow::stop() {

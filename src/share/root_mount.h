@@ -20,6 +20,7 @@ struct RootMount {
   std::string source;
   bool read_only = false;
   unsigned mode = 0755;
+  bool keeps_groups = false;  // the guest opens the source itself, and so needs the group that gives the caller access
   const Share* share = nullptr;
 };
 

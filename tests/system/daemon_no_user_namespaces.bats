@@ -163,6 +163,17 @@ is_under_control() {
   [[ $(grep -c 'only a supplementary group' <<<"$stderr") == 1 ]] || complain "expected one warning"
 }
 
+@test "--home needs one more namespace, and without it nothing runs" {
+  local engine place
+  for place in below beside; do
+    if [[ $place == beside ]]; then be_beside; fi
+    for engine in bwrap lxc chroot; do
+      fails_plainly 125 isolate '--home: user namespace of the command' 'run without --home' -- \
+        run_in overlay -e "$engine" --home sh -c 'echo ran'
+    done
+  done
+}
+
 @test "without the daemon an ordinary user gets one line with the reason, which mentions the daemon" {
   stop_daemon
   install -d -m 0700 -o "$USER_A_UID" -g "$USER_A_GID" "$SCRATCH/root"
