@@ -13,7 +13,8 @@ packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
 packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps
-  xvfb xserver-xephyr xwayland weston xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils desktop-file-utils)
+  xvfb xserver-xephyr xwayland weston xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils desktop-file-utils
+  xdg-dbus-proxy dbus-daemon dbus-bin libglib2.0-bin)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # For building the Debian package and checking it.

@@ -34,6 +34,7 @@ _arguments -s -S \
   '--cpus=[processor time limit of the guest, in processors]:number:' \
   '--pids=[limit of the guest'\''s processes and threads]:number:' \
   '--io-weight=[the guest'\''s share of busy disks, 1 to 10000]:weight:' \
+  '*--dbus=[use a message bus, as far as rules allow]:bus and rules:(session session,notifications session,portals session,talk= session,own= session,see= system system,talk= system,own= system,see=)' \
   '--keep[keep the clone and print where it is]' \
   '--store=[the directory of templates and clones]:directory:_files -/' \
   '--dry-run[print the plan of the run and stop]' \
