@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034 # packages_for() finds the lists by their names
 packages_build=(g++ cmake ninja-build pkg-config lxc-dev libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-  libexpected-dev libtomlplusplus-dev libxau-dev musl-tools)
+  libexpected-dev libtomlplusplus-dev libxau-dev libexpat1-dev musl-tools)
 # For unit tests and benchmarks (./dev build --tests).
 # shellcheck disable=SC2034
 packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
@@ -12,7 +12,7 @@ packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
 # shellcheck disable=SC2034
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
-packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
+packages_test=(bats acl attr lxc jq desktop-file-utils zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # For building the Debian package and checking it.
