@@ -24,11 +24,14 @@ namespace {
 // Menus show this icon, which each desktop has, for a launcher without one.
 constexpr const char* kPlainIcon = "application-x-executable";
 
-// Returns the names of the templates that the daemon leases to the caller.
-Result<std::vector<std::string>> names_of_daemon(const Context& context) {
-  std::vector<std::string> names;
-  for (const auto& row : TRY(ask_daemon(context, "ListTemplates", "templates"))) names.push_back(row.value("name", ""));
-  return names;
+// Returns the ways to refer to a template in a list of the daemon's: NAME, KIND:NAME, and POOL/PATH/NAME for ZFS.
+std::vector<std::string> references_to(const Json& row) {
+  const auto name = row.value("name", "");
+  const auto store = row.value("store", "");
+  const auto colon = std::min(store.find(':'), store.size());
+  std::vector<std::string> references = {name, store.substr(0, colon) + ":" + name};
+  if (store.starts_with("zfs:")) references.push_back(store.substr(colon + 1) + "/" + name);
+  return references;
 }
 
 // Finds the template as a run does: in the caller's own stores, then with the daemon. Returns nothing for a template of
@@ -36,8 +39,15 @@ Result<std::vector<std::string>> names_of_daemon(const Context& context) {
 Result<std::optional<TemplatePlace>> find_readable_template(Context& context, const std::string& asked) {
   auto place = context.find(asked);
   if (place) return std::optional(std::move(*place));
-  auto names = TRY(names_of_daemon(context));
-  if (std::find(names.begin(), names.end(), asked) != names.end()) return std::optional<TemplatePlace>();
+  const auto leasable = TRY(ask_daemon(context, "ListTemplates", "templates"));
+  std::vector<std::string> names;
+  for (const auto& row : leasable) {
+    const auto references = references_to(row);
+    if (std::find(references.begin(), references.end(), asked) != references.end()) {
+      return std::optional<TemplatePlace>();
+    }
+    names.push_back(references.front());
+  }
   if (names.empty() || !check_template_reference(asked)) return fail(std::move(place).error());
   for (const auto& store : TRY(context.stores())) {
     for (auto& name : template_names(*store)) names.push_back(std::move(name));
