@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034 # packages_for() finds the lists by their names
 packages_build=(g++ cmake ninja-build pkg-config lxc-dev libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-  libexpected-dev libtomlplusplus-dev libxau-dev libxcb1-dev libyaml-dev musl-tools)
+  libexpected-dev libtomlplusplus-dev libxau-dev libexpat1-dev libxcb1-dev libyaml-dev musl-tools)
 # For unit tests and benchmarks (./dev build --tests).
 # shellcheck disable=SC2034
 packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)

@@ -96,7 +96,7 @@ expect_options_of_verb() {
     expect_same "$shell, verbs" "$(verbs_in_help "$ISOLATECTL")" "$("offered_by_$shell" isolatectl '' | grep -v '^-' | sorted_words)"
     for verb in $(verbs_in_help "$ISOLATECTL"); do
       case $verb in
-        template | pool)
+        template | pool | launcher)
           expect_same "$shell, verbs of $verb" "$(verbs_in_help "$ISOLATECTL" "$verb")" \
             "$("offered_by_$shell" isolatectl "$verb" '' | grep -v '^-' | sorted_words)"
           ;;
@@ -105,6 +105,7 @@ expect_options_of_verb() {
     done
     for verb in $(verbs_in_help "$ISOLATECTL" template); do expect_options_of_verb "$shell" template "$verb"; done
     for verb in $(verbs_in_help "$ISOLATECTL" pool); do expect_options_of_verb "$shell" pool "$verb"; done
+    for verb in $(verbs_in_help "$ISOLATECTL" launcher); do expect_options_of_verb "$shell" launcher "$verb"; done
   done
 }
 
@@ -115,6 +116,7 @@ expect_options_of_verb() {
     expect_same "$shell, --template" debian "$("offered_by_$shell" isolate --template deb)"
     expect_same "$shell, show" debian "$("offered_by_$shell" isolatectl template show deb)"
     expect_same "$shell, pool" debian "$("offered_by_$shell" isolatectl pool --json drain deb)"
+    expect_same "$shell, launcher" debian "$("offered_by_$shell" isolatectl launcher create --template deb)"
     expect_same "$shell, --userns" private "$("offered_by_$shell" isolate --userns pri)"
     expect_same "$shell, -e" chroot "$("offered_by_$shell" isolate -nqe ch)"
   done

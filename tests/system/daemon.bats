@@ -252,3 +252,18 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   succeeds "$ISOLATED" --help
   expect_in_output --store
 }
+
+@test "a member's launcher starts a clone of the daemon's, whose files it can't take a name from" {
+  local words=() word
+  make_shared
+  succeeds member env XDG_DATA_HOME="$SHARED/data" "$ISOLATECTL" launcher create id --template overlay:deb -- id -u
+  expect_in_errors "template 'overlay:deb' is leased by the daemon"
+  # No session runs here, so what --desktop shares is left out.
+  while read -r -d '' word; do [[ $word == --desktop ]] || words+=("$word"); done < <(
+    /usr/bin/python3 -I -S "$HELPERS/desktop_exec.py" "$SHARED/data/applications/isolate-id.desktop"
+  )
+  succeeds member "${words[@]}"
+  expect_output 0
+  fails_plainly 1 isolatectl "no template 'dep'" 'nearest: deb' -- \
+    member env XDG_DATA_HOME="$SHARED/data" "$ISOLATECTL" launcher create no --template dep -- id
+}
