@@ -56,11 +56,11 @@ load helpers
   isolate_refuses template -- isolate true
 }
 
-@test "options that are still to come are known and answered with one line" {
-  isolate_refuses x11 -- isolate -z debian -1 true
-  isolate_refuses x11 -- isolate -z debian --x11 true
-  isolate_refuses pulse -- isolate -z debian -2 true
-  isolate_refuses pulse -- isolate -z debian --pulse true
+@test "windows and sound are refused with one line where there is no session" {
+  local option
+  for option in -1 --x11 -2 --pulse --pipewire --wayland; do
+    isolate_refuses "isolate: error: --" "not set" -- isolate -z debian $option true
+  done
 }
 
 @test "options stop at the first word that is none" {
