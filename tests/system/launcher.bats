@@ -23,7 +23,7 @@ make_small_template() {
   printf '%s' "$2" >"$SCRATCH/small/usr/share/icons/hicolor/scalable/apps/paint.svg"
   succeeds isolatectl template create small --from "$SCRATCH/small"
 }
-entry() { cat "$DATA/applications/isolate-${1:-paint}.desktop"; }
+entry() { cat "$DATA/applications/isolate-paint.desktop"; }
 value_of() { sed -n "s/^$1=//p" "$DATA/applications/isolate-paint.desktop"; }
 
 good_entry='[Desktop Entry]
