@@ -125,13 +125,15 @@ int main(int argc, char** argv) {
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   const Setup* setup = read_setup();
   if (setup == nullptr) return fail(Kind::no_setup, EBADF);
-  char** const arguments = take_command(*setup);
-  if (arguments == nullptr) return fail(Kind::no_setup, ENOMEM);
   const auto for_user = setup->has_user != 0 ? capabilities_to_become_user() : 0;
   if (!limit_capabilities(setup->capabilities, setup->capabilities | for_user)) return fail(Kind::no_setup, EPERM);
   if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error);
+  char** const arguments = take_command(*setup);
+  if (arguments == nullptr) return fail(Kind::no_setup, ENOMEM);
   const isolate::SignalState callers = {setup->ignored_signals, setup->blocked_signals};
-  Command command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
+  // It is static because it lives as long as this process: nothing frees what its pointers point to.
+  static Command command = {};
+  command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
   if (setup->role == Role::becomes) return become_system_init(command);
   if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 

@@ -1,37 +1,41 @@
-// Desktop entries, the files from which a desktop makes its menu (Desktop Entry Specification), and their icons. A
-// template's files are input from somebody else: isolate takes only texts from them that can't start anything.
+// DesktopEntry: the keys in the group [Desktop Entry] of a .desktop file, as the Desktop Entry Specification 1.5
+// defines them. Reads files of others, which may be hostile, and writes isolatectl's own.
 #pragma once
 
-#include <optional>
+#include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
 namespace isolate {
 
-// What a template's desktop entry says of a program. All texts are checked: they have no control characters, are UTF-8
-// and at most 256 bytes long. A text that is not like that is left out.
-struct EntryTexts {
-  std::vector<std::pair<std::string, std::string>> texts;  // Name, Name[de], Comment, ...: key and value as in the file
-  std::string categories;                                  // registered ones, each with a semicolon
-  std::string icon;                                        // a name, or a path in the template; empty: none
-  bool terminal = false;
+class DesktopEntry {
+ public:
+  static constexpr std::size_t kMostBytes = 256 << 10;
+
+  // Ignores comments, other groups, and lines that are neither. If a key appears twice the last one counts, as it does
+  // for GLib and KDE. Errors: the text is longer than kMostBytes; its first group is not [Desktop Entry].
+  static Result<DesktopEntry> parse(std::string_view text);
+
+  // Returns the value as it stands in the file, or null if there is no such key. `key` may have a locale: Name[de].
+  const std::string* raw(const std::string& key) const;
+  // Returns the value without escapes. It is empty if there is no such key, if an escape is malformed, or if the value
+  // is not a plain line (text::is_plain_line).
+  std::string value(const std::string& key) const;
+  const std::map<std::string, std::string>& all() const { return values_; }
+
+  // `value` is a plain line.
+  void set(const std::string& key, std::string_view value);
+  // `value` has its escapes already.
+  void set_raw(const std::string& key, std::string value) { values_[key] = std::move(value); }
+  void remove(const std::string& key) { values_.erase(key); }
+
+  // Returns the content of the file.
+  std::string text() const;
+
+ private:
+  std::map<std::string, std::string> values_;  // as they stand in the file
 };
-
-// Looks in the text of one or more desktop entries for the one that starts `program`, the last part of a path.
-std::optional<EntryTexts> find_entry(std::string_view files, const std::string& program);
-
-// Returns the words as a value of the key Exec. Errors: plain text: a word has a control character, which the form
-// can't express.
-Result<std::string> exec_value(const std::vector<std::string>& words);
-// Returns the text as a value of a key of type string.
-std::string string_value(std::string_view text);
-
-// The kind of a picture, told by its content: "png" or "svg". Errors: plain text: it is neither; it is too large; an
-// SVG defines entities or refers to other files.
-Result<std::string> icon_kind(std::string_view content);
-constexpr std::size_t kMostIconBytes = 512 << 10;
 
 }  // namespace isolate

@@ -2,77 +2,83 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
+
 namespace isolate {
 namespace {
 
-using Texts = std::vector<std::pair<std::string, std::string>>;
+using test::message_of;
+using test::must;
 
-TEST(DesktopEntryTest, OnlyTextsAreTakenOfTheEntryThatStartsTheProgram) {
-  const auto found = find_entry(
-      "[Desktop Entry]\nName=Other\nExec=other\n"
-      "[Desktop Entry]\nName=Editor\nName[de]=Bearbeiter\nExec=/usr/bin/edit %F\nTryExec=/bin/evil\nIcon=edit\n"
-      "Categories=Office;Audio;Nonsense;\nMimeType=text/html;\nTerminal=true\nX-Other=1\n"
-      "[Desktop Action new]\nName=New\nExec=evil\n",
-      "edit");
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->texts, (Texts{{"Name", "Editor"}, {"Name[de]", "Bearbeiter"}}));
-  EXPECT_EQ(found->categories, "Office;AudioVideo;");
-  EXPECT_EQ(found->icon, "edit");
-  EXPECT_TRUE(found->terminal);
-  EXPECT_FALSE(find_entry("[Desktop Entry]\nName=X\nExec=x\n", "y"));
-  EXPECT_FALSE(find_entry("", "y"));
+DesktopEntry parsed(const std::string& lines) { return must(DesktopEntry::parse("[Desktop Entry]\n" + lines)); }
+
+TEST(DesktopEntryTest, KeysAreReadWithTheirLocales) {
+  const auto entry = must(
+      DesktopEntry::parse("# a comment\n\n[Desktop Entry]\nName=Editor\nName[de]=Editor\nName[sr@latin]=Uređivač\n  "
+                          "Type = Application \r\n"));
+  EXPECT_EQ(entry.value("Name"), "Editor");
+  EXPECT_EQ(entry.value("Name[sr@latin]"), "Uređivač");
+  EXPECT_EQ(entry.value("Type"), "Application");
+  EXPECT_EQ(entry.value("Comment"), "");
 }
 
-TEST(DesktopEntryTest, LinesOfAnActionAreNotTakenForTheEntrys) {
-  EXPECT_FALSE(find_entry("[Desktop Entry]\nName=X\nExec=x\n[Desktop Action a]\nName=A\nExec=y\n", "y"));
+TEST(DesktopEntryTest, OnlyTheFirstGroupCounts) {
+  const auto entry = parsed("Name=A\n[Desktop Action New]\nName=B\nExec=evil\n[Desktop Entry]\nName=C\n");
+  EXPECT_EQ(entry.value("Name"), "A");
+  EXPECT_EQ(entry.value("Exec"), "");
 }
 
-TEST(DesktopEntryTest, TextsThatCouldDeceiveAreLeftOut) {
-  const std::string entry = "[Desktop Entry]\nExec=x\nName=X\n";
-  for (const std::string bad : {"Comment=a\x1b[31m", "Comment=\xff", "Comment=\xc0\xaf",
-                                "Comment=\xe2\x80\xae"
-                                "gpj",
-                                "Comment[../x]=a", "Comment[]=a"}) {
-    const auto found = find_entry(entry + bad + "\n", "x");
-    ASSERT_TRUE(found);
-    EXPECT_EQ(found->texts, (Texts{{"Name", "X"}})) << bad;
+TEST(DesktopEntryTest, AFileWithoutTheGroupIsNoEntry) {
+  for (const char* text : {"", "\n\n", "Name=A\n", "Name=A\n[Desktop Entry]\n", "[Other]\n[Desktop Entry]\nName=A\n",
+                           "[Desktop Entry\nName=A\n", "\xff\xfe", "[KDE Desktop Entry]\nName=A\n"}) {
+    EXPECT_FALSE(DesktopEntry::parse(text)) << text;
   }
-  EXPECT_EQ(find_entry(entry + "Comment=" + std::string(257, 'a') + "\n", "x")->texts.size(), 1U);
-  EXPECT_EQ(find_entry(entry + "Name=Y\n", "x")->texts, (Texts{{"Name", "X"}}));
 }
 
-TEST(DesktopEntryTest, WordsOfACommandAreQuotedForExec) {
-  EXPECT_EQ(exec_value({"/usr/bin/isolate", "-z", "a"}).value(), "/usr/bin/isolate -z a");
-  EXPECT_EQ(exec_value({"a b", "", "c;d", "100%", "%f"}).value(), "\"a b\" \"\" \"c;d\" 100%% %%f");
-  EXPECT_EQ(exec_value({R"(a"b$c`d\e)"}).value(), R"("a\\"b\\$c\\`d\\\\e")");
-  EXPECT_FALSE(exec_value({"a\nExec=b"}));
-  EXPECT_FALSE(exec_value({"a\x01"}));
+TEST(DesktopEntryTest, TheLastOfTwoEqualKeysCounts) { EXPECT_EQ(parsed("Name=A\nName=B\n").value("Name"), "B"); }
+
+TEST(DesktopEntryTest, LinesThatAreNoKeysAreIgnored) {
+  const auto entry = parsed("no equals sign\n=value\nBad Key=x\nName[=x\nName[]=x\nName[a]b=x\nName\x01=x\nName=A");
+  EXPECT_EQ(entry.all(), (std::map<std::string, std::string>{{"Name", "A"}}));
 }
 
-std::string png(unsigned char width) {
-  std::string bytes("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0", 19);
-  bytes += static_cast<char>(width);
-  bytes += std::string("\0\0\0\x10", 4) + std::string(32, 'x');
-  return bytes;
-}
-
-TEST(IconTest, TheContentTellsTheKind) {
-  EXPECT_EQ(icon_kind(png(16)).value(), "png");
-  EXPECT_EQ(icon_kind("<svg xmlns=\"http://www.w3.org/2000/svg\"/>").value(), "svg");
-  EXPECT_EQ(icon_kind("\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- c -->\n<svg><use xlink:href=\"#a\"/></svg>").value(),
-            "svg");
-  EXPECT_EQ(icon_kind("<svg><image href='data:image/png;base64,AA'/></svg>").value(), "svg");
-}
-
-TEST(IconTest, WhatIsNoIconIsRefused) {
-  const std::string huge = "<svg>" + std::string(kMostIconBytes, ' ');
-  for (const auto& bad :
-       {std::string(), std::string("GIF89a"), png(0), huge, std::string("<html><svg/></html>"),
-        std::string("<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>"), std::string("<svg><!entity x></svg>"),
-        std::string("<svg><SCRIPT>1</SCRIPT></svg>"), std::string("<svg><a href=\"/etc/passwd\"/></svg>"),
-        std::string("<svg><image href=\"https://x/\"/></svg>"), std::string("<!-- <svg>")}) {
-    EXPECT_FALSE(icon_kind(bad)) << bad.substr(0, 80);
+TEST(DesktopEntryTest, AValueThatIsNoPlainLineIsEmpty) {
+  const auto entry = parsed(
+      "A=a\\nb\nB=a\\tb\nC=\x1b[2J\nD=\xff\nF=a\\q\nG=a\\\nH=\u202e"
+      "cod\n" +
+      std::string("E=a\0b\n", 6));
+  for (const char* key : {"A", "B", "C", "D", "E", "F", "G", "H"}) {
+    ASSERT_NE(entry.raw(key), nullptr) << key;
+    EXPECT_EQ(entry.value(key), "") << key;
   }
+}
+
+TEST(DesktopEntryTest, AFileThatIsTooLongIsRefused) {
+  const std::string line = "Name=" + std::string(1 << 20, 'a') + "\n";
+  EXPECT_TRUE(test::fails_with(DesktopEntry::parse("[Desktop Entry]\n" + line), EFBIG));
+}
+
+TEST(DesktopEntryTest, ManyKeysTakeLittleTime) {
+  std::string text = "[Desktop Entry]\n";
+  for (int i = 0; text.size() < DesktopEntry::kMostBytes - 10; ++i) text += std::to_string(i) + "=\n";
+  EXPECT_GT(must(DesktopEntry::parse(text)).all().size(), 10000U);
+}
+
+TEST(DesktopEntryTest, AValueThatIsSetIsReadAsItself) {
+  for (const std::string value : {"plain", " leading", "trailing ", " ", "  ", "", "back\\slash", "\\n", "a;b", "\\;",
+                                  "a=b", "#no comment", "[Desktop Entry]", "\"quoted\" $x `y` %U", "Ünï"}) {
+    DesktopEntry entry;
+    entry.set("Comment", value);
+    EXPECT_EQ(must(DesktopEntry::parse(entry.text())).value("Comment"), value) << entry.text();
+  }
+}
+
+TEST(DesktopEntryTest, AWrittenEntryBeginsWithItsGroup) {
+  DesktopEntry entry;
+  entry.set("Type", "Application");
+  entry.set("Name", "A");
+  entry.set_raw("Keywords", "a\\;b;");
+  EXPECT_EQ(entry.text(), "[Desktop Entry]\nKeywords=a\\;b;\nName=A\nType=Application\n");
 }
 
 }  // namespace

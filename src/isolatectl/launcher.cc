@@ -1,246 +1,192 @@
-// isolatectl launcher: entries in the user's menu that start a command in a fresh clone.
+// isolatectl launcher create, list and remove
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <limits.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/plain_line.h"
 #include "base/text.h"
 #include "isolatectl/commands.h"
-#include "isolatectl/desktop_entry.h"
+#include "isolatectl/daemon.h"
+#include "isolatectl/exec_line.h"
+#include "isolatectl/launcher_files.h"
 #include "isolatectl/output.h"
+#include "isolatectl/program_entry.h"
 #include "isolatectl/table.h"
+#include "launch/own_program.h"
 #include "linux/file.h"
-#include "linux/process.h"
+#include "request/store_path.h"
 
 namespace isolate {
 namespace {
 
-constexpr const char* kPrefix = "isolate-";
-constexpr const char* kSuffix = ".desktop";
-constexpr const char* kTemplateKey = "X-Isolate-Template=";
-constexpr const char* kCommandKey = "X-Isolate-Command=";
-constexpr std::size_t kLongestName = 64;
+// Menus show this icon, which each desktop has, for a launcher without one.
+constexpr const char* kPlainIcon = "application-x-executable";
 
-Result<std::string> data_directory(Context& context) {
-  const char* value = std::getenv("XDG_DATA_HOME");
-  if (value != nullptr && *value == '/') return std::string(value);
-  const auto home = context.owner().caller().home();
-  if (home.empty()) return fail("the user has no home directory");
-  return home + "/.local/share";
+// Returns the ways to refer to a template in a list of the daemon's: NAME, KIND:NAME, and POOL/PATH/NAME for ZFS.
+std::vector<std::string> references_to(const Json& row) {
+  const auto name = row.value("name", "");
+  const auto store = row.value("store", "");
+  const auto colon = std::min(store.find(':'), store.size());
+  std::vector<std::string> references = {name, store.substr(0, colon) + ":" + name};
+  if (store.starts_with("zfs:")) references.push_back(store.substr(colon + 1) + "/" + name);
+  return references;
 }
 
-Result<void> check_name(const std::string& name) {
-  if (text::is_name(name, kLongestName)) return {};
-  return fail(fmt::format("launcher '{}': a name has letters, digits, '.', '_' and '-'", text::printable(name)));
+// Finds the template as a run does: in the caller's own stores, then with the daemon. Returns nothing for a template of
+// the daemon, whose files a member can't read. Errors: no such template.
+Result<std::optional<TemplatePlace>> find_readable_template(Context& context, const std::string& asked) {
+  auto place = context.find(asked);
+  if (place) return std::optional(std::move(*place));
+  const auto leasable = TRY(ask_daemon(context, "ListTemplates", "templates"));
+  std::vector<std::string> names;
+  for (const auto& row : leasable) {
+    const auto references = references_to(row);
+    if (std::find(references.begin(), references.end(), asked) != references.end()) {
+      return std::optional<TemplatePlace>();
+    }
+    names.push_back(references.front());
+  }
+  if (names.empty() || !check_template_reference(asked)) return fail(std::move(place).error());
+  for (const auto& store : TRY(context.stores())) {
+    for (auto& name : template_names(*store)) names.push_back(std::move(name));
+  }
+  return fail(missing_template(asked, "", std::move(names)));
 }
 
-std::string entry_file(const std::string& data, const std::string& name) {
-  return fmt::format("{}/applications/{}{}{}", data, kPrefix, name, kSuffix);
-}
-
-std::string icon_file(const std::string& data, const std::string& name, const std::string& kind) {
-  return fmt::format("{}/icons/{}{}.{}", data, kPrefix, name, kind);
-}
-
-// The program isolate of this installation.
-Result<std::string> isolate_program() {
-  char path[PATH_MAX];
-  const auto length = ::readlink("/proc/self/exe", path, sizeof path);
-  if (length < 0) return fail(errno, "/proc/self/exe");
-  const std::string own(path, static_cast<std::size_t>(length));
-  const auto program = own.substr(0, own.rfind('/') + 1) + "isolate";
-  if (::access(program.c_str(), X_OK) != 0) return fail(errno, program);
-  return program;
-}
-
-// The words that start a run on the template.
-std::vector<std::string> words_of_run(const std::string& program, const LauncherOptions& options) {
-  std::vector<std::string> words = {program};
-  for (const auto& store : options.stores) words.insert(words.end(), {"--store", store});
-  words.insert(words.end(), {"-q", "-z", options.template_name});
+// Returns the words that start the command in a fresh clone.
+Result<std::vector<std::string>> words_of_run(const Context& context, const std::string& reference,
+                                              const std::vector<std::string>& command) {
+  const auto program = TRY(open_own_program("isolate"));
+  std::vector<std::string> words = {TRY(path_of_descriptor(program.get()))};
+  if (context.main_store() != TRY(store_path("", context.owner().caller()))) {
+    words.insert(words.end(), {"--store", context.main_store()});
+  }
+  words.insert(words.end(), {"--desktop", "-z", reference, "--"});
+  words.insert(words.end(), command.begin(), command.end());
   return words;
 }
 
-// Prints the first of these files that the template has, as a command in a clone of it. There the template's links lead
-// nowhere else, and its programs can do nothing. run_program() keeps the first MiB of what they print.
-std::string read_in_clone(std::vector<std::string> words, const std::vector<std::string>& files) {
-  constexpr const char* kScript = "for file; do if [ -f \"$file\" ]; then exec cat \"$file\"; fi; done";
-  words.insert(words.end(), {"--timeout", "20", "sh", "-c", kScript, "sh"});
-  words.insert(words.end(), files.begin(), files.end());
-  auto output = run_program(words);
-  return output && output->status.success() ? output->out : "";
+// Reads the image that the user named. Errors: it can't be read, or is refused.
+Result<Icon> read_icon(const std::string& path) {
+  const auto shown = text::printable(path);
+  const auto file = TRY(open_file(AT_FDCWD, path, O_PATH));
+  auto icon = make_icon(TRY(read_regular_file(file.get(), kMostIconBytes, shown)));
+  if (!icon) return fail(std::move(icon).error().within("icon " + shown));
+  return icon;
 }
 
-// Whether isolate could run something on the template, which may be one of the daemon's.
-Result<void> check_template(std::vector<std::string> words) {
-  words.insert(words.end(), {"--dry-run", "true"});
-  const auto output = TRY(run_program(words));
-  if (output.status.success()) return {};
-  constexpr std::string_view kError = "error: ";
-  const auto message = output.err.substr(0, output.err.find('\n'));
-  const auto start = message.find(kError);
-  return fail(start == std::string::npos ? message : message.substr(start + kError.size()));
+bool is_path(const std::string& icon) {
+  return icon.find('/') != std::string::npos || icon.ends_with(".png") || icon.ends_with(".svg");
 }
 
-std::string all_entries(std::vector<std::string> words) {
-  words.insert(words.end(), {"--timeout", "20", "sh", "-c", "cat /usr/share/applications/*.desktop"});
-  auto output = run_program(words);
-  return output ? output->out : "";
-}
-
-// Where the template may have the icon that its desktop entry names.
-std::vector<std::string> places_of_icon(const std::string& icon) {
-  if (icon.starts_with('/')) return {icon};
-  std::vector<std::string> places;
-  if (icon.empty() || icon.find('/') != std::string::npos) return places;
-  for (const char* size : {"scalable", "256x256", "128x128", "64x64", "48x48"}) {
-    const auto* kind = std::string_view(size) == "scalable" ? "svg" : "png";
-    places.push_back(fmt::format("/usr/share/icons/hicolor/{}/apps/{}.{}", size, icon, kind));
+// Makes an entry, its icons and the warnings about them.
+class LauncherDraft {
+ public:
+  explicit LauncherDraft(const LauncherOptions& options) : options_(options) {
+    entry_.set("Type", "Application");
+    entry_.set("Name", options.name);
+    entry_.set("Terminal", "false");
   }
-  for (const char* kind : {"png", "svg"}) places.push_back(fmt::format("/usr/share/pixmaps/{}.{}", icon, kind));
-  return places;
-}
 
-struct Icon {
-  std::string kind;
-  std::string content;
+  // Takes the description and, unless the user names an icon, the icons of the template.
+  void describe(const TemplateFiles& files) {
+    const auto program = find_program_entry(files, options_.command);
+    if (!program) return;
+    copy_description(*program, &entry_);
+    const auto icon = program->value("Icon");
+    if (!options_.icon.empty() || icon.empty()) return;
+    auto found = find_icons(files, icon);
+    icons_ = std::move(found.icons);
+    if (!found.problem.empty()) {
+      warnings_.push_back(fmt::format("template '{}': left out an icon: {}", options_.template_name, found.problem));
+    }
+  }
+
+  Result<void> write(const LauncherFiles& launchers, const std::string& exec) {
+    auto icon = icons_.empty() ? std::string(kPlainIcon) : LauncherFiles::icon_name(options_.name);
+    if (is_path(options_.icon)) {
+      icons_.push_back(TRY(read_icon(options_.icon)));
+      icon = LauncherFiles::icon_name(options_.name);
+    } else if (!options_.icon.empty()) {
+      if (!text::is_plain_line(options_.icon)) return fail("the icon's name is not a line of printable UTF-8 text");
+      icon = options_.icon;
+    }
+    entry_.set("Icon", icon);
+    entry_.set("Exec", exec);
+    entry_.set(LauncherFiles::kTemplateKey, options_.template_name);
+    TRY_VOID(launchers.write(options_.name, std::move(entry_), icons_, &warnings_));
+    for (const auto& warning : warnings_) log::warning(warning);
+    return {};
+  }
+
+ private:
+  const LauncherOptions& options_;
+  DesktopEntry entry_;
+  std::vector<Icon> icons_;
+  std::vector<std::string> warnings_;
 };
 
-Result<Icon> own_icon(const std::string& path) {
-  const auto shown = "icon " + text::printable(path);
-  const auto content = TRY(read_file(path));
-  auto kind = icon_kind(content);
-  if (!kind) return fail(std::move(kind).error().within(shown));
-  return Icon{std::move(*kind), content};
+// Returns the command that the launcher runs in the clone.
+std::vector<std::string> command_of(const DesktopEntry& entry) {
+  auto words = words_of_exec_line(entry.value("Exec"));
+  if (!words) return {};
+  const auto end_of_options = std::find(words->begin(), words->end(), "--");
+  return {end_of_options == words->end() ? end_of_options : end_of_options + 1, words->end()};
 }
 
-// The icon of the template, if it has one that can be used.
-std::optional<Icon> icon_of_template(const std::vector<std::string>& words, const std::string& name) {
-  const auto places = places_of_icon(name);
-  if (places.empty()) return std::nullopt;
-  auto content = read_in_clone(words, places);
-  if (content.empty()) return std::nullopt;
-  auto kind = icon_kind(content);
-  if (kind) return Icon{std::move(*kind), std::move(content)};
-  log::warning(fmt::format("the template's icon {} is not used: {}", text::printable(name), kind.error().message()));
-  return std::nullopt;
-}
-
-Result<void> write_new_file(const std::string& path, std::string_view content) {
-  const auto file = open_file(AT_FDCWD, path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0644);
-  if (!file && file.error().code() == EEXIST) return fail(path + " is there already; remove that launcher first");
-  if (!file) return fail(file.error());
-  return write_all(file->get(), content, path);
-}
-
-std::string entry_text(const LauncherOptions& options, const EntryTexts& texts, const std::string& exec,
-                       const std::string& program, const std::string& icon) {
-  std::string text = "[Desktop Entry]\nType=Application\n";
-  if (texts.texts.empty()) text += fmt::format("Name={}\n", options.name);
-  for (const auto& [key, value] : texts.texts) text += fmt::format("{}={}\n", key, value);
-  text += fmt::format("Exec={}\nTryExec={}\nIcon={}\nTerminal={}\n", exec, string_value(program), string_value(icon),
-                      texts.terminal);
-  if (!texts.categories.empty()) text += fmt::format("Categories={}\n", texts.categories);
-  std::vector<std::string> shown;
-  for (const auto& word : options.command) shown.push_back(text::shell_quoted(word));
-  return text + fmt::format("{}{}\n{}{}\n", kTemplateKey, string_value(options.template_name), kCommandKey,
-                            string_value(text::printable(text::join(shown, " "))));
-}
-
-struct Row {
-  std::string name;
-  std::string template_name;
-  std::string command;
-};
-
-std::string value_in(const std::string& file, std::string_view key) {
-  for (const auto& line : text::split(file, '\n')) {
-    if (line.starts_with(key)) return line.substr(key.size());
-  }
-  return "?";
+std::string shown_command(const DesktopEntry& entry) {
+  auto words = command_of(entry);
+  for (auto& word : words) word = text::shell_quoted(word);
+  return text::join(words, " ");
 }
 
 }  // namespace
 
 Result<void> create_launcher(Context& context, const LauncherOptions& options) {
-  TRY_VOID(check_name(options.name));
-  if (options.command.empty())
-    return fail("no command; usage: isolatectl launcher create NAME --template T -- COMMAND");
-  const auto data = TRY(data_directory(context));
-  const auto program = TRY(isolate_program());
-  const auto words = words_of_run(program, options);
-  TRY_VOID(check_template(words));
-  const auto file = entry_file(data, options.name);
-  if (::access(file.c_str(), F_OK) == 0) return fail(file + " is there already; remove that launcher first");
-
-  const auto& command = options.command[0];
-  const auto texts = find_entry(all_entries(words), command.substr(command.rfind('/') + 1)).value_or(EntryTexts());
-  std::optional<Icon> icon;
-  if (options.icon.empty()) {
-    icon = icon_of_template(words, texts.icon);
-  } else {
-    icon = TRY(own_icon(options.icon));
+  const auto launchers = TRY(LauncherFiles::of(context.owner().caller()));
+  TRY(launchers.find(options.name));
+  const auto place = TRY(find_readable_template(context, options.template_name));
+  const auto reference = place ? context.reference(*place, options.template_name) : options.template_name;
+  const auto exec = TRY(exec_line(TRY(words_of_run(context, reference, options.command))));
+  LauncherDraft draft(options);
+  if (place) {
+    const auto files = TemplateFiles::open(*place, &context.owner());
+    if (files) {
+      draft.describe(*files);
+    } else {
+      log::warning(fmt::format("the launcher gets no name and no icon of template '{}': {}", options.template_name,
+                               files.error().message()));
+    }
+  } else if (!context.quiet()) {
+    log::info(
+        fmt::format("template '{}' is leased by the daemon, so its files can't be read: the launcher gets no name and "
+                    "no icon of it",
+                    options.template_name));
   }
-
-  auto started = words;
-  started.emplace_back("--desktop");
-  if (options.network) started.emplace_back("-n");
-  if (!options.home.empty()) started.push_back("--home=" + options.home);
-  started.emplace_back("--");
-  started.insert(started.end(), options.command.begin(), options.command.end());
-  const auto exec = TRY(exec_value(started));
-  TRY_VOID(make_directories(data + "/applications", 0755));
-  std::string icon_name = "application-x-executable";
-  if (icon) {
-    icon_name = icon_file(data, options.name, icon->kind);
-    TRY_VOID(make_directories(data + "/icons", 0755));
-    TRY_VOID(replace_file(icon_name, icon->content, 0644));
-  }
-  return write_new_file(file, entry_text(options, texts, exec, program, icon_name));
+  TRY_VOID(draft.write(launchers, exec));
+  if (!context.quiet()) log::info(fmt::format("launcher {} is {}", options.name, launchers.entry_path(options.name)));
+  return {};
 }
 
 Result<void> list_launchers(Context& context) {
-  const auto directory = TRY(data_directory(context)) + "/applications";
-  std::vector<Row> rows;
-  for (const auto& file : list_directory(AT_FDCWD, directory).value_or(std::vector<std::string>())) {
-    if (!file.starts_with(kPrefix) || !file.ends_with(kSuffix)) continue;
-    const auto text = read_file(directory + "/" + file);
-    if (!text || text->find(kTemplateKey) == std::string::npos) continue;
-    const auto prefix = std::string_view(kPrefix).size();
-    rows.push_back({file.substr(prefix, file.size() - prefix - std::string_view(kSuffix).size()),
-                    value_in(*text, kTemplateKey), value_in(*text, kCommandKey)});
+  const auto launchers = TRY(LauncherFiles::of(context.owner().caller()));
+  std::vector<std::vector<std::string>> rows = {{"NAME", "TEMPLATE", "COMMAND"}};
+  Json list = Json::array();
+  for (const auto& [name, entry] : TRY(launchers.all())) {
+    const auto template_name = entry.value(LauncherFiles::kTemplateKey);
+    rows.push_back({name, template_name, shown_command(entry)});
+    list.push_back({{"name", name},
+                    {"template", template_name},
+                    {"command", command_of(entry)},
+                    {"file", launchers.entry_path(name)}});
   }
-  if (context.json()) {
-    Json list = Json::array();
-    for (const auto& row : rows) {
-      list.push_back({{"name", row.name}, {"template", row.template_name}, {"command", row.command}});
-    }
-    return print(list);
-  }
-  std::vector<std::vector<std::string>> cells = {{"NAME", "TEMPLATE", "COMMAND"}};
-  for (const auto& row : rows) cells.push_back({row.name, row.template_name, row.command});
-  return print(table(cells));
+  return context.json() ? print(list) : print(table(rows));
 }
 
 Result<void> remove_launcher(Context& context, const std::string& name) {
-  TRY_VOID(check_name(name));
-  const auto data = TRY(data_directory(context));
-  const auto file = entry_file(data, name);
-  const auto text = read_file(file);
-  if (!text || text->find(kTemplateKey) == std::string::npos) {
-    return fail(fmt::format("there is no launcher {}; see isolatectl launcher list", name));
-  }
-  if (::unlink(file.c_str()) != 0) return fail(errno, "remove " + file);
-  for (const char* kind : {"png", "svg"}) {
-    const auto icon = icon_file(data, name, kind);
-    if (::unlink(icon.c_str()) != 0 && errno != ENOENT) return fail(errno, "remove " + icon);
-  }
-  return {};
+  return TRY(LauncherFiles::of(context.owner().caller())).remove(name);
 }
 
 }  // namespace isolate

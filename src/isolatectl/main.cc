@@ -153,31 +153,6 @@ void add_lease_verbs(CLI::App* app, CommandLine* line) {
   kill->callback([line] { line->verb = plain([line](Context& context) { return kill_lease(context, line->name); }); });
 }
 
-void add_launchers(CLI::App* app, CommandLine* line) {
-  auto& options = line->launcher;
-  auto* launchers =
-      app->add_subcommand("launcher", "manage entries in your menu that start a program in a fresh clone");
-  launchers->fallthrough();
-  auto* create = launchers->add_subcommand("create", "make an entry that starts COMMAND with isolate --desktop");
-  create->fallthrough()->add_option("NAME", options.name)->required();
-  create->add_option("--template", options.template_name, "the template of the clones")->required();
-  create->add_option("--icon", options.icon, "a PNG or SVG file (default: the template's icon of the program)");
-  create->add_option("--home", options.home, "keep the program's home in this directory");
-  create->add_flag("-n,--share-net", options.network, "share the host's network");
-  create->add_option("COMMAND", options.command, "command and arguments, after --");
-  create->callback([line] {
-    line->launcher.stores = line->stores;
-    line->verb = plain([line](Context& context) { return create_launcher(context, line->launcher); });
-  });
-  launchers->add_subcommand("list", "list all launchers")->fallthrough()->callback([line] {
-    line->verb = plain(list_launchers);
-  });
-  auto* remove = launchers->add_subcommand("remove", "remove a launcher and its icon")->fallthrough();
-  remove->add_option("NAME", line->name)->required();
-  remove->callback(
-      [line] { line->verb = plain([line](Context& context) { return remove_launcher(context, line->name); }); });
-}
-
 void add_exec(CLI::App* app, CommandLine* line) {
   auto& options = line->exec;
   auto* exec = app->add_subcommand("exec", "run a command in a running lease")->fallthrough();
@@ -195,6 +170,27 @@ void add_exec(CLI::App* app, CommandLine* line) {
     if (line->exec.command.empty()) throw CLI::RequiredError("COMMAND");
     line->verb = [line](Context& context) -> Result<int> { return exec_in_lease(context, line->exec); };
   });
+}
+
+void add_launcher_verbs(CLI::App* app, CommandLine* line) {
+  auto* launchers = app->add_subcommand("launcher", "manage launchers, which start a command from the desktop's menu");
+  launchers->require_subcommand(1)->fallthrough();
+  auto* create = launchers->add_subcommand(
+      "create", "write a .desktop file that starts COMMAND in a fresh clone, with isolate --desktop");
+  auto& options = line->launcher;
+  create->add_option("NAME", options.name)->required();
+  create->add_option("--template", options.template_name, "the template of the clone")->required();
+  create->add_option("--icon", options.icon,
+                     "a PNG or SVG file, or the name of an icon (default: the template's icon)");
+  create->add_option("COMMAND", options.command, "command and arguments, after --")->required();
+  create->callback(
+      [line] { line->verb = plain([line](Context& context) { return create_launcher(context, line->launcher); }); });
+  launchers->add_subcommand("list", "list all launchers")->callback([line] { line->verb = plain(list_launchers); });
+  auto* remove = launchers->add_subcommand("remove", "remove a launcher and its icons");
+  remove->add_option("NAME", line->name)->required();
+  remove->callback(
+      [line] { line->verb = plain([line](Context& context) { return remove_launcher(context, line->name); }); });
+  for (auto* verb : launchers->get_subcommands({})) verb->fallthrough();
 }
 
 // Returns the arguments for CLI11. Everything after LEASE of `exec` is the command and goes to `line` instead, because
@@ -246,8 +242,8 @@ int main_with_exceptions(int argc, char** argv) {
   add_pool_verbs(&app, &line);
   add_gc(&app, &line);
   add_lease_verbs(&app, &line);
-  add_launchers(&app, &line);
   add_exec(&app, &line);
+  add_launcher_verbs(&app, &line);
   app.add_subcommand("status", "show whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });

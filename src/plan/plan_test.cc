@@ -77,6 +77,17 @@ TEST_F(RunPlanTest, HomeIsEmptyMemoryWhereThatIsAskedFor) {
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kSys, kHosts}));
 }
 
+TEST_F(RunPlanTest, SharesThatWereLookedUpComeBeforeBindsAndTheirVariablesBeforeTheUsers) {
+  RootMount socket{MountKind::bind, "/tmp/socket", "/run/socket", false};
+  facts_.shares = {{socket}, {"DISPLAY=:7", "HOME=/home/a"}, {"a warning"}};
+  request_.binds = {{"/srv", "/srv", false}};
+  request_.environment = {"DISPLAY=:8"};
+  EXPECT_EQ(lines("bind "), (Lines{"bind /run/socket on /tmp/socket", "bind /srv on /srv"}));
+  EXPECT_EQ(lines("environment: DISPLAY"), Lines{"environment: DISPLAY=:8"});
+  EXPECT_EQ(lines("environment: HOME"), Lines{"environment: HOME=/home/a"});
+  EXPECT_EQ(plan().warnings, Lines{"a warning"});
+}
+
 TEST_F(RunPlanTest, BindsComeLastAndInTheOrderGiven) {
   request_.binds = {{"/b", "/tmp/b", false}, {"/a", "/home/a", true}};
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, kHosts, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));

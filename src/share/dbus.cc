@@ -33,9 +33,21 @@ const char* variable_name(BusKind bus) {
   return bus == BusKind::session ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS";
 }
 
+// A guest with the host's network reaches the host's abstract sockets itself.
+Result<void> check_filter_holds(BusKind bus, const BusPlace& place, const RunRequest& request) {
+  const bool is_abstract = std::any_of(place.sockets.begin(), place.sockets.end(),
+                                       [](const std::string& socket) { return socket.starts_with('@'); });
+  if (!is_abstract || !has_network_of_host(request)) return {};
+  return fail(
+      fmt::format("the {} bus listens on an abstract socket, which a guest with the host's network reaches "
+                  "without the filter; leave out -n, and use another engine than chroot",
+                  name_of(bus)));
+}
+
 // Returns the first socket at which the bus accepts the caller.
-Result<std::string> find_socket(BusKind bus, const Caller& caller) {
+Result<std::string> find_socket(BusKind bus, const RunRequest& request, const Caller& caller) {
   auto place = TRY(place_of_bus(bus));
+  TRY_VOID(check_filter_holds(bus, place, request));
   std::optional<Error> first;
   for (auto& socket : place.sockets) {
     auto outcome = check_login(bus, socket, caller.uid);
@@ -48,15 +60,15 @@ Result<std::string> find_socket(BusKind bus, const Caller& caller) {
 }
 
 // The source of the mount holds the arguments of the filter: the bus's address and the rules. None contains a space.
-Result<RootMount> plan_bus(const BusWish& wish, const Caller& caller) {
+Result<RootMount> plan_bus(const BusWish& wish, const RunRequest& request, const Caller& caller) {
   RootMount mount;
   mount.target = fmt::format("{}/{}", kRuntimeDirectory, socket_name(wish.bus));
-  mount.source = address_of_socket(TRY(find_socket(wish.bus, caller)));
+  mount.source = address_of_socket(TRY(find_socket(wish.bus, request, caller)));
   for (const auto& rule : wish.rules) mount.source += ' ' + rule;
   return mount;
 }
 
-Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller, const std::vector<std::string>& wishes) {
+Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& wishes) {
   TRY(find_bus_proxy());
   SharePlan plan;
   for (const auto bus : {BusKind::session, BusKind::system}) {
@@ -69,7 +81,7 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller, c
       all.rules.insert(all.rules.end(), wish.rules.begin(), wish.rules.end());
     }
     if (!is_wanted) continue;
-    plan.mounts.push_back(TRY(plan_bus(all, caller)));
+    plan.mounts.push_back(TRY(plan_bus(all, request, caller)));
     plan.environment.push_back(fmt::format("{}=unix:path={}", variable_name(bus), plan.mounts.back().target));
   }
   plan.environment.emplace_back(kRuntimeVariable);

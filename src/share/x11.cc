@@ -48,13 +48,14 @@ Result<void> check_mode(const std::string& value) {
 
 // PATH is not searched, because the caller's environment must not choose a program that root executes.
 Result<std::string> find_server() {
-  constexpr std::array kPaths = {"/usr/bin/Xephyr", "/usr/local/bin/Xephyr"};
-  for (const char* path : kPaths) {
-    if (::access(path, X_OK) == 0) return std::string(path);
+  const bool is_wayland = has_only_wayland();
+  const std::string name = is_wayland ? "Xwayland" : "Xephyr";
+  for (const char* directory : {"/usr/bin/", "/usr/local/bin/"}) {
+    if (::access((directory + name).c_str(), X_OK) == 0) return directory + name;
   }
-  return fail(
-      "Xephyr is not installed, which makes the window of a nested display; install it (Debian: apt-get install "
-      "xserver-xephyr)");
+  return fail(fmt::format(
+      "{} is not installed, which makes the window of a nested display; install it (Debian: apt-get install {})", name,
+      is_wayland ? "xwayland" : "xserver-xephyr"));
 }
 
 XTask task_for(XTask::Kind kind, const XDisplay& display) {
@@ -91,25 +92,37 @@ Result<void> check_nested(const Caller& caller) {
   return fail(fmt::format("a nested X server needs a user namespace of its own: {}", reason));
 }
 
+SharePlan plan_for(unsigned number, const std::string& source) {
+  RootMount mount;
+  mount.source = source;
+  mount.target = fmt::format("/tmp/{}/X{}", kSocketDirectory, number);
+  SharePlan plan;
+  plan.mounts.push_back(std::move(mount));
+  plan.environment = {fmt::format("DISPLAY=:{}", number),
+                      fmt::format("XAUTHORITY={}/{}", kRuntimeDirectory, kCookieFile), kRuntimeVariable};
+  return plan;
+}
+
 Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& wishes) {
   const auto mode = TRY(mode_of(wishes.back()));
+  if (mode == Mode::nested && has_only_wayland()) {
+    TRY(connect_to_compositor(caller));
+    TRY_VOID(check_nested(caller));
+    return plan_for(TRY(unused_display_number()), "Wayland");
+  }
+  if (has_only_wayland()) {
+    return fail("DISPLAY is not set, because this session has Wayland only; use --x11=nested or --wayland");
+  }
   const auto connection = TRY(connect_to_display(caller));
   auto display = connection.display;
   TRY_VOID(check_access(connection, cookie_for(display)));
   if (mode != Mode::trusted) TRY_VOID(check_no_way_around(request, display.number, caller));
   if (mode == Mode::untrusted) TRY_VOID(check_security(display, caller));
-  RootMount mount;
-  mount.source = display.socket;
   if (mode == Mode::nested) {
     TRY_VOID(check_nested(caller));
     display.number = TRY(unused_display_number());
   }
-  mount.target = fmt::format("/tmp/{}/X{}", kSocketDirectory, display.number);
-  SharePlan plan;
-  plan.mounts.push_back(std::move(mount));
-  plan.environment = {fmt::format("DISPLAY=:{}", display.number),
-                      fmt::format("XAUTHORITY={}/{}", kRuntimeDirectory, kCookieFile), kRuntimeVariable};
-  return plan;
+  return plan_for(display.number, display.socket);
 }
 
 // The socket and a cookie for the guest. With a helper, the cookie ends with this object.
@@ -153,15 +166,22 @@ std::string title_of(const ShareContext& context) {
 using Display = std::unique_ptr<Held>;
 
 Result<Display> start_nested(unsigned number, const ShareContext& context) {
-  const auto display = TRY(connect_to_display(context.caller)).display;
-  auto task = task_for(XTask::Kind::nested, display);
-  task.socket = display.socket;
+  XTask task;
+  task.kind = XTask::Kind::nested;
+  std::vector<Fd> connections;
+  if (has_only_wayland()) {
+    connections.push_back(TRY(connect_to_compositor(context.caller)));
+  } else {
+    const auto display = TRY(connect_to_display(context.caller)).display;
+    task.socket = display.socket;
+    task.cookie = cookie_for(display);
+  }
   task.program = TRY(find_server());
   task.title = title_of(context);
   task.number = number;
   task.uid = context.root_uid;
   task.gid = context.root_gid;
-  auto helper = TRY(XHelper::start(task, {}));
+  auto helper = TRY(XHelper::start(task, connections));
   auto cookie = helper.cookie();
   return std::make_unique<SharedDisplay>(number, std::move(cookie), std::move(helper), std::nullopt);
 }

@@ -22,9 +22,11 @@ struct XTask {
     nested,          // run the server `program` until isolate ends
   };
   Kind kind = Kind::check_security;
-  std::string socket;   // nested: that of the display on which the server shows its window
-  std::string program;  // nested: the server
-  std::string title;    // nested: that of the window
+  // nested: that of the X display on which the server shows its window; empty: the connection that goes along with the
+  // task is one with a Wayland compositor
+  std::string socket;
+  std::string program;  // nested: the server, Xephyr or Xwayland
+  std::string title;    // nested: that of the window, which only Xephyr can have
   unsigned number = 0;  // nested: the display number of the new server
   // nested: who the server runs as, if isolate-x11 runs as root
   std::uint32_t uid = 0;

@@ -19,9 +19,9 @@ Result<void> do_task() {
   }
   auto received = TRY(receive_message(kXHelperControl, kLongestXMessage));
   const auto task = TRY(unpacked(received.bytes));
-  if (task.kind == XTask::Kind::nested) return run_nested_server(task);
   const bool is_check = task.kind == XTask::Kind::check_security;
   auto& sockets = received.descriptors;
+  if (task.kind == XTask::Kind::nested) return run_nested_server(task, sockets.empty() ? Fd() : std::move(sockets[0]));
   if (sockets.size() != (is_check ? 1 : 2)) return fail("malformed task");
   if (!is_check) return keep_untrusted_cookie(std::move(sockets[0]), std::move(sockets[1]), task);
   TRY_VOID(check_security(TRY(introduce(std::move(sockets[0]), task.cookie)).get()));

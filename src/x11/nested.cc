@@ -38,6 +38,9 @@ constexpr const char* kHostSocket = "/tmp/.X11-unix/X0";
 constexpr const char* kSize = "1280x800";  // until the user resizes the window
 constexpr int kPatience = 15'000;          // milliseconds
 
+bool is_abstract(const XTask& task) { return task.socket.starts_with('@'); }
+bool is_on_wayland(const XTask& task) { return task.socket.empty(); }
+
 bool is_root() { return ::geteuid() == 0; }
 
 Result<XCookie> fresh_cookie() {
@@ -74,14 +77,14 @@ Result<void> write_file(const char* path, std::string_view content, const XTask&
 
 // The number under which the new server finds the caller's display: an abstract socket keeps its name.
 unsigned host_number(const XTask& task) {
-  if (!task.socket.starts_with('@')) return 0;
+  if (!is_abstract(task)) return 0;
   const auto digits = task.socket.substr(task.socket.rfind('X') + 1);
   return static_cast<unsigned>(text::number(digits, "display", 0, UINT16_MAX).value_or(0));
 }
 
 Result<void> make_own_tmp(const XTask& task, const XCookie& cookie) {
   Fd host_socket;
-  if (!task.socket.starts_with('@')) host_socket = TRY(mount::copy_tree(AT_FDCWD, task.socket, false));
+  if (task.socket.starts_with('/')) host_socket = TRY(mount::copy_tree(AT_FDCWD, task.socket, false));
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0700"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   TRY_VOID(mount::attach(tmpfs, TRY(open_file(AT_FDCWD, "/tmp", O_PATH | O_DIRECTORY)).get(), "/tmp"));
   TRY_VOID(give_to_server("/tmp", task));
@@ -109,34 +112,77 @@ Result<void> become_user_of_server(const XTask& task) {
   return {};
 }
 
+constexpr int kReady = 3;
+constexpr int kCompositor = 4;
+
+// Rootful Xwayland has had a frame and a size that the user chooses since version 23.1.
+Result<std::vector<std::string>> options_of_xwayland(const XTask& task) {
+  std::vector<std::string> options = {"-shm"};
+  const auto help = TRY(run_program({task.program, "-help"}));
+  const auto known = help.out + help.err;
+  if (known.find("\n-geometry") != std::string::npos) options.insert(options.end(), {"-geometry", kSize});
+  if (known.find("\n-decorate") != std::string::npos) options.emplace_back("-decorate");
+  return options;
+}
+
+Result<std::vector<std::string>> command_line(const XTask& task) {
+  std::vector<std::string> words = {task.program,
+                                    fmt::format(":{}", task.number),
+                                    "-auth",
+                                    kCookie,
+                                    "-nolisten",
+                                    "tcp",
+                                    "-nolisten",
+                                    "local",
+                                    "-noreset",
+                                    "-displayfd",
+                                    std::to_string(kReady)};
+  const auto more = is_on_wayland(task)
+                        ? TRY(options_of_xwayland(task))
+                        : std::vector<std::string>{"-resizeable", "-title", task.title, "-screen", kSize};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+std::vector<std::string> variables(const XTask& task) {
+  std::vector<std::string> all = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C", "XDG_RUNTIME_DIR=/tmp"};
+  if (is_on_wayland(task)) {
+    all.push_back(fmt::format("WAYLAND_SOCKET={}", kCompositor));
+  } else {
+    all.push_back(fmt::format("DISPLAY=:{}", host_number(task)));
+    all.push_back(std::string("XAUTHORITY=") + kHostCookie);
+  }
+  return all;
+}
+
+// Gives the server /dev/null, the log, `ready` and the connection with the compositor, and nothing else.
+Result<void> arrange_descriptors(const Fd& log, int ready, const Fd& compositor) {
+  constexpr int kAbove = kCompositor + 1;
+  const Fd null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
+  const int moved = ::fcntl(ready, F_DUPFD_CLOEXEC, kAbove);
+  const int moved_compositor = compositor ? ::fcntl(compositor.get(), F_DUPFD_CLOEXEC, kAbove) : -1;
+  const Fd log_above(::fcntl(log.get(), F_DUPFD_CLOEXEC, kAbove));
+  if (moved < 0 || !log_above || ::dup2(null.get(), STDIN_FILENO) < 0 || ::dup2(null.get(), STDOUT_FILENO) < 0 ||
+      ::dup2(log_above.get(), STDERR_FILENO) < 0 || ::dup2(moved, kReady) < 0 ||
+      (compositor && ::dup2(moved_compositor, kCompositor) < 0)) {
+    return fail(errno, "dup2");
+  }
+  ::syscall(SYS_close_range, compositor ? kAbove : kCompositor, ~0U, 0);
+  return {};
+}
+
 // Becomes the server, which writes a line to `ready` when clients may connect.
-Result<void> become_server(const XTask& task, const Fd& parent, int ready) {
+Result<void> become_server(const XTask& task, const std::vector<std::string>& words, const Fd& parent, int ready,
+                           const Fd& compositor) {
   const auto log = TRY(open_file(AT_FDCWD, kLog, O_CREAT | O_EXCL | O_WRONLY, 0600));
   TRY_VOID(become_user_of_server(task));
   // The change of ids has cleared the death signal.
   tie_to_parent(parent.get());
   reset_signals();
-  constexpr int kReady = 3;
-  const int moved = ::fcntl(ready, F_DUPFD_CLOEXEC, kReady + 1);
-  const Fd null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
-  if (moved < 0 || ::dup2(null.get(), STDIN_FILENO) < 0 || ::dup2(null.get(), STDOUT_FILENO) < 0 ||
-      ::dup2(log.get(), STDERR_FILENO) < 0 || ::dup2(moved, kReady) < 0) {
-    return fail(errno, "dup2");
-  }
-  ::syscall(SYS_close_range, kReady + 1, ~0U, 0);
-  const std::vector<std::string> words = {task.program,  fmt::format(":{}", task.number),
-                                          "-auth",       kCookie,
-                                          "-resizeable", "-title",
-                                          task.title,    "-screen",
-                                          kSize,         "-nolisten",
-                                          "tcp",         "-nolisten",
-                                          "local",       "-noreset",
-                                          "-displayfd",  std::to_string(kReady)};
-  const std::vector<std::string> variables = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C",
-                                              fmt::format("DISPLAY=:{}", host_number(task)),
-                                              std::string("XAUTHORITY=") + kHostCookie};
+  TRY_VOID(arrange_descriptors(log, ready, compositor));
+  const auto environment_words = variables(task);
   auto arguments = pointer_array(words);
-  auto environment = pointer_array(variables);
+  auto environment = pointer_array(environment_words);
   ::execve(arguments[0], arguments.data(), environment.data());
   return fail(errno, "start " + task.program);
 }
@@ -163,15 +209,16 @@ Result<void> wait_until_ready(const XTask& task, int ready) {
 
 }  // namespace
 
-Result<void> run_nested_server(const XTask& task) {
+Result<void> run_nested_server(const XTask& task, const Fd& compositor) {
   const auto cookie = TRY(fresh_cookie());
-  TRY_VOID(enter_own_namespaces(task.socket.starts_with('@')));
+  const auto words = TRY(command_line(task));
+  TRY_VOID(enter_own_namespaces(is_abstract(task)));
   TRY_VOID(make_own_tmp(task, cookie));
   auto ready = TRY(make_pipe("server"));
   const auto parent = own_pidfd();
   // As the first process of a pid namespace it takes all programs with it that it has started.
   const auto server = TRY(fork_child(CLONE_NEWPID, [&] {
-    const auto outcome = become_server(task, parent, ready.write.get());
+    const auto outcome = become_server(task, words, parent, ready.write.get(), compositor);
     if (!outcome) ::dprintf(STDERR_FILENO, "%s\n", outcome.error().message().c_str());
     return 1;
   }));

@@ -126,6 +126,7 @@ XDG_RUNTIME_DIR=/tmp/.runtime"
 }
 
 @test "both buses can be had at once, also with addresses that are abstract or escaped" {
+  local options
   install -d -o "$CALLER_UID" -g "$CALLER_GID" "$DESKTOP/a b"
   start_bus system "unix:path=$DESKTOP/a%20b/system"
   start_service system-service org.example.OnSystem "unix:path=$DESKTOP/a b/system"
@@ -143,6 +144,12 @@ unix:path=/tmp/.runtime/system_bus_socket"
   succeeds with_variables "DBUS_SESSION_BUS_ADDRESS=tcp:host=localhost,port=1;unix:abstract=isolate-$MARK" -- -q \
     -z desktop --dbus=session gdbus call --session -d org.freedesktop.DBus -o / -m org.freedesktop.DBus.NameHasOwner x.y
   expect_output '(false,)'
+  # With the host's network the guest would reach that socket without the filter.
+  for options in -n '-e chroot'; do
+    # shellcheck disable=SC2086
+    isolate_refuses 'abstract socket' filter -- with_variables "DBUS_SESSION_BUS_ADDRESS=unix:abstract=isolate-$MARK" -- \
+      -z desktop $options --dbus=session true
+  done
   # Without the variable the bus is the one in XDG_RUNTIME_DIR.
   succeeds with_variables "XDG_RUNTIME_DIR=$RUNTIME" -- -q -z desktop --dbus=session,talk=org.example.Yes sh -c \
     "$CALL; call org.example.Yes"

@@ -121,33 +121,21 @@ start_pulse() {
 # PipeWire with wireplumber and pipewire-pulse, whose one sink "null" plays to nobody. Its sockets are
 # $RUNTIME/pipewire-0 and $RUNTIME/pulse/native.
 start_pipewire() {
-  mkdir "$DESKTOP/pipewire"
-  cat >"$DESKTOP/pipewire/pipewire.conf" <<'CONF'
-context.properties = { core.daemon = true core.name = pipewire-0 support.dbus = false }
-context.spa-libs = { audio.convert.* = audioconvert/libspa-audioconvert support.* = support/libspa-support }
-context.modules = [
-  { name = libpipewire-module-protocol-native }
-  { name = libpipewire-module-metadata }
-  { name = libpipewire-module-spa-node-factory }
-  { name = libpipewire-module-client-node }
-  { name = libpipewire-module-access }
-  { name = libpipewire-module-adapter }
-  { name = libpipewire-module-link-factory }
-  { name = libpipewire-module-session-manager }
-]
-context.objects = [
-  { factory = adapter args = { factory.name = support.null-audio-sink node.name = "null" media.class = Audio/Sink
-    audio.position = [ MONO ] monitor.channel-volumes = true } }
-]
-CONF
-  chmod -R a+rX "$DESKTOP/pipewire"
-  start_server pipewire pipewire -c "$DESKTOP/pipewire/pipewire.conf"
+  start_server pipewire pipewire
   server_is_up pipewire test -S "$RUNTIME/pipewire-0"
-  start_server wireplumber wireplumber
+  # wireplumber ends without a session bus.
+  start_server bus dbus-daemon --session --nofork --nopidfile --address="unix:path=$RUNTIME/bus"
+  server_is_up bus test -S "$RUNTIME/bus"
+  # It ends without systemd-logind as well, unless it is told to leave Bluetooth alone.
+  mkdir -p "$DESKTOP/config/wireplumber/bluetooth.lua.d"
+  echo 'bluez_monitor.enabled = false' >"$DESKTOP/config/wireplumber/bluetooth.lua.d/51-off.lua"
+  start_server wireplumber env "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus" "XDG_CONFIG_HOME=$DESKTOP/config" wireplumber
   start_server pipewire-pulse pipewire-pulse
   server_is_up pipewire-pulse test -S "$RUNTIME/pulse/native"
-  server_is_up pipewire-pulse in_session pactl get-default-sink
+  in_session pactl load-module module-null-sink sink_name=null rate=48000 channels=1 >"$DESKTOP/module"
+  server_is_up wireplumber null_is_default
 }
+null_is_default() { [[ $(in_session pactl get-default-sink) == null ]]; }
 
 # Weston without a screen, which has no security contexts: start_weston [OPTION OF WESTON...].
 start_weston() {
@@ -156,23 +144,24 @@ start_weston() {
   server_is_up weston test -S "$RUNTIME/wayland-7"
 }
 
-# Sway of Debian 13 without a screen, which has security contexts. It runs in the template "compositor" ("# templates:
-# compositor") with the identity's own id.
+# Sway of Debian 13 without a screen, which has security contexts. It runs on the files of the template "compositor" ("#
+# templates: compositor") and has the identity's own id. The log holds what its clients ask for.
 start_sway() {
-  local options=()
-  if [[ $IDENTITY == root ]]; then options=(-e chroot); fi
-  add_to_session "WAYLAND_DISPLAY=wayland-1" "SWAYSOCK=$RUNTIME/sway"
-  start_server sway "$ISOLATE" --store "$STORE" -q -z compositor "${options[@]}" -d "$RUNTIME" -v "XDG_RUNTIME_DIR=$RUNTIME" \
-    -v "SWAYSOCK=$RUNTIME/sway" -v WLR_BACKENDS=headless -v WLR_RENDERER=pixman -v WLR_LIBINPUT_NO_DEVICES=1 \
-    sh -c 'echo xwayland disable >/tmp/config && exec sway -c /tmp/config'
+  add_to_session WAYLAND_DISPLAY=wayland-1
+  words_beside_sway
+  start_server sway "${BESIDE[@]}" -v WLR_BACKENDS=headless -v WLR_RENDERER=pixman -v WLR_LIBINPUT_NO_DEVICES=1 \
+    -v WAYLAND_DEBUG=server sh -c 'echo xwayland disable >/tmp/config && exec sway -c /tmp/config'
   server_is_up sway test -S "$RUNTIME/wayland-1"
 }
-# A program of that template in the session, without any confinement by the compositor.
+# A program of that template in the session, which the compositor does not confine.
 beside_sway() {
-  local options=()
-  if [[ $IDENTITY == root ]]; then options=(-e chroot); fi
-  isolate -q -z compositor "${options[@]}" -d "$RUNTIME" -v "XDG_RUNTIME_DIR=$RUNTIME" -v "SWAYSOCK=$RUNTIME/sway" \
-    -v WAYLAND_DISPLAY=wayland-1 "$@"
+  words_beside_sway
+  as_caller "${BESIDE[@]}" -v WAYLAND_DISPLAY=wayland-1 "$@"
+}
+words_beside_sway() {
+  BESIDE=("$ISOLATE" -q -t "$(desktop_tree compositor)" -d "$RUNTIME" -v "XDG_RUNTIME_DIR=$RUNTIME" -v "SWAYSOCK=$RUNTIME/sway")
+  # The guest's root is the identity itself, so that the sockets belong to it.
+  if [[ $IDENTITY == root ]]; then BESIDE+=(-e chroot); else BESIDE+=(-e bwrap); fi
 }
 
 # --- sound ------------------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ refuses_display() {
 }
 
 @test "a server of root's is an ordinary user's display as well" {
+  # shellcheck disable=SC2034  # desktop.bash uses it
   SERVER_OWNER=(env)
   start_other roots -auth "$DESKTOP/xauthority" +extension SECURITY
   authority_for "$OTHER"

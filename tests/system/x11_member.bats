@@ -15,6 +15,7 @@ setup_file() {
   make_daemon "$SIZE"
   place_attacks
   make_desktop
+  # shellcheck disable=SC2034  # desktop.bash uses it
   SERVER_OWNER=(setpriv --reuid "$USER_A_UID" --regid "$USER_A_GID" --clear-groups --)
   start_xvfb +extension SECURITY
   # The member's own.

@@ -149,3 +149,20 @@ is_gone() {
   kill_started TERM
   wait_until 5 is_gone
 }
+
+@test "in a session that has Wayland only, Xwayland is the server" {
+  start_server weston weston --backend=headless-backend.so "--socket=wayland-$MARK" --no-config --width=900 --height=700
+  server_is_up weston test -S "$RUNTIME/wayland-$MARK"
+  local mode wayland=("XDG_RUNTIME_DIR=$RUNTIME" "WAYLAND_DISPLAY=wayland-$MARK")
+  succeeds with_variables "${wayland[@]}" -- -q -z desktop -d "$ATTACKS:/mnt:ro" --x11=nested sh -c '/mnt/x11 screen; ls /tmp/.X11-unix'
+  [[ ${lines[0]} =~ ^[0-9]+x[0-9]+$ && ${lines[1]} =~ ^X[0-9]{4,5}$ ]] || complain "no screen"
+  [[ -z $(pgrep -x Xwayland) ]] || complain "it is still there"
+  for mode in trusted untrusted; do
+    fails_plainly 125 isolate 'Wayland only' '--x11=nested' -- with_variables "${wayland[@]}" -- -q -z desktop --x11=$mode true
+  done
+  fails_plainly 125 isolate 'no compositor answers' -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" WAYLAND_DISPLAY=none -- \
+    -q -z desktop --x11=nested true
+  fails_plainly 125 isolate 'Xwayland is not installed' -- in_private_mounts 'mount --bind /dev/null /usr/bin/Xwayland' \
+    env "${wayland[@]}" "$ISOLATE" --store "$STORE" -q -z desktop --x11=nested true
+  stop_server weston
+}
