@@ -13,6 +13,7 @@ teardown_file() { remove_desktop; }
 
 setup() {
   common_setup
+  # shellcheck disable=SC2034 # on_desktop uses it
   TEMPLATE=browser
   PICTURES=$(dirname "$BINARIES")/pictures
   mkdir -p "$PICTURES"

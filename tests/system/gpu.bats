@@ -59,6 +59,7 @@ on_cards() {
 
 @test "a guest keeps the group that gives access to a node" {
   [[ $IDENTITY == user ]] || return 0
+  # shellcheck disable=SC2034 # in_private_mounts uses it
   local CALLER=(env -i PATH="$PATH" HOME="$CALLER_HOME" setpriv "--reuid=$CALLER_UID" "--regid=$CALLER_GID" --groups 4343 --)
   local MORE='chown 0:4343 /dev/dri/*; chmod 0660 /dev/dri/*; chown 0:0 /dev/dri/card1;'
   succeeds on_cards -z debian --gpu sh -c 'ls /dev/dri; : >/dev/dri/renderD128'
