@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "floor.h"
 #include "harness.h"
 #include "id_maps.h"
@@ -13,11 +14,13 @@ namespace isolate::bench {
 namespace {
 
 constexpr double kMostTimesBareBwrap = 1.5;
+constexpr double kMostMillisecondsWith = 3;    // how much the options of --with may cost
 constexpr double kMostMillisecondsMore = 0.3;  // how much slower than the isolate of --before it may be
 
 struct Setting {
   std::string isolate;
   std::string before;  // another build of isolate to compare with; empty: no comparison
+  std::string with;    // options, separated by blanks, whose cost is measured; empty: none
   std::string store;
   std::string template_name;
   std::string root;
@@ -30,6 +33,7 @@ Result<Setting> read_setting(const Options& options) {
   Setting setting;
   setting.isolate = TRY(options.text("isolate"));
   setting.before = options.text_if_given("before");
+  setting.with = options.text_if_given("with");
   setting.store = TRY(options.text("store"));
   setting.template_name = TRY(options.text("template"));
   setting.root = TRY(options.text("root"));
@@ -92,7 +96,13 @@ Result<std::vector<Case>> all_cases(const Options& options, const Setting& setti
     cases.push_back(floor_case("floor: user namespace, overlay", setting, true, true));
   }
   cases.push_back(command_case("/bin/true outside", {"/bin/true"}));
-  // This comes last, so that the indexes of the other rows are the same without it.
+  // These come last, so that the indexes of the other rows are the same without them.
+  if (!setting.with.empty()) {
+    auto argv = isolate_argv(setting.isolate, setting);
+    const auto words = text::split(setting.with, ' ');
+    argv.insert(argv.begin() + 1, words.begin(), words.end());
+    cases.push_back(command_case("isolate " + setting.with, std::move(argv)));
+  }
   if (!setting.before.empty()) cases.push_back(command_case("isolate before", isolate_argv(setting.before, setting)));
   return cases;
 }
@@ -112,6 +122,13 @@ void print_result(const Setting& setting, const std::vector<Measured>& rows) {
   const auto& bwrap = rows[kBareBwrap].wall_ms;
   const auto& isolate = rows[kIsolate].wall_ms;
   print_aim("isolate / bare bwrap", ratio_of_medians(isolate, bwrap), kMostTimesBareBwrap);
+  if (!setting.with.empty()) {
+    const auto& with = rows[rows.size() - (setting.before.empty() ? 1 : 2)].wall_ms;
+    const double median = quantile(isolate, 0.5);
+    print_aim(fmt::format("isolate {} / without (aim: {} ms more at most, here {:.1f})", setting.with,
+                          kMostMillisecondsWith, quantile(with, 0.5) - median),
+              ratio_of_medians(with, isolate), (median + kMostMillisecondsWith) / median);
+  }
   if (!setting.before.empty()) {
     const auto& before = rows.back().wall_ms;
     const double median = quantile(before, 0.5);
@@ -137,7 +154,7 @@ Result<void> run(const Options& options) {
 
 int main(int argc, char** argv) {
   return isolate::bench::run_main(argc, argv,
-                                  {"isolate", "before", "store", "template", "root", "scratch", "runs", "first-subuid",
-                                   "first-subgid", "subid-count"},
+                                  {"isolate", "before", "with", "store", "template", "root", "scratch", "runs",
+                                   "first-subuid", "first-subgid", "subid-count"},
                                   isolate::bench::run);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# bench [--daemon | --lxc] [ARGUMENT...]: builds the release preset and runs the benchmarks (bench/README.md). --daemon
-# measures isolated and its pools, --lxc compares the lxc engine with LXC's own programs.
+# bench [--daemon | --lxc | --desktop] [ARGUMENT...]: builds the release preset and runs the benchmarks (bench/README.md).
+# --daemon measures isolated and its pools, --lxc compares the lxc engine with LXC's own programs, --desktop measures what
+# a window and sound cost.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -15,6 +16,6 @@ scratch=$(mktemp -d /var/tmp/isolate-bench.XXXXXX)
 trap 'rm -rf --one-file-system "$scratch"; hand_back_build_files' EXIT
 make_tarballs "$scratch"
 case ${1:-} in
-  --daemon | --lxc) "bench/${1#--}" build/bin "${@:2}" ;;
+  --daemon | --lxc | --desktop) "bench/${1#--}" build/bin "${@:2}" ;;
   *) bench/run build/bin "$@" ;;
 esac

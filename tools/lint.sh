@@ -73,10 +73,11 @@ files_to_tidy() {
 }
 
 check_tidy() {
-  mkdir -p build/clang-tidy
-  find build/clang-tidy -type f -mtime +30 -delete
+  local stamps=${XDG_CACHE_HOME:-$HOME/.cache}/isolate/clang-tidy
+  mkdir -p "$stamps"
+  find "$stamps" -type f -mtime +30 -delete
   ! $no_analyzer || echo "left out: the static analyzer of clang-tidy (clang-analyzer-*), on all files"
-  files_to_tidy | xargs -0 -n 1 -P "$(nproc)" env "NO_ANALYZER=$no_analyzer" tools/clang_tidy_file.sh
+  files_to_tidy | xargs -0 -I '{}' -P "$(nproc)" env "NO_ANALYZER=$no_analyzer" tools/clang_tidy_file.sh '{}' "$stamps"
 }
 
 main() {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# test [--quick | --no-lint]: everything that has to hold before a change goes in. Ends at the first stage that fails. The
-# last line is the sum over all test runners; each number is what a runner reported, none is assumed.
+# test [--quick | --no-lint]: checks everything that must hold before a change goes in. Ends at the first stage that
+# fails. The last line is the sum of the numbers that all test runners have reported.
 #
-#   --quick     the release build alone: unit tests, and system tests in the variants that each file names as usual
-#   --no-lint   the same and the unit tests of the sanitizer build: what continuous integration does here
+#   --quick     only the release build: unit tests, and system tests in the usual variants of each file
+#   --no-lint   the same and the unit tests of the sanitizer build, for continuous integration
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -25,7 +25,7 @@ begin() {
   say "$stage"
 }
 
-# close_stage TEXT: what is told of the stage in the end.
+# close_stage TEXT: records a line about the stage for the end.
 close_stage() { closing_lines+=("$stage, $((SECONDS - stage_began)) s${1:+: $1}"); }
 
 build_preset() {
@@ -34,7 +34,7 @@ build_preset() {
   close_stage ""
 }
 
-# A number out of the JUnit file that ctest wrote: the first attribute of that name is the one of the whole suite.
+# Prints a number from the JUnit file that ctest wrote. The first attribute of that name belongs to the whole suite.
 junit_number() {
   grep -o "\b$2=\"[0-9]*\"" "$1" | head -n 1 | tr -dc 0-9
 }
@@ -54,7 +54,7 @@ unit_tests() {
   folder=$(build_folder "$preset")
   begin "unit tests ($preset)"
   rm -f "$folder/unit-tests.xml"
-  # They wait more than they compute.
+  # Tests wait more than they compute.
   ctest --test-dir "$folder" --parallel "$((3 * $(nproc)))" --timeout 300 --output-on-failure --no-tests=error \
     --output-junit unit-tests.xml | tee "$folder/unit-tests.log" || status=$?
   [[ ! -e $folder/unit-tests.xml ]] || count_junit "$folder/unit-tests.xml"
@@ -62,9 +62,9 @@ unit_tests() {
   return "$status"
 }
 
-# Counts the lines of a TAP log, and compares them with the plans ("1..N") in it, so that a runner that died in the
-# middle is not taken for one that had little to do. The runner's own closing line, "N passed, N failed", may know of
-# failures beside the tests: what they left behind, reports of the sanitizers.
+# Counts the lines of a TAP log, and compares them with the plans ("1..N") in it, so that a runner that died early does
+# not look like one with few tests. The runner's own last line, "N passed, N failed", may include other failures than
+# tests: what they left behind, and reports of the sanitizers.
 count_tap() {
   local file=$1 planned ok not_ok left_out closing reported
   planned=$(awk -F'[.][.]' '/^1[.][.][0-9]+/ { sum += $2 } END { print sum + 0 }' "$file")
@@ -91,7 +91,7 @@ system_tests() {
   return "$status"
 }
 
-# Beside the other stages, with the time that they leave: they wait a lot. What it says is shown in its turn.
+# Runs beside the other stages with a low priority, because these wait a lot. Its output is shown later.
 start_lint() {
   mkdir -p build
   setsid nice -n 19 tools/lint.sh </dev/null >build/lint.log 2>&1 &
@@ -103,7 +103,7 @@ end_lint() {
   cat build/lint.log
   close_stage "clean, with what was waited for it"
 }
-# With its failure all ends.
+# If lint fails, the whole run fails.
 wait_for_lint() {
   local status=0
   wait "$lint" || status=$?
@@ -117,7 +117,7 @@ stop_if_lint_failed() {
   if [[ -n $lint ]] && ! kill -0 "$lint" 2>/dev/null; then wait_for_lint; fi
 }
 
-# The release that the other stages do not run on.
+# Tests on the release that the other stages do not use.
 first_steps() {
   local log=build/fresh.log closing status=0
   begin "first steps on a fresh machine ($1)"
@@ -130,7 +130,7 @@ first_steps() {
   return "$status"
 }
 
-# The failed tests of a TAP log once more, where one looks first: with the beginning of what they said.
+# Prints the failed tests of a TAP log again at the end, with the beginning of their output.
 tell_failures() {
   awk '/^(not )?ok [0-9]/ { left = /^not ok/ ? 25 : 0 }
        !/^#/ && !/^not ok/ { left = 0 }
@@ -180,7 +180,7 @@ main() {
     return
   fi
   ISOLATE_TEST_LONG=1 ISOLATE_TEST_VARIANTS=whole system_tests release
-  # In the variants that the release build has not had, as far as a file has such.
+  # Run the variants that the release build has not run, if a file has such.
   ISOLATE_FAULT_POINTS=1 ISOLATE_TEST_VARIANTS=other system_tests asan
   end_lint
   first_steps trixie

@@ -14,7 +14,7 @@ source tools/packages.sh
 source tools/tarballs.sh
 
 kept=/var/tmp/isolate-vm
-programs=(isolate isolatectl isolated isolate-init isolate-lxc isolate-x11 seccomp_wrapper)
+programs=(isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper)
 seconds_of_a_file=$((1200 + ${ISOLATE_CRASH_ROUNDS:-0} * 60))
 suite=trixie
 short=false

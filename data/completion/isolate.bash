@@ -3,7 +3,7 @@
 
 _isolate_options=(--engine --template-dir --template --bind --here --env --chdir --uid-base --gid-base --share-net --ignore-sigint
   --userns --groups --cap-add --cap-drop --read-only --empty-home --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
-  --io-weight --keep --store --dry-run --timings --status-fd --trace --quiet --x11 --pulse --refresh --force --no-create --help --version)
+  --io-weight --dbus --keep --store --dry-run --timings --status-fd --trace --quiet --home --gpu --desktop --x11 --wayland --pulse --pipewire --refresh --force --no-create --help --version)
 
 # Prints the option that takes the value: the last letter of a word such as -nq.
 _isolate_one_option() {
@@ -15,7 +15,7 @@ _isolate_takes_value() {
   case $(_isolate_one_option "$1") in
     --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --groups) ;;
     --cap-add | --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --memory | --cpus | --pids | --io-weight) ;;
-    --store | --status-fd | --refresh) ;;
+    --store | --status-fd | --refresh | --dbus) ;;
     -[etzdvpugr]) ;;
     *) return 1 ;;
   esac
@@ -37,6 +37,11 @@ _isolate_value() {
     --bind | -d)
       compopt -o filenames -o nospace 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      ;;
+    --dbus)
+      compopt -o nospace 2>/dev/null
+      _isolate_words 'session session,notifications session,portals session,talk= session,own= session,see=' "$word"
+      mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'system system,talk= system,own= system,see=' -- "$word")
       ;;
     --userns) _isolate_words 'auto private single' "$word" ;;
     --groups) _isolate_words 'auto keep drop' "$word" ;;

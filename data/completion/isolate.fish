@@ -13,7 +13,7 @@ function __isolate_before_command
             set value no
         else if not string match --quiet -- '-*' $word; or test "$word" = --
             return 1
-        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|groups|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|store|status-fd|refresh))$' $word
+        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|groups|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|dbus|store|status-fd|refresh))$' $word
             set value yes
         end
     end
@@ -47,6 +47,7 @@ complete -c isolate -n __isolate_before_command -l memory -x -d 'Memory limit of
 complete -c isolate -n __isolate_before_command -l cpus -x -d 'Processor time limit of the guest, in processors'
 complete -c isolate -n __isolate_before_command -l pids -x -d 'Limit of the guest\'s processes and threads'
 complete -c isolate -n __isolate_before_command -l io-weight -x -d 'The guest\'s share of busy disks, 1 to 10000'
+complete -c isolate -n __isolate_before_command -l dbus -x -a 'session session,notifications session,portals session,talk= session,own= session,see= system system,talk= system,own= system,see=' -d 'Use a message bus through a filter'
 complete -c isolate -n __isolate_before_command -l keep -d 'Keep the clone and print where it is'
 complete -c isolate -n __isolate_before_command -l store -x -a '(__fish_complete_directories)' -d 'The directory of templates and clones'
 complete -c isolate -n __isolate_before_command -l dry-run -d 'Print the plan of the run and stop'
@@ -54,8 +55,13 @@ complete -c isolate -n __isolate_before_command -l timings -d 'Print how long ea
 complete -c isolate -n __isolate_before_command -l status-fd -x -d 'Write start and end as JSON lines'
 complete -c isolate -n __isolate_before_command -s x -l trace -d 'Print each step and system call'
 complete -c isolate -n __isolate_before_command -s q -l quiet -d 'Print only warnings and errors'
+complete -c isolate -n __isolate_before_command -l home -d 'Run under your name, with a home of its own'
+complete -c isolate -n __isolate_before_command -l gpu -d 'Use the graphics devices that you may open'
+complete -c isolate -n __isolate_before_command -l desktop -d 'Display, sound, graphics, a home, and the look of your session'
 complete -c isolate -n __isolate_before_command -s 1 -l x11 -a 'trusted untrusted nested' -d 'show windows on your X11 display'
-complete -c isolate -n __isolate_before_command -s 2 -l pulse -d 'PulseAudio inside (not supported yet)'
+complete -c isolate -n __isolate_before_command -l wayland -d 'Show windows on your Wayland display'
+complete -c isolate -n __isolate_before_command -s 2 -l pulse -d 'Play and record sound with your PulseAudio'
+complete -c isolate -n __isolate_before_command -l pipewire -d 'Use your PipeWire server: sound, cameras, screens'
 complete -c isolate -n __isolate_before_command -s r -l refresh -x -a '(__isolate_templates)' -d 'Keep fresh clones ready'
 complete -c isolate -n __isolate_before_command -s f -l force -d 'With -r: replace all unused clones'
 complete -c isolate -n __isolate_before_command -s s -l no-create -d 'With -r: make no new clones'

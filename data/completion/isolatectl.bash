@@ -13,12 +13,14 @@ _isolatectl_templates() {
 # Prints the verbs that can follow, or the options of a complete verb.
 _isolatectl_next() {
   case $1 in
-    '') echo template pool gc ps kill exec status --version ;;
+    '') echo template pool gc ps kill exec launcher status --version ;;
     template) echo create edit list show snapshot remove gc ;;
     pool) echo list status resize drain range ;;
+    launcher) echo create list remove ;;
     'template edit') echo --env --continue --publish --discard ;;
     'template list') echo --size ;;
     'template create') echo --from --mirror --variant --include --force ;;
+    'launcher create') echo --template --icon ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;
   esac
@@ -30,7 +32,9 @@ _isolatectl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --) return ;;
-      --store | --from | --mirror | --variant | --include | --directory | -p | --variable | --env | -v) i=$((i + 1)) ;;
+      --store | --from | --mirror | --variant | --include | --template | --icon | --directory | -p | --variable | --env | -v)
+        i=$((i + 1))
+        ;;
       -*) ;;
       *)
         if [[ " $(_isolatectl_next "$verb") " == *" ${COMP_WORDS[i]} "* ]]; then
@@ -48,13 +52,17 @@ _isolatectl() {
       _isolatectl_files -f "$word"
       mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'debian:bookworm debian:trixie' -- "$word")
       ;;
+    --template) _isolatectl_templates "$word" ;;
+    --icon) _isolatectl_files -f "$word" ;;
     --variant) _isolatectl_words 'minbase apt essential buildd important standard' "$word" ;;
     --mirror | --include | --directory | -p | --variable | --env | -v) ;;
     *)
-      if [[ $word == -* || -z $verb || $verb == template || $verb == pool ]]; then
+      if [[ $word == -* || -z $verb || $verb =~ ^(template|pool|launcher)$ ]]; then
         _isolatectl_words "$(_isolatectl_next "$verb") --store --json --quiet --help" "$word"
       elif ((names == 0)) && [[ $verb =~ ^(template (edit|show|snapshot|remove)|pool (status|resize|drain|range))$ ]]; then
         _isolatectl_templates "$word"
+      elif ((names == 0)) && [[ $verb == 'launcher remove' ]]; then
+        _isolatectl_words "$(isolatectl --quiet launcher list 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"
       elif ((names == 0)) && [[ $verb == kill || $verb == exec ]]; then
         _isolatectl_words "$(isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"
       fi

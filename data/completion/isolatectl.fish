@@ -8,6 +8,10 @@ function __isolatectl_leases
     isolatectl --quiet ps 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
+function __isolatectl_launchers
+    isolatectl --quiet launcher list 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
 # __isolatectl_verb WORD...: whether these are exactly the words so far, apart from options.
 function __isolatectl_verb
     set -l words
@@ -15,7 +19,7 @@ function __isolatectl_verb
     for word in (commandline --tokenize --cut-at-cursor --current-process)[2..]
         if test $value = yes
             set value no
-        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|directory|variable|env)|-p|-v)$' $word
+        else if string match --quiet --regex -- '^(--(store|from|mirror|variant|include|template|icon|directory|variable|env)|-p|-v)$' $word
             set value yes
         else if not string match --quiet -- '-*' $word
             set --append words $word
@@ -42,9 +46,14 @@ complete -c isolatectl -n __isolatectl_verb -a gc -d 'Remove leftovers and old g
 complete -c isolatectl -n __isolatectl_verb -a ps -d 'List running leases'
 complete -c isolatectl -n __isolatectl_verb -a kill -d 'End a running lease'
 complete -c isolatectl -n __isolatectl_verb -a exec -d 'Run a command in a running lease'
+complete -c isolatectl -n __isolatectl_verb -a launcher -d 'Manage launchers of the desktop'
 complete -c isolatectl -n __isolatectl_verb -a status -d 'Show whether the daemon runs'
 complete -c isolatectl -n '__isolatectl_verb template' -a 'create edit list show snapshot remove gc'
 complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain range'
+complete -c isolatectl -n '__isolatectl_verb launcher' -a 'create list remove'
+complete -c isolatectl -n '__isolatectl_verb launcher remove' -a '(__isolatectl_launchers)'
+complete -c isolatectl -n '__isolatectl_below launcher create' -l template -x -a '(__isolatectl_templates)' -d 'The template of the clone'
+complete -c isolatectl -n '__isolatectl_below launcher create' -l icon -r -F -d 'A PNG or SVG file, or the name of an icon'
 for verb in edit show snapshot remove
     complete -c isolatectl -n "__isolatectl_verb template $verb" -a '(__isolatectl_templates)'
 end

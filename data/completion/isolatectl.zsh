@@ -21,6 +21,12 @@ _isolatectl_leases() {
   compadd -a names
 }
 
+_isolatectl_launchers() {
+  local -a names
+  names=(${(f)"$(isolatectl --quiet launcher list 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+  compadd -a names
+}
+
 _isolatectl_sources() {
   _alternative 'releases:release:(debian\:bookworm debian\:trixie)' 'files:directory or tarball:_files'
 }
@@ -65,14 +71,31 @@ _isolatectl_pool() {
   esac
 }
 
+_isolatectl_launcher() {
+  local curcontext=$curcontext state line
+  _arguments -C $common \
+    '1:verb:(create list remove)' \
+    '*::argument:->arguments'
+  [[ $state == arguments ]] || return
+  case $line[1] in
+    create)
+      _arguments $common '--template=[the template of the clone]:template:_isolatectl_templates' \
+        '--icon=[a PNG or SVG file, or the name of an icon]:icon:_files' '1:name:' '*::command:_normal'
+      ;;
+    remove) _arguments $common '1:launcher:_isolatectl_launchers' ;;
+    *) _arguments $common ;;
+  esac
+}
+
 local curcontext=$curcontext state line
 _arguments -C $common '(- *)--version[print the version]' \
-  '1:verb:(template pool gc ps kill exec status)' \
+  '1:verb:(template pool gc ps kill exec launcher status)' \
   '*::argument:->arguments'
 [[ $state == arguments ]] || return
 case $line[1] in
   template) _isolatectl_template ;;
   pool) _isolatectl_pool ;;
+  launcher) _isolatectl_launcher ;;
   gc | ps) _arguments $common $kept ;;
   kill) _arguments $common '1:lease:_isolatectl_leases' ;;
   exec)

@@ -120,7 +120,7 @@ std::optional<wire::NestedRequest> nested_request(const RunRequest& request) {
 
 }  // namespace
 
-Result<void> DaemonLease::ask(GuestGroup* group, Steps* steps) {
+Result<void> DaemonLease::prepare(GuestGroup* group, Steps* steps) {
   const auto limits = TRY(group->for_daemon());
   return steps->run("lease", [&] { return send_request(limits); });
 }

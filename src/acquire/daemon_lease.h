@@ -19,10 +19,10 @@ class DaemonLease : public RootProvider {
 
   DaemonLease(const RunRequest& request, const Caller& caller) : request_(request), caller_(caller) {}
 
-  // ask() sends the request, and acquire() waits for the reply. Errors of both: no daemon; the caller is not a member;
-  // no such template; too many leases; an option that a leased clone does not support. Each error says what to do.
-  // After an error the caller has no lease.
-  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  // prepare() sends the request, and acquire() waits for the reply. Errors of both: no daemon; the caller is not a
+  // member; no such template; too many leases; an option that a leased clone does not support. Each error says what to
+  // do. After an error the caller has no lease.
+  Result<void> prepare(GuestGroup* group, Steps* steps) override;
   Result<AcquiredRoot> acquire(Steps* steps) override;
 
   LeasedNamespaces namespaces() const override;

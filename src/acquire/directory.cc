@@ -16,8 +16,8 @@ std::string name_of_run(const std::string& directory) {
 
 }  // namespace
 
-Result<void> Directory::ask(GuestGroup* group, Steps* steps) {
-  return group->find_place(owner_.caller(), request_.dry_run, steps);
+Result<void> Directory::prepare(GuestGroup* group, Steps* steps) {
+  return group->choose_parent(owner_.caller(), request_.dry_run, steps);
 }
 
 Result<AcquiredRoot> Directory::acquire(Steps* /*steps*/) {

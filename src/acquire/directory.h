@@ -9,7 +9,7 @@ class Directory : public RootProvider {
  public:
   Directory(const RunRequest& request, const OwnerNamespace& owner) : request_(request), owner_(owner) {}
 
-  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  Result<void> prepare(GuestGroup* group, Steps* steps) override;
   Result<AcquiredRoot> acquire(Steps* steps) override;
   Result<uid_t> owner() override;
 

@@ -19,22 +19,22 @@ LeaseInfo lease_info(const RunRequest& request, const Caller& caller) {
   return info;
 }
 
-Result<TemplatePlace> find_place(const RunRequest& request, OwnerNamespace* owner, Steps* steps) {
+Result<TemplatePlace> locate_template(const RunRequest& request, OwnerNamespace* owner, Steps* steps) {
   const auto path = TRY(store_path(request.store, owner->caller()));
   return steps->run("store", [&] { return find_template(request.template_name, path, owner); });
 }
 
 }  // namespace
 
-Result<void> OwnClone::ask(GuestGroup* group, Steps* steps) {
-  TRY_VOID(group->find_place(owner_.caller(), false, steps));
+Result<void> OwnClone::prepare(GuestGroup* group, Steps* steps) {
+  TRY_VOID(group->choose_parent(owner_.caller(), false, steps));
   // newuidmap and newgidmap take longest, so start them now and let them work while the run is prepared.
   if (request_.userns != UsernsMode::single) owner_.begin();
   return {};
 }
 
 Result<AcquiredRoot> OwnClone::acquire(Steps* steps) {
-  place_ = TRY(find_place(request_, &owner_, steps));
+  place_ = TRY(locate_template(request_, &owner_, steps));
   pool_.emplace(place_.store.get(), place_.name);
   lease_.emplace(TRY(steps->run("lease", [&] { return Lease::take(&*pool_, lease_info(request_, owner_.caller())); })));
   source_ = lease_->root();
@@ -90,12 +90,12 @@ Result<void> OwnClone::end_lease(Steps* steps) {
   return {};
 }
 
-Result<void> PlannedClone::ask(GuestGroup* group, Steps* steps) {
-  return group->find_place(owner_.caller(), true, steps);
+Result<void> PlannedClone::prepare(GuestGroup* group, Steps* steps) {
+  return group->choose_parent(owner_.caller(), true, steps);
 }
 
 Result<AcquiredRoot> PlannedClone::acquire(Steps* steps) {
-  const auto place = TRY(find_place(request_, &owner_, steps));
+  const auto place = TRY(locate_template(request_, &owner_, steps));
   const auto generation = TRY(place.store->newest_generation(place.name));
   AcquiredRoot root;
   root.id = place.store->new_clone_id(place.name);

@@ -12,7 +12,7 @@ class OwnClone : public RootProvider {
  public:
   OwnClone(const RunRequest& request, OwnerNamespace* owner) : request_(request), owner_(*owner) {}
 
-  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  Result<void> prepare(GuestGroup* group, Steps* steps) override;
   Result<AcquiredRoot> acquire(Steps* steps) override;
   Result<uid_t> owner() override { return owner_of_root(source_, &mounted_); }
   Fd take_mounted_root() override { return std::move(mounted_); }
@@ -38,7 +38,7 @@ class PlannedClone : public RootProvider {
  public:
   PlannedClone(const RunRequest& request, OwnerNamespace* owner) : request_(request), owner_(*owner) {}
 
-  Result<void> ask(GuestGroup* group, Steps* steps) override;
+  Result<void> prepare(GuestGroup* group, Steps* steps) override;
   Result<AcquiredRoot> acquire(Steps* steps) override;
   Result<uid_t> owner() override { return owner_of_root(model_, &mounted_); }
 

@@ -11,7 +11,7 @@ class GivenLease : public RootProvider {
  public:
   explicit GivenLease(const Lease& lease) : lease_(lease) {}
 
-  Result<void> ask(GuestGroup* /*group*/, Steps* /*steps*/) override { return {}; }
+  Result<void> prepare(GuestGroup* /*group*/, Steps* /*steps*/) override { return {}; }
   Result<AcquiredRoot> acquire(Steps* /*steps*/) override {
     AcquiredRoot root;
     root.id = lease_.id();
@@ -29,7 +29,7 @@ class GivenLease : public RootProvider {
 
 }  // namespace
 
-Result<void> RootProvider::ask(GuestGroup* /*group*/, Steps* /*steps*/) { return {}; }
+Result<void> RootProvider::prepare(GuestGroup* /*group*/, Steps* /*steps*/) { return {}; }
 
 Result<void> RootProvider::give_back(Steps* /*steps*/) { return {}; }
 

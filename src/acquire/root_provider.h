@@ -34,7 +34,7 @@ class RootProvider {
   // Call this first. It decides where the guest's control group can be, and starts what takes long in another process
   // (the daemon, newuidmap), so that the caller can do other work meanwhile. Errors: those of acquire() that are known
   // already; a limit is not available.
-  virtual Result<void> ask(GuestGroup* group, Steps* steps);
+  virtual Result<void> prepare(GuestGroup* group, Steps* steps);
   // Gets the root. Errors: no such template, with what to do; those of making a clone; those of the daemon.
   virtual Result<AcquiredRoot> acquire(Steps* steps) = 0;
   // The user to whom "/" of the root belongs on disk. Errors: those of looking at the root.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "init/program.h"
+#include "init/user.h"
 
 namespace isolate::init {
 
@@ -80,7 +81,10 @@ int apply(const Command& command) {
   if (command.own_group) ::setpgid(0, 0);
   // The process is in a background group here, so the kernel would send it SIGTTOU and stop it. All signals are blocked
   // at this point, and then tcsetpgrp(3) succeeds.
-  if (command.own_terminal && ::tcsetpgrp(STDIN_FILENO, ::getpid()) != 0) return errno;
+  return command.own_terminal && ::tcsetpgrp(STDIN_FILENO, ::getpid()) != 0 ? errno : 0;
+}
+
+int install_filters(const Setup& setup) {
   const auto* instructions = reinterpret_cast<const sock_filter*>(&setup + 1);
   for (unsigned i = 0; i < setup.filters; ++i) {
     sock_fprog program = {};
@@ -96,6 +100,7 @@ namespace {
 
 struct StartErrors {
   int setup = 0;
+  int user = 0;
   int exec = 0;
 };
 
@@ -103,16 +108,20 @@ struct StartErrors {
 // errors in variables.
 StartErrors start_process(Command* command) {
   volatile int setup_error = 0;
+  volatile int user_error = 0;
   volatile int exec_error = 0;
   // The static analyzer warns about vfork. Here the shared memory is wanted, and the child makes only system calls.
   //
   // NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   const pid_t child = ::vfork();
-  if (child < 0) return {0, errno};
+  if (child < 0) return {0, 0, errno};
   if (child == 0) {
     report(command->socket, Kind::pid, 0);
     setup_error = apply(*command);
-    if (setup_error == 0) {
+    // Do this after the limits, which hold for the new namespace as well, and before the filters, which may refuse it.
+    if (setup_error == 0 && command->setup->has_user != 0) user_error = become_user(*command->setup);
+    if (setup_error == 0 && user_error == 0) setup_error = install_filters(*command->setup);
+    if (setup_error == 0 && user_error == 0) {
       reset_signals(command->signals);
       exec_error = execute(command->arguments);
     }
@@ -120,7 +129,7 @@ StartErrors start_process(Command* command) {
   }
   // NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
   command->pid = child;
-  return {setup_error, exec_error};
+  return {setup_error, user_error, exec_error};
 }
 
 }  // namespace
@@ -129,6 +138,8 @@ bool start(Command* command) {
   const StartErrors errors = start_process(command);
   if (errors.setup != 0) {
     report(command->socket, Kind::no_setup, errors.setup);
+  } else if (errors.user != 0) {
+    report(command->socket, Kind::no_user, errors.user);
   } else if (errors.exec != 0) {
     report(command->socket, Kind::failed, errors.exec);
   } else {

@@ -28,9 +28,11 @@ int enter_directory(const char* path);
 // Returns 0 or errno.
 int open_terminal(int socket, bool as_error);
 
-// Sets the command's limits, process group and filters for this process. Call it in the command's process just before
-// it executes the command, so that no code of the template runs without them. Returns 0 or errno.
+// Sets the command's limits and process group for this process, and puts the group into the foreground. Call it, and
+// then install_filters(), in the command's process just before it executes the command, so that no code of the template
+// runs without them. Both return 0 or errno.
 int apply(const Command& command);
+int install_filters(const protocol::Setup& setup);
 
 // Starts the command and reports that, or the error, to the socket. Returns false if it could not be started.
 bool start(Command* command);

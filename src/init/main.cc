@@ -9,7 +9,6 @@
 // glibc executes cpuid at each start, which takes about a millisecond in a virtual machine.
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +17,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "init/command.h"
 #include "init/exec.h"
+#include "init/user.h"
 #include "linux/signal_reset.h"
 
 namespace {
@@ -66,26 +65,6 @@ char** take_command(const Setup& setup) {
   return environ == nullptr ? nullptr : take_texts(&text, setup.arguments);
 }
 
-// Gives up all capabilities that are not in `mask`, from the bounding set as well. Inheritable and ambient capabilities
-// are all given up, because they would survive a change of user in the guest (CVE-2022-24769). Returns false if the
-// kernel refuses.
-bool limit_capabilities(unsigned long long mask) {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2] = {};
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
-    if ((mask >> number & 1) == 0 && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) return false;
-  }
-  if (::syscall(SYS_capget, &header, data) != 0) return false;
-  for (int word = 0; word < 2; ++word) {
-    const auto kept = static_cast<unsigned>(mask >> (32 * word));
-    data[word].permitted &= kept;
-    data[word].effective = data[word].permitted;
-    data[word].inheritable = 0;
-  }
-  return ::syscall(SYS_capset, &header, data) == 0;
-}
-
 // Role::becomes: confines this process and executes the init of the guest's system, which gets none of the caller's
 // descriptors.
 int become_system_init(const Command& command) {
@@ -93,7 +72,7 @@ int become_system_init(const Command& command) {
   const int null = ::open("/dev/null", O_RDWR);
   for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) ::dup2(null, number);
   if (null > STDERR_FILENO) ::close(null);
-  if (apply(command) != 0) return 125;
+  if (apply(command) != 0 || install_filters(*command.setup) != 0) return 125;
   reset_signals();
   ::execv(command.arguments[0], command.arguments);
   return 127;
@@ -146,12 +125,15 @@ int main(int argc, char** argv) {
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   const Setup* setup = read_setup();
   if (setup == nullptr) return fail(Kind::no_setup, EBADF);
+  const auto for_user = setup->has_user != 0 ? capabilities_to_become_user() : 0;
+  if (!limit_capabilities(setup->capabilities, setup->capabilities | for_user)) return fail(Kind::no_setup, EPERM);
+  if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error);
   char** const arguments = take_command(*setup);
   if (arguments == nullptr) return fail(Kind::no_setup, ENOMEM);
-  if (!limit_capabilities(setup->capabilities)) return fail(Kind::no_setup, EPERM);
-  if (const int error = enter_directory(argv[1]); error != 0) return fail(Kind::no_directory, error);
   const isolate::SignalState callers = {setup->ignored_signals, setup->blocked_signals};
-  Command command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
+  // It is static because it lives as long as this process: nothing frees what its pointers point to.
+  static Command command = {};
+  command = {setup, arguments, callers, kControlFd, setup->own_group != 0, setup->own_terminal != 0, -1};
   if (setup->role == Role::becomes) return become_system_init(command);
   if (setup->role == Role::beside) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 

@@ -111,7 +111,7 @@ TEST_F(OptionsTest, AllSwitchesAreOffByDefault) {
                plain.timings || plain.lasting);
   EXPECT_EQ(plain.engine, EngineKind::bwrap);
   EXPECT_EQ(plain.userns, UsernsMode::automatic);
-  EXPECT_EQ(plain.working_directory, "/");
+  EXPECT_EQ(plain.working_directory, "");
   EXPECT_EQ(plain.status_fd, -1);
   EXPECT_FALSE(plain.uid_base || plain.gid_base);
 }
@@ -151,12 +151,18 @@ TEST_F(OptionsTest, MalformedValuesAreRefused) {
   }
 }
 
-TEST_F(OptionsTest, UnsupportedOptionsFailWithOneLine) {
-  for (const Words& words : {Words{"-1"}, {"--x11"}, {"-2"}, {"--pulse"}}) {
-    const auto message = error(words);
-    EXPECT_NE(message.find("not supported yet"), std::string::npos) << words[0] << ": " << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos);
-  }
+TEST_F(OptionsTest, AShareIsAskedForByItsLetterItsNameOrAValue) {
+  using Wishes = std::vector<ShareWish>;
+  const auto wishes = [this](Words words) {
+    for (const char* word : {"-z", "t", "true"}) words.emplace_back(word);
+    return must(parse(words)).request.shares;
+  };
+  EXPECT_EQ(wishes({"-1"}), (Wishes{{"x11", ""}}));
+  EXPECT_EQ(wishes({"--x11"}), (Wishes{{"x11", ""}}));
+  EXPECT_EQ(wishes({"--x11=trusted", "-1n"}), (Wishes{{"x11", ""}})) << "a later option overrides an earlier one";
+  const auto next_word = must(parse({"-z", "t", "--x11", "trusted"}));
+  EXPECT_EQ(next_word.request.command, Words{"trusted"}) << "only '=' gives the option a value";
+  EXPECT_NE(error({"--x11=all"}).find("'all'"), std::string::npos);
 }
 
 TEST_F(OptionsTest, ARefreshTakesATemplateAndANumber) {

@@ -23,12 +23,16 @@ class Context {
 
   // Finds a template by the name that the user gave. Errors: no such template, with the names of those that exist.
   Result<TemplatePlace> find(const std::string& asked);
+  // Returns the name of the template for `isolate -z`, which knows no store but the main one: `asked`, unless --store
+  // names another store.
+  std::string reference(const TemplatePlace& place, const std::string& asked) const;
   // Opens the store in which new templates are made, and creates it if it is missing.
   Result<std::unique_ptr<Store>> target();
   // Opens all known stores, the main store first. If one can't be opened, isolatectl prints a warning and skips it.
   Result<std::vector<std::unique_ptr<Store>>> stores();
 
   OwnerNamespace& owner() { return owner_; }
+  const OwnerNamespace& owner() const { return owner_; }
   const std::string& main_store() const { return main_; }
   // Whether verbs also ask the daemon. They do for an ordinary user who names no store.
   bool asks_daemon() const { return asks_daemon_; }
@@ -106,6 +110,16 @@ struct ExecOptions {
 // Runs a command in a running lease and returns its exit status. If the command can't be run, it prints the error and
 // returns 125.
 int exec_in_lease(Context& context, const ExecOptions& options);
+struct LauncherOptions {
+  std::string name;
+  std::string template_name;
+  std::string icon;  // a path on the host, or the name of an icon of the host's themes; empty: that of the template
+  std::vector<std::string> command;
+};
+// Writes a .desktop file that starts the command in a fresh clone of the template with the desktop shared.
+Result<void> create_launcher(Context& context, const LauncherOptions& options);
+Result<void> list_launchers(Context& context);
+Result<void> remove_launcher(Context& context, const std::string& name);
 // Prints whether the daemon runs, and how many connections it serves.
 Result<int> show_status(Context& context);
 

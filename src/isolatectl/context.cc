@@ -38,6 +38,14 @@ Result<TemplatePlace> Context::find(const std::string& asked) {
   return place;
 }
 
+std::string Context::reference(const TemplatePlace& place, const std::string& asked) const {
+  if (only_.empty()) return asked;
+  const auto& store = *place.store;
+  if (store.kind() != "zfs") return std::string(store.kind()) + ":" + place.name;
+  const auto description = store.description();
+  return description.substr(description.find(':') + 1) + "/" + place.name;
+}
+
 Result<std::vector<std::unique_ptr<Store>>> Context::stores() {
   std::vector<std::unique_ptr<Store>> all;
   all.push_back(TRY(target()));

@@ -31,6 +31,7 @@ struct CommandLine {
   EditOptions edit;
   bool is_exec = false;
   ExecOptions exec;
+  LauncherOptions launcher;
   std::function<Result<int>(Context&)> verb;
 };
 
@@ -171,6 +172,27 @@ void add_exec(CLI::App* app, CommandLine* line) {
   });
 }
 
+void add_launcher_verbs(CLI::App* app, CommandLine* line) {
+  auto* launchers = app->add_subcommand("launcher", "manage launchers, which start a command from the desktop's menu");
+  launchers->require_subcommand(1)->fallthrough();
+  auto* create = launchers->add_subcommand(
+      "create", "write a .desktop file that starts COMMAND in a fresh clone, with isolate --desktop");
+  auto& options = line->launcher;
+  create->add_option("NAME", options.name)->required();
+  create->add_option("--template", options.template_name, "the template of the clone")->required();
+  create->add_option("--icon", options.icon,
+                     "a PNG or SVG file, or the name of an icon (default: the template's icon)");
+  create->add_option("COMMAND", options.command, "command and arguments, after --")->required();
+  create->callback(
+      [line] { line->verb = plain([line](Context& context) { return create_launcher(context, line->launcher); }); });
+  launchers->add_subcommand("list", "list all launchers")->callback([line] { line->verb = plain(list_launchers); });
+  auto* remove = launchers->add_subcommand("remove", "remove a launcher and its icons");
+  remove->add_option("NAME", line->name)->required();
+  remove->callback(
+      [line] { line->verb = plain([line](Context& context) { return remove_launcher(context, line->name); }); });
+  for (auto* verb : launchers->get_subcommands({})) verb->fallthrough();
+}
+
 // Returns the arguments for CLI11. Everything after LEASE of `exec` is the command and goes to `line` instead, because
 // CLI11 would take the command's options for its own.
 std::vector<std::string> split_off_command(int argc, char** argv, CommandLine* line) {
@@ -221,6 +243,7 @@ int main_with_exceptions(int argc, char** argv) {
   add_gc(&app, &line);
   add_lease_verbs(&app, &line);
   add_exec(&app, &line);
+  add_launcher_verbs(&app, &line);
   app.add_subcommand("status", "show whether the daemon isolated runs")->fallthrough()->callback([&line] {
     line.verb = show_status;
   });

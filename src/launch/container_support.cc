@@ -32,7 +32,7 @@ Result<void> ContainerSupport::start(const RunPlan& plan, const Caller& caller, 
 
 void ContainerSupport::hand_to(LauncherFds* fds) const {
   fds->boot_setup = boot_setup_.get();
-  fds->groups = &groups_.groups();
+  fds->container_groups = &groups_.groups();
   if (bridge_) fds->bridge = bridge_->guest_end();
   if (log_) fds->log = log_->memory();
 }

@@ -43,6 +43,11 @@ Result<Fd> make_init_setup(const RunPlan& plan) {
   setup.own_session = plan.own_session ? 1 : 0;
   setup.ignored_signals = plan.signals.ignored;
   setup.blocked_signals = plan.signals.blocked;
+  if (has_own_user(plan)) {
+    setup.has_user = 1;
+    setup.user_id = plan.user->uid;
+    setup.group_id = plan.user->gid;
+  }
   return write_setup(setup, plan, plan.filters, plan.environment, plan.command);
 }
 

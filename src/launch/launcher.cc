@@ -87,7 +87,7 @@ class Launcher {
     // Root opens everything that needs rights on the host before it enters the namespaces. An ordinary user has to
     // enter them first, because they have rights only inside.
     if (!plan_.ids.acts_as_root) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
-    if (fds_.groups != nullptr && !is_builder_) {
+    if (fds_.container_groups != nullptr && !is_builder_) {
       TRY_VOID(steps_.run("control-group", [this] { return enter_groups(); }));
     }
     TRY_VOID(steps_.run("sources", [this] { return open_sources(); }));
@@ -109,7 +109,7 @@ class Launcher {
   Result<void> enter_beside() {
     TRY_VOID(enter_user_namespace(fds_.nested_user_namespace));
     TRY(trace::check(::setns(fds_.nested_mount_namespace, CLONE_NEWNS), "setns", "mount namespace of the guest"));
-    if (fds_.groups != nullptr) TRY_VOID(enter_groups());
+    if (fds_.container_groups != nullptr) TRY_VOID(enter_groups());
     TRY_VOID(guard_programs());
     reopen_terminals();
     return builder_.take_over(stage::path(stage::kOfRoot, stage::kDoor));
@@ -155,7 +155,7 @@ class Launcher {
   }
 
   Result<void> enter_groups() const {
-    for (const auto& group : *fds_.groups) TRY_VOID(group.enter());
+    for (const auto& group : *fds_.container_groups) TRY_VOID(group.enter());
     return {};
   }
 
@@ -174,7 +174,7 @@ class Launcher {
   Result<bool> a_bind_keeps_groups() const {
     std::vector<std::string> sources;
     for (const auto& mount : plan_.mounts) {
-      if (mount.kind == MountKind::bind) sources.push_back(mount.source);
+      if (mount.kind == MountKind::bind || mount.keeps_groups) sources.push_back(mount.source);
     }
     if (sources.empty() || !has_supplementary_groups()) return false;
     const auto found = TRY(first_path_needing_groups(sources));
@@ -275,10 +275,10 @@ class Launcher {
 
   Result<ChildProcess> make_engine() {
     if (plan_.start == EngineStart::enters_root) {
-      auto init = [this] { return failed(become_first_process()); };
+      auto init = [this] { return exit_code_of(become_first_process()); };
       return fork_to_execute(init, CLONE_NEWPID | CLONE_NEWUTS, adoption_);
     }
-    auto engine = [this] { return failed(execute(plan_.engine.program)); };
+    auto engine = [this] { return exit_code_of(execute(plan_.engine.program)); };
     const bool is_in_place = !plan_.ids.nested || fds_.nested_user_namespace >= 0;
     if (is_in_place) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
     prepare_to_map();
@@ -287,12 +287,12 @@ class Launcher {
       // A change of ids clears the parent-death signal. isolate may have died meanwhile, and getppid() can't show that
       // in a pid namespace.
       tie_to_parent(adoption_->pidfd());
-      return outcome ? engine() : failed(outcome);
+      return outcome ? engine() : exit_code_of(outcome);
     };
     return fork_to_execute_below(nested, CLONE_NEWPID, nested_maps(), process_limit(), adoption_);
   }
 
-  int failed(const Result<void>& outcome) const {
+  int exit_code_of(const Result<void>& outcome) const {
     if (!outcome) report_error(outcome.error());
     return 125;
   }

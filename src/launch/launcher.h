@@ -41,9 +41,9 @@ struct LauncherFds {
   int report = -1;                       // the launcher writes a packed error here; a successful start closes it
   bool last_in_mount_namespace = false;  // nothing else needs the mount namespace, so the launcher does not copy it
   std::optional<GroupEntry> group;       // the guest's control group; the launcher enters it first
-  const std::vector<std::unique_ptr<Held>>* held =
-      nullptr;                                        // what the shares hold, an entry for each of the plan's mounts
-  const std::vector<ControlGroup>* groups = nullptr;  // a container's control groups, which it enters too
+  const std::vector<ControlGroup>* container_groups = nullptr;  // a container's control groups, which it enters too
+  // What the shares hold: an entry for each of the plan's mounts.
+  const std::vector<std::unique_ptr<Held>>* held = nullptr;
 };
 
 // Starts a launcher and waits until the engine exists. Returns the engine, which is the first process of the guest's

@@ -227,10 +227,10 @@ Result<Fd> RootBuilder::target_directory(const std::string& target) {
   if (!directory && directory.error().code() == ENOENT) {
     return fail(fmt::format("{} is not there in the root, and --read-only keeps it from being made", target));
   }
-  return explained(std::move(directory), target);
+  return name_file_in_the_way(std::move(directory), target);
 }
 
-Result<Fd> RootBuilder::explained(Result<Fd> place, const std::string& target) const {
+Result<Fd> RootBuilder::name_file_in_the_way(Result<Fd> place, const std::string& target) const {
   if (place || place.error().code() != ENOTDIR) return place;
   const auto file = root_path::first_non_directory(root_.get(), target);
   return fail(fmt::format("bind on {}: {} is a file in the root, and would have to be a directory",
@@ -246,7 +246,7 @@ Result<void> RootBuilder::attach_tree(const Fd& tree, const std::string& target,
     }
     return mount::attach(tree, TRY(std::move(directory)).get(), target);
   }
-  auto file = TRY(explained(root_path::file(root_.get(), target, may_create_targets()), target));
+  auto file = TRY(name_file_in_the_way(root_path::file(root_.get(), target, may_create_targets()), target));
   if (S_ISDIR(TRY(status_of(file.get(), "", AT_EMPTY_PATH)).st_mode)) {
     return fail(text::printable(target) + " is a directory in the root, and what is bound there is a file");
   }

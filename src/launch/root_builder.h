@@ -86,7 +86,7 @@ class RootBuilder : public RootInProgress {
   Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
   // Replaces ENOTDIR by an error that names the file in the root that is in the way.
-  Result<Fd> explained(Result<Fd> place, const std::string& target) const;
+  Result<Fd> name_file_in_the_way(Result<Fd> place, const std::string& target) const;
 
   const RunPlan& plan_;
   Traits traits_;

@@ -12,7 +12,7 @@
 
 namespace isolate {
 
-Result<void> GuestGroup::find_place(const Caller& caller, bool plans_alone, Steps* steps) {
+Result<void> GuestGroup::choose_parent(const Caller& caller, bool plans_alone, Steps* steps) {
   if (!wishes_.any()) return {};
   return steps->run("limits", [&]() -> Result<void> {
     auto chosen = choose(caller, plans_alone);

@@ -22,9 +22,9 @@ class GuestGroup {
  public:
   GuestGroup(LimitWishes wishes, bool is_container) : wishes_(std::move(wishes)), is_container_(is_container) {}
 
-  // Finds the place where the group can be made, before the run makes anything else. Not for a lease from the daemon.
-  // For a plan (`plans_alone`) it changes nothing. Errors: a limit that was asked for is not available.
-  Result<void> find_place(const Caller& caller, bool plans_alone, Steps* steps);
+  // Chooses the group below which the guest's can be made, before the run makes anything else. Not for a lease from the
+  // daemon. For a plan (`plans_alone`) it changes nothing. Errors: a limit that was asked for is not available.
+  Result<void> choose_parent(const Caller& caller, bool plans_alone, Steps* steps);
   // Call this instead for a lease from the daemon: returns the limits to ask the daemon for. Errors: as above, if that
   // is known already.
   Result<GroupLimits> for_daemon();

@@ -10,25 +10,32 @@
 #include "linux/mount.h"
 
 namespace isolate {
+namespace {
 
-Result<Fd> open_own_program(const std::string& name) {
-  char path[4096];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
-  if (length <= 0) return fail(errno, "readlink /proc/self/exe");
-  const std::string own(path, static_cast<std::size_t>(length));
+Result<std::string> path_of(const std::string& link) {
+  char path[PATH_MAX];
+  const auto length = ::readlink(link.c_str(), path, sizeof path);
+  if (length <= 0) return fail(errno, "readlink " + link);
+  return std::string(path, static_cast<std::size_t>(length));
+}
+
+}  // namespace
+
+Result<std::string> find_own_program(const std::string& name) {
+  const auto own = TRY(path_of("/proc/self/exe"));
   const std::string directory = own.substr(0, own.rfind('/'));
   for (const auto& candidate : {directory + "/" + name, directory + "/../libexec/isolate/" + name}) {
-    auto fd = open_file(AT_FDCWD, candidate, O_RDONLY);
-    if (fd || (fd.error().code() != ENOENT && fd.error().code() != ENOTDIR)) return fd;
+    if (::access(candidate.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) return candidate;
   }
   return fail(name + " is missing beside " + own + "; install isolate again");
 }
 
+Result<Fd> open_own_program(const std::string& name) {
+  return open_file(AT_FDCWD, TRY(find_own_program(name)), O_RDONLY);
+}
+
 Result<Fd> mount_read_only(const std::string& name, int program) {
-  char path[PATH_MAX];
-  const auto length = ::readlink(fmt::format("/proc/self/fd/{}", program).c_str(), path, sizeof path);
-  if (length <= 0) return fail(errno, "readlink " + name);
-  auto mounted = TRY(mount::copy_tree(AT_FDCWD, {path, static_cast<std::size_t>(length)}, false));
+  auto mounted = TRY(mount::copy_tree(AT_FDCWD, TRY(path_of(fmt::format("/proc/self/fd/{}", program))), false));
   const auto here = TRY(status_of(mounted.get(), "", AT_EMPTY_PATH));
   const auto opened = TRY(status_of(program, "", AT_EMPTY_PATH));
   if (here.st_dev != opened.st_dev || here.st_ino != opened.st_ino) {

@@ -1,4 +1,4 @@
-// Finds and opens the other programs of isolate.
+// Finds and opens the programs that are installed together with this one.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace isolate {
 
-// Opens one of isolate's programs: beside this program, or where the package installs it.
+// Returns the path of such a program: beside this one, or where the package installs it.
+Result<std::string> find_own_program(const std::string& name);
 Result<Fd> open_own_program(const std::string& name);
 
 // The same program on a read-only mount that no mount namespace contains, so a process that reaches it through

@@ -82,7 +82,12 @@ std::vector<std::string> describe(const RunPlan& plan) {
   if (plan.groups == GroupsMode::drop) lines.emplace_back("groups of the caller: dropped");
   if (plan.engine.own_network) lines.emplace_back("network: of its own, a loopback interface");
   for (const auto& mount : plan.mounts) lines.push_back(describe(mount));
-  for (const auto& name : plan.capabilities.names()) lines.push_back("capability: " + name);
+  if (plan.user) {
+    lines.push_back(
+        fmt::format("user: {} ({}:{}), home {}", plan.user->name, plan.user->uid, plan.user->gid, plan.user->home));
+  }
+  const auto capabilities = has_own_user(plan) ? CapabilitySet::none() : plan.capabilities;
+  for (const auto& name : capabilities.names()) lines.push_back("capability: " + name);
   for (const auto& limit : plan.limits) {
     const auto value = limit.value == kUnlimited ? "unlimited" : std::to_string(limit.value);
     lines.push_back(fmt::format("limit: {}={}", limit.name, value));

@@ -58,7 +58,9 @@ void plan_root(const RunRequest& request, const AcquiredRoot& root, const ShareP
   plan->read_only_root = request.read_only || root.read_only;
   plan->may_create_targets = !root.read_only && (!request.read_only || request.directory.empty());
   plan->mounts = plan_mounts(request, shares);
+  plan->user = shares.user;
   plan->working_directory = request.working_directory;
+  if (plan->working_directory.empty()) plan->working_directory = shares.user ? shares.user->home : "/";
   plan->memory_files = request.memory_files;
 }
 
@@ -152,7 +154,7 @@ EngineStart engine_start(const RunPlan& plan) {
   return is_in_place ? EngineStart::replaces_launcher : EngineStart::is_child;
 }
 
-void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
+Result<void> plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {
   EngineRequest engine;
   engine.program = facts.engine_program;
   engine.root = stage::path(plan->stage, stage::kRoot);
@@ -164,12 +166,15 @@ void plan_engine(const RunRequest& request, const CallerFacts& facts, RunPlan* p
   // If the guest has the caller's id, these files of /proc would show it the names of the caller's keys.
   if (has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan)) engine.covered_files = facts.key_files;
   engine.capabilities = plan->capabilities;
+  // isolate-init needs this one to map the guest's root to another user.
+  if (has_own_user(*plan)) engine.capabilities.add(TRY(CapabilitySet::parse("SETFCAP")));
   engine.init = plan->init;
   plan->engine_kind = request.engine;
   plan->engine = plan_engine(request.engine, engine);
   plan->start = engine_start(*plan);
   // The kernel accepts a filter only from a process with no_new_privs or with CAP_SYS_ADMIN (seccomp(2)).
   if (!plan->filters.empty() && !plan->capabilities.has(CAP_SYS_ADMIN)) plan->engine.no_new_privileges = true;
+  return {};
 }
 
 }  // namespace
@@ -182,12 +187,14 @@ Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, c
   TRY_VOID(plan_ids(request, root, facts, &plan));
   plan_command(request, facts, &plan);
   plan_terminal(request, facts, &plan);
-  plan_engine(request, facts, &plan);
+  TRY_VOID(plan_engine(request, facts, &plan));
   plan.warnings = root.warnings;
   plan.warnings.insert(plan.warnings.end(), facts.shares.warnings.begin(), facts.shares.warnings.end());
   for (auto& warning : warnings_of(plan, request)) plan.warnings.push_back(std::move(warning));
   return plan;
 }
+
+bool has_own_user(const RunPlan& plan) { return plan.user && plan.user->uid != 0; }
 
 bool guest_is_caller(const RunPlan& plan, const Caller& caller) {
   if (!plan.ids.new_namespace) return true;

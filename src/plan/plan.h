@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "request/request.h"
 #include "seccomp/profile.h"
 #include "share/root_mount.h"
+#include "share/share.h"
 #include "store/store.h"
 
 namespace isolate {
@@ -39,7 +41,8 @@ struct RunPlan {
   std::string stage;                          // where the launcher puts the root together, in its own mount namespace
   std::vector<RootMount> mounts;
   std::string working_directory;
-  CapabilitySet capabilities;
+  std::optional<GuestUser> user;  // as whom the command runs; nothing: the guest's root
+  CapabilitySet capabilities;     // of the command; with a `user` that is not root only its bounding set
   SeccompChoice seccomp;
   std::vector<seccomp::Filter> filters;  // of that choice, in the order in which they are applied
   std::vector<ResourceLimit> limits;
@@ -68,6 +71,9 @@ struct RunPlan {
 // Makes the whole plan from its arguments alone: it looks up nothing and changes nothing.
 // Errors: plain text: options that exclude each other; a limit or a range that the caller may not have.
 Result<RunPlan> make_plan(const RunRequest& request, const AcquiredRoot& root, const CallerFacts& facts);
+
+// Whether the command runs in a user namespace of its own, as another user than the guest's root.
+bool has_own_user(const RunPlan& plan);
 
 // Whether the command's processes belong to the caller on the host.
 bool guest_is_caller(const RunPlan& plan, const Caller& caller);

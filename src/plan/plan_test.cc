@@ -77,6 +77,19 @@ TEST_F(RunPlanTest, HomeIsEmptyMemoryWhereThatIsAskedFor) {
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kHome, kSys, kHosts}));
 }
 
+TEST_F(RunPlanTest, SharesThatWereLookedUpComeBeforeBindsAndTheirVariablesBeforeTheUsers) {
+  RootMount socket{MountKind::bind, "/tmp/socket", "/run/socket", false};
+  facts_.shares.mounts = {socket};
+  facts_.shares.environment = {"DISPLAY=:7", "HOME=/home/a"};
+  facts_.shares.warnings = {"a warning"};
+  request_.binds = {{"/srv", "/srv", false}};
+  request_.environment = {"DISPLAY=:8"};
+  EXPECT_EQ(lines("bind "), (Lines{"bind /run/socket on /tmp/socket", "bind /srv on /srv"}));
+  EXPECT_EQ(lines("environment: DISPLAY"), Lines{"environment: DISPLAY=:8"});
+  EXPECT_EQ(lines("environment: HOME"), Lines{"environment: HOME=/home/a"});
+  EXPECT_EQ(plan().warnings, Lines{"a warning"});
+}
+
 TEST_F(RunPlanTest, BindsComeLastAndInTheOrderGiven) {
   request_.binds = {{"/b", "/tmp/b", false}, {"/a", "/home/a", true}};
   EXPECT_EQ(mounts(), (Lines{kDevices, kTmp, kSys, kHosts, "bind /b on /tmp/b", "bind /a on /home/a, read-only"}));
@@ -186,6 +199,33 @@ TEST_F(RunPlanTest, TheChrootEngineOfRootHasNoLimitOfProcesses) {
   request_.engine = EngineKind::chroot;
   request_.limits = {{"nproc", RLIMIT_NPROC, 20}};
   EXPECT_FALSE(try_plan());
+}
+
+TEST_F(RunPlanTest, AUserOfTheGuestStartsInTheirHomeAndHasNoCapabilities) {
+  EXPECT_EQ(plan().working_directory, "/");
+  facts_.shares.user = GuestUser{"ada", 1000, 1001, "/home/ada"};
+  facts_.shares.environment = {"HOME=/home/ada"};
+  const auto plan = plan_of_user();
+  EXPECT_TRUE(has_own_user(plan));
+  EXPECT_EQ(plan.working_directory, "/home/ada");
+  EXPECT_EQ(lines("user: "), Lines{"user: ada (1000:1001), home /home/ada"});
+  EXPECT_EQ(lines("environment: HOME="), Lines{"environment: HOME=/home/ada"});
+  EXPECT_EQ(lines("capability: "), Lines{});
+  request_.working_directory = "/srv";
+  EXPECT_EQ(this->plan().working_directory, "/srv");
+}
+
+TEST_F(RunPlanTest, IsolateInitKeepsTheCapabilityToMapAUser) {
+  request_.dropped_capabilities = capabilities("ALL");
+  const auto has_setfcap = [](const RunPlan& plan) {
+    const auto& words = plan.engine.program;
+    return std::find(words.begin(), words.end(), "CAP_SETFCAP") != words.end();
+  };
+  EXPECT_FALSE(has_setfcap(plan_of_user()));
+  facts_.shares.user = GuestUser{"root", 0, 0, "/root"};
+  EXPECT_FALSE(has_setfcap(plan()));
+  facts_.shares.user = GuestUser{"ada", 1000, 1001, "/home/ada"};
+  EXPECT_TRUE(has_setfcap(plan()));
 }
 
 TEST_F(RunPlanTest, AFilterNeedsNoNewPrivilegesWhereTheGuestMayNotDoWithout) {

@@ -53,8 +53,9 @@ struct Bind {
 
 // A thing of the host that the user asked for by the option of a share (share/share.h), such as --x11.
 struct ShareWish {
-  std::string option;  // the option's long name
-  std::string value;   // empty: the option was given without a value
+  std::string option;        // the option's long name
+  std::string value;         // empty: the option was given without a value
+  bool is_optional = false;  // the run goes on with a warning if the host does not have it
   bool operator==(const ShareWish&) const = default;
 };
 
@@ -66,7 +67,7 @@ struct RunRequest {
   std::vector<Bind> binds;
   std::vector<ShareWish> shares;         // in the order in which they were asked for
   std::vector<std::string> environment;  // NAME=VALUE; a later one overrides an earlier one
-  std::string working_directory = "/";
+  std::string working_directory;         // empty: the home of --home, or else "/"
   std::optional<std::uint32_t> uid_base;
   std::optional<std::uint32_t> gid_base;
   UsernsMode userns = UsernsMode::automatic;

@@ -1,4 +1,4 @@
-// Where a caller's own store is.
+// Where a caller's own data and their store are.
 #pragma once
 
 #include <string>
@@ -7,6 +7,10 @@
 #include "linux/caller.h"
 
 namespace isolate {
+
+// Returns $XDG_DATA_HOME if it is an absolute path, otherwise ~/.local/share, or "" if the caller has no home
+// directory.
+std::string data_home(const Caller& caller);
 
 // Returns `asked`, the value of --store, unless it is empty. Otherwise the caller's own store is /var/lib/isolate for
 // root, and $XDG_DATA_HOME/isolate or ~/.local/share/isolate for others. Errors: the caller has no home directory.

@@ -22,6 +22,7 @@
 #include "pool/member_range.h"
 #include "request/limit_wishes.h"
 #include "request/store_path.h"
+#include "share/locale.h"
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
 #include "supervise/supervisor.h"
@@ -44,8 +45,8 @@ class Run {
 
   // Does the whole run and returns the exit status. `lease` is a lease that the caller holds already. If it is null,
   // the request says where the root comes from.
-  int to_end(const Lease* lease) {
-    auto outcome = on_root(lease);
+  int run_and_report(const Lease* lease) {
+    auto outcome = run_on_root(lease);
     if (!outcome) {
       log::error(outcome.error().message());
       status_.report_failure(steps_.first_failure().empty() ? "options" : steps_.first_failure(),
@@ -58,7 +59,7 @@ class Run {
   }
 
  private:
-  Result<int> on_root(const Lease* lease) {
+  Result<int> run_on_root(const Lease* lease) {
     provider_ = lease != nullptr ? provider_of(*lease) : TRY(provider_for(request_, &owner_));
     auto outcome = acquire_and_execute();
     root_.reset();  // a run that failed early still holds the mount, which would keep the clone busy
@@ -66,7 +67,7 @@ class Run {
   }
 
   Result<int> acquire_and_execute() {
-    TRY_VOID(provider_->ask(&group_, &steps_));
+    TRY_VOID(provider_->prepare(&group_, &steps_));
     auto facts = TRY(steps_.run("facts", [this] { return look_up(); }));
     const auto root = TRY(provider_->acquire(&steps_));
     TRY_VOID(steps_.run("plan", [&] { return plan(root, std::move(facts)); }));
@@ -88,6 +89,7 @@ class Run {
     }
     facts.group_limits = group_.limits();
     facts.control_group = group_.describe();
+    settle_locale(root.source.lower.empty() ? std::vector{root.source.directory} : root.source.lower, &facts.shares);
     plan_ = TRY(make_plan(request_, root, facts));
     // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
     if (!plan_.own_terminal && facts.standard_terminals == 0) terminal_.reset();
@@ -158,8 +160,8 @@ class Run {
     // processes, so an id that only this run has makes the namespace.
     if (plan_.ids.acts_as_root && plan_.ids.process_limit != kUnlimited)
       processes = {plan_.ids.process_limit, plan_.ids.maps.uid.front().outside};
-    lender_ = TRY(PendingUserNamespace::start(plan_.ids.maps, plan_.ids.writer, processes));
-    user_namespace_ = TRY(lender_.finish());
+    pending_namespace_ = TRY(PendingUserNamespace::start(plan_.ids.maps, plan_.ids.writer, processes));
+    user_namespace_ = TRY(pending_namespace_.finish());
     return user_namespace_.get();
   }
 
@@ -254,7 +256,7 @@ class Run {
   // The exit status of the whole run. `written` says whether the guest's output reached the caller; it decides the
   // status only if the command itself succeeded.
   Result<int> conclude(const RunOutcome& outcome, Result<int> written) {
-    TRY_VOID(outcome.check_setup(request_.working_directory));
+    TRY_VOID(outcome.check_setup(plan_.working_directory));
     if (outcome.exec_error != 0) {
       const auto reason = outcome.start_error(request_.command[0]);
       log::error(reason);
@@ -292,13 +294,14 @@ class Run {
   FileLock range_lock_;                      // while this run holds it, no other run gets its ids
   RunPlan plan_;
   Fd root_;  // a detached mount, if the root is a file system of its own (ZFS); empty once the guest has the mount
-  PendingUserNamespace lender_;
+  PendingUserNamespace pending_namespace_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;
   mode_t umask_;
 };
 
-int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* lease) {
+int run_with(RunRequest request, OwnerNamespace* owner, const Lease* lease) {
+  expand_presets(&request);
   auto steps = Steps::make();
   auto status = StatusStream::open(request.status_fd);
   if (!steps || !status) {
@@ -306,7 +309,7 @@ int run_with(const RunRequest& request, OwnerNamespace* owner, const Lease* leas
     return kOwnFailure;
   }
   if (!request.dry_run) hold_signals();
-  return Run(request, owner, std::move(*steps), std::move(*status)).to_end(lease);
+  return Run(request, owner, std::move(*steps), std::move(*status)).run_and_report(lease);
 }
 
 }  // namespace

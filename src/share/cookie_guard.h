@@ -14,6 +14,8 @@ class CookieGuard : public OpeningEditor {
  public:
   explicit CookieGuard(XCookie cookie) : cookie_(std::move(cookie)) {}
   Result<std::string> edit(std::string_view bytes) override;
+  std::string see_answer(std::string_view /*bytes*/) override { return {}; }
+  bool awaits_answer() const override { return false; }
   bool is_finished() const override { return is_finished_; }
 
  private:

@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "linux/file.h"
 #include "linux/mount.h"
+#include "linux/root_path.h"
 #include "linux/socket.h"
 
 namespace isolate {
@@ -41,7 +44,14 @@ Result<Fd> runtime_directory(const RootInProgress& root) {
 }
 
 Result<Fd> directory_in_tmp(const RootInProgress& root, const char* name, mode_t mode) {
-  return directory_in(root, root.tmp(), name, mode);
+  const auto is_there = ::faccessat(root.tmp(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  auto directory = TRY(directory_in(root, root.tmp(), name, mode));
+  if (is_there) return directory;
+  // A system in the root empties /tmp when it boots (tmpfiles.d(5)), but leaves alone what is mounted there.
+  const auto tree = TRY(mount::copy_tree(root.tmp(), name, false));
+  TRY_VOID(mount::set_attributes(tree, {0, -1, true, false}, name));
+  TRY_VOID(mount::attach(tree, directory.get(), name));
+  return open_file(root.tmp(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
 Result<Fd> directory_below(const RootInProgress& root, const Fd& directory, const char* name, mode_t mode) {
@@ -59,6 +69,28 @@ Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::strin
   TRY(open_file(directory.get(), name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0600));
   const auto target = TRY(open_file(directory.get(), name, O_PATH | O_NOFOLLOW));
   return mount::attach(tree, target.get(), name);
+}
+
+Result<std::optional<std::string>> text_of_root(const RootInProgress& root, const std::string& path) {
+  // O_NONBLOCK: it may be a pipe, and opening that would wait for a writer.
+  const auto file = root_path::open(root.root(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file) return std::string();
+  const auto mode = TRY(status_of(file->get(), "", AT_EMPTY_PATH)).st_mode;
+  if (S_ISDIR(mode)) return std::nullopt;
+  if (!S_ISREG(mode)) return std::string();
+  auto text = read_all(file->get());
+  if (!text) return std::nullopt;
+  return std::move(*text);
+}
+
+Result<void> cover_with_text(RootInProgress* root, const std::string& name, std::string_view text, bool read_only) {
+  const auto file = TRY(open_file(root->stage(), name, O_CREAT | O_EXCL | O_WRONLY, 0644));
+  TRY_VOID(write_all(file.get(), text, "/etc/" + name));
+  TRY_VOID(give_to_guest(*root, root->stage(), name.c_str()));
+  const auto tree = TRY(mount::copy_tree(root->stage(), name, false));
+  const std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0);
+  TRY_VOID(mount::set_attributes(tree, {attributes, -1, true, false}, "/etc/" + name));
+  return root->cover_in_etc(tree, name);
 }
 
 Result<Fd> listen_for_guest(const Fd& directory, const std::string& name) {

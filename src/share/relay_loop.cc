@@ -74,7 +74,9 @@ void RelayLoop::handle_connection(std::uint64_t id, std::size_t side, std::uint3
   bool is_intact = true;
   if (from_side.wants_to_read()) is_intact = from_side.move(&scratch_).has_value();
   if (is_intact && to_side.wants_to_write()) is_intact = to_side.move(&scratch_).has_value();
-  if (!is_intact || (from_side.is_finished() && to_side.is_finished())) {
+  const auto& [question, answer] = connection.flows;
+  const bool waits_in_vain = question.awaits_answer() && answer.is_finished();
+  if (!is_intact || waits_in_vain || (question.is_finished() && answer.is_finished())) {
     close(id);
   } else {
     update(id);

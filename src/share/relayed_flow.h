@@ -2,6 +2,8 @@
 // stream socket to another, and holds at most one portion that the receiver does not take yet.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -14,7 +16,7 @@
 
 namespace isolate {
 
-// Changes what the guest sends at the beginning of a connection.
+// Changes what the guest sends at the beginning of a connection, and sees what the host answers meanwhile.
 class OpeningEditor {
  public:
   OpeningEditor() = default;
@@ -24,6 +26,10 @@ class OpeningEditor {
   // Returns the bytes to send instead of `bytes`. It may hold some back until the next call, but only a bounded number.
   // Errors: the connection has to be closed.
   virtual Result<std::string> edit(std::string_view bytes) = 0;
+  // Gets what the host sends, which passes unchanged, and returns bytes that were held back for it.
+  virtual std::string see_answer(std::string_view bytes) = 0;
+  // The guest's next bytes stay where they are until the host has answered.
+  virtual bool awaits_answer() const = 0;
   virtual bool is_finished() const = 0;  // the rest of the connection passes unchanged
 };
 
@@ -41,13 +47,17 @@ class RelayedFlow {
   using Portion = std::array<char, 64 * 1024>;
 
   // The sockets and the budget have to outlive this object. A null editor: everything passes unchanged.
-  RelayedFlow(int from, int to, DescriptorBudget* budget, std::unique_ptr<OpeningEditor> editor = nullptr)
+  RelayedFlow(int from, int to, DescriptorBudget* budget, std::unique_ptr<OpeningEditor> editor)
       : from_(from), to_(to), budget_(*budget), editor_(std::move(editor)) {}
+  // The flow in the other direction: its editor sees what comes here.
+  RelayedFlow(int from, int to, DescriptorBudget* budget, RelayedFlow* questions)
+      : from_(from), to_(to), budget_(*budget), questions_(questions) {}
   RelayedFlow(const RelayedFlow&) = delete;
   RelayedFlow& operator=(const RelayedFlow&) = delete;
   ~RelayedFlow() { drop_descriptors(); }
 
-  bool wants_to_read() const { return state_ == State::open && unsent_.empty() && !is_starved_; }
+  bool wants_to_read() const { return state_ == State::open && unsent_.empty() && !is_starved_ && !awaits_answer(); }
+  bool awaits_answer() const { return editor_ && editor_->awaits_answer(); }
   bool wants_to_write() const { return !unsent_.empty(); }
   // The sender has passed descriptors, for which the budget has no room.
   bool is_starved() const { return is_starved_; }
@@ -68,7 +78,10 @@ class RelayedFlow {
   };
 
   Result<std::string_view> receive(Portion* scratch);
-  Result<std::string_view> receive_with_descriptors(Portion* scratch);
+  Result<std::string_view> receive_nothing(ssize_t count);
+  Result<std::string_view> receive_with_descriptors(Portion* scratch, std::size_t most);
+  Result<void> hand_on(std::string_view bytes);
+  Result<void> see_answer(std::string_view bytes);
   Result<void> send(std::string_view bytes);
   void end();
   void drop_descriptors();
@@ -77,6 +90,7 @@ class RelayedFlow {
   int to_;
   DescriptorBudget& budget_;
   std::unique_ptr<OpeningEditor> editor_;
+  RelayedFlow* questions_ = nullptr;
   State state_ = State::open;
   bool is_starved_ = false;
   std::string unsent_;

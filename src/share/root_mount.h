@@ -21,6 +21,7 @@ struct RootMount {
   bool read_only = false;
   unsigned mode = 0755;
   const Share* share = nullptr;
+  bool keeps_groups = false;  // the guest opens the source itself, and so needs the group that gives the caller access
 };
 
 // A description for people, and the name of the step that makes the mount.

@@ -11,7 +11,8 @@ namespace isolate {
 namespace {
 
 // The order in which the shares are mounted.
-constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun, &kX11};
+constexpr std::array kShares = {&kHostSys, &kProcessors, &kResolvConf, &kHosts, &kTun,      &kHome, &kGpu,
+                                &kDesktop, &kX11,        &kWayland,    &kPulse, &kPipeWire, &kDbus};
 
 std::vector<std::string> wishes_for(const ShareOption& option, const RunRequest& request) {
   std::vector<std::string> values;
@@ -21,10 +22,17 @@ std::vector<std::string> wishes_for(const ShareOption& option, const RunRequest&
   return values;
 }
 
+bool is_optional(const ShareOption& option, const RunRequest& request) {
+  return std::any_of(request.shares.begin(), request.shares.end(),
+                     [&option](const ShareWish& wish) { return wish.option == option.name && wish.is_optional; });
+}
+
 void append(SharePlan&& more, SharePlan* all) {
   std::move(more.mounts.begin(), more.mounts.end(), std::back_inserter(all->mounts));
   std::move(more.environment.begin(), more.environment.end(), std::back_inserter(all->environment));
   std::move(more.warnings.begin(), more.warnings.end(), std::back_inserter(all->warnings));
+  if (more.user) all->user = std::move(more.user);
+  if (!more.locale.empty()) all->locale = std::move(more.locale);
 }
 
 // Most of what the user asks for by an option has its place in the guest's own /tmp.
@@ -57,18 +65,38 @@ Result<void> add_wish(const ShareOption& option, const std::string& value, RunRe
   if (is_off || !option.is_repeatable) {
     std::erase_if(request->shares, [&](const ShareWish& wish) { return wish.option == option.name; });
   }
-  if (!is_off) request->shares.push_back({option.name, given});
+  if (!is_off) request->shares.push_back({option.name, given, false});
   return {};
+}
+
+void expand_presets(RunRequest* request) {
+  for (const auto* preset : kShares) {
+    if (preset->presets == nullptr || wishes_for(*preset->option, *request).empty()) continue;
+    for (auto& wish : preset->presets(*request)) {
+      const auto is_its_option = [&wish](const Share* share) {
+        return share->option != nullptr && wish.option == share->option->name;
+      };
+      const auto known = std::find_if(kShares.begin(), kShares.end(), is_its_option);
+      if (known != kShares.end() && wishes_for(*(*known)->option, *request).empty()) {
+        request->shares.push_back(std::move(wish));
+      }
+    }
+  }
 }
 
 Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller) {
   SharePlan all;
+  std::vector<std::string> missing;
   for (const auto* share : kShares) {
     if (share->option == nullptr) continue;
     const auto wishes = wishes_for(*share->option, request);
     if (wishes.empty()) continue;
     TRY_VOID(check_tmp_is_free(request, *share->option));
     auto found = share->look_up(request, caller, wishes);
+    if (!found && is_optional(*share->option, request)) {
+      missing.push_back(std::string("--") + share->option->name + ": " + found.error().message());
+      continue;
+    }
     if (!found) return fail(std::move(found).error().within(std::string("--") + share->option->name));
     for (auto& mount : found->mounts) {
       mount.kind = MountKind::share;
@@ -76,6 +104,7 @@ Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller
     }
     append(std::move(*found), &all);
   }
+  if (!missing.empty()) all.warnings.push_back("the guest goes without " + text::join(missing, "; without "));
   return all;
 }
 

@@ -86,11 +86,23 @@ struct ShareOption {
   Result<void> (*check)(const std::string& value) = nullptr;  // null: every value is valid
 };
 
+// The user as whom the command runs.
+struct GuestUser {
+  std::string name;
+  std::uint32_t uid =
+      0;  // 0: the guest's root; otherwise the command gets a user namespace, in which the root is this id
+  std::uint32_t gid = 0;
+  std::string home;
+  bool operator==(const GuestUser&) const = default;
+};
+
 // What a share adds to a run. It is plain data and holds no secret, because --dry-run prints it.
 struct SharePlan {
   std::vector<RootMount> mounts;
   std::vector<std::string> environment;  // NAME=VALUE; the user's own variables override them
   std::vector<std::string> warnings;     // lines for the caller
+  std::optional<GuestUser> user;         // nothing: the guest's root
+  std::string locale;                    // the wanted one, see settle_locale(); empty: none
 };
 
 // What start() may know of the run.
@@ -118,6 +130,9 @@ struct Share {
   // is not empty. Errors: plain text that says what is missing and what to do.
   Result<SharePlan> (*look_up)(const RunRequest& request, const Caller& caller,
                                const std::vector<std::string>& wishes) = nullptr;
+  // For an option that stands for others: the wishes that it adds in this session. They do not override what the user
+  // asked for.
+  std::vector<ShareWish> (*presets)(const RunRequest& request) = nullptr;
   // Starts what the mount needs; called once for each of the share's mounts, after the plan is made. Null, or a null
   // result: open() and mount() above do everything.
   Result<std::unique_ptr<Held>> (*start)(const RootMount& mount, const ShareContext& context) = nullptr;
@@ -128,14 +143,24 @@ extern const Share kProcessors;  // a read-only /sys with the host's processors 
 extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's network
 extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
 extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
+extern const Share kHome;        // the caller's name and number, and a home of its own (--home)
+extern const Share kGpu;         // graphics devices (--gpu)
+extern const Share kDesktop;     // what a program with windows needs (--desktop)
 extern const Share kX11;         // an X11 display (-1)
+extern const Share kWayland;     // a Wayland display (--wayland)
+extern const Share kPulse;       // a PulseAudio server (-2)
+extern const Share kPipeWire;    // a PipeWire server (--pipewire)
+extern const Share kDbus;        // message buses (--dbus)
 
 // The options of all shares.
 std::vector<const ShareOption*> share_options();
 // Checks a value and adds it to the request. "true" stands for the option without a value, "false" for its absence.
 Result<void> add_wish(const ShareOption& option, const std::string& value, RunRequest* request);
 
-// Calls look_up() of every share that the request asks for.
+// Adds the wishes of options that stand for others.
+void expand_presets(RunRequest* request);
+
+// Calls look_up() of every share that the request asks for. If one fails that is optional, the result has a warning.
 Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller);
 // The mounts of the shares that need no looking up, in the order in which they are mounted.
 std::vector<RootMount> plan_shares(const RunRequest& request);

@@ -8,11 +8,9 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -20,6 +18,7 @@
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/socket.h"
+#include "share/host_socket.h"
 
 namespace isolate {
 namespace {
@@ -47,37 +46,6 @@ std::optional<std::string> socket_at(std::string_view path) {
 std::optional<std::string> named_socket(std::string_view path) {
   auto socket = socket_at(path);
   return socket ? socket : socket_at(without_screen(path));
-}
-
-Result<Fd> connect_to(const std::string& name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (name.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, "connect to " + name);
-  name.copy(address.sun_path, name.size());
-  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  if (name.starts_with('@')) {
-    address.sun_path[0] = 0;
-  } else {
-    ++length;
-  }
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail(errno, "socket");
-  // A server that accepts nobody must not keep isolate waiting for ever.
-  const timeval patience{5, 0};
-  for (const int side : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-    ::setsockopt(socket.get(), SOL_SOCKET, side, &patience, sizeof patience);
-  }
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-    return fail(errno, "connect to " + name);
-  }
-  return socket;
-}
-
-// Root may have come from another user by sudo(8), whose server then is as trustworthy as that user.
-bool is_trusted(uid_t owner, const Caller& caller) {
-  if (owner == 0 || owner == caller.uid) return true;
-  const char* before_sudo = ::getenv("SUDO_UID");
-  return caller.is_root() && before_sudo != nullptr && std::to_string(owner) == before_sudo;
 }
 
 // Reads exactly `size` bytes. Returns false if the server closes the connection or takes too long.

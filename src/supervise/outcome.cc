@@ -1,14 +1,22 @@
 #include "supervise/outcome.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include "base/text.h"
+#include "linux/userns_switches.h"
 
 namespace isolate {
 
 Result<void> RunOutcome::check_setup(const std::string& directory) const {
   if (directory_error != 0) return fail(directory_error, "working directory " + text::printable(directory));
   if (setup_error != 0) return fail(setup_error, "limits, terminal or seccomp filter of the command");
+  if (user_error != 0) {
+    const auto reason = switch_against_user_namespaces();
+    return fail(Error(user_error, "--home: user namespace of the command")
+                    .advise(fmt::format("{}; change that as root, or run without --home",
+                                        reason.empty() ? "the kernel allows none here" : reason)));
+  }
   return {};
 }
 

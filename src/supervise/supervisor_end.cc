@@ -58,7 +58,8 @@ void Supervisor::hand_terminal_back() {
 
 Result<RunOutcome> Supervisor::conclude(const ExitStatus& engine) const {
   auto outcome = outcome_;
-  const bool could_not_start = outcome.exec_error != 0 || outcome.directory_error != 0 || outcome.setup_error != 0;
+  const bool could_not_start =
+      outcome.exec_error != 0 || outcome.directory_error != 0 || outcome.setup_error != 0 || outcome.user_error != 0;
   if (could_not_start || outcome.ended || outcome.timed_out) return outcome;
   // The report is the launcher's error, or what the engine has printed.
   const auto report = report_.substr(0, report_.find_last_not_of('\n') + 1);

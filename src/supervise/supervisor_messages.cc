@@ -37,6 +37,9 @@ void Supervisor::handle_message(ControlSocket::Attached attached, const protocol
     case protocol::Kind::no_setup:
       outcome_.setup_error = message.value;
       break;
+    case protocol::Kind::no_user:
+      outcome_.user_error = message.value;
+      break;
     case protocol::Kind::stopped:
       if (has_started_) job_control_.command_has_stopped();
       stop_with_command();

@@ -79,6 +79,20 @@ TEST(SupervisorTest, AFailedChangeOfDirectoryIsReportedWithItsErrno) {
   });
 }
 
+TEST(SupervisorTest, ACommandWithoutItsUserIsAFailureOfIsolate) {
+  test::in_child([]() -> Result<void> {
+    const auto seen = TRY(supervise([](const Guest& guest) {
+      guest.say(Kind::pid);
+      guest.say(Kind::no_user, EPERM);
+      return 125;
+    }));
+    const auto checked = test::message_of(seen.outcome.check_setup("/"));
+    return verify(seen.started.empty() && checked.find("--home: user namespace of the command") == 0 &&
+                      checked.find("run without --home") != std::string::npos,
+                  checked);
+  });
+}
+
 TEST(SupervisorTest, TheErrorIsTheLaunchersReport) {
   test::in_child([]() -> Result<void> {
     const auto seen = supervise([](const Guest& guest) {

@@ -96,6 +96,25 @@ TEST_F(ChannelTest, TooManyDescriptorsAreAnError) {
   EXPECT_TRUE(fails_with(receive(), EPROTO));
 }
 
+TEST_F(ChannelTest, LosingDescriptorsIsAnError) {
+  // The kernel drops what does not fit into the receiver's buffer, and only says so.
+  constexpr std::size_t kTooMany = kMostDescriptors + 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kTooMany)] = {};
+  char bytes[] = "a";
+  iovec data{bytes, sizeof bytes};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  auto* part = CMSG_FIRSTHDR(&header);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof(int) * kTooMany);  // each is descriptor 0, because `control` is all zeros
+  ASSERT_EQ(::sendmsg(there_.get(), &header, MSG_NOSIGNAL), static_cast<ssize_t>(sizeof bytes));
+  EXPECT_TRUE(fails_with(receive(), EPROTO));
+}
+
 TEST_F(ChannelTest, RefusedDescriptorsAreClosed) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);

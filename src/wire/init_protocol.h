@@ -58,6 +58,11 @@ struct Setup {
   uint32_t own_session;      // 1: isolate-init leads a session, without the caller's controlling terminal
   uint64_t ignored_signals;  // signals that the caller ignores, and so does the command; bit N-1 is signal N
   uint64_t blocked_signals;
+  // 1: each command gets a user namespace of its own, in which the guest's root is user `user_id` of group `group_id`.
+  uint32_t has_user;
+  uint32_t user_id;
+  uint32_t group_id;
+  uint32_t padding;
 };
 
 constexpr const char* kSystemInit = "/sbin/init";  // the program that Role::becomes executes
@@ -103,6 +108,7 @@ enum class Kind : uint32_t {
   answer = 12,       // isolate-init has passed on a signal that asks for an end
   // To init: send signal `value` to the command's process group, as a terminal does for its special keys.
   group_signal = 13,
+  no_user = 14,  // the user namespace for Setup::user_id can't be made; value: errno
 };
 
 // Signals that ask a command to end. isolate-init acknowledges each of them, whatever the command does then. So isolate

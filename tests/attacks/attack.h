@@ -1,9 +1,10 @@
-// Attacks on a sandbox, for the system tests: each is a function that tries one thing and says in one line how it went.
+// Attacks on a sandbox, for the system tests. Each is a function that tries one thing and reports the result in one
+// line.
 #pragma once
 
 #include <stddef.h>
 
-// What a probe returns, and what the program then exits with.
+// The result of a probe, which is also the program's exit status.
 enum verdict { SUCCEEDED = 0, REFUSED = 1, NOT_TRIED = 2 };
 
 struct probe {
@@ -31,20 +32,20 @@ enum verdict succeeded(const char* format, ...) __attribute__((format(printf, 1,
 enum verdict refused(int error, const char* format, ...) __attribute__((format(printf, 2, 3)));
 enum verdict not_tried(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-// The verdict over a system call that has returned `result`: a call that got as far as its arguments, which are bad on
-// purpose, was let through. EPERM, EACCES, EROFS and ENOSYS are refusals.
+// Judges a system call that has returned `result`. The call's arguments are bad on purpose; if the kernel looked at
+// them, the call was let through. EPERM, EACCES, EROFS and ENOSYS are refusals.
 enum verdict judge_call(long result, const char* what);
-// The same over a call that must do its work to have succeeded: every error is a refusal.
+// Judges a call that must do its work to count as succeeded. Every error is a refusal.
 enum verdict judge_result(long result, const char* what);
 
-// "EPERM" for 1; numbers of errors without a name here are printed as they are. Overwritten by the next call.
+// Returns "EPERM" for 1. Errors without a name here are returned as a number. The next call overwrites the result.
 const char* error_name(int error);
 
-// A system call as a 32-bit program makes it. Returns -1 and sets errno like syscall(2), ENOEXEC where the kernel runs
-// no such programs. Pointers must be below 4 GiB.
+// Makes a system call as a 32-bit program does. Returns -1 and sets errno like syscall(2), to ENOEXEC if the kernel
+// runs no such programs. Pointers must be below 4 GiB.
 long call_i386(long number, long a, long b, long c, long d, long e);
-// The number of a system call by its name or its number as text, -1 where the architecture has none. A name that is
-// not in our table ends the program.
+// Returns the number of a system call, given by name or as text, or -1 if the architecture does not have it. A name
+// that is not in our table ends the program.
 long number_of_call(const char* abi, const char* name);
-// `size` bytes of zero below 4 GiB, or ends the program.
+// Returns `size` zero bytes below 4 GiB, or ends the program.
 void* low_memory(size_t size);

@@ -1,5 +1,5 @@
-// What a sandbox answers to each system call, whose arguments are all bad: whether the kernel has looked at them tells
-// whether the call was let through.
+// Prints the sandbox's answer to each system call. All arguments are bad, so the error shows whether the kernel has
+// looked at them, that is, whether the call was let through.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "attack.h"
 
-// Numbers of 64-bit and of 32-bit programs; -1 where there is none.
+// The numbers in 64-bit and in 32-bit programs; -1 if there is none.
 static const struct call {
   const char* name;
   long x86_64;
@@ -122,14 +122,14 @@ static const struct call {
              {"vm86old", -1, 113},
              {"waitid", 247, 284}};
 
-// Every argument is -1: no descriptor, no address, no flag that there is.
+// Every argument is -1, which is no valid descriptor, address or flag.
 static long make(const char* abi, long number) {
   if (strcmp(abi, "i386") == 0) return call_i386(number, -1, -1, -1, -1, -1);
   if (strcmp(abi, "x32") == 0) number |= 0x40000000;
   return syscall(number, -1L, -1L, -1L, -1L, -1L, -1L);
 }
 
-// In a child, since some calls end the process or change it.
+// Makes the call in a child, because some calls end or change the process.
 static void print_answer(const char* abi, const char* name, long number) {
   fflush(stdout);
   const pid_t child = fork();
@@ -156,8 +156,8 @@ long number_of_call(const char* abi, const char* name) {
   exit(NOT_TRIED);
 }
 
-// answers x86_64|i386|x32 NAME|NUMBER...: a line for each, with the name of the error. Names that the architecture does
-// not have are left out.
+// answers x86_64|i386|x32 NAME|NUMBER...: prints a line for each, with the name of the error. Leaves out names that the
+// architecture does not have.
 static enum verdict answers(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which architecture?");
   for (char** name = arguments + 1; *name != NULL; name++) {

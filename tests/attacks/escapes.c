@@ -1,4 +1,4 @@
-// Ways out of the root: to a file of the host that the test has put somewhere outside of it.
+// Ways out of the root, to a file of the host that the test has put outside it.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -14,13 +14,13 @@
 
 #include "attack.h"
 
-// Whether what a directory calls `path`, without its first slash, holds the marker.
+// Returns whether `path`, without its first slash, exists below a directory. It is the marker.
 static int sees(int directory, const char* path) {
   struct stat status;
   return fstatat(directory, path + strspn(path, "/"), &status, 0) == 0;
 }
 
-// The root of a directory: as far up as ".." leads.
+// Returns the root of a directory: as far up as ".." leads.
 static int climb(int directory) {
   for (int i = 0; i < 64; i++) {
     const int above = openat(directory, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -30,7 +30,7 @@ static int climb(int directory) {
   return directory;
 }
 
-// chroot-escape PATH: the oldest of them: a chroot below the working directory, which then is outside of the root.
+// chroot-escape PATH: the oldest way out: a chroot below the working directory, which is then outside the root.
 static enum verdict chroot_escape(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which file?");
   mkdir("/tmp/jail", 0700);
@@ -42,7 +42,7 @@ static enum verdict chroot_escape(char** arguments) {
   return refused(ENOENT, "%s by chroot and ..", arguments[0]);
 }
 
-// parent PATH DIRECTORY...: by .. from each of the directories, and from each open descriptor.
+// parent PATH DIRECTORY...: looks for the file through .. from each of the directories, and from each open descriptor.
 static enum verdict parent(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which file?");
   for (char** directory = arguments + 1; *directory != NULL; directory++) {
@@ -61,7 +61,7 @@ static int same_file(const struct stat* a, const struct stat* b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-// Links of /proc that lead to another root than our own.
+// Looks for links in /proc that lead to another root than our own.
 static enum verdict foreign_roots(char** arguments) {
   const char* marker = arguments[0];
   struct stat own, other;
@@ -87,7 +87,7 @@ static enum verdict foreign_roots(char** arguments) {
   return refused(error, "roots of other processes");
 }
 
-// handle: open_by_handle_at needs no path, and so finds files beside the tree that is seen.
+// handle: open_by_handle_at needs no path, so it could find files outside the visible tree.
 static enum verdict handle(char** arguments) {
   (void)arguments;
   struct {

@@ -1,4 +1,4 @@
-// Files of the kernel and devices: opened for reading or writing, never written to.
+// Files of the kernel and devices. They are opened for reading or writing, but never written to.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "attack.h"
 
-// The first file that can be opened for writing; patterns as the shell's, the last one NULL.
+// Opens the first file that can be opened for writing. The patterns are like the shell's, and the last one is NULL.
 static enum verdict open_first(const char* const* patterns) {
   int error = ENOENT;
   for (; *patterns != NULL; patterns++) {
@@ -28,7 +28,7 @@ static enum verdict open_first(const char* const* patterns) {
   return refused(error, "writing to them");
 }
 
-// write PATH...
+// write PATH...: opens one of the files for writing.
 static enum verdict write_any(char** arguments) { return open_first((const char* const*)arguments); }
 
 #define PROBE_WRITE(function, ...)                      \
@@ -62,7 +62,7 @@ PROBE_WRITE(device_files, "/dev/mem", "/dev/kmem", "/dev/port", "/dev/kvm", "/de
             "/dev/kmsg", "/dev/cpu/*/msr", "/dev/mapper/control", "/dev/userfaultfd")
 PROBE_WRITE(init_memory_file, "/proc/1/mem")
 
-// The first file that has anything to read.
+// Reads the first file that has anything to read.
 static enum verdict read_first(const char* const* patterns) {
   int error = ENOENT;
   for (; *patterns != NULL; patterns++) {
@@ -101,7 +101,8 @@ PROBE_READ(kernel_tables, "/proc/vmallocinfo", "/proc/slabinfo", "/proc/timer_li
 PROBE_READ(init_secrets, "/proc/1/environ", "/proc/1/maps", "/proc/1/mem", "/proc/1/auxv", "/proc/1/stack",
            "/proc/1/syscall", "/proc/1/io", "/proc/1/personality")
 
-// Whether a file has a number in it that is an address of the kernel: zeros stand for what may not be known.
+// Looks for a number in the files that is an address of the kernel. The kernel prints zeros for addresses that it
+// hides.
 static enum verdict addresses(const char* const* paths) {
   for (; *paths != NULL; paths++) {
     FILE* file = fopen(*paths, "re");
@@ -130,14 +131,14 @@ static enum verdict keys(char** arguments) {
   int own = 0;
   while (file != NULL && fgets(line, sizeof line, file) != NULL) {
     line[strcspn(line, "\n")] = '\0';
-    // The session keyring made for the guest, and the ones of its own ids, may be there.
+    // The session keyring made for the guest and the keyrings of its own ids are allowed.
     if (strstr(line, "keyring") == NULL) return succeeded("a key: %s", line);
     own++;
   }
   return refused(ENOKEY, "keys of others, beside %d keyrings", own);
 }
 
-// device NUMBERS...: makes a node of each in /tmp and opens it: b:254:0 c:10:237.
+// device NUMBERS...: makes a device node for each in /tmp and opens it: b:254:0 c:10:237.
 static enum verdict device(char** arguments) {
   int error = ENOENT;
   char path[64];
@@ -167,7 +168,7 @@ static enum verdict usual_devices(char** arguments) {
   return device(numbers);
 }
 
-// Commands of fcntl(2), also by the calls of 32-bit programs.
+// Calls fcntl(2) with a command, also as 32-bit programs do.
 static enum verdict fcntl_on(const char* path, int command, long argument, const char* what) {
   if (path == NULL) return not_tried("which file?");
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -179,12 +180,12 @@ static enum verdict fcntl_on(const char* path, int command, long argument, const
   return refused(error, "%s", what);
 }
 
-// file-lease FILE: whoever opens the file then waits for 45 seconds.
+// file-lease FILE: makes others who open the file wait for 45 seconds.
 static enum verdict file_lease(char** arguments) {
   return fcntl_on(arguments[0], F_SETLEASE, F_WRLCK, "a lease on the file");
 }
 
-// directory-events DIRECTORY
+// directory-events DIRECTORY: asks for a signal when a file of the directory is read.
 static enum verdict directory_events(char** arguments) {
   return fcntl_on(arguments[0], F_NOTIFY, DN_ACCESS | DN_MULTISHOT, "events of the directory");
 }

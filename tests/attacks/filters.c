@@ -1,4 +1,4 @@
-// Undoing a seccomp filter: with another one, with a listener, with ptrace, and by calls that no filter can look into.
+// Tries to undo a seccomp filter: with another filter, a listener, ptrace, and calls whose arguments no filter can see.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
@@ -20,7 +20,7 @@
 
 #include "attack.h"
 
-// What the attacks below try once a filter might be undone: EBADF is the kernel's own answer.
+// The attacks below make this call when a filter might be undone. EBADF is the kernel's own answer.
 static long forbidden(void) { return syscall(SYS_ioctl, -1L, (long)TIOCSTI, NULL); }
 
 static enum verdict judge_forbidden(const char* what) {
@@ -63,7 +63,7 @@ static int receive_descriptor(int socket) {
   return descriptor;
 }
 
-// Lets every call that is asked about go on, until the child has ended.
+// Lets every call continue that the filter asks about, until the child has ended.
 static void let_continue(int listener) {
   struct pollfd poller = {listener, POLLIN, 0};
   while (poll(&poller, 1, 5000) == 1 && (poller.revents & POLLIN) != 0) {
@@ -100,7 +100,7 @@ static enum verdict listener(char** arguments) {
   return refused(EPERM, "a listener that says continue: TIOCSTI");
 }
 
-// A child asks for its parent's id, and its tracer makes another call of it at the entry.
+// A child calls getppid, and at the entry its tracer turns that into another call.
 static enum verdict tracer(char** arguments) {
   (void)arguments;
   const pid_t child = fork();
@@ -130,7 +130,7 @@ static enum verdict tracer(char** arguments) {
   return refused(EPERM, "a call changed by ptrace: TIOCSTI");
 }
 
-// Its flags lie in memory, where no filter can see them.
+// The flags of clone3 lie in memory, where no filter can see them.
 static enum verdict clone3_user(char** arguments) {
   (void)arguments;
   struct clone_args wanted = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
@@ -139,7 +139,7 @@ static enum verdict clone3_user(char** arguments) {
   return judge_result(child, "clone3 with a new user namespace");
 }
 
-// tamper: a filter with another answer for exit, to see that own filters do work at all.
+// tamper: installs a filter with another answer for one call, to check that the program's own filters work at all.
 static enum verdict own_filter(char** arguments) {
   (void)arguments;
   struct sock_filter refuse[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

@@ -1,8 +1,11 @@
-// The init of a template that is hostile: /sbin/init of a root for the engine lxc. It attacks each process of isolate's
-// that it sees, as /init.mode says, and writes down in /init.log what has succeeded. To show that the attacks work, it
-// makes them on a process of its own as well, which it calls "control".
-//   take    descriptors, memory, the program, tracing; the setup is rewritten, and an end reported on the control
-//   socket stop    SIGSTOP, again and again limits  all limits to 0, and the lowest priority kill    SIGKILL
+// A hostile init of a template: /sbin/init of a root for the lxc engine. It attacks each process of isolate that it
+// sees, as /init.mode says, and writes its successes to /init.log. To show that the attacks work, it also makes them on
+// a process of its own, which it calls "control". The modes are:
+//   take    takes descriptors and memory, replaces the program, traces, rewrites the setup, and reports an end on the
+//           control socket
+//   stop    sends SIGSTOP, again and again
+//   limits  sets all limits to 0, and the lowest priority
+//   kill    sends SIGKILL
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +36,8 @@ static void note(const char* victim, const char* attack) {
   close(log);
 }
 
-// The name of a process if it is one of isolate's. One that is executed by descriptor may be called by its number.
+// Returns whether a process is one of isolate's, and its name. A process executed by descriptor may have its number as
+// name.
 static int is_isolates(pid_t pid, char name[PATH_SIZE]) {
   static const char* const names[] = {"isolate-lxc", "isolate-init", "isolate-exec", "3"};
   char path[PATH_SIZE];
@@ -48,7 +52,7 @@ static int is_isolates(pid_t pid, char name[PATH_SIZE]) {
   return 0;
 }
 
-// What the descriptor is good for.
+// Uses the descriptor for an attack, and returns what that did.
 static const char* use(int descriptor) {
   const struct {
     unsigned kind;
@@ -63,7 +67,7 @@ static const char* use(int descriptor) {
   char path[PATH_SIZE], target[PATH_SIZE] = "";
   snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
   if (readlink(path, target, sizeof target - 1) < 0 || strstr(target, "memfd:isolate") == NULL) return "a descriptor";
-  // All capabilities, no filters: the first words of the setup.
+  // All capabilities and no filters: these are the first words of the setup.
   const unsigned long long all = ~0ULL;
   return pwrite(descriptor, &all, sizeof all, 0) == sizeof all ? "the setup rewritten" : "a descriptor";
 }
@@ -122,7 +126,7 @@ static int traced(pid_t pid) {
   return 1;
 }
 
-// A process that has become the command in between is nobody's secret any more.
+// Notes the success unless the process has become the command in between, because that is not protected from the init.
 static void note_success(const char* victim, pid_t pid, const char* attack) {
   char name[PATH_SIZE];
   if (strcmp(victim, "control") == 0 || is_isolates(pid, name)) note(victim, attack);
@@ -148,7 +152,7 @@ static void limit(pid_t pid) {
   setpriority(PRIO_PROCESS, (id_t)pid, 19);
   const struct rlimit zero = {0, 0};
   for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
-    // These end the process, which is allowed.
+    // These limits end the process, which is allowed.
     if (resource != RLIMIT_CPU && resource != RLIMIT_RTTIME && resource != RLIMIT_STACK)
       prlimit(pid, (enum __rlimit_resource)resource, &zero, NULL);
   }
@@ -161,7 +165,7 @@ static void attack(const char* mode, const char* victim, pid_t pid) {
   if (strcmp(mode, "kill") == 0 && kill(pid, SIGKILL) == 0) note(victim, "killed");
 }
 
-// A process like those of isolate's, but for what protects them.
+// Starts a process like those of isolate, but without their protection.
 static pid_t start_control(void) {
   int ends[2];
   int ready[2];

@@ -1,6 +1,6 @@
-// A real 32-bit program without any library, for attacks by the system calls of 32-bit programs.
+// A real 32-bit program without any library, for attacks with the system calls of 32-bit programs.
 //   attack32 tiocsti FD | tioclinux FD SUBCODE | vsock | socketcall-vsock | call NUMBER [ARGUMENT...]
-// Exit status as of attack: 0 succeeded, 1 refused, 2 not tried.
+// The exit status is that of attack: 0 succeeded, 1 refused, 2 not tried.
 
 static long call(long number, long a, long b, long c, long d, long e) {
   long result;

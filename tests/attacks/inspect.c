@@ -1,5 +1,5 @@
-// Reads the seccomp filters that a process has, and tells what they would answer: also for 32-bit programs and other
-// machines, which this kernel may not run. Root of the machine may ask (PTRACE_SECCOMP_GET_FILTER, Linux 4.4).
+// Reads the seccomp filters of a process and prints what they would answer, also for 32-bit programs and other
+// machines, which this kernel may not run. Needs root of the machine (PTRACE_SECCOMP_GET_FILTER, Linux 4.4).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
@@ -49,7 +49,7 @@ static int jumps(uint16_t code, uint32_t a, uint32_t operand) {
   abort();
 }
 
-// As the kernel would run it. What no filter of ours uses ends the program.
+// Runs a filter as the kernel would. An instruction that none of our filters uses ends the program.
 static uint32_t run_filter(const struct sock_filter* code, const struct seccomp_data* data) {
   uint32_t a = 0, x = 0, memory[BPF_MEMWORDS] = {0};
   for (;; code++) {
@@ -107,7 +107,7 @@ static int read_filters(pid_t process) {
   }
   const int error = errno;
   ptrace(PTRACE_DETACH, process, NULL, NULL);
-  // ENOENT: there is no such filter; EINVAL: there is none at all.
+  // ENOENT: there is no filter with that number. EINVAL: there is none at all.
   if (error != ENOENT && error != EINVAL) {
     errno = error;
     return -1;
@@ -137,7 +137,7 @@ static const char* action_name(uint32_t action) {
   return "unknown";
 }
 
-// The strictest answer of all filters, as the kernel takes it.
+// Returns the strictest answer of all filters, which the kernel follows.
 static uint32_t answer_of(const struct seccomp_data* data) {
   uint32_t strictest = SECCOMP_RET_ALLOW;
   for (int i = 0; filters[i].code != NULL; i++) {
@@ -163,7 +163,7 @@ static int prepare(const char* process, struct seccomp_data* data, const char* a
   return read_filters(atoi(process));
 }
 
-// filter PID ARCHITECTURE NUMBER [ARGUMENT...]: "PID" is a process of the host. Prints the answer alone.
+// filter PID ARCHITECTURE NUMBER [ARGUMENT...]: prints only the answer. PID is a process of the host.
 static enum verdict filter(char** arguments) {
   struct seccomp_data data;
   if (arguments[0] == NULL || arguments[1] == NULL || arguments[2] == NULL) return not_tried("three arguments");
@@ -176,8 +176,8 @@ static enum verdict filter(char** arguments) {
   return SUCCEEDED;
 }
 
-// filter-check PID: reads lines "EXPECTED ARCHITECTURE NUMBER [ARGUMENT...]", where EXPECTED is one answer or several
-// with | between them. Prints the lines for which the answer is another.
+// filter-check PID: reads lines "EXPECTED ARCHITECTURE NUMBER [ARGUMENT...]", in which EXPECTED is one answer or
+// several separated by |. Prints the lines with a different answer.
 static enum verdict filter_check(char** arguments) {
   struct seccomp_data data;
   char line[256], expected[64], architecture[16], values[6][32];
@@ -207,7 +207,7 @@ static enum verdict filter_check(char** arguments) {
   return refused(0, "%d answers as expected", lines);
 }
 
-// filter-answers PID ARCHITECTURE NAME...: as `answers`, a line for each, with every argument -1.
+// filter-answers PID ARCHITECTURE NAME...: like `answers`, prints a line for each call, with every argument -1.
 static enum verdict filter_answers(char** arguments) {
   struct seccomp_data data;
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("two arguments");
@@ -223,7 +223,7 @@ static enum verdict filter_answers(char** arguments) {
   return SUCCEEDED;
 }
 
-// filter-count PID
+// filter-count PID: prints the number of filters.
 static enum verdict filter_count(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which process?");
   const int count = read_filters(atoi(arguments[0]));

@@ -1,4 +1,4 @@
-// What is shared between processes without a file: shared memory, queues, keys, sockets and the network.
+// What processes share without a file: shared memory, queues, keys, sockets and the network.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -64,7 +64,7 @@ static enum verdict key_hold(char** arguments) {
   return not_tried("no command %s", arguments[1]);
 }
 
-// key NAME: by each keyring, and by the calls of 32-bit programs.
+// key NAME: looks for the key in each keyring, also with the calls of 32-bit programs.
 static enum verdict key(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which name?");
   const long rings[] = {KEY_SPEC_SESSION_KEYRING, KEY_SPEC_USER_KEYRING, KEY_SPEC_USER_SESSION_KEYRING,
@@ -84,8 +84,8 @@ static enum verdict key(char** arguments) {
   return refused(error, "the key %s", arguments[0]);
 }
 
-// key-of-user NAME COMMAND...: the same in the keyring of the user, for a minute. Its number takes the place of an
-// argument RING.
+// key-of-user NAME COMMAND...: puts a key into the user's keyring for a minute and runs a command, in which the
+// keyring's number replaces an argument RING.
 static enum verdict key_of_user(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which name, which command?");
   const long key = syscall(SYS_add_key, "user", arguments[0], "secret", 6L, KEY_SPEC_USER_KEYRING);
@@ -101,7 +101,7 @@ static enum verdict key_of_user(char** arguments) {
   return not_tried("no command %s", arguments[1]);
 }
 
-// key-link RING NAME: takes a keyring into the own session, and so what is in it.
+// key-link RING NAME: links a keyring, and so the keys in it, into its own session.
 static enum verdict key_link(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which ring, which name?");
   const long ring = atol(arguments[0]);
@@ -113,7 +113,7 @@ static enum verdict key_link(char** arguments) {
   return judge_result(key, "the key");
 }
 
-// abstract NAME: connects to a socket that has no file. A name may be "/tmp/.X11-unix/X0", too.
+// abstract NAME: connects to a socket that has no file. A name may also be "/tmp/.X11-unix/X0".
 static enum verdict abstract_socket(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which name?");
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -123,7 +123,7 @@ static enum verdict abstract_socket(char** arguments) {
   return judge_result(connect(fd, (struct sockaddr*)&address, length), "abstract socket");
 }
 
-// Interfaces of a network beside lo, by each way to list them.
+// Lists the network interfaces besides lo in each possible way.
 static enum verdict interfaces(char** arguments) {
   (void)arguments;
   char name[IF_NAMESIZE];
@@ -148,7 +148,7 @@ static enum verdict packet_socket(char** arguments) {
   return refused(ENXIO, "packets of an interface beside lo");
 }
 
-// Events of the kernel about devices; only the host's network has them.
+// Asks for kernel events, which only the host's network has.
 static enum verdict device_events(char** arguments) {
   (void)arguments;
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
@@ -174,7 +174,7 @@ static enum verdict device_events(char** arguments) {
   return succeeded("audit answers");
 }
 
-// tcp ADDRESS PORT
+// tcp ADDRESS PORT: connects to a service.
 static enum verdict tcp(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which address and port?");
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(arguments[1]))};

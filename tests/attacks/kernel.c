@@ -1,5 +1,5 @@
-// What only the machine's administrator may ask of the kernel, and its interfaces where faults are found most often.
-// Where a call would do harm outside of a sandbox, it is made so that it fails after the check of rights.
+// Calls that only the machine's administrator may make, and interfaces of the kernel in which faults are found most
+// often. If a call would do harm outside a sandbox, its arguments make it fail after the check of rights.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/bpf.h>
@@ -20,13 +20,13 @@
 
 #include "attack.h"
 
-// A call with arguments that are wrong: whatever else but a refusal comes back, the kernel has looked at them.
+// A call with wrong arguments. Any answer other than a refusal means that the kernel has looked at them.
 #define PROBE_CALL(function, what, expression)     \
   static enum verdict function(char** arguments) { \
     (void)arguments;                               \
     return judge_call((expression), what);         \
   }
-// A call that is meant to work.
+// A call that should work.
 #define PROBE_RESULT(function, what, expression)   \
   static enum verdict function(char** arguments) { \
     (void)arguments;                               \
@@ -106,7 +106,7 @@ static enum verdict host_limit(char** arguments) {
   return judge_result(setrlimit(RLIMIT_MSGQUEUE, &limit), "a higher hard limit");
 }
 
-// Outside of every file system and network namespace: by the entry for 32-bit programs, too.
+// AF_VSOCK belongs to no file system or network namespace. Tried through the entry for 32-bit programs as well.
 static enum verdict vsock_i386(char** arguments) {
   (void)arguments;
   long* words = low_memory(16);

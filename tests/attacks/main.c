@@ -1,6 +1,6 @@
 // attack NAME [ARGUMENT...]: tries one attack. Exit status: 0 it succeeded, 1 it was refused, 2 it could not be tried.
-// attack all: tries each that needs no argument, and prints those let through and how many they are.
-// attack list: the names.
+// attack all: tries each attack that needs no argument, and prints those that were let through, and their number.
+// attack list: prints the names.
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static const struct probe* find(const char* name) {
   return NULL;
 }
 
-// In a process of its own, so that a signal or a wait without end is the end of this probe only.
+// Runs the probe in a child, so that a signal or an endless wait ends only this probe.
 static enum verdict in_child(const struct probe* probe) {
   char* none[] = {NULL};
   fflush(stdout);

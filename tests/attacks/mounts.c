@@ -43,7 +43,7 @@ static enum verdict unmount_proc(char** arguments) {
   return judge_result(syscall(SYS_umount2, "/proc", 2L), "unmount of /proc");
 }
 
-// writable PATH...: tries each way to clear the read-only flag; making a file there is the proof.
+// writable PATH...: tries each way to clear the read-only flag. The proof is that it can make a file there.
 static enum verdict writable(char** arguments) {
   int error = EROFS;
   for (; *arguments != NULL; arguments++) {
@@ -57,7 +57,7 @@ static enum verdict writable(char** arguments) {
     mount_it(NULL, "/tmp", NULL, REMOUNT | BIND, NULL);
     int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd == -1) error = errno;
-    // A copy of the tree as a mount of our own.
+    // A copy of the tree as a mount of the program's own.
     const int tree = (int)syscall(SYS_open_tree, AT_FDCWD, *arguments, 1L);
     if (fd == -1 && tree != -1) {
       syscall(SYS_mount_setattr, tree, "", (long)AT_EMPTY_PATH, &clear, sizeof clear);
@@ -91,7 +91,7 @@ static enum verdict pivot(char** arguments) {
   return judge_call(syscall(SYS_pivot_root, "/no/such/dir", "/no/such/dir"), "pivot_root");
 }
 
-// A process in new namespaces by each of the ways that there are.
+// Makes new namespaces in each possible way.
 static enum verdict unshare_user(char** arguments) {
   (void)arguments;
   return judge_result(unshare(CLONE_NEWUSER), "unshare of the user namespace");
@@ -143,7 +143,7 @@ static enum verdict host_name(char** arguments) {
   return judge_result(sethostname("attacked", 8) == 0 ? 0 : setdomainname("attacked", 8), "names of the machine");
 }
 
-// fresh-proc: a proc file system of one's own, which may not show more than the one that is there.
+// fresh-proc: mounts its own proc file system, which must not show more than the existing one.
 static enum verdict fresh_proc(char** arguments) {
   (void)arguments;
   if (unshare(CLONE_NEWNS) == -1 && unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1) return refused(errno, "unshare");
@@ -153,7 +153,7 @@ static enum verdict fresh_proc(char** arguments) {
   return refused(errno, "writing to a fresh proc");
 }
 
-// bomb [DEPTH]: binds a tree into itself until the kernel has had enough. Prints how many rounds it took.
+// bomb [DEPTH]: binds a tree into itself until the kernel refuses. Prints the number of rounds.
 static enum verdict bomb(char** arguments) {
   const int most = arguments[0] != NULL ? atoi(arguments[0]) : 30;
   if (mkdir("/tmp/bomb", 0700) == -1 || mount_it("x", "/tmp/bomb", "tmpfs", 0, "") == -1)

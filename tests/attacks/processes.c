@@ -1,4 +1,4 @@
-// Processes: taking over pid 1, and making more of them than is good.
+// Processes: taking over pid 1, and making too many of them.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -68,13 +68,13 @@ static enum verdict more_by_setuid(char** arguments) {
   return succeeded("set-user-id programs have effect");
 }
 
-// forks COUNT IDS: children that wait, spread over that many user ids; tells how many there were before the end.
+// forks COUNT IDS: starts children that wait, spread over that many user ids. Prints how many there were in the end.
 static enum verdict forks(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("how many, over how many ids?");
   const int wanted = atoi(arguments[0]), ids = atoi(arguments[1]);
   int made = 0, error = 0, gate[2];
   if (pipe(gate) == -1) return not_tried("no pipe");
-  // Each id has a process of its own that forks, so that the limit of one is not that of all.
+  // Each id has its own process that forks, so that the limit of one id does not stop the others.
   for (int id = 0; id < ids; id++) {
     int report[2];
     if (pipe(report) == -1) return not_tried("no pipe");

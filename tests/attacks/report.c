@@ -1,4 +1,4 @@
-// How a probe says what happened.
+// How a probe reports what happened.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
@@ -106,7 +106,7 @@ void* low_memory(size_t size) {
   return memory;
 }
 
-// A kernel without 32-bit programs answers the first one with a signal. Known after the first time.
+// A kernel that runs no 32-bit programs answers the first such call with a signal. The result is kept.
 static int has_i386(void) {
   static int known = -1;
   if (known != -1) return known;

@@ -1,4 +1,4 @@
-// Standard streams: what a descriptor can be used for beside reading and writing in its own direction.
+// Standard streams: what a descriptor can be used for besides reading and writing in its own direction.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ static enum verdict no_file(int fd) {
   return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ? SUCCEEDED : refused(EINVAL, "%d is no file", fd);
 }
 
-// stream-rewrite FD: a file that was opened for reading gets another content.
+// stream-rewrite FD: replaces the content of a file that was opened for reading.
 static enum verdict rewrite(char** arguments) {
   const int fd = atoi(arguments[0]);
   if (no_file(fd) != SUCCEEDED) return REFUSED;
@@ -40,7 +40,7 @@ static enum verdict rewrite(char** arguments) {
   return judge_result(write(file, "evil\n", 5), "rewriting what was opened for reading");
 }
 
-// stream-read FD: a file that was opened for writing is read.
+// stream-read FD: reads a file that was opened for writing.
 static enum verdict read_back(char** arguments) {
   const int fd = atoi(arguments[0]);
   if (no_file(fd) != SUCCEEDED) return REFUSED;
@@ -51,12 +51,12 @@ static enum verdict read_back(char** arguments) {
   return got > 0 ? succeeded("read: %s", text) : refused(errno, "reading");
 }
 
-// stream-truncate FD
+// stream-truncate FD: truncates a file.
 static enum verdict truncate_file(char** arguments) {
   return judge_result(ftruncate(atoi(arguments[0]), 0), "truncating");
 }
 
-// stream-steal FD: what others have written into the pipe that is our output. stream-inject FD: into that of our input.
+// stream-steal FD: reads what others have written to its output pipe. stream-inject FD: writes to its input pipe.
 static enum verdict steal(char** arguments) {
   const int pipe = again(atoi(arguments[0]), O_RDONLY | O_NONBLOCK);
   if (pipe == -1) return refused(errno, "opening the pipe to read");
@@ -70,7 +70,7 @@ static enum verdict inject(char** arguments) {
   return judge_result(write(pipe, "evil\n", 5), "writing");
 }
 
-// stream-mode FD MODE, stream-attribute FD: of its own pipe a guest may do so; the tests look at the file outside.
+// stream-mode FD MODE, stream-attribute FD: a guest may change its own pipe, so the tests look at the file outside.
 static enum verdict change_mode(char** arguments) {
   return judge_result(fchmod(atoi(arguments[0]), (mode_t)strtoul(arguments[1], NULL, 8)), "fchmod");
 }
@@ -78,7 +78,7 @@ static enum verdict set_attribute(char** arguments) {
   return judge_result(fsetxattr(atoi(arguments[0]), "user.evil", "1", 1, 0), "setxattr");
 }
 
-// stream-lock FD, stream-lease FD: and keep it for a while.
+// stream-lock FD, stream-lease FD: takes a lock or a lease and keeps it for a while.
 static enum verdict hold(long result, const char* what) {
   const enum verdict verdict = judge_result(result, what);
   fflush(stdout);
@@ -91,12 +91,12 @@ static enum verdict lease(char** arguments) {
   return hold(fcntl(atoi(arguments[0]), F_SETLEASE, F_RDLCK), "F_SETLEASE");
 }
 
-// stream-walk FD PATH: a file of the host below a directory that is a stream.
+// stream-walk FD PATH: opens a file of the host below a directory that is a stream.
 static enum verdict walk(char** arguments) {
   return judge_result(openat(atoi(arguments[0]), arguments[1], O_RDONLY), arguments[1]);
 }
 
-// stream-reconnect FD PORT: a connected socket is connected with a service of the loopback address.
+// stream-reconnect FD PORT: reconnects a connected socket to a service of the loopback address.
 static enum verdict reconnect(char** arguments) {
   const int fd = atoi(arguments[0]);
   const struct sockaddr none = {.sa_family = AF_UNSPEC};
@@ -106,7 +106,7 @@ static enum verdict reconnect(char** arguments) {
   return judge_result(connect(fd, (const struct sockaddr*)&service, sizeof service), "connecting again");
 }
 
-// stream-interfaces FD: the network interfaces of where a socket was made.
+// stream-interfaces FD: lists the interfaces of the network in which the socket was made.
 static enum verdict interfaces(char** arguments) {
   struct ifreq found[32];
   struct ifconf request = {.ifc_len = sizeof found, .ifc_req = found};
@@ -114,7 +114,7 @@ static enum verdict interfaces(char** arguments) {
   return succeeded("%zu interfaces", (size_t)request.ifc_len / sizeof *found);
 }
 
-// stream-abstract FD NAME: a message to an abstract socket of the host.
+// stream-abstract FD NAME: sends a message to an abstract socket of the host.
 static enum verdict send_to_abstract(char** arguments) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const size_t length = strlen(arguments[1]);
@@ -124,7 +124,7 @@ static enum verdict send_to_abstract(char** arguments) {
                       "sending to an abstract socket");
 }
 
-// stream-terminal FD: everything that stays on a terminal. The last error is told.
+// stream-terminal FD: makes every change that stays on a terminal. Reports the last error.
 static enum verdict spoil_terminal(char** arguments) {
   const int fd = atoi(arguments[0]);
   const int discipline = 27;  // N_NULL, where the kernel has it
@@ -135,7 +135,7 @@ static enum verdict spoil_terminal(char** arguments) {
   return done > 0 ? succeeded("%d changes", done) : refused(errno, "changing the terminal");
 }
 
-// stream-state FD: for the tests, after the guest.
+// stream-state FD: prints the terminal's state, for the tests to compare before and after the guest.
 static enum verdict terminal_state(char** arguments) {
   const int fd = atoi(arguments[0]);
   struct stat status = {0};
@@ -143,7 +143,7 @@ static enum verdict terminal_state(char** arguments) {
   fstat(fd, &status);
   ioctl(fd, TIOCGEXCL, &exclusive);
   ioctl(fd, TIOCGETD, &discipline);
-  tcflow(fd, TCOON);  // what was suspended is not to keep this from being seen
+  tcflow(fd, TCOON);  // suspended output must not block the line below
   struct termios modes = {0};
   tcgetattr(fd, &modes);
   return succeeded("mode %o owner %u exclusive %d discipline %d nonblock %d local modes %o", status.st_mode & 07777,

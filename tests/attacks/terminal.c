@@ -1,4 +1,4 @@
-// Terminals: putting bytes into the input queue of a terminal, and reaching another one.
+// Terminals: putting bytes into a terminal's input queue, and reaching another terminal.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +16,8 @@
 #define TIOCLINUX 0x541C
 #endif
 
-// Ways to make the same ioctl: as it is, with a bit above the 32 that the kernel looks at, by the entry of 32-bit
-// programs, and by both numbers that it has for x32 programs.
+// Ways to make the same ioctl: as it is, with a bit above the 32 that the kernel looks at, through the entry of 32-bit
+// programs, and with both numbers that it has for x32 programs.
 static const char* const ways[] = {"plain", "high", "int80", "x32", "x32-old"};
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -32,7 +32,7 @@ static long ioctl_by(const char* way, int fd, unsigned long request, void* argum
   return -1;
 }
 
-// A number is a descriptor, anything else is opened.
+// A number is a descriptor. Anything else is a path, and is opened.
 static int descriptor_of(const char* word) {
   char* end;
   const long number = strtol(word, &end, 10);
@@ -40,7 +40,7 @@ static int descriptor_of(const char* word) {
   return open(word, O_RDWR | O_NOCTTY);
 }
 
-// tiocsti WAY FD|PATH [TEXT]
+// tiocsti WAY FD|PATH [TEXT]: types TEXT into the terminal.
 static enum verdict tiocsti(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL) return not_tried("which way, and on what?");
   const char* text = arguments[2] != NULL ? arguments[2] : "Z";
@@ -56,12 +56,12 @@ static enum verdict tiocsti(char** arguments) {
   return succeeded("TIOCSTI %s on %s", arguments[0], arguments[1]);
 }
 
-// tioclinux WAY FD|PATH SUBCODE: 2 selects text of the screen, 3 pastes it into the input queue, 6 only asks.
+// tioclinux WAY FD|PATH SUBCODE: 2 selects text of the screen, 3 pastes it into the input queue, 6 only queries.
 static enum verdict tioclinux(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL || arguments[2] == NULL) return not_tried("three arguments");
   const int fd = descriptor_of(arguments[1]);
   if (fd == -1 && strcmp(arguments[1], "-1") != 0) return refused(errno, "open %s", arguments[1]);
-  // A subcode, and columns, rows and kind of a selection: the first cell.
+  // A subcode, then columns, rows and kind of a selection: the first cell.
   char* data = low_memory(16);
   data[0] = (char)atoi(arguments[2]);
   data[1] = data[3] = data[5] = data[7] = 1;
@@ -70,14 +70,14 @@ static enum verdict tioclinux(char** arguments) {
   return succeeded("TIOCLINUX %s %s on %s", arguments[0], arguments[2], arguments[1]);
 }
 
-// request WAY FD NUMBER: any ioctl with a bad pointer.
+// request WAY FD NUMBER: makes any ioctl with a bad pointer.
 static enum verdict request(char** arguments) {
   if (arguments[0] == NULL || arguments[1] == NULL || arguments[2] == NULL) return not_tried("three arguments");
   void* bad = (void*)8;
   return judge_call(ioctl_by(arguments[0], atoi(arguments[1]), strtoul(arguments[2], NULL, 0), bad), arguments[2]);
 }
 
-// Every way on every descriptor that might be a terminal; the first that works is told.
+// Tries every way on every descriptor that might be a terminal, and reports the first that works.
 static enum verdict tiocsti_anywhere(char** arguments) {
   (void)arguments;
   const int fds[] = {0, 1, 2, open("/dev/tty", O_RDWR | O_NOCTTY)};
@@ -96,7 +96,7 @@ static enum verdict tiocsti_anywhere(char** arguments) {
   return refused(error, "TIOCSTI");
 }
 
-// What a filter that knows the request answers on no descriptor at all; the kernel itself says EBADF.
+// A filter that knows the request refuses it even on a bad descriptor, for which the kernel itself answers EBADF.
 static enum verdict tiocsti_reaches_the_kernel(char** arguments) {
   (void)arguments;
   for (int way = 0; way < WAYS; way++) {
@@ -115,7 +115,8 @@ static enum verdict tioclinux_reaches_the_kernel(char** arguments) {
   return refused(EPERM, "TIOCLINUX");
 }
 
-// Terminals of /dev/pts that exist before this program has made one: another's, if the instance is the host's.
+// Looks for terminals in /dev/pts that exist before this program makes one. They are others' terminals if the instance
+// is the host's.
 static enum verdict foreign_terminal(char** arguments) {
   (void)arguments;
   struct stat own = {0}, other;
@@ -133,7 +134,7 @@ static enum verdict foreign_terminal(char** arguments) {
   return refused(error, "terminals of others");
 }
 
-// open PATH: to read and write.
+// open PATH: opens a terminal for reading and writing.
 static enum verdict open_terminal(char** arguments) {
   if (arguments[0] == NULL) return not_tried("which?");
   return judge_result(open(arguments[0], O_RDWR | O_NOCTTY | O_NONBLOCK), arguments[0]);

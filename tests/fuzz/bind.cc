@@ -1,5 +1,5 @@
-// HOST:TARGET[:ro|:rw] or HOST[:ro|:rw], the value of -d. What is accepted names a place below the guest's root, and
-// not the root itself or /proc; read from its parts again, it is the same bind.
+// HOST:TARGET[:ro|:rw] or HOST[:ro|:rw], the value of -d. An accepted bind has a target below the guest's root that is
+// not the root itself or /proc. Written out and parsed again, it is the same bind.
 #include "base/text.h"
 #include "fuzz.h"
 #include "request/request.h"
@@ -18,7 +18,7 @@ void expect_place_below_root(const std::string& target) {
 }
 
 void expect_same_again(const Bind& bind) {
-  // Behind a backslash the colon before "ro" would belong to the name.
+  // After a backslash the colon before "ro" would belong to the name.
   const std::string mode = bind.read_only ? ":ro" : "";
   const auto again = parse_bind(escaped_colons(bind.source) + ":" + escaped_colons(bind.target) + mode);
   expect(again && *again == bind, "a bind that is written out again is read as the same", bind.target);

@@ -1,5 +1,5 @@
-// A configuration file. What is accepted is a request whose values are as checked as those of a command line; what is
-// refused is refused with the file's name and a line that it has, in one line of text.
+// A configuration file. The values of an accepted file are checked as strictly as those of a command line. An error is
+// one line of text with the file's name and an existing line number.
 #include <algorithm>
 
 #include "base/text.h"
@@ -17,7 +17,7 @@ void expect_place_in_file(std::string_view text, const Error& error) {
   const auto parts = text::split(message, ':');
   expect(parts.size() >= 3 && parts[0] == kFile, "an error begins with the file's name", message);
   const auto lines = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n')) + 1;
-  // A byte order mark, or a '\r' alone, makes no line; the end of the file is a place too.
+  // A byte order mark, or a '\r' alone, makes no line. The end of the file is a place as well.
   expect(text::number(parts[1], "line", 1, lines + 1).has_value(), "an error names a line that the file has", message);
 }
 
@@ -45,7 +45,7 @@ void expect_checked(const RunRequest& request) {
   expect((request.dropped_capabilities.mask() & ~CapabilitySet::all().mask()) == 0, "capabilities are known ones");
 }
 
-// What only a command line may say.
+// These can only be set on a command line.
 void expect_only_settings(const Options& options) {
   const auto& request = options.request;
   expect(!options.help && !options.version && !request.dry_run, "a file asks neither for help nor for a dry run");

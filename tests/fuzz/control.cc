@@ -1,7 +1,7 @@
-// What the guest's side says over the control socket and the report pipe, by a whole Supervisor with a launcher that
-// has ended already. Input: a byte of options, a byte with the length of the report, the report, then messages, each
-// behind a byte: its length in the lower half, and whether a descriptor comes along in bit 4.
-// Whatever is said, in whatever order and form: the outcome is the one that the first whole messages tell.
+// Messages of the guest's side over the control socket and the report pipe, to a whole Supervisor with a launcher that
+// has already ended. Input: a byte of options, a byte with the length of the report, the report, then messages. Each
+// message follows a byte with its length in the lower half and, in bit 4, whether a descriptor comes with it. Whatever
+// the messages are, the outcome is the one that the first complete messages report.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -19,7 +19,7 @@ namespace {
 int stops = 0;
 }
 
-// The supervisor stops itself when its command is stopped; the fuzzer only counts that. Nothing else here raises.
+// The supervisor stops itself when its command is stopped. The fuzzer only counts that. Nothing else here raises.
 extern "C" int raise(int signal) noexcept {
   isolate::fuzz::expect(signal == SIGSTOP, "a guest makes isolate raise nothing but SIGSTOP");
   ++stops;
@@ -55,7 +55,7 @@ unsigned take_byte(std::string_view* input) {
 }
 
 Script script_of(std::string_view input) {
-  constexpr std::size_t kMostPackets = 32;  // surely fit into the socket's buffer
+  constexpr std::size_t kMostPackets = 32;  // these surely fit into the socket's buffer
   Script script;
   const auto options = take_byte(&input);
   script.options.ignore_interrupt = (options & 1U) != 0;
@@ -68,7 +68,7 @@ Script script_of(std::string_view input) {
   return script;
 }
 
-// What a supervisor has to make of a script.
+// What a supervisor must make of a script.
 struct Expected {
   std::vector<pid_t> started;
   int stops = 0;
@@ -79,9 +79,9 @@ Expected expected_of(const Script& script) {
   Expected expected;
   pid_t command = -1;
   for (const auto& packet : script.packets) {
-    if (packet.bytes.empty()) break;  // is read as the end of the connection
+    if (packet.bytes.empty()) break;  // an empty message is the end of the connection
     Message message{};
-    if (packet.bytes.size() != sizeof message) continue;  // of another version, or nobody's
+    if (packet.bytes.size() != sizeof message) continue;  // from another version, or garbage
     std::memcpy(&message, packet.bytes.data(), sizeof message);
     if (message.kind == Kind::pid && command < 0) command = ::getpid();
     if (message.kind == Kind::started && expected.started.empty()) expected.started.push_back(command);
@@ -102,7 +102,7 @@ void send_packet(int socket, const Packet& packet) {
   expect(send_message(socket, packet.bytes, descriptors).has_value(), "a packet can be sent");
 }
 
-// A child that has ended, but was not waited for.
+// Returns a child that has ended but was not waited for.
 ChildProcess ended_child() {
   const pid_t pid = ::vfork();
   if (pid == 0) ::_exit(0);
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<pid_t> started;
   const auto outcome = supervisor->wait(fuzz::ended_child(), [&](pid_t pid) { started.push_back(pid); });
   fuzz::expect(started == expected.started, "the start is told once, with the pid that the kernel vouches for");
-  // Not where the command goes on already, or has said more since.
+  // isolate does not stop if the command has continued, or has sent something else, since.
   fuzz::expect(stops <= expected.stops, "isolate stops with a command that has started, and only then");
   fuzz::expect_outcome(script, expected, outcome);
   return 0;

@@ -1,5 +1,5 @@
-// A directory that goes with the process, for parsers whose smallest seam takes a path. In $TMPDIR, or /tmp; what a
-// finding leaves there, tools/fuzz.sh removes.
+// A directory that is removed with the process, for parsers whose smallest entry takes a path. It is in $TMPDIR, or
+// /tmp. tools/fuzz.sh removes what a finding leaves there.
 #pragma once
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ class Directory {
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
   ~Directory() {
-    // Nobody is left to tell, ignoring.
+    // If this fails, the directory stays in TMPDIR, which is harmless.
     [[maybe_unused]] auto removed = remove_tree(AT_FDCWD, path_);
   }
   const std::string& path() const { return path_; }

@@ -1,5 +1,5 @@
-// Error::from_packed, on what the report pipe brings: reports of helpers, or whatever an engine had to say. Nothing is
-// lost and nothing invented, and what is packed again is read as the same.
+// Error::from_packed, on the content of the report pipe: reports of helpers, or any output of an engine. Nothing is
+// lost and nothing is added, and an error that is packed again is read as the same.
 #include "base/text.h"
 #include "fuzz.h"
 

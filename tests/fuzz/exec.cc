@@ -1,6 +1,6 @@
-// A request for a further command in a guest, as the isolate of a run gets it. isolate-init walks through what was
-// accepted without looking again: the texts are as many as the numbers say, end where the message ends, and are what
-// to_message makes of them.
+// A request for a further command in a guest, as the run's isolate gets it. isolate-init walks through an accepted
+// message without checking it again. So there must be as many texts as the numbers say, they must end where the message
+// ends, and to_message must make the same message of them.
 #include <cstring>
 
 #include "fuzz.h"
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
   protocol::ExecSetup setup{};
   std::memcpy(&setup, message.data(), sizeof setup);
-  // In a copy that ends right behind it, so that a step too far is seen.
+  // Use a copy that ends right after the texts, so that the sanitizer notices a step too far.
   const std::string copy(message.substr(sizeof setup));
   const char* text = copy.data();
   const auto take = [&text] {

@@ -1,4 +1,4 @@
-// What the fuzz targets share: how a property is stated, and the one that each error has to keep.
+// Shared by the fuzz targets: how a property is stated, and the property that each error must keep.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ inline bool has_control_bytes(std::string_view text) {
   return false;
 }
 
-// Messages go to terminals and logs: whatever was parsed, they must not steer them.
+// Messages go to terminals and logs, and must not control them, whatever was parsed.
 inline void expect_printable(const Error& error) {
   const auto message = error.message();
   expect(!message.empty(), "an error says something");

@@ -1,5 +1,5 @@
-// The list of a generation's layers, a file of the store, as OverlayStore::newest_generation() reads it. What is
-// accepted is a list of directories right below layers/ of its own template.
+// The list of a generation's layers, a file of the store, as OverlayStore::newest_generation() reads it. An accepted
+// list contains directories directly below layers/ of its own template.
 #include "base/text.h"
 #include "directory.h"
 #include "fuzz.h"

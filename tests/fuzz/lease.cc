@@ -1,6 +1,6 @@
-// The file of a lease, as `isolatectl ps` and garbage collection read it: by Pool::kept(), the smallest seam there is.
-// Whatever is in the file, the clone's and the template's names are those of its place, and a number is the one that
-// stands in the file, or 0.
+// The file of a lease, as `isolatectl ps` and garbage collection read it, through Pool::kept(), the smallest entry.
+// Whatever the file contains, the names of the clone and the template come from its place, and a number is the one in
+// the file, or 0.
 #include "pool/lease.h"
 
 #include <nlohmann/json.hpp>
@@ -38,7 +38,7 @@ class Place {
   std::optional<Pool> pool_;
 };
 
-// The number that stands in the file, if it is one from 0 to `most`; otherwise 0.
+// Returns the number in the file if it is from 0 to `most`; otherwise 0.
 std::uint64_t number_in(const nlohmann::json& json, const char* key, std::uint64_t most) {
   if (!json.is_object() || !json.contains(key) || !json[key].is_number_unsigned()) return 0;
   const auto value = json[key].get<std::uint64_t>();

@@ -1,5 +1,5 @@
-// The values of --ulimit, --tmp-size, --memory, --timeout and --cpus. What is accepted is above 0 where it has to be,
-// within its range, and exactly what is written: a second computation, in whole numbers, has to agree.
+// The values of --ulimit, --tmp-size, --memory, --timeout and --cpus. An accepted value is above 0 if it must be,
+// within its range, and exactly what is written: a second computation, in whole numbers, must agree.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ void check_size(std::string_view text) {
   auto bytes = std::stoull(std::string(digits));
   for (const char letter : {'T', 'G', 'M', 'K'}) {
     if (unit.empty() || bytes > INT64_MAX) break;
-    // A T is 1024 G, a G 1024 M, and so on down from the letter that was given.
+    // A T is 1024 G, a G is 1024 M, and so on down from the given letter.
     const std::string_view order = "KMGT";
     if (order.find(letter) <= order.find(unit[0])) bytes *= 1024;
   }
@@ -48,8 +48,8 @@ void check_size(std::string_view text) {
   expect(again && *again == *size, "a size in bytes is read as itself again", text);
 }
 
-// In units with so many digits behind the point, rounded up; 0 for what is not DIGITS or DIGITS.DIGITS, or is beyond
-// what is allowed. Nothing behind the ninth digit counts.
+// Returns the value in units with so many digits after the point, rounded up. Returns 0 if the text is not DIGITS or
+// DIGITS.DIGITS, or is beyond the allowed range. Digits after the ninth are ignored.
 std::uint64_t expected_units(std::string_view text, std::size_t digits) {
   constexpr std::size_t kMostDigits = 9;
   const auto point = text.find('.');
@@ -73,7 +73,7 @@ void check_seconds(std::string_view text) {
     return;
   }
   expect(*milliseconds > 0, "a time is above 0", text);
-  if (text == "1000000000") return;  // the most that there is has a digit more than all others
+  if (text == "1000000000") return;  // the maximum has one digit more than all others
   expect(*milliseconds == expected, "a time is what is written, in milliseconds, rounded up", text);
 }
 

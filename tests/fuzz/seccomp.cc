@@ -1,6 +1,6 @@
-// A seccomp profile of the OCI. What is accepted has rules of the form that compile() takes; and a small one compiles
-// to a program that the kernel takes (it is interpreted here), which refuses other machines' calls, gives the default
-// answer to a call that no rule names, and a rule's answer to a call that it alone names.
+// A seccomp profile of the OCI. An accepted profile has rules of the form that compile() takes. A small one compiles to
+// a program that the kernel accepts (it is interpreted here). The program refuses other machines' calls, gives the
+// default answer to a call without a rule, and a rule's answer to a call that only that rule names.
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -47,7 +47,7 @@ void expect_form(const Profile& profile) {
   }
 }
 
-// The program's answer to a call, by the rules of the kernel's seccomp_check_filter().
+// Returns the program's answer to a call, and checks the rules of the kernel's seccomp_check_filter().
 std::uint32_t answer(const Filter& filter, const seccomp_data& call) {
   std::vector<sock_filter> program(filter.size() / sizeof(sock_filter));
   std::memcpy(program.data(), filter.data(), filter.size());
@@ -104,7 +104,7 @@ bool holds(const scmp_arg_cmp& test, const seccomp_data& call) {
   }
 }
 
-// Calls of this number at the edges of what the rule tests: each argument at, below and above its numbers.
+// Returns calls of this number at the edges of what the rule tests: each argument at, below and above its numbers.
 std::vector<seccomp_data> calls_at_the_edges(int number, const Rule& rule) {
   std::vector<seccomp_data> calls;
   for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX, std::uint64_t{1} << 32}) {

@@ -1,5 +1,5 @@
-// NAME=VALUE or NAME:VALUE, the value of -v. What is accepted is a variable of environ(7), keeps its value byte for
-// byte, and is read as itself again.
+// NAME=VALUE or NAME:VALUE, the value of -v. An accepted variable is one of environ(7), keeps its value byte for byte,
+// and is read as itself again.
 #include "fuzz.h"
 #include "request/request.h"
 

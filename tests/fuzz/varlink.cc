@@ -1,4 +1,4 @@
-// What anybody may send to isolated's socket, and what isolate takes from it: framing, calls, the lease's parameters.
+// What anybody may send to isolated's socket, and what isolate reads from it: framing, calls, the lease's parameters.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr wire::Channel::Milliseconds kNoTime{1000};
 
-// All messages in the bytes, each ended by a NUL; what follows the last one is an error of the channel's.
+// Returns all messages in the bytes, each ended by a NUL. What follows the last one is an error of the channel.
 std::vector<std::string> messages_in(std::string_view bytes) {
   int ends[2];
   fuzz::expect(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "a socket can be made");
@@ -23,7 +23,7 @@ std::vector<std::string> messages_in(std::string_view bytes) {
   std::vector<std::string> messages;
   std::size_t sent = 0;
   while (true) {
-    // As much as the socket takes, while the other side reads.
+    // Send as much as the socket takes, while the other side reads.
     if (sent < bytes.size()) {
       const auto put = ::send(there.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (put > 0) sent += static_cast<std::size_t>(put);

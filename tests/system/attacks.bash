@@ -1,4 +1,4 @@
-# What the attack tests share: programs that attack, and ways to run them.
+# What the attack tests share: the attacking programs, and ways to run them.
 #
 #   ATTACKS   a folder with attack, attack32, preload.so and terminal.py, which is /mnt in each guest here
 # shellcheck shell=bash
@@ -14,32 +14,33 @@ place_attacks() {
 }
 remove_attacks() { rm -rf --one-file-system "$ATTACKS"; }
 
-# What a test says besides its result.
+# Prints a remark besides the result of a test.
 note() { echo "# $*" >&3; }
 
-# --- where an attack is made ------------------------------------------------------------------------------------------
+# --- where an attack runs ---------------------------------------------------------------------------------------------
 
 outside() { as_caller "$ATTACKS/attack" "$@"; }
-# Plain bwrap with a terminal of the caller's and namespaces of its own, but without what isolate adds.
+# Plain bwrap with the caller's terminal and its own namespaces, but without what isolate adds.
 in_plain_bwrap() {
   as_caller bwrap --ro-bind "$TREE" / --proc /proc --dev /dev --tmpfs /tmp --unshare-all --ro-bind "$ATTACKS" /mnt \
     -- "$@"
 }
-# with_attacks OPTION... COMMAND...: a guest that has the programs.
+# with_attacks OPTION... COMMAND...: runs the command in a guest that has the attacking programs in /mnt.
 with_attacks() { isolate -q -z debian -d "$ATTACKS:/mnt:ro" "$@"; }
 in_chroot() { with_attacks -e chroot "$@"; }
 
-# The same as words, for terminal.py.
+# The same as an array of words, for terminal.py.
 ISOLATE_WORDS=()
 words_of_isolate() { ISOLATE_WORDS=("$ISOLATE" --store "$STORE" -q -z debian -d "$ATTACKS:/mnt:ro" "$@"); }
 
-# on_terminal STEP... -- COMMAND...: see terminal.py. Output in $output, what was found afterwards in $stderr.
+# on_terminal STEP... -- COMMAND...: see terminal.py. Leaves the output in $output, and the terminal's state afterwards
+# in $stderr.
 on_terminal() {
   run --separate-stderr as_caller /usr/bin/python3 -I -S "$ATTACKS/terminal.py" "$@"
-  # 3 is a step that took too long; the steps of a test must all happen.
+  # Status 3 means that a step took too long. Every step of a test must happen.
   [[ $status == 0 ]] || complain "terminal.py $*"
 }
-# isolate_on_terminal OPTION... -- STEP... -- COMMAND...: CALLED_BY are the words of a program that starts isolate.
+# isolate_on_terminal OPTION... -- STEP... -- COMMAND...: CALLED_BY holds the words of a program that starts isolate.
 CALLED_BY=()
 isolate_on_terminal() {
   local options=()
@@ -58,9 +59,10 @@ isolate_on_terminal() {
   on_terminal "${steps[@]}" -- "${CALLED_BY[@]}" "${ISOLATE_WORDS[@]}" "$@"
 }
 
-# --- what came of it --------------------------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------------------------------
 
-# gets_through COMMAND...: the attack succeeds; for controls. is_refused: it does not, and is not merely left untried.
+# gets_through COMMAND...: expects the attack to succeed; for controls. is_refused COMMAND...: expects the attack to be
+# tried and refused.
 gets_through() {
   run --separate-stderr "$@"
   [[ $status == 0 && $output == *'succeeded: '* ]] || complain "this attack should get through here: $*"
@@ -69,7 +71,7 @@ is_refused() {
   run --separate-stderr "$@"
   [[ $status == 1 && $output == *'refused: '* ]] || complain "this attack should be refused: $*"
 }
-# is_refused_with ERROR COMMAND...
+# is_refused_with ERROR COMMAND...: expects the attack to be refused with that error.
 is_refused_with() {
   local error=$1
   shift
@@ -77,14 +79,14 @@ is_refused_with() {
   [[ $output == *"refused: $error: "* ]] || complain "this attack should be refused with $error: $*"
 }
 
-# Facts of terminal.py about the time after the command.
+# What terminal.py reports about the terminal after the command has ended.
 terminal_fact() { [[ $'\n'$stderr$'\n' == *$'\n'"$1"$'\n'* ]] || complain "expected of the terminal: $1"; }
 nothing_was_typed_for_us() { terminal_fact "queue: b''"; }
 
-# Whether this kernel runs 32-bit programs at all.
+# Succeeds if this kernel runs 32-bit programs at all.
 runs_32_bit() { "$ATTACKS/attack32" call 20 >/dev/null 2>&1; }
 
-# start_guest OPTION...: a guest that sleeps; GUEST_PID is the command's host pid.
+# start_guest OPTION...: starts a guest that sleeps. GUEST_PID is the command's pid on the host.
 start_guest() {
   start_isolate -q -z debian -d "$ATTACKS:/mnt:ro" "$@" sleep "$MARK"
   wait_until 10 guest_is_up || complain "no guest: $(cat "$SCRATCH/err")"
@@ -95,10 +97,10 @@ end_guest() {
   wait_until 5 no_process_with "$MARK"
 }
 
-# filters_say LINES: what the filters of the guest that was started must answer, a line "EXPECTED ARCHITECTURE NUMBER
-# [ARGUMENT...]" each; EXPECTED is allow, EPERM and so on, or several of them with | between.
+# filters_say LINES: checks the answers of the started guest's filters. Each line is "EXPECTED ARCHITECTURE NUMBER
+# [ARGUMENT...]"; EXPECTED is allow, EPERM and so on, or several of them separated by |.
 filters_say() {
   run "$ATTACKS/attack" filter-check "$GUEST_PID" <<<"$1"
-  [[ $status == 1 && ${lines[-1]} == *'answers as expected' ]] || complain "the filters say something else"
+  [[ $status == 1 && ${lines[-1]} == *'answers as expected' ]] || complain "the filters give other answers"
 }
 REFUSAL='EPERM|ENOSYS|kill-process'

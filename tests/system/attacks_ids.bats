@@ -1,7 +1,7 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
 # builds: release
-# Ids and rights: whom a guest can be, on this machine and on its disks.
+# Ids and rights: which ids a guest can take, on this machine and on its disks.
 
 load helpers
 load attacks
@@ -9,8 +9,8 @@ load attacks
 setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
-@test "U2: with one id only, groups can't be given up" {
-  # A file that a group may not read but others may would else be open to its members.
+@test "U2: a guest with a single id can't drop its groups" {
+  # Members of a group could otherwise open a file that denies access to the group but allows it to others.
   if [[ $IDENTITY == root ]]; then
     succeeds with_attacks cat /proc/self/setgroups
     expect_output allow
@@ -18,7 +18,7 @@ teardown_file() { remove_attacks; }
   fi
   succeeds isolate -q --userns=single -t "$TREE" cat /proc/self/setgroups
   expect_output deny
-  # 127 is what setpriv ends with when it may not.
+  # setpriv exits with status 127 if it is not permitted.
   run -127 --separate-stderr isolate -q --userns=single -t "$TREE" setpriv --clear-groups true
 }
 
@@ -32,7 +32,7 @@ teardown_file() { remove_attacks; }
   done
 }
 
-@test "U2: groups of the caller are not the guest's" {
+@test "U2: the guest does not have the caller's groups" {
   if [[ $IDENTITY != root ]]; then
     start_guest
     [[ -z $(sed -n 's/^Groups:\s*//p' "/proc/$GUEST_PID/status" | tr -d ' ' | grep -v "^$CALLER_GID\$") ]]
@@ -45,14 +45,14 @@ teardown_file() { remove_attacks; }
   STARTED_PID=$!
   STARTED+=("$STARTED_PID")
   wait_until 10 guest_is_up
-  [[ -z $(sed -n 's/^Groups:\s*//p' "/proc/$GUEST_PID/status" | tr -d ' \t') ]] || complain "groups"
+  [[ -z $(sed -n 's/^Groups:\s*//p' "/proc/$GUEST_PID/status" | tr -d ' \t') ]] || complain "it has the caller's groups"
   end_guest
 }
 
-@test "U3: two runs of root have ranges of ids that have nothing in common" {
+@test "U3: two runs of root have disjoint ranges of ids" {
   if [[ $IDENTITY != root ]]; then
-    # All runs of a user have his one range: he is one and the same to all of them.
-    note "a user's runs share his range; two users have two, by /etc/subuid"
+    # All runs of a user share the user's one range, so they do not need to be protected from each other.
+    note "a user's runs share one range; /etc/subuid gives two users two ranges"
     [[ $(grep -c "^$USER_A:" /etc/subuid) == 1 ]]
     return
   fi
@@ -65,25 +65,25 @@ teardown_file() { remove_attacks; }
   second_map=$(awk '{print $2, $2 + $3 - 1}' "/proc/$(processes_with "^sleep ${MARK}9")/uid_map")
   [[ ${first_map% *} -gt ${second_map#* } || ${first_map#* } -lt ${second_map% *} ]] ||
     complain "$first_map and $second_map"
-  # So neither can signal, trace or read the other, had it a way to see it.
+  # So neither could signal, trace or read the other, even if it could see it.
   [[ $(stat -c %u "/proc/$first") != "$(stat -c %u "/proc/$(processes_with "^sleep ${MARK}9")")" ]]
   kill -TERM "${STARTED[-1]}"
   end_guest
 }
 
-@test "U4: files that are made through a mapped mount have an owner on the host afterwards" {
+@test "U4: files made through a mapped mount have an owner on the host that outlives the run" {
   mkdir "$SCRATCH/bound"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/bound"
   succeeds with_attacks -d "$SCRATCH/bound:/srv" sh -c 'touch /srv/root; touch /srv/other
     chown 1000 /srv/other 2>/dev/null; true'
   [[ $(stat -c %u "$SCRATCH/bound/root") == "$CALLER_UID" ]] || complain "root's file"
-  # Nobody of a range that was only this run's.
+  # The owner must not be an id of a range that belonged only to this run.
   local owner
   owner=$(stat -c %u "$SCRATCH/bound/other")
-  [[ $owner -lt 1073741824 ]] || complain "an owner of a passing range: $owner"
+  [[ $owner -lt 1073741824 ]] || complain "an owner in a range of this run only: $owner"
 }
 
-@test "C1: nothing is inheritable or ambient, for root and for another user inside" {
+@test "C1: no capability is inheritable or ambient, for root and for another user inside" {
   local options
   for options in '' '--cap-add ALL' '--cap-add SYS_ADMIN,NET_ADMIN'; do
     # shellcheck disable=SC2086
@@ -93,8 +93,8 @@ teardown_file() { remove_attacks; }
   done
 }
 
-@test "C1: capabilities count in the guest's own namespace only" {
-  # The owner of the namespace that the host's network, mounts and processes belong to is another.
+@test "C1: capabilities are effective in the guest's own namespace only" {
+  # The host's network, mounts and processes belong to another user namespace.
   local options
   for options in '' '--cap-add ALL' '-n --cap-add ALL'; do
     # shellcheck disable=SC2086
@@ -105,7 +105,7 @@ teardown_file() { remove_attacks; }
   [[ $(hostname) != attacked ]]
 }
 
-@test "C2 control: set-user-id programs have effect outside" {
+@test "C2 control: set-user-id programs are effective outside" {
   cp /usr/bin/id "$SCRATCH/id"
   chown root: "$SCRATCH/id"
   chmod 4755 "$SCRATCH/id"
@@ -113,7 +113,7 @@ teardown_file() { remove_attacks; }
   expect_output 0
 }
 
-@test "C2: set-user-id programs and file capabilities have none inside" {
+@test "C2: set-user-id programs and file capabilities have no effect inside" {
   # shellcheck disable=SC2016
   succeeds with_attacks sh -c 'cp /usr/bin/id /usr/local/bin/id; chmod 4755 /usr/local/bin/id
     perl -e "
@@ -132,20 +132,20 @@ teardown_file() { remove_attacks; }
   if command -v getcap >/dev/null; then [[ -z $(getcap -r "$BINDIR") ]]; fi
 }
 
-@test "C3: a strange umask, directory, limit or mask of signals of the caller changes nothing in what is confined" {
+@test "C3: an unusual umask, directory, limit or signal mask of the caller does not change how the guest is confined" {
   mkdir "$SCRATCH/gone"
   chown "$CALLER_UID" "$SCRATCH/gone"
   succeeds as_caller bash -c 'umask 0077; cd "$1" && rmdir "$1"; ulimit -s 256; trap "" TERM INT CHLD PIPE
     exec "$2" --store "$3" -q -z debian sh -c "grep -E ^Seccomp: /proc/self/status; pwd; id -u"' \
     bash "$SCRATCH/gone" "$ISOLATE" "$STORE"
-  [[ ${lines[0]} =~ 2$ && ${lines[1]} == / && ${lines[2]} == 0 ]] || complain "what is confined"
-  # Nobody, not even he himself, is to read what he makes: this holds for the command, not for isolate.
+  [[ ${lines[0]} =~ 2$ && ${lines[1]} == / && ${lines[2]} == 0 ]] || complain "not confined as usual"
+  # With umask 0777 not even the owner may read new files. This must apply to the command's files, not to isolate's.
   succeeds as_caller bash -c 'umask 0777; exec "$1" --store "$2" -q -z debian sh -c "umask; : >/new; stat -c %a /new"' \
     bash "$ISOLATE" "$STORE"
   [[ ${lines[0]} == 0777 && ${lines[1]} == 0 ]] || complain "umask"
 }
 
-@test "C5: pid 1 gives nothing away and takes nothing from the guest" {
+@test "C5: the guest can't trace pid 1, read its memory or take its descriptors" {
   local probe options
   for probe in trace-init steal-descriptor init-descriptors init-memory; do
     is_refused with_attacks /mnt/attack "$probe"
@@ -153,9 +153,9 @@ teardown_file() { remove_attacks; }
   done
 }
 
-@test "Z2: signals of the guest to pid 1 end nothing, and its end is the guest's alone" {
+@test "Z2: the guest's signals to pid 1 have no effect, and if pid 1 ends, only the guest ends" {
   is_refused with_attacks /mnt/attack kill-init
-  # With the right to trace, only the guest can suffer: isolate tells of the end and leaves nothing.
+  # With the right to trace, the guest can harm only itself: isolate reports its end and leaves nothing behind.
   run --separate-stderr with_attacks --cap-add ALL --seccomp=none sh -c '
     perl -e "syscall(101, 0x4206, 1, 0, 0); syscall(101, 0x4207, 1, 0, 0); sleep 1; kill 9, 1"; echo "alive"'
   wait_until 5 store_is_clean "$STORE" || complain "left behind"

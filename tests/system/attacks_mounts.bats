@@ -1,7 +1,8 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
 # builds: release
-# Mounts: what is read-only stays so, nothing is reached beside the root, and what a guest leaves harms nobody.
+# Mounts: what is read-only stays read-only, nothing outside the root can be reached, and what a guest leaves behind
+# harms nobody.
 
 load helpers
 load attacks
@@ -18,7 +19,7 @@ setup() {
 }
 state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && cat "$SCRATCH/victim/file"; }
 
-@test "M3: a target that is exchanged for a link while runs start leads nowhere outside" {
+@test "M3: a bind's target that is swapped for a link while runs start leads nowhere outside" {
   copy_of_tree "$SCRATCH/tree"
   mkdir "$SCRATCH/tree/opt/real"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/opt/real"
@@ -27,7 +28,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   local before until runs=0 mounted=0 seconds
   seconds=$(unless_long 3 8)
   before=$(state_of_victim)
-  # A guest on the same root does it, as long as others start.
+  # A guest on the same root swaps the target while other guests start.
   start_isolate -q -t "$SCRATCH/tree" -d "$ATTACKS:/mnt:ro" /mnt/attack exchange /opt/real /opt/link "$((seconds + 2))"
   sleep 0.5
   until=$((SECONDS + seconds))
@@ -38,14 +39,14 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
     [[ $status == 0 || $status == 125 ]] || complain "status"
     runs=$((runs + 1))
     [[ $output != *bound* ]] || mounted=$((mounted + 1))
-    [[ $(state_of_victim) == "$before" ]] || complain "outside, at run $runs"
+    [[ $(state_of_victim) == "$before" ]] || complain "the victim has changed, at run $runs"
   done
   end_of_started
   note "$runs starts, $mounted of them with the bind in place; $(cat "$SCRATCH/out")"
   grep -q '^succeeded: [0-9]\{4,\} exchanges' "$SCRATCH/out" || complain "too few exchanges"
 }
 
-@test "M3: the same with a tree in which /etc and /dev are exchanged" {
+@test "M3: a tree in which /etc, /dev and /proc are swapped for links leads nowhere outside" {
   copy_of_tree "$SCRATCH/tree"
   mkdir -p "$SCRATCH/victim/pts"
   local name before
@@ -53,32 +54,32 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
     ln -s "../../../../../../../..$SCRATCH/victim" "$SCRATCH/tree/$name-link"
   done
   before=$(state_of_victim)
-  # The host's own process plays the guest, who could not exchange what is mounted on.
+  # A process of the host swaps them, because a guest could not swap a directory on which something is mounted.
   for name in dev proc etc; do
     start "$ATTACKS/attack" exchange "$SCRATCH/tree/$name" "$SCRATCH/tree/$name-link" 3
     local until=$((SECONDS + 2))
     while ((SECONDS < until)); do
       run --separate-stderr isolate -q -n -t "$SCRATCH/tree" -d "$SCRATCH/source/file:/etc/made" \
         sh -c 'echo x >/etc/new'
-      [[ $(state_of_victim) == "$before" ]] || complain "outside, with /$name"
+      [[ $(state_of_victim) == "$before" ]] || complain "the victim has changed, with /$name"
     done
     end_of_started
   done
 }
 
-@test "M6 control: plain bwrap's read-only binds can be made writable by root inside" {
+@test "M6 control: root inside plain bwrap can make a read-only bind writable" {
   if [[ $IDENTITY == root ]]; then
     gets_through bwrap --bind "$TREE" / --tmpfs /tmp --dev /dev --ro-bind "$SCRATCH/source" /srv \
       --ro-bind "$ATTACKS" /mnt --cap-add ALL -- /mnt/attack writable /srv
   else
-    note "as a user the flags are locked by the kernel; the next test is about isolate"
+    note "for a user the kernel locks the flags; the next test is about isolate"
     run as_caller bwrap --bind "$TREE" / --tmpfs /tmp --dev /dev --ro-bind "$SCRATCH/source" /srv \
       --ro-bind "$ATTACKS" /mnt --cap-add ALL -- /mnt/attack writable /srv
   fi
   rm -f "$SCRATCH/source/made-by-attack"
 }
 
-@test "M6: neither the old nor the new calls make writable what is read-only" {
+@test "M6: neither old nor new mount calls make a read-only mount writable" {
   local options
   for options in '' '--cap-add ALL' '--cap-add ALL --userns=private' '--cap-add ALL --seccomp=none'; do
     # shellcheck disable=SC2086
@@ -87,12 +88,12 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   done
 }
 
-@test "O1 control: without a filter a guest takes a lease on a file that is bound read-only" {
+@test "O1 control: without a filter a guest can take a lease on a file that is bound read-only" {
   gets_through with_attacks -d "$SCRATCH/source:/srv:ro" --seccomp=none /mnt/attack file-lease /srv/file
   gets_through with_attacks -d "$SCRATCH/source:/srv:ro" --seccomp=none /mnt/attack directory-events /srv
 }
 
-@test "O1: with any filter it takes none, and so keeps nobody waiting who opens the file" {
+@test "O1: with any filter a guest can't take a lease on a file, so it can't make others wait who open the file" {
   local options
   echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
   for options in '' '--seccomp=tty' "--seccomp=$SCRATCH/profile.json" '-e chroot'; do
@@ -103,29 +104,29 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   done
 }
 
-@test "M8: set-user-id files that a guest makes can't be executed by other users of the host" {
+@test "M8: other users of the host can't execute set-user-id files that a guest makes" {
   # shellcheck disable=SC2016
   run --separate-stderr isolate --keep -z debian \
     sh -c 'cp /usr/bin/id /root/id; chmod 4755 /root/id /root; chmod 755 /root'
   local kept
   kept=$(find "$STORE/clones" -path '*/root/id' -perm -4000)
   [[ -n $kept ]] || complain "no set-user-id file was kept"
-  # Not by setpriv itself, which still has root's rights when it executes.
+  # Let sh execute it, because setpriv still has root's rights when it calls execve.
   local stranger=(setpriv "--reuid=$USER_B_UID" "--regid=$USER_B_GID" --clear-groups -- sh -c 'exec "$@"' sh)
   run "${stranger[@]}" "$kept" -u
   local reached=$status
-  # Where all can reach it the same file gives the rights of its owner.
+  # Control: in a place that everybody can reach, the same file gives the rights of its owner.
   mkdir -m 0755 "$SCRATCH/open"
   cp -a "$kept" "$SCRATCH/open/id"
   run "${stranger[@]}" "$SCRATCH/open/id" -u
   local owner
   owner=$(stat -c %u "$kept")
   isolatectl gc --kept
-  [[ $output == "$owner" ]] || complain "control"
-  [[ $reached == 126 ]] || complain "a stranger has executed it: $reached"
+  [[ $output == "$owner" ]] || complain "the control does not run as the owner"
+  [[ $reached == 126 ]] || complain "another user has executed it: $reached"
 }
 
-@test "M8: a store that others may enter is refused" {
+@test "M8: isolate refuses a store that other users may enter" {
   mkdir "$SCRATCH/store"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/store"
   cp -a "$STORE/." "$SCRATCH/store/"
@@ -139,7 +140,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   done
 }
 
-@test "M9: mounts that a guest with rights makes are not seen outside, also by the new calls" {
+@test "M9: mounts that a privileged guest makes are not visible outside, even with the new calls" {
   local before
   before=$(mounts)
   mkfifo -m 0666 "$SCRATCH/go"
@@ -153,7 +154,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   end_of_started
 }
 
-@test "M11: a guest that doubles mounts until the kernel has enough is gone within seconds" {
+@test "M11: a guest that doubles its mounts up to the kernel's limit is gone within seconds" {
   local before started
   before=$(mounts)
   run --separate-stderr with_attacks --cap-add SYS_ADMIN /mnt/attack mount-bomb 40
@@ -166,7 +167,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   [[ $((SECONDS - started)) -lt 5 ]] || complain "the next run was slow"
 }
 
-@test "M12 control: root of the host opens files by their handles" {
+@test "M12 control: root of the host can open files by handle" {
   if [[ $IDENTITY == root ]]; then
     gets_through "$ATTACKS/attack" file-handle
   else
@@ -174,7 +175,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   fi
 }
 
-@test "M12: a guest does not, with whatever rights inside" {
+@test "M12: a guest can't open files by handle, whatever rights it has inside" {
   local options
   for options in '' '--cap-add DAC_READ_SEARCH' '--cap-add ALL' '--cap-add ALL --seccomp=none' '-n'; do
     # shellcheck disable=SC2086
@@ -182,7 +183,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   done
 }
 
-@test "M13: no device node can be made and opened, nor is any of the host's in /dev" {
+@test "M13: a guest can't make and open a device node, or open a device of the host in /dev" {
   local options
   for options in '' '--cap-add ALL' '--cap-add ALL --userns=private' '--cap-add ALL --seccomp=none'; do
     # shellcheck disable=SC2086
@@ -191,14 +192,14 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
     is_refused with_attacks $options /mnt/attack device-files
   done
   if [[ $IDENTITY == root ]]; then
-    # Shows that the nodes are good ones.
+    # Control: the nodes work outside.
     gets_through unshare --mount "$ATTACKS/attack" device c:1:5
   fi
 }
 
-@test "M13: a device node that stands in a template does not open" {
+@test "M13: a device node in a template can't be opened" {
   if [[ $IDENTITY != root ]]; then
-    note "only root makes device nodes; a template from an archive has none, for a user"
+    note "only root can make device nodes; a user's template from an archive has none"
     return 0
   fi
   copy_of_tree "$SCRATCH/tree"
@@ -215,7 +216,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   isolatectl template remove devices 2>/dev/null
 }
 
-# Attributes by which an overlay would lead from a name to another place of its layers.
+# Sets the attributes with which an overlay would redirect a name to another place of its layers.
 plant_overlay_attributes() {
   /usr/bin/python3 -I -c '
 import os, sys
@@ -228,7 +229,7 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
 ' "$1" "$2"
 }
 
-@test "M14: overlay attributes in a template show nothing of another place" {
+@test "M14: overlay attributes in a template expose no other place" {
   copy_of_tree "$SCRATCH/tree"
   echo own-file >"$SCRATCH/tree/mnt/file"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/tree/mnt/file"
@@ -246,7 +247,7 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
   expect_not_in_output 'root:'
 }
 
-@test "M14: overlay attributes that a guest sets lead to nothing, in an edited template either" {
+@test "M14: overlay attributes that a guest sets have no effect, even in an edited template" {
   isolatectl template create planted --from "$TREE-small" 2>/dev/null
   succeeds isolatectl template edit planted -- perl -e '
     for my $kind ("user", "trusted") {
@@ -261,7 +262,7 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
   isolatectl template remove planted 2>/dev/null
 }
 
-@test "M14: the writable part of a clone is nobody else's, and no path of the caller's leads there" {
+@test "M14: other users can't reach the writable layer of a clone" {
   start_guest
   local place
   for place in "$STORE" "$STORE/clones"; do
@@ -271,7 +272,7 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
   end_guest
 }
 
-@test "M15: what a guest leaves in its root takes nothing of the host along when it is removed" {
+@test "M15: removing a clone follows no link or mount that the guest left in it" {
   local before way
   before=$(state_of_victim)
   succeeds with_attacks -d "$SCRATCH/victim:/srv/bound" sh -c "
@@ -281,7 +282,7 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
     mkdir -m 000 /root/closed; ln /srv/bound/file /root/hard 2>/dev/null; true"
   wait_until 5 store_is_clean "$STORE"
   [[ $(state_of_victim) == "$before" ]] || complain "the victim has changed"
-  # And with mounts left inside, after a death without any warning.
+  # Also with mounts left inside, after the guest was killed.
   start_isolate -q -z debian --cap-add SYS_ADMIN -d "$SCRATCH/victim:/srv/bound" \
     sh -c "mkdir /root/m; mount --rbind /srv/bound /root/m; exec sleep $MARK"
   wait_until 10 a_process_with "^sleep $MARK"
@@ -293,12 +294,12 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
   for way in "$STORE"/clones/*; do [[ ! -e $way ]]; done
 }
 
-@test "M16: a template whose name or layers are links leads nowhere outside of the store" {
+@test "M16: a template whose name is a link is refused" {
   ln -s "$SCRATCH/victim" "$STORE/templates/planted"
   local status_of
   run --separate-stderr isolate -q -z planted true
   status_of=$status
   rm "$STORE/templates/planted"
-  [[ $status_of == 125 ]] || complain "a link was taken for a template"
+  [[ $status_of == 125 ]] || complain "isolate accepted a link as a template"
   one_error_line isolate
 }

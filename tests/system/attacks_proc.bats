@@ -1,7 +1,7 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
 # builds: release
-# /proc, /sys and /dev: nothing of the kernel or of the host is read or changed there, whatever capabilities are given.
+# /proc, /sys and /dev: a guest can't read or change the kernel or the host through them, whatever capabilities it has.
 
 load helpers
 load attacks
@@ -9,11 +9,11 @@ load attacks
 setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
-# Files whose writer rules the machine or learns its secrets, in groups.
+# Groups of files. Whoever can write one of them controls the machine or learns its secrets.
 WRITES='core-pattern helpers kernel-settings memory-settings file-settings sysrq interrupts buses power cgroups
   debugging sysfs-devices init-program device-files'
 
-# Each with the default capabilities, and with all that can be had.
+# Runs a check with the default capabilities, and with all that an option can add.
 for_all_rights() {
   local options
   for options in '' '--cap-add ALL' '--cap-add ALL --userns=private' '-n'; do
@@ -22,12 +22,12 @@ for_all_rights() {
   done
 }
 
-@test "P1 control: real root in plain bwrap opens core_pattern for writing" {
+@test "P1 control: real root in plain bwrap can open core_pattern for writing" {
   if [[ $IDENTITY == root ]]; then
     gets_through in_plain_bwrap /mnt/attack core-pattern
     gets_through in_plain_bwrap /mnt/attack kernel-settings
   else
-    note "a user's root inside is nobody to these files; the next test is about isolate run by root"
+    note "these files give no rights to a user's root inside; the next test is about isolate run by root"
     is_refused in_plain_bwrap /mnt/attack core-pattern
   fi
 }
@@ -36,10 +36,10 @@ nothing_is_written() {
   local probe
   for probe in $WRITES; do is_refused with_attacks "$@" /mnt/attack "$probe"; done
 }
-@test "P1, P2, P10: settings, triggers and limits of the kernel can't be written" { for_all_rights nothing_is_written; }
+@test "P1, P2, P10: a guest can't write kernel settings, triggers and limits" { for_all_rights nothing_is_written; }
 
-@test "P3 control: the program that pid 1 is can be written by its owner" {
-  # ETXTBSY comes after the check of rights, and is gone as soon as the program is.
+@test "P3 control: the owner of the program that pid 1 runs may write it" {
+  # ETXTBSY means that the check of rights has passed. It goes away as soon as the program ends.
   cp "$(command -v sleep)" "$SCRATCH/program"
   chown "$CALLER_UID" "$SCRATCH/program"
   start "$SCRATCH/program" "$MARK"
@@ -52,20 +52,20 @@ nothing_is_written() {
 program_is_safe() {
   local before path
   before=$(cd "$BINDIR" && sha256sum ./*)
-  # EACCES or EPERM, not ETXTBSY: that would go away with the process.
+  # Expect EACCES or EPERM. ETXTBSY would go away when the process ends.
   for path in /proc/1/exe /proc/self/exe; do
     run with_attacks "$@" /mnt/attack write "$path"
     [[ $output != *ETXTBSY* || $path == /proc/self/exe ]] || complain "pid 1's program is only busy"
   done
-  # A script whose interpreter is the running program; it starts isolate-init again, or nothing.
+  # A script with the running program as its interpreter starts isolate-init again, or nothing.
   run with_attacks "$@" sh -c 'printf "#!/proc/1/exe\n" >/tmp/x; chmod 755 /tmp/x; /tmp/x
     printf "#!/proc/self/exe\n" >/tmp/y; chmod 755 /tmp/y; timeout 2 /tmp/y
     for fd in /proc/1/fd/*; do echo x >>"$fd"; done; cp /bin/true /proc/1/exe'
   [[ $(cd "$BINDIR" && sha256sum ./*) == "$before" ]] || complain "our programs have changed, with '$*'"
 }
-@test "P3: the programs of isolate can't be changed through /proc" { for_all_rights program_is_safe; }
+@test "P3: a guest can't change isolate's programs through /proc" { for_all_rights program_is_safe; }
 
-@test "P3: the guest of an ordinary user can't change the programs of isolate, though they may belong to its root" {
+@test "P3: a user's guest can't change isolate's programs, even if they belong to its root" {
   local own=$SCRATCH/programs program
   mkdir "$own"
   for program in isolate isolate-init isolate-lxc; do cp "$BINDIR/$program" "$own/"; done
@@ -77,7 +77,7 @@ program_is_safe() {
   cmp "$own/isolate-init" "$BINDIR/isolate-init"
 }
 
-@test "P3: a command that is /proc/self/exe or lies behind it runs nothing of ours outside" {
+@test "P3: a command that is a link to a program of isolate's in /proc does not run it outside" {
   local command
   for command in /proc/self/exe /proc/1/exe /proc/self/fd/3 /proc/self/fd/4 /dev/fd/3; do
     run --separate-stderr with_attacks "$command" --version
@@ -85,8 +85,8 @@ program_is_safe() {
   done
 }
 
-@test "P4: nothing of the caller's environment is with pid 1" {
-  # environment.bats looks for a secret; here it is all that can be asked of pid 1.
+@test "P4: pid 1 shows nothing of the caller's environment" {
+  # environment.bats looks for a secret. This test tries every way to ask pid 1.
   for_all_rights nothing_is_read_of_init
 }
 nothing_is_read_of_init() {
@@ -99,7 +99,7 @@ nothing_is_read_of_init() {
   esac
 }
 
-@test "P5 control: another process's root is reached through /proc outside" {
+@test "P5 control: outside, /proc leads to the root of another process" {
   # From a chroot, the links of a process with another root lead out.
   mkdir "$SCRATCH/root"
   cp "$ATTACKS/attack" "$SCRATCH/root/"
@@ -111,12 +111,12 @@ nothing_is_read_of_init() {
 }
 
 no_foreign_root() { is_refused with_attacks "$@" /mnt/attack foreign-roots "$WORK/bin/isolate"; }
-@test "P5: no link of /proc leads to another root" {
+@test "P5: no link in /proc leads to another root" {
   for_all_rights no_foreign_root
   no_foreign_root -e chroot
 }
 
-@test "P6 control: some of it can be read outside" {
+@test "P6 control: outside, some tables of the kernel can be read" {
   gets_through "$ATTACKS/attack" kernel-tables
   gets_through "$ATTACKS/attack" kernel-addresses
 }
@@ -127,11 +127,11 @@ nothing_is_read() {
     is_refused with_attacks "$@" /mnt/attack "$probe"
   done
 }
-@test "P6: memory, logs and tables of the kernel can't be read" { for_all_rights nothing_is_read; }
+@test "P6: a guest can't read memory, logs and tables of the kernel" { for_all_rights nothing_is_read; }
 
-@test "P6: no key of others is named" {
+@test "P6: /proc names no keys of other users" {
   local options choices=('' '-n' '--cap-add ALL --userns=private')
-  # An ordinary user's guest that may make sandboxes of its own is named the caller's keys.
+  # An ordinary user's guest that may make sandboxes of its own sees the names of the caller's keys.
   if [[ $IDENTITY == root ]]; then choices+=('--cap-add ALL'); fi
   for options in "${choices[@]}"; do
     # shellcheck disable=SC2086
@@ -139,29 +139,29 @@ nothing_is_read() {
   done
 }
 
-@test "P7: the table of mounts names no place of the host" {
+@test "P7: the mount table names no place of the host" {
   mkdir "$SCRATCH/secret-name"
   succeeds with_attacks sh -c 'cat /proc/self/mountinfo /proc/mounts /proc/self/mountstats'
   expect_not_in_output "$WORK/home"
   expect_not_in_output "$STORE"
-  # A bind shows the path that it has on its own file system.
+  # A bind shows its path on its own file system, so nothing is bound here.
   succeeds with_attacks sh -c 'cat /proc/self/cgroup /proc/net/unix /proc/net/tcp /proc/swaps 2>/dev/null
     ls /proc/net/dev_snmp6'
   expect_not_in_output "$WORK"
 }
 
-@test "P7: no process, socket or shared memory of the host is listed" {
+@test "P7: a guest sees no process, socket or shared memory of the host" {
   local engine
   start sleep "$MARK"
   for engine in "$ENGINE" chroot; do
     succeeds with_attacks -e "$engine" sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "; ls -d /proc/[0-9]* | wc -l'
     expect_not_in_output "$MARK"
-    [[ ${lines[-1]##* } -lt 10 ]] || complain "processes"
+    [[ ${lines[-1]##* } -lt 10 ]] || complain "too many processes"
   done
   kill_started KILL
 }
 
-@test "P8: /sys as a link is refused where it is mounted" {
+@test "P8: isolate refuses a template in which /sys is a link" {
   copy_of_tree "$SCRATCH/tree"
   mkdir "$SCRATCH/victim"
   rm -rf "$SCRATCH/tree/sys"
@@ -176,7 +176,7 @@ nothing_is_read() {
   [[ -z $(ls -A "$SCRATCH/victim") ]]
 }
 
-@test "P8: files that stand for /proc below the template are covered by the real one" {
+@test "P8: fake files in the template's /proc are covered by the real /proc" {
   copy_of_tree "$SCRATCH/tree"
   mkdir -p "$SCRATCH/tree/proc/self/attr" "$SCRATCH/tree/proc/sys/kernel"
   echo fake >"$SCRATCH/tree/proc/self/status"
@@ -191,18 +191,18 @@ nothing_is_read() {
   done
 }
 
-@test "P9 control: without a filter a guest with rights mounts a proc of its own" {
+@test "P9 control: without a filter a privileged guest can mount its own /proc" {
   run with_attacks --seccomp=none --cap-add SYS_ADMIN sh -c 'mount -t proc x /srv && cat /srv/self/comm'
-  note "a proc of its own: status $status (it shows what /proc shows)"
+  note "the guest's own /proc: status $status (it shows what /proc shows)"
 }
 
 fresh_proc_shows_nothing() { is_refused with_attacks "$@" /mnt/attack fresh-proc; }
-@test "P9: a fresh proc, in a namespace of the guest's own or not, is no way to write" {
+@test "P9: a guest can't write through a fresh /proc, in its own namespaces or not" {
   for_all_rights fresh_proc_shows_nothing
   for_all_rights fresh_proc_shows_nothing --seccomp=none
 }
 
-@test "P11: links in place of devices change nothing outside, and /dev holds devices" {
+@test "P11: links in place of devices change nothing outside, and /dev holds real devices" {
   copy_of_tree "$SCRATCH/tree"
   echo untouched >"$SCRATCH/victim"
   chown "$CALLER_UID" "$SCRATCH/victim"
@@ -219,13 +219,13 @@ fresh_proc_shows_nothing() { is_refused with_attacks "$@" /mnt/attack fresh-proc
       echo spoilt >/dev/null; echo spoilt 2>/dev/null >/dev/console
       stat -c "%t:%T" /dev/null /dev/zero /dev/full; stat -f -c %T /dev/pts /dev/shm; touch /dev/shm/spoilt'
     [[ ${lines[*]} == '1:3 1:5 1:7 devpts tmpfs' ]] || complain "devices with $engine"
-    [[ $(cat "$SCRATCH/victim") == untouched && ! -e $SCRATCH/spoilt ]] || complain "outside, with $engine"
+    [[ $(cat "$SCRATCH/victim") == untouched && ! -e $SCRATCH/spoilt ]] || complain "changed outside, with $engine"
   done
 }
 
-@test "P11: devices in a bound directory do not open" {
+@test "P11: devices in a bound directory can't be opened" {
   if [[ $IDENTITY != root ]]; then
-    note "only root makes device nodes"
+    note "only root can make device nodes"
     return 0
   fi
   mkdir "$SCRATCH/bound"
@@ -248,7 +248,7 @@ sys_is_closed() {
     mkdir /tmp/fresh && mount -t sysfs none /tmp/fresh 2>/dev/null && ls /tmp/fresh; true'
   expect_output ''
 }
-@test "P10: /sys holds processors and memory nodes, read-only, and nothing else of the host's" {
+@test "P10: /sys shows only processors and memory nodes, read-only" {
   sys_is_closed
   sys_is_closed -n
   sys_is_closed --cap-add ALL

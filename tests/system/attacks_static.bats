@@ -1,7 +1,7 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
 # builds: release
-# What holds since isolate is one static file: a build with sanitizers is not, and refuses to be loaded like this.
+# These hold because isolate is one static file. A build with sanitizers is dynamic, and can't be loaded like this.
 
 load helpers
 load attacks
@@ -9,7 +9,7 @@ load attacks
 setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
-@test "E1: no library of the caller's is loaded into anything that isolate starts" {
+@test "E1: nothing that isolate starts loads a library of the caller" {
   local engine variable
   for variable in LD_PRELOAD LD_AUDIT; do
     for engine in "$ENGINE" chroot; do
@@ -18,19 +18,19 @@ teardown_file() { remove_attacks; }
       succeeds with_variables "$variable=$ATTACKS/preload.so" "LOADED_FILE=$SCRATCH/loaded" -- \
         -q -e "$engine" -z debian perl -e 'print $ENV{LD_PRELOAD}, $ENV{LD_AUDIT}, $ENV{LOADED_FILE}'
       expect_output ''
-      # env, which starts isolate, has it.
+      # env, which starts isolate, does load it.
       [[ -z $(grep -vxE '(.*/)?(env|setpriv)' "$SCRATCH/loaded") ]] ||
         complain "loaded by: $(sort -u "$SCRATCH/loaded")"
     done
   done
 }
 
-# A small root for the guest in the guest.
+# Makes a small root for the guest in the guest.
 MAKE_INNER='mkdir /inner; for d in bin lib lib64 sbin usr etc proc dev sys tmp; do
   if [ -L /$d ]; then cp -P /$d /inner/; else mkdir -p /inner/$d; fi; done
   cp -a /usr/bin /usr/lib /usr/lib64 /inner/usr/ 2>/dev/null'
 
-@test "Z3: isolate inside of isolate works or says why in one line, and is never less confined" {
+@test "Z3: isolate inside isolate works or says why not in one line, and never confines less" {
   local options
   for options in '' '--cap-add SYS_ADMIN' '--cap-add ALL --seccomp=none' '-e chroot'; do
     # shellcheck disable=SC2086

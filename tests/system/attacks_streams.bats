@@ -1,6 +1,6 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# Descriptors 0, 1 and 2 are streams in the direction in which the caller opened them, and nothing else: cases F7 to F12.
+# Descriptors 0, 1 and 2 are only streams, in the direction in which the caller opened them: cases F7 to F12.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start
 
@@ -10,24 +10,24 @@ load attacks
 setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
-# A caller's file that others may read, as scripts and logs are.
+# Makes a file of the caller that others may read, as scripts and logs are.
 make_file() {
   printf 'one\ntwo\n' >"$SCRATCH/$1"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/$1"
   chmod 0644 "$SCRATCH/$1"
 }
 is_unchanged() {
-  # What isolate itself writes to the log comes behind.
+  # isolate itself may have added warnings to the log.
   [[ $(grep -v '^isolate: warning: ' "$SCRATCH/$1") == $'one\ntwo' && $(stat -c '%a %u' "$SCRATCH/$1") == "644 $CALLER_UID" ]] ||
     complain "$1 was changed: $(stat -c '%a %u' "$SCRATCH/$1"): $(cat "$SCRATCH/$1")"
 }
-# Streams of the identity's own, opened by it. in_streams REDIRECTIONS COMMAND...
+# in_streams REDIRECTIONS COMMAND...: runs the command with streams that the identity itself opens.
 in_streams() {
   local redirections=$1
   shift
   as_caller sh -c "exec \"\$@\" $redirections" sh "$@"
 }
-# Words of a guest with the attacks for in_streams.
+# The words that start a guest with the attacks, for in_streams.
 GUEST=()
 words_of_guest() { GUEST=("$ISOLATE" --store "$STORE" -q -z debian -d "$ATTACKS:/mnt:ro" "$@"); }
 
@@ -36,7 +36,7 @@ setup() {
   words_of_guest
 }
 
-@test "F7 control: outside, a script given as input is rewritten, and a log that is appended to is read and truncated" {
+@test "F7 control: outside, a program can rewrite its input, and read and truncate a log that it appends to" {
   make_file script
   in_streams "<$SCRATCH/script" "$ATTACKS/attack" stream-rewrite 0
   [[ $(cat "$SCRATCH/script") == evil ]]
@@ -47,7 +47,7 @@ setup() {
   [[ ! -s $SCRATCH/log ]]
 }
 
-@test "F7: a file is a stream in the direction in which it was opened" {
+@test "F7: a file is a stream in the direction in which the caller opened it" {
   local words
   for words in '' '-e chroot'; do
     [[ $words != '' && $IDENTITY == root ]] && continue # root's chroot is no boundary
@@ -66,13 +66,13 @@ setup() {
     run in_streams "2>>$SCRATCH/log" "${GUEST[@]}" sh -c 'exec 3<&2 2>/dev/null; cat <&3'
     expect_not_in_output one
     is_unchanged log
-    # Opened for both, it is still a stream of one direction.
+    # Opened for reading and writing, it is still a stream in one direction.
     in_streams "0<>$SCRATCH/log" "${GUEST[@]}" sh -c 'echo evil >&0; exit 0' 2>/dev/null
     is_unchanged log
   done
 }
 
-@test "F8 control: outside, a program changes mode and attributes of its output, and keeps others from locking it" {
+@test "F8 control: outside, a program can change mode and attributes of its output, and block others who lock it" {
   make_file out
   in_streams "2>>$SCRATCH/out" "$ATTACKS/attack" stream-mode 2 04755
   [[ $(stat -c %a "$SCRATCH/out") == 4755 ]]
@@ -81,7 +81,7 @@ setup() {
   refute flock -n "$SCRATCH/out" true
 }
 
-@test "F8: mode, owner, attributes and locks of an output are the caller's" {
+@test "F8: a guest can't change mode, owner and attributes of an output, or lock it" {
   make_file log
   in_streams "2>>$SCRATCH/log" "${GUEST[@]}" sh -c '/mnt/attack stream-mode 2 04755; /mnt/attack stream-attribute 2
     chown nobody /proc/self/fd/2; exec 2>/dev/null; exit 0' >/dev/null
@@ -97,11 +97,11 @@ setup() {
   done
 }
 
-@test "F9 control: a directory as standard input leads out of a root" {
+@test "F9 control: a directory as standard input leads out of the root" {
   gets_through in_streams "</" "$ATTACKS/attack" stream-walk 0 etc/hostname
 }
 
-@test "F9: directories and O_PATH are refused with one line, devices and files in memory are streams" {
+@test "F9: directories and O_PATH descriptors are refused in one line, devices and files in memory are streams" {
   fails_plainly 125 isolate 'standard input is a directory' '</dev/null' -- in_streams "<$SCRATCH" "${GUEST[@]}" true
   fails_plainly 125 isolate 'standard output is a directory' -- in_streams "1<$SCRATCH" "${GUEST[@]}" true
   fails_plainly 125 isolate 'standard input is a descriptor opened with O_PATH' -- as_caller /usr/bin/python3 -I -S -c '
@@ -123,7 +123,7 @@ assert os.pread(memory, 100, 0) == b"input", os.pread(memory, 100, 0)' "${GUEST[
   truncate -s 1M "$SCRATCH/disk"
   local device
   device=$(losetup --find --show "$SCRATCH/disk") || {
-    note 'no loop devices here'
+    note 'this machine has no loop devices'
     return 0
   }
   run in_streams "0<>$device" "${GUEST[@]}" sh -c 'head -c 100000 | wc -c; /mnt/attack stream-rewrite 0; echo evil >&0'
@@ -132,7 +132,7 @@ assert os.pread(memory, 100, 0) == b"input", os.pread(memory, 100, 0)' "${GUEST[
   refute grep -q evil "$SCRATCH/disk"
 }
 
-# A service of the host's loopback address, and a client whose socket a program gets as 0 and 1.
+# Starts a service on the host's loopback address, and a program with a client's socket as 0 and 1.
 SOCKETS='
 import os, socket, subprocess, sys, threading
 server = socket.create_server(("127.0.0.1", 0))
@@ -160,14 +160,14 @@ except TimeoutError:
 '
 with_sockets() { as_caller /usr/bin/python3 -I -S -c "$SOCKETS" "$@"; }
 
-@test "F10 control: outside, a connected socket is connected with another service, and lists interfaces" {
+@test "F10 control: outside, a program can reconnect its socket to another service, and list interfaces" {
   run with_sockets "$ATTACKS/attack" stream-reconnect 0 PORT
   expect_in_output 'connected again'
   run with_sockets "$ATTACKS/attack" stream-interfaces 0
   expect_in_output 'interfaces'
 }
 
-@test "F10: a TCP socket is a stream in each direction, and no way to another network" {
+@test "F10: a TCP socket is a stream in each direction, and gives no access to the network" {
   succeeds with_sockets "${GUEST[@]}" sh -c 'cat; echo from the guest'
   expect_output $'from the peer\nfrom the guest'
   run with_sockets "${GUEST[@]}" sh -c '/mnt/attack stream-reconnect 0 PORT; /mnt/attack stream-reconnect 1 PORT
@@ -194,7 +194,7 @@ for name, end in ("abstract", listener), ("peer", ours):
 '
 with_datagrams() { as_caller /usr/bin/python3 -I -S -c "$DATAGRAMS" "isolate-$MARK" "$@"; }
 
-@test "F10: a datagram socket sends what is written, message by message, and reaches no other socket" {
+@test "F10: a datagram socket sends each message that is written, and reaches no other socket" {
   run with_datagrams "$ATTACKS/attack" stream-abstract 1 "isolate-$MARK"
   expect_in_output "abstract b'evil'"
   run with_datagrams "${GUEST[@]}" sh -c "/mnt/attack stream-abstract 1 isolate-$MARK >&2; echo one; echo two" 2>&1
@@ -205,8 +205,8 @@ with_datagrams() { as_caller /usr/bin/python3 -I -S -c "$DATAGRAMS" "isolate-$MA
 
 # --- F11: terminals ---------------------------------------------------------------------------------------------------
 
-# on_shared_terminal SCRIPT: a script outside, on a terminal, in which $* is isolate with the attacks. The terminal's
-# state before and after is in $before and $after.
+# on_shared_terminal SCRIPT: runs a script outside, on a terminal, in which $* is isolate with the attacks. Leaves the
+# terminal's state before and after in $before and $after.
 on_shared_terminal() {
   on_terminal -- sh -c "exec 3<&0
     $ATTACKS/attack stream-state 0 >$SCRATCH/before
@@ -216,12 +216,12 @@ on_shared_terminal() {
 }
 is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain "before $before, after $after"; }
 
-@test "F11 control: outside, mode, exclusive use and flags stay on a terminal" {
+@test "F11 control: outside, a program's changes to mode, exclusive use and flags of a terminal stay" {
   on_shared_terminal "$ATTACKS/attack stream-terminal 0 >$SCRATCH/attack"
   [[ $after == *'mode 666'*'exclusive 1'*'nonblock 1'* ]] || complain "after $after"
 }
 
-@test "F11: a terminal is as before, however the run ends" {
+@test "F11: a terminal's state is restored, however the run ends" {
   local words
   for words in '' '--seccomp=none' '--pty' '-e chroot'; do
     # shellcheck disable=SC2086
@@ -233,7 +233,7 @@ is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain 
   done
 }
 
-@test "F11: a terminal is as before when isolate is killed" {
+@test "F11: a terminal's state is restored when isolate is killed" {
   local words
   for words in '' '--seccomp=none' '--pty' '-e chroot'; do
     # shellcheck disable=SC2086
@@ -246,7 +246,7 @@ is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain 
   isolatectl gc
 }
 
-@test "F11: the filter refuses what stays on a terminal" {
+@test "F11: the filter refuses requests whose effect would stay on a terminal" {
   [[ $ENGINE == bwrap ]] || return 0 # lxc has the same filter
   local request
   for request in 0x540c 0x5423 0x541d 0x5457 0x541f 0x4b3a 0x4b45 0x5602; do
@@ -256,8 +256,8 @@ is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain 
   done
 }
 
-# A container has a terminal of its own.
-@test "F11: a terminal is opened by its names, and changed by none" {
+# Only bwrap, because a container has a terminal of its own.
+@test "F11: a guest can open its terminal by all names, and change its mode by none" {
   [[ $ENGINE == bwrap ]] || return 0
   on_shared_terminal '"$@" sh -c "echo by-""tty >\$(tty); echo by-""console >/dev/console; echo by-""stdout >/dev/stdout
     chmod 666 /dev/console 2>/dev/null || echo un\"\"changed"'
@@ -270,8 +270,8 @@ is_as_before() { [[ $before == succeeded* && $before == "$after" ]] || complain 
 
 # --- F12: pipes -------------------------------------------------------------------------------------------------------
 
-# Two guests of one pipe, in which there is a line of a third program. The first one attacks while the second one runs,
-# which reads only afterwards. The fifos are for the guests as well, whatever ids they have.
+# Starts two guests on one pipe that holds a line of a third program. The first one attacks while the second one runs,
+# which reads only afterwards. The guests can use the fifos as well, whatever ids they have.
 on_one_pipe() {
   mkfifo "$SCRATCH/up" "$SCRATCH/go"
   as_caller sh -c 'first=$1 second=$2 scratch=$3
@@ -286,7 +286,7 @@ setup_pipes() {
   umask 0
 }
 
-@test "F12 control: outside, a program opens the other end of its pipe" {
+@test "F12 control: outside, a program can open the other end of its pipe" {
   setup_pipes
   on_one_pipe "$ATTACKS/attack stream-steal 3 3>&1 >&2" "echo >$SCRATCH/up; read -r line <$SCRATCH/go; cat"
   grep -q 'succeeded: .*secret' "$SCRATCH/first" || complain "the first: $(cat "$SCRATCH/first")"
@@ -304,7 +304,7 @@ setup_pipes() {
   [[ $(cat "$SCRATCH/second") == $'secret\nmine' ]] || complain "the second: $(cat "$SCRATCH/second")"
 }
 
-# An ordinary user's guest owns the pipe that it gets, and can write to that one. The caller's pipe is another.
+# An ordinary user's guest owns the pipe that it gets, and can write to it. That is not the caller's pipe.
 @test "F12: a guest can't write to the pipe of its input" {
   setup_pipes
   on_one_pipe '"$@" true' '"$@" sh -c "echo >/srv/up; read -r line </srv/go; /mnt/attack stream-inject 0"; cat'
@@ -315,15 +315,15 @@ setup_pipes() {
   [[ $(tail -n 1 "$SCRATCH/second") == secret ]] || complain "the second: $(cat "$SCRATCH/second")"
 }
 
-@test "F12 control: outside, a program changes the mode of the pipe of its input" {
+@test "F12 control: outside, a program can change the mode of its input pipe" {
   run as_caller sh -c 'true | { chmod 777 /proc/self/fd/0; stat -L -c %a /proc/self/fd/0; }'
   expect_output 777
 }
 
-@test "F12: a guest can't change mode and owner of the pipe of its input, not even while it runs" {
+@test "F12: a guest can't change mode and owner of its input pipe, not even while it runs" {
   setup_pipes
   mkfifo "$SCRATCH/changed" "$SCRATCH/seen"
-  # Others may read from a pipe that is lent to root's guest.
+  # Others may read from a pipe that root lends to a guest.
   local expected="604 0"
   [[ $IDENTITY == root ]] || expected="600 $CALLER_UID"
   run as_caller sh -c 'scratch=$1
@@ -337,7 +337,7 @@ setup_pipes() {
   expect_output "$expected"
 }
 
-@test "F12: nor do two guests that start at the same moment open the other end" {
+@test "F12: two guests that start at the same moment can't open each other's end of the pipe" {
   [[ $IDENTITY == root && $ENGINE == bwrap ]] || return 0
   : >"$SCRATCH/found"
   for _ in {1..50}; do
@@ -347,7 +347,7 @@ setup_pipes() {
   [[ $(grep -c 'refused: EACCES' "$SCRATCH/found") == 100 ]] || complain "$(sort "$SCRATCH/found" | uniq -c)"
 }
 
-@test "F12: pipes have the caller's mode and owner after a run" {
+@test "F12: after a run, pipes have the caller's mode and owner again" {
   run as_caller sh -c 'true | { "$@" true; "$@" sh -c "chmod 777 /proc/self/fd/0; exit 0" 2>/dev/null
     stat -L -c "%a %u" /proc/self/fd/0; }' sh "${GUEST[@]}"
   expect_output "600 $CALLER_UID"

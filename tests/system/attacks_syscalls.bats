@@ -1,7 +1,7 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
 # builds: release
-# What a guest may ask of the kernel: the documented table of system calls, in each architecture, and no way to undo it.
+# Which system calls a guest may make: the documented table holds in each architecture, and the guest can't undo it.
 
 load helpers
 load attacks
@@ -11,23 +11,24 @@ teardown_file() { remove_attacks; }
 
 # --- the tables -------------------------------------------------------------------------------------------------------
 
-# Refused to everybody whose capabilities are the default ones: the call is known.
+# Refused with EPERM to everybody who has the default capabilities: the call exists, but is not permitted.
 REFUSED='mount umount2 pivot_root unshare setns swapon swapoff reboot sethostname setdomainname iopl ioperm init_module
   finit_module delete_module kexec_load kexec_file_load acct settimeofday clock_settime quotactl quotactl_fd add_key
   request_key keyctl bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register open_by_handle_at
   lookup_dcookie fanotify_init syslog vhangup kcmp pidfd_getfd process_madvise move_pages mbind set_mempolicy
   get_mempolicy set_mempolicy_home_node clone uselib ustat sysfs nfsservctl'
-# Calls whose flags lie in memory: a program that meets ENOSYS falls back to older ones, which a filter can look into.
+# Refused with ENOSYS, because their flags lie in memory. A program then falls back to older calls, which a filter can
+# check.
 ABSENT='clone3 fsopen fsconfig fsmount fspick open_tree move_mount mount_setattr'
 ABSENT_I386='socketcall'
-# What programs need. With bad arguments the kernel's own answer is any other error.
+# Programs need these. With bad arguments the kernel itself answers with any other error.
 ALLOWED='capset chown close connect copy_file_range epoll_ctl fallocate fchownat fcntl inotify_add_watch
   ioctl kill memfd_create mknodat name_to_handle_at openat pidfd_open pidfd_send_signal process_vm_readv ptrace read
   recvmsg seccomp sendmsg setgroups setpriority setresuid setuid setxattr signalfd4 socket splice statx timerfd_create
   waitid chroot execve'
 
-# expect_answers ERROR NAME...: each line of $output is "NAME ERROR" or, with a leading "!", is not. The error "refused"
-# stands for EPERM and ENOSYS.
+# expect_answers ERROR NAME...: expects each line of $output to be "NAME ERROR", or with a leading "!" anything else.
+# The error "refused" stands for EPERM and ENOSYS.
 expect_answers() {
   local line answer wrong=()
   for line in "${lines[@]}"; do
@@ -42,7 +43,7 @@ expect_answers() {
   [[ ${#wrong[@]} == 0 ]] || complain "expected $1: ${wrong[*]}"
 }
 
-# answers ERROR ARCHITECTURE "NAME..." OPTION...: what is said inside.
+# answers ERROR ARCHITECTURE "NAME..." OPTION...: checks the answers that calls get inside a guest.
 answers() {
   local expected=$1 architecture=$2 names=$3
   shift 3
@@ -50,14 +51,14 @@ answers() {
   succeeds with_attacks "$@" /mnt/attack answers "$architecture" $names
   expect_answers "$expected"
 }
-# filters_answer ERROR ARCHITECTURE "NAME...": what the filters of the guest that was started say.
+# filters_answer ERROR ARCHITECTURE "NAME...": checks the answers of the filters of the started guest.
 filters_answer() {
   # shellcheck disable=SC2086
   succeeds "$ATTACKS/attack" filter-answers "$GUEST_PID" "$2" $3
   expect_answers "$1"
 }
 
-@test "S1: COMMAND and its children are filtered and gain no privileges" {
+@test "S1: the command and its children are filtered and gain no privileges" {
   succeeds with_attacks sh -c 'grep -E "^(Seccomp|Seccomp_filters|NoNewPrivs):" /proc/self/status
     sh -c "grep -E ^Seccomp: /proc/self/status"; setsid sh -c "grep -E ^Seccomp: /proc/self/status"'
   [[ $(grep -cE '^Seccomp:\s+2$' <<<"$output") == 3 ]] || complain "Seccomp"
@@ -67,30 +68,30 @@ filters_answer() {
   end_guest
 }
 
-@test "S1: the chroot engine has the terminal filter, and --seccomp=none has none" {
+@test "S1: the chroot engine installs the terminal filter, and --seccomp=none installs no filter" {
   succeeds in_chroot grep -E '^Seccomp:' /proc/self/status
   [[ $output =~ 2$ ]] || complain "chroot"
   succeeds with_attacks --seccomp=none grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status
   [[ $output =~ Seccomp:[[:space:]]*0 && $output =~ NoNewPrivs:[[:space:]]*1 ]] || complain "none"
 }
 
-@test "S2 control: without a filter the kernel looks at the arguments of what is refused otherwise" {
+@test "S2 control: without a filter the kernel itself handles the calls that are otherwise refused" {
   # shellcheck disable=SC2086
   succeeds with_attacks --seccomp=none /mnt/attack answers x86_64 $REFUSED $ABSENT
-  # What the kernel itself refuses to a guest, or does not have, is refused with any choice. The others show that it is
-  # the filter that answers.
+  # Some of these the kernel refuses to a guest anyway, or does not have. The others show that the filter gives the
+  # answer.
   local let_through
   let_through=$(grep -vcE ' (EPERM|ENOSYS)$' <<<"$output")
-  [[ $let_through -ge 20 ]] || complain "only $let_through were let through"
+  [[ $let_through -ge 20 ]] || complain "the kernel handled only $let_through"
 }
 
-@test "S2: x86-64: what is refused says EPERM, what a program can do without says ENOSYS, the rest is let through" {
+@test "S2: x86-64: refused calls fail with EPERM, optional ones with ENOSYS, and the rest are allowed" {
   answers EPERM x86_64 "$REFUSED"
   answers ENOSYS x86_64 "$ABSENT 600 1000"
   answers let-through x86_64 "$ALLOWED"
 }
 
-@test "S2: the same table, as the filters have it, for 64-bit and for 32-bit programs" {
+@test "S2: the filters themselves hold the same table for 64-bit and 32-bit programs" {
   start_guest
   filters_answer EPERM x86_64 "$REFUSED"
   filters_answer ENOSYS x86_64 "$ABSENT 600 1000"
@@ -101,9 +102,9 @@ filters_answer() {
   end_guest
 }
 
-@test "S2: the same in a 32-bit program, where the kernel runs them" {
+@test "S2: the same table holds in a 32-bit program, if the kernel runs one" {
   if ! runs_32_bit; then
-    note "this kernel runs no 32-bit programs: the test before it reads the filters themselves"
+    note "this kernel runs no 32-bit programs; the previous test reads the filters themselves"
     run with_attacks /mnt/attack32 call 20
     [[ $status != 0 ]]
     return
@@ -113,7 +114,7 @@ filters_answer() {
   answers let-through i386 "$ALLOWED"
 }
 
-@test "S2: single namespaces in the flags of clone are refused, processes and threads are not" {
+@test "S2: each namespace flag of clone is refused, processes and threads are allowed" {
   local flag
   start_guest
   # CLONE_NEW: NS, CGROUP, UTS, IPC, USER, PID, NET; alone, with SIGCHLD and with upper bits, which mean nothing.
@@ -125,7 +126,7 @@ EPERM i386 120 $((flag | 17))"
   end_guest
 }
 
-@test "S2: an added capability brings what it allows, and no more" {
+@test "S2: an added capability allows its own calls and no others" {
   answers let-through x86_64 'umount2 setns fsconfig open_tree mount_setattr' --cap-add SYS_ADMIN
   answers refused x86_64 'keyctl add_key userfaultfd io_uring_setup kexec_load reboot init_module iopl swapon' \
     --cap-add SYS_ADMIN
@@ -136,12 +137,12 @@ EPERM i386 120 $((flag | 17))"
   answers EPERM x86_64 chroot --cap-drop SYS_CHROOT
 }
 
-@test "S2: --seccomp=tty refuses only the terminal's requests, leases on files, and the calls for keys" {
+@test "S2: --seccomp=tty refuses only terminal requests, file leases and the calls for keys" {
   answers let-through x86_64 "setns io_uring_setup $ALLOWED" --seccomp=tty
   answers EPERM x86_64 "add_key keyctl request_key" --seccomp=tty
 }
 
-@test "S2, O1: leases on files and dnotify are refused, whatever the upper half of the argument says" {
+@test "S2, O1: file leases and dnotify are refused, whatever the upper half of the argument holds" {
   local options command
   for options in '' '--seccomp=tty' '-e chroot'; do
     # shellcheck disable=SC2086
@@ -165,21 +166,21 @@ EPERM i386 120 $((flag | 17))"
   gets_through with_attacks --seccomp=none /mnt/attack clone3-user
 }
 
-@test "S3: clone3 is not there, so that no user namespace comes by its hidden flags; threads work" {
+@test "S3: clone3 fails with ENOSYS, so its flags can't make a user namespace, and threads work" {
   is_refused_with ENOSYS with_attacks /mnt/attack clone3-user
   local probe
   for probe in clone-user unshare-user unshare-mounts unshare-others; do
     is_refused_with EPERM with_attacks /mnt/attack "$probe"
   done
   is_refused with_attacks /mnt/attack clone-user-i386
-  # Threads of the GNU library try clone3 first.
+  # The GNU C library tries clone3 first to make a thread.
   succeeds with_attacks perl -e 'use threads; my @t = map { threads->create(sub { $_[0] * 2 }, $_) } 1 .. 4;
     print join(",", map { $_->join } @t)' 2>/dev/null || true
   succeeds with_attacks sh -c 'apt-get --version >/dev/null && echo works'
   expect_output works
 }
 
-# Numbers that mean open, mount, ioctl and so on in one of the architectures.
+# These numbers mean open, mount, ioctl and so on in one of the architectures.
 foreign_calls_are_refused() {
   local architecture number expected=
   for architecture in x32 aarch64 arm mips64n32 unknown; do
@@ -190,7 +191,7 @@ foreign_calls_are_refused() {
   filters_say "${expected%$'\n'}"
 }
 
-@test "S4: calls of foreign architectures and of x32 are refused, never let through" {
+@test "S4: calls of foreign architectures and of x32 are always refused" {
   local options
   for options in '' '--seccomp=tty' '-e chroot'; do
     # shellcheck disable=SC2086
@@ -201,7 +202,7 @@ foreign_calls_are_refused() {
   answers EPERM x32 "$ALLOWED"
 }
 
-@test "S5 control: without the filter TIOCSTI reaches the kernel by each of these ways" {
+@test "S5 control: without our filter, TIOCSTI reaches the kernel in each of these ways" {
   local probe
   for probe in second-filter filter-listener filter-ptrace; do
     gets_through outside "$probe"
@@ -209,33 +210,33 @@ foreign_calls_are_refused() {
   done
 }
 
-@test "S5: a filter of the guest's own, a listener or a tracer can't undo ours" {
+@test "S5: a guest's own filter, listener or tracer can't undo ours" {
   local probe options
   for options in '' '--seccomp=tty' '-e chroot' '--cap-add SYS_PTRACE'; do
     for probe in second-filter filter-listener filter-ptrace; do
       # shellcheck disable=SC2086
       is_refused with_attacks $options /mnt/attack "$probe"
     done
-    # They do have filters of their own: those only make it stricter.
+    # The guest can install filters of its own. They only make it stricter.
     # shellcheck disable=SC2086
     gets_through with_attacks $options /mnt/attack own-filter
   done
 }
 
-@test "S6: static and dynamic programs are filtered alike; a 32-bit one works or fails loudly" {
+@test "S6: static and dynamic programs are filtered alike, and a 32-bit program works or fails with an error" {
   is_refused_with EPERM with_attacks /mnt/attack tiocsti plain -1
   succeeds with_attacks perl -e 'my $z = "Z"; ioctl(STDERR, 0x5412, $z) or print "$!"'
   expect_output 'Operation not permitted'
   run --separate-stderr with_attacks /mnt/attack32 tiocsti -1
   if runs_32_bit; then
-    [[ $status == 1 && $output == 'refused: EPERM'* ]] || complain "a 32-bit program"
+    [[ $status == 1 && $output == 'refused: EPERM'* ]] || complain "the 32-bit program was not refused"
   else
-    [[ $status == 126 ]] || complain "a 32-bit program on a kernel without them"
+    [[ $status == 126 ]] || complain "a 32-bit program on a kernel that runs none"
     one_error_line isolate
   fi
 }
 
-@test "S6: profiles that are none are refused with one line" {
+@test "S6: an invalid profile is refused in one line" {
   local content
   for content in '' '{' '[]' '{}' '{"defaultAction":"SCMP_ACT_WRONG"}' \
     '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_WRONG"}]}'; do
@@ -246,20 +247,20 @@ foreign_calls_are_refused() {
   isolate_refuses -- isolate -z debian --seccomp= true
 }
 
-@test "S6: a profile that allows everything still has the terminal filter" {
+@test "S6: a profile that allows everything still gets the terminal filter" {
   echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$SCRATCH/profile.json"
   is_refused_with EPERM with_attacks "--seccomp=$SCRATCH/profile.json" /mnt/attack tiocsti plain -1
   answers let-through x86_64 'io_uring_setup setns' "--seccomp=$SCRATCH/profile.json"
   answers EPERM x86_64 'add_key keyctl request_key' "--seccomp=$SCRATCH/profile.json"
 }
 
-# Compiled filters are kept; a key, which ends with "standard", stands before them.
+# Compiled filters are cached in files: first a key, which ends with "standard", then the filter.
 kept_filters() { grep -lsE '^standard' "${KEPT:?}"/*; }
 
-@test "S6: a kept filter that another could have written is not used" {
+@test "S6: a cached filter that another user could have written is not used" {
   KEPT=$CALLER_HOME/.local/share/isolate/seccomp
   if [[ $IDENTITY == root ]]; then KEPT=/run/isolate/seccomp; fi
-  # No other test has these capabilities.
+  # No other test uses these capabilities.
   local odd=(--cap-drop MKNOD --cap-drop SETFCAP --cap-drop AUDIT_WRITE) before file change
   before=$(kept_filters || true)
   is_refused with_attacks "${odd[@]}" /mnt/attack key-add
@@ -273,18 +274,18 @@ kept_filters() { grep -lsE '^standard' "${KEPT:?}"/*; }
     chown "$CALLER_UID:$CALLER_GID" "$file.new"
     chmod 0600 "$file.new"
     mv "$file.new" "$file"
-    # Written by the caller himself it counts, which shows that it is the right file.
+    # A file that the caller wrote is used, which shows that the test changes the right file.
     gets_through with_attacks "${odd[@]}" /mnt/attack key-add
     $change "$file"
     is_refused with_attacks "${odd[@]}" /mnt/attack key-add
-    [[ $change == chown* ]] || [[ $(stat -c %a "$file") == 600 ]] || complain "not written anew"
+    [[ $change == chown* ]] || [[ $(stat -c %a "$file") == 600 ]] || complain "not replaced"
   done
   rm -f "$file"
 }
 
-# --- C5 and the count -------------------------------------------------------------------------------------------------
+# --- C5, and all attacks ----------------------------------------------------------------------------------------------
 
-@test "C5, I5: what only the machine's administrator may, and sockets to the hypervisor, are refused" {
+@test "C5, I5: calls for the machine's administrator, and sockets to the hypervisor, are refused" {
   local probe
   for probe in reboot kexec kexec-file module module-file module-unload swapon swapoff acct quota iopl ioperm syslog \
     userfaultfd fanotify key-add key-request key-control move-pages priority vsock vsock-datagram vsock-i386 clock \
@@ -293,13 +294,13 @@ kept_filters() { grep -lsE '^standard' "${KEPT:?}"/*; }
   done
 }
 
-@test "I5 control: AF_VSOCK is open in plain bwrap, and in isolate without a filter" {
+@test "I5 control: AF_VSOCK works in plain bwrap, and in isolate without a filter" {
   run outside vsock
   if [[ $status == 0 ]]; then
     gets_through in_plain_bwrap /mnt/attack vsock
     gets_through with_attacks --seccomp=none /mnt/attack vsock
   else
-    note "this kernel has no AF_VSOCK: the filter says EPERM, the kernel EAFNOSUPPORT"
+    note "this kernel has no AF_VSOCK: the filter answers EPERM, the kernel EAFNOSUPPORT"
   fi
   is_refused_with EPERM with_attacks /mnt/attack vsock
   start_guest
@@ -318,7 +319,7 @@ EPERM i386 359 40 $type 0"
   [[ $status == 0 && ${lines[-1]} =~ ^'let through: '[1-9] ]] || complain "plain bwrap"
 }
 
-# Prints those let through before it fails.
+# Prints the attacks that get through before it fails.
 none_gets_through() {
   run --separate-stderr with_attacks "$@" /mnt/attack all
   if [[ $status != 1 || ${lines[-1]} != 'let through: 0 of '* ]]; then
@@ -334,7 +335,7 @@ none_gets_through() {
   none_gets_through --read-only
 }
 
-@test "all attacks: on a terminal and with a directory bound, none either" {
+@test "all attacks: none gets through on a terminal and with a bound directory" {
   mkdir "$SCRATCH/bound"
   isolate_on_terminal -d "$SCRATCH/bound:/srv" -- -- /mnt/attack all
   expect_in_output 'let through: 0 of '
@@ -342,8 +343,8 @@ none_gets_through() {
   expect_in_output 'let through: 0 of '
 }
 
-@test "all attacks: the chroot engine is no boundary, but the terminal is safe there, too" {
-  # Not all of them: host's root changes the host.
+@test "all attacks: the chroot engine is no boundary, but protects the terminal" {
+  # Not all attacks, because host's root would change the host.
   local probe
   for probe in tiocsti-kernel tioclinux-kernel second-filter filter-listener filter-ptrace; do
     is_refused in_chroot /mnt/attack "$probe"

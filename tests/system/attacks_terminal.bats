@@ -1,7 +1,7 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# Everything that one does on a terminal works, and no guest leaves it broken or sees another one. With --pty the same
-# on a terminal of the guest's own.
+# Everything that a user does on a terminal works, and no guest leaves the terminal broken or sees another one. With
+# --pty the same holds on a terminal of the guest's own.
 
 load helpers
 load attacks
@@ -11,11 +11,11 @@ teardown_file() { remove_attacks; }
 
 # --- T6: other terminals ----------------------------------------------------------------------------------------------
 
-# Another terminal of the same user: its number is in OTHER.
+# Opens another terminal of the same user and puts its name into OTHER.
 start_other_terminal() {
   start /usr/bin/python3 -I -c '
 import os, sys, time
-# Not the number that the guest has for its own.
+# Use a number other than that of the terminal of the guest.
 terminals = [os.openpty() for _ in range(5)]
 slave = terminals[-1][1]
 with open(sys.argv[1] + ".new", "w") as file: file.write(os.ttyname(slave))
@@ -25,13 +25,13 @@ time.sleep(60)' "$SCRATCH/name"
   OTHER=$(cat "$SCRATCH/name")
 }
 
-@test "T6 control: another terminal of the caller's opens where the host's devpts is seen" {
+@test "T6 control: another terminal of the caller opens if the host's devpts is visible" {
   start_other_terminal
   run as_caller bwrap --ro-bind / / --dev-bind /dev /dev -- "$ATTACKS/attack" open "$OTHER"
   expect_in_output succeeded
 }
 
-@test "T6: no other terminal opens, and the guest's devpts is its own" {
+@test "T6: a guest can't open another terminal, and has its own devpts" {
   start_other_terminal
   local options
   for options in '' '--pty' '-e chroot'; do
@@ -48,7 +48,7 @@ time.sleep(60)' "$SCRATCH/name"
   local where option
   for where in /dev/pts /mnt2 /opt/pts; do
     run --separate-stderr with_attacks -d "/dev/pts:$where" /mnt/attack open "$where/${OTHER##*/}"
-    [[ $status != 0 ]] || complain "opened by a bind on $where"
+    [[ $status != 0 ]] || complain "opened through a bind on $where"
     expect_not_in_output succeeded
   done
   for option in /dev /dev/pts/ptmx /dev/ptmx; do
@@ -58,9 +58,9 @@ time.sleep(60)' "$SCRATCH/name"
   done
 }
 
-# --- T7: all that one does on a terminal ------------------------------------------------------------------------------
+# --- T7: what a user does on a terminal -------------------------------------------------------------------------------
 
-# Each of these on the caller's own terminal, on one of the guest's own, and with the chroot engine.
+# Runs a check on the caller's own terminal, on a terminal of the guest's own, and with the chroot engine.
 for_each_kind() {
   local options
   for options in '' '--pty' '-e chroot'; do
@@ -75,7 +75,7 @@ interrupt() {
   terminal_fact 'ended: status 130'
   terminal_fact 'modes: as before'
   nothing_was_typed_for_us
-  # While it waits for a program in the foreground, bash forgets the signal if that ends well at the same moment.
+  # bash drops the signal if the foreground program that it waits for ends successfully at the same moment, so use wait.
   isolate_on_terminal "$@" -- wait:ready 'type:\x03' wait:caught -- \
     bash -c "trap 'echo caught; exit 9' INT; echo ready; sleep $MARK & wait"
   terminal_fact 'ended: status 9'
@@ -86,17 +86,17 @@ quit() {
   isolate_on_terminal "$@" -- wait:ready 'type:\x1c' -- sh -c "ulimit -c 0; echo ready; exec sleep $MARK"
   terminal_fact 'ended: status 131'
 }
-@test "T7: Ctrl-backslash ends it with SIGQUIT" { for_each_kind quit; }
+@test "T7: Ctrl-backslash ends the command with SIGQUIT" { for_each_kind quit; }
 
 stop_and_go_on() {
-  # While the command is stopped the terminal is the shell's, as it was; then the command goes on.
+  # While the command is stopped, the shell has its terminal back in the previous state. Then the command continues.
   isolate_on_terminal "$@" -- wait:ready 'type:\x1a' stopped modes fg sleep:0.2 'type:\r' wait:went-on -- \
     sh -c 'echo ready; read -r x; echo went-on'
   terminal_fact 'ended: status 0'
   terminal_fact 'now: cooked echo'
   terminal_fact 'modes: as before'
 }
-@test "T7: Ctrl-Z stops isolate with the command, and both go on" { for_each_kind stop_and_go_on; }
+@test "T7: Ctrl-Z stops isolate together with the command, and fg continues both" { for_each_kind stop_and_go_on; }
 
 outer_shell() {
   words_of_isolate "$@"
@@ -106,7 +106,7 @@ outer_shell() {
     'wait:HOST> ' 'type:exit\r' -- \
     env PS1='HOST> ' bash --norc --noprofile -i
 }
-@test "T7: the same below an interactive shell of the host" { for_each_kind outer_shell; }
+@test "T7: Ctrl-Z and fg work in an interactive shell of the host" { for_each_kind outer_shell; }
 
 background() {
   words_of_isolate "$@"
@@ -114,7 +114,7 @@ background() {
     'type:wait; echo status $?\r' 'wait:status 0' 'wait:HOST> ' 'type:exit\r' -- \
     env PS1='HOST> ' bash --norc --noprofile -i
 }
-# Not with --pty, nor lxc, which read what is typed and so are stopped in the background, as any such program.
+# Not with --pty or lxc. They read what is typed, so they are stopped in the background like any such program.
 @test "T7: isolate runs in the background of a shell" {
   if [[ $ENGINE == bwrap ]]; then background; fi
   background -e chroot
@@ -126,7 +126,7 @@ resize() {
       print "ready\n"; sleep 1 while 1'
   terminal_fact 'ended: status 0'
 }
-@test "T7: a new size of the window reaches the guest" { for_each_kind resize; }
+@test "T7: the guest learns of a new window size" { for_each_kind resize; }
 
 terminal_settings() {
   isolate_on_terminal "$@" -- -- sh -ec 'stty size; stty -echo; stty echo; stty -a | grep -o " icanon"
@@ -136,17 +136,17 @@ terminal_settings() {
   expect_in_output all-work
   terminal_fact 'ended: status 0'
 }
-@test "T7: stty reads and sets the terminal" { for_each_kind terminal_settings; }
+@test "T7: stty can read and set the terminal" { for_each_kind terminal_settings; }
 
 requests() {
-  # On no descriptor: EBADF is the kernel's own answer, so the request was let through.
+  # There is no such descriptor, so the kernel answers EBADF if the filter lets the request through.
   isolate_on_terminal "$@" -- -- sh -c 'for number in 0x5401 0x5402 0x5403 0x5404 0x540e 0x540f 0x5410 0x5413 0x5414 \
     0x5422 0x5429 0x541b 0x540b; do /mnt/attack ioctl plain -1 $number; done'
   [[ $(grep -c EBADF <<<"$output") == 13 ]] || complain "expected EBADF for each of 13 requests"
 }
-@test "T7: all other requests to terminals are let through" { for_each_kind requests; }
+@test "T7: the filter allows all other terminal requests" { for_each_kind requests; }
 
-@test "T7: with --pty, tty gives a name that can be opened" {
+@test "T7: with --pty, tty prints a name that can be opened" {
   isolate_on_terminal --pty -- -- sh -c 'tty; echo wri""tten >"$(tty)"'
   expect_in_output /dev/pts/0
   expect_in_output written
@@ -157,9 +157,9 @@ controlling_terminal() {
     sh -c 'echo ready >/dev/tty; read -r x </dev/tty; echo "got $x"'
   terminal_fact 'ended: status 0'
 }
-@test "T7: /dev/tty reads and writes the terminal" { for_each_kind controlling_terminal; }
+@test "T7: /dev/tty can be read and written" { for_each_kind controlling_terminal; }
 
-@test "T7: tty gives the caller's own terminal a name, too" {
+@test "T7: tty prints a name for the caller's own terminal as well" {
   isolate_on_terminal -- -- sh -c 'tty && test -c "$(tty)" && echo it-ex""ists'
   expect_in_output it-exists
 }
@@ -193,11 +193,11 @@ end_of_input() {
 
 hangup() {
   isolate_on_terminal "$@" -- wait:ready hangup -- sh -c "echo ready; sleep $MARK"
-  wait_until 3 no_process_with "$MARK" || complain "the guest lives on without its terminal, with '$KIND'"
+  wait_until 3 no_process_with "$MARK" || complain "the guest survives its terminal, with '$KIND'"
 }
-@test "T7: when the terminal goes away, so does the guest" { for_each_kind hangup; }
+@test "T7: the guest ends when its terminal is closed" { for_each_kind hangup; }
 
-@test "T7: large output is complete, whatever terminal it takes" {
+@test "T7: large output is complete, on the caller's terminal and on the guest's own" {
   local options
   for options in '' '--pty'; do
     # shellcheck disable=SC2086
@@ -206,7 +206,7 @@ hangup() {
   done
 }
 
-@test "T7: --pty without a terminal works or says why" {
+@test "T7: --pty without a terminal works or says why not" {
   run --separate-stderr with_attacks --pty sh -c 'echo out; echo err >&2; exit 4' </dev/null
   if [[ $status == 125 ]]; then
     one_error_line isolate
@@ -217,7 +217,8 @@ hangup() {
 
 # --- T13: a guest without a terminal ----------------------------------------------------------------------------------
 
-# redirected OPTION... -- STEP... -- COMMAND...: on a terminal that is none of 0 to 2; the guest writes to $SCRATCH/out.
+# redirected OPTION... -- STEP... -- COMMAND...: runs isolate on a terminal with 0 to 2 redirected. The guest writes to
+# $SCRATCH/out.
 redirected() {
   # shellcheck disable=SC2034 # isolate_on_terminal reads it
   local CALLED_BY=(sh -c 'out=$1; shift; exec "$@" </dev/null >"$out" 2>&1' sh "$SCRATCH/out")
@@ -225,12 +226,12 @@ redirected() {
   isolate_on_terminal "$@"
 }
 
-@test "T13 control: outside, a program without a terminal opens the controlling one" {
+@test "T13 control: outside, a program without a terminal can open its controlling one" {
   on_terminal -- sh -c '"$1" open /dev/tty </dev/null >"$2" 2>&1' sh "$ATTACKS/attack" "$SCRATCH/out"
   grep -q succeeded "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
 }
 
-@test "T13: a guest without a terminal can't open its caller's, nor read what is typed there" {
+@test "T13: a guest without a terminal can't open its caller's, or read what is typed there" {
   local options
   for options in '' '-i' '--seccomp=none' '--seccomp=tty' '--userns=private' '-e chroot'; do
     # shellcheck disable=SC2086
@@ -244,21 +245,22 @@ redirected() {
 }
 
 keys_without_a_terminal() {
-  # Each process of the command's job gets the key: bash goes on unless the program that it waits for dies of it.
+  # Each process of the command's job must get the key. bash continues unless the program that it waits for dies of the
+  # signal.
   redirected "$@" -- "file:$SCRATCH/out=ready" 'type:\x03' -- bash -c "echo ready; sleep $MARK; echo went-on"
   terminal_fact 'ended: status 130'
   refute grep went-on "$SCRATCH/out"
   redirected "$@" -- "file:$SCRATCH/out=ready" 'type:\x1c' -- \
     bash -c "ulimit -c 0; trap 'echo caught; exit 9' QUIT; echo ready; sleep $MARK & wait"
   terminal_fact 'ended: status 9'
-  # So does each one stop, and go on.
+  # Each process must also stop and continue.
   redirected "$@" -- "file:$SCRATCH/out=ready" 'type:\x1a' stopped sleep:1 fg -- bash -c 'perl -MTime::HiRes=time,sleep -e "
     \$| = 1; print qq(ready\n); \$before = time;
     while (1) { sleep 0.05; exit 5 if time - \$before > 0.8; \$before = time }"; echo "perl $?"'
   terminal_fact 'ended: status 0'
   grep -q 'perl 5' "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
   redirected "$@" -- "file:$SCRATCH/out=ready" hangup -- sh -c "echo ready; sleep $MARK"
-  wait_until 3 no_process_with "$MARK" || complain "the guest lives on without its terminal"
+  wait_until 3 no_process_with "$MARK" || complain "the guest survives its terminal"
 }
 @test "T13: keys and hang-ups reach a guest without a terminal" {
   keys_without_a_terminal
@@ -266,7 +268,7 @@ keys_without_a_terminal() {
   keys_without_a_terminal -i
 }
 
-@test "T13: Ctrl-C reaches all of the command's job where only the input is redirected" {
+@test "T13: Ctrl-C reaches the command's whole job if only the input is redirected" {
   local options
   for options in '' '--pty' '-e chroot'; do
     # shellcheck disable=SC2086
@@ -278,10 +280,10 @@ keys_without_a_terminal() {
   done
 }
 
-@test "T13: a guest that is given one of its descriptors on the terminal prompts there" {
+@test "T13: a guest with one descriptor on the terminal can prompt there" {
   local descriptor
   for descriptor in '0</dev/tty' '1>/dev/tty' '2>/dev/tty'; do
-    # With lxc it has no controlling terminal, unless it has one of its own.
+    # With lxc the guest has no controlling terminal, unless it gets one of its own.
     if [[ $ENGINE == lxc ]]; then continue; fi
     words_of_isolate
     on_terminal wait:word: 'type:answer\r' wait:end -- sh -c "exec </dev/null >/dev/null 2>&1
@@ -293,7 +295,7 @@ keys_without_a_terminal() {
 
 # --- T9, T10: a guest that dies, and what it leaves -------------------------------------------------------------------
 
-@test "T9: with a profile that kills, only the process that tries it dies" {
+@test "T9: a profile that kills ends only the process that makes the call" {
   cat >"$SCRATCH/profile.json" <<'END'
 { "defaultAction": "SCMP_ACT_ALLOW",
   "syscalls": [ { "names": ["ioctl"], "action": "SCMP_ACT_KILL_PROCESS",
@@ -308,7 +310,7 @@ END
     terminal_fact 'modes: as before'
     terminal_fact 'foreground: the job'
     nothing_was_typed_for_us
-    # Another process of the guest lives on.
+    # Another process of the guest survives.
     # shellcheck disable=SC2086
     isolate_on_terminal $options "--seccomp=$SCRATCH/profile.json" -- -- \
       sh -c '/mnt/attack tiocsti plain 0 evil; echo "status $?"; exit 5'
@@ -319,7 +321,7 @@ END
   wait_until 3 store_is_clean "$STORE"
 }
 
-@test "T10 control: outside, a program killed in raw mode leaves the terminal raw" {
+@test "T10 control: outside, a program that is killed in raw mode leaves the terminal raw" {
   on_terminal -- sh -c 'stty raw -echo; kill -KILL $$'
   terminal_fact 'modes: changed'
 }
@@ -329,23 +331,23 @@ killed_in_raw_mode() {
   terminal_fact 'ended: status 137'
   terminal_fact 'modes: as before'
   terminal_fact 'foreground: the job'
-  # By a shell with job control that has made another group the foreground's.
+  # Also after a shell with job control that has made another process group the foreground one.
   isolate_on_terminal "$@" -- 'wait:GUEST> ' 'type:stty -icanon; exec perl -e "kill 9, \$\$"\r' -- \
     env PS1='GUEST> ' bash --norc --noprofile -i
   terminal_fact 'ended: status 137'
   terminal_fact 'modes: as before'
   terminal_fact 'foreground: the job'
 }
-@test "T10: modes and foreground are restored after a guest that dies by SIGKILL" { for_each_kind killed_in_raw_mode; }
+@test "T10: modes and foreground are restored when SIGKILL ends a guest" { for_each_kind killed_in_raw_mode; }
 
-@test "T10: what a guest sets on purpose and leaves with status 0 stays, on the caller's own terminal" {
+@test "T10: modes that a guest sets before it exits with status 0 stay on the caller's own terminal" {
   isolate_on_terminal -- -- stty -echo
   if [[ $ENGINE == lxc ]]; then terminal_fact 'modes: as before'; else terminal_fact 'modes: changed'; fi
   isolate_on_terminal --pty -- -- stty -echo
   terminal_fact 'modes: as before'
 }
 
-@test "T10: with --pty the caller's terminal is as before after every end" {
+@test "T10: with --pty the caller's terminal is restored after every kind of end" {
   isolate_on_terminal --pty -- modes -- sh -c 'stty -echo; exit 0'
   terminal_fact 'modes: as before'
   isolate_on_terminal --pty -- wait:ready signal:TERM -- sh -c "echo ready; sleep $MARK & wait"

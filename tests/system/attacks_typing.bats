@@ -1,6 +1,6 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
-# A guest on the caller's terminal can't type for the caller, by whatever request, architecture or descriptor.
+# A guest on the caller's terminal can't type for the caller, with any request, architecture or descriptor.
 
 load helpers
 load attacks
@@ -13,12 +13,12 @@ TIOCLINUX=0x541c
 
 # --- T1 to T5, T12: bytes for the caller's input queue ----------------------------------------------------------------
 
-@test "T1 control: TIOCSTI works on this kernel outside of isolate" {
+@test "T1 control: TIOCSTI works on this kernel outside isolate" {
   on_terminal -- "$ATTACKS/attack" tiocsti plain 0 evil
   if [[ $(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null || echo 1) == 1 || $IDENTITY == root ]]; then
     terminal_fact "queue: b'evil'"
   else
-    note "dev.tty.legacy_tiocsti is 0 here: what the tests below can see is that the filter answers before the kernel"
+    note "dev.tty.legacy_tiocsti is 0: the tests below only show that the filter answers before the kernel"
     expect_in_output 'refused: EIO'
   fi
 }
@@ -29,17 +29,17 @@ TIOCLINUX=0x541c
   [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "plain bwrap"
 }
 
-@test "T1 control: with --seccomp=none a guest types for its caller" {
+@test "T1 control: with --seccomp=none a guest can type for its caller" {
   isolate_on_terminal --seccomp=none -- -- /mnt/attack tiocsti plain 0 evil
-  # With lxc it has a terminal of its own, where this is nobody's harm.
+  # With lxc the guest types into a terminal of its own, which is harmless.
   if [[ $ENGINE == lxc ]]; then
-    [[ $stderr == *"queue: b''"* ]] || complain "not its own terminal"
+    [[ $stderr == *"queue: b''"* ]] || complain "the guest typed into the caller's terminal"
   else
     [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "without a filter"
   fi
 }
 
-@test "T1: no byte pushed by TIOCSTI reaches the caller's terminal" {
+@test "T1: TIOCSTI can't push a byte into the caller's terminal" {
   local options
   for options in '' '--seccomp=tty' '-e chroot' '--cap-add ALL' '--userns=private' '-i'; do
     # shellcheck disable=SC2086
@@ -49,7 +49,7 @@ TIOCLINUX=0x541c
   done
 }
 
-@test "T1: nor does one that a process in the background pushes, or a child" {
+@test "T1: TIOCSTI fails in a background process and in a child as well" {
   isolate_on_terminal -- -- sh -c '(/mnt/attack tiocsti plain 0 evil); setsid /mnt/attack tiocsti plain 0 evil
     /mnt/attack tiocsti plain 0 evil & wait; perl -e "\$z = q(Z); ioctl(STDIN, 0x5412, \$z) or die qq(perl: \$!)"'
   nothing_was_typed_for_us
@@ -57,13 +57,13 @@ TIOCLINUX=0x541c
   expect_in_output 'perl: Operation not permitted'
 }
 
-@test "T2 control: a filter that compares all 64 bits lets a request with higher bits through" {
-  # The kernel looks at 32 bits of the request only.
+@test "T2 control: a filter that compares all 64 bits would miss a request with higher bits set" {
+  # The kernel looks only at 32 bits of the request.
   on_terminal -- "$ATTACKS/attack" tiocsti high 0 evil
   [[ $stderr == *"queue: b'evil'"* || $output == *'refused: EIO'* ]] || complain "outside"
 }
 
-@test "T2: higher bits in the request change nothing" {
+@test "T2: a request with higher bits set is refused as well" {
   local options way
   for options in '' '--seccomp=tty' '-e chroot'; do
     for way in high top; do
@@ -75,9 +75,9 @@ TIOCLINUX=0x541c
   done
 }
 
-@test "T3: 32-bit system calls can't type into the terminal either, from a 64-bit or a 32-bit program" {
+@test "T3: 32-bit system calls can't type into the terminal, from a 64-bit or a 32-bit program" {
   local options
-  if ! runs_32_bit; then note "this kernel runs no 32-bit programs: the next test asks the filter"; fi
+  if ! runs_32_bit; then note "this kernel runs no 32-bit programs: the next test reads the filter"; fi
   for options in '' '--seccomp=tty' '-e chroot'; do
     # shellcheck disable=SC2086
     isolate_on_terminal $options -- -- sh -c '/mnt/attack tiocsti int80 0 evil; /mnt/attack32 tiocsti 0'
@@ -87,7 +87,7 @@ TIOCLINUX=0x541c
   done
 }
 
-@test "T3 control: where 32-bit programs run, both get through outside" {
+@test "T3 control: outside, 32-bit system calls get through if the kernel runs 32-bit programs" {
   if ! runs_32_bit; then
     note "this kernel runs no 32-bit programs"
     is_refused_with ENOEXEC "$ATTACKS/attack" tiocsti int80 -1
@@ -97,7 +97,7 @@ TIOCLINUX=0x541c
   terminal_fact "queue: b'eZ'"
 }
 
-# A request as it is, and with bits that the kernel does not look at.
+# forms_of REQUEST: prints the request as it is, and with bits that the kernel ignores.
 forms_of() { echo "$1 $(($1 | 1 << 32)) $(($1 | 1 << 63)) $(($1 | 0x7fffffff << 32))"; }
 
 filters_refuse_request() {
@@ -114,22 +114,22 @@ filters_refuse_request() {
   filters_say "${expected%$'\n'}"
 }
 
-@test "T3, T4, T5: the filter refuses both requests in each architecture, in all their forms" {
+@test "T3, T4, T5: the filter refuses both requests in each architecture and in all their forms" {
   local options
   for options in '' '--seccomp=tty' '-e chroot'; do
     # shellcheck disable=SC2086
     start_guest $options
     filters_refuse_request "$TIOCSTI"
     filters_refuse_request "$TIOCLINUX"
-    # It is the request that is refused, not the call.
+    # The filter refuses the request, not the whole call.
     filters_say $'allow x86_64 16 0 0x5413 0\nallow i386 54 0 0x5413 0'
     end_guest
   done
 }
 
-@test "T4: numbers of x32 are refused before the kernel sees them" {
+@test "T4: x32 system calls are refused before the kernel sees them" {
   local options
-  # The kernel says ENOSYS where it has no x32, and EBADF where it has.
+  # The kernel answers ENOSYS if it has no x32, and EBADF if it has.
   run outside tiocsti x32 -1
   [[ $output == *ENOSYS* || $output == *EBADF* ]] || complain "outside"
   for options in '' '--seccomp=tty' '-e chroot'; do
@@ -140,9 +140,9 @@ filters_refuse_request() {
   done
 }
 
-@test "T5: TIOCLINUX is refused on a terminal that has no such request, too" {
+@test "T5: TIOCLINUX is refused even on a terminal that has no such request" {
   local options
-  # The kernel's own answer on a pseudo terminal.
+  # This is the kernel's own answer on a pseudo terminal.
   on_terminal -- "$ATTACKS/attack" tioclinux plain 0 2
   expect_in_output 'refused: ENOTTY'
   for options in '' '--seccomp=tty' '-e chroot'; do
@@ -153,7 +153,7 @@ filters_refuse_request() {
   done
 }
 
-# A virtual console that nobody uses.
+# Finds a virtual console that nobody uses.
 free_console() {
   local number
   for number in {40..63}; do
@@ -166,21 +166,21 @@ free_console() {
   return 1
 }
 
-# on_console COMMAND...: its output is in $SCRATCH/shown, since it does not go to a pseudo terminal.
+# on_console COMMAND...: leaves the output in $SCRATCH/shown, because it does not go to a pseudo terminal.
 on_console() {
   : >"$SCRATCH/shown"
   as_caller /usr/bin/python3 -I -S "$ATTACKS/terminal.py" "--terminal=$CONSOLE" -- \
     sh -c 'out=$1; shift; "$@" >"$out" 2>&1' sh "$SCRATCH/shown" "$@" >"$SCRATCH/facts" 2>&1
 }
 
-@test "T5: on a virtual console no text of the screen can be selected and pasted as input" {
+@test "T5: on a virtual console a guest can't select text of the screen and paste it as input" {
   if [[ $IDENTITY != root ]] || ! free_console; then
-    note "needs root and a virtual console: the test before it shows the answer on other terminals"
+    note "needs root and a virtual console: the previous test shows the answer on other terminals"
     return 0
   fi
   chmod 0666 "$SCRATCH" 2>/dev/null
   chmod 0755 "$SCRATCH"
-  # Outside, and with the host's root inside but no filter, it works.
+  # Control: it works outside, and with the host's root inside but without a filter.
   on_console "$ATTACKS/attack" tioclinux plain 0 2
   grep -q '^succeeded' "$SCRATCH/shown" || complain "outside: $(cat "$SCRATCH/shown" "$SCRATCH/facts")"
   words_of_isolate -e chroot --seccomp=none
@@ -199,11 +199,11 @@ on_console() {
   done
 }
 
-@test "T12: no descriptor that is the terminal, nor /dev/tty, takes typed characters" {
+@test "T12: typing fails through /dev/tty and through every descriptor on the terminal" {
   local options number
   for options in '' '--seccomp=tty' '-e chroot' '--pty'; do
     for number in 0 1 2 /dev/tty; do
-      # Only this one is the terminal, or none is.
+      # Only this descriptor is on the terminal, or none is.
       words_of_isolate $options
       on_terminal -- sh -c 'n=$1 out=$2; shift 2
         case $n in
@@ -219,7 +219,7 @@ on_console() {
   done
 }
 
-@test "T12: without a filter, too, /dev/tty is no way in where no descriptor is a terminal" {
+@test "T12: even without a filter, /dev/tty can't be used if no descriptor is a terminal" {
   words_of_isolate --seccomp=none
   on_terminal -- sh -c 'out=$1; shift; exec "$@" </dev/null >"$out" 2>&1' sh "$SCRATCH/out" \
     "${ISOLATE_WORDS[@]}" /mnt/attack tiocsti plain /dev/tty evil
@@ -227,7 +227,7 @@ on_console() {
   grep -q 'refused: ENXIO' "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
 }
 
-@test "T10: with --pty, what a guest pushes stays on its own terminal" {
+@test "T10: with --pty, the characters that a guest pushes stay on its own terminal" {
   isolate_on_terminal --pty --seccomp=none -- -- sh -c '/mnt/attack tiocsti plain 0 evil; sleep 0.2'
   nothing_was_typed_for_us
   isolate_on_terminal --pty -- -- /mnt/attack tiocsti plain 0 evil
@@ -235,7 +235,7 @@ on_console() {
   nothing_was_typed_for_us
 }
 
-@test "T8: a wrapper of the template or of the search path has no part in the filter" {
+@test "T8: a wrapper in the template or on the search path does not affect the filter" {
   copy_of_tree "$SCRATCH/tree"
   printf '#!/bin/sh\necho "template wrapper ran" >&2\nexec "$@"\n' >"$SCRATCH/tree/usr/bin/seccomp_wrapper"
   chmod 0755 "$SCRATCH/tree/usr/bin/seccomp_wrapper"
@@ -246,7 +246,7 @@ on_console() {
   expect_no_errors
 }
 
-@test "T8: DISABLE_SECCOMP_WRAPPER is told, and --seccomp on the command line wins over it" {
+@test "T8: isolate warns of DISABLE_SECCOMP_WRAPPER, and --seccomp on the command line overrides it" {
   run --separate-stderr with_variables DISABLE_SECCOMP_WRAPPER=1 -- -q -z debian -d "$ATTACKS:/mnt:ro" \
     /mnt/attack tiocsti plain -1
   expect_in_output 'refused: EBADF'
@@ -254,12 +254,12 @@ on_console() {
   run --separate-stderr with_variables DISABLE_SECCOMP_WRAPPER=1 -- -q --seccomp=default -z debian \
     -d "$ATTACKS:/mnt:ro" /mnt/attack tiocsti plain -1
   expect_in_output 'refused: EPERM'
-  # Without it, no warning.
+  # Without the variable there is no warning.
   run --separate-stderr with_attacks /mnt/attack tiocsti plain -1
   expect_no_errors
 }
 
-@test "T8: seccomp_wrapper refuses the same to what it starts" {
+@test "T8: seccomp_wrapper refuses the same requests to its command" {
   on_terminal -- "$BINDIR/seccomp_wrapper" "$ATTACKS/attack" tiocsti plain 0 evil
   expect_in_output 'refused: EPERM'
   nothing_was_typed_for_us

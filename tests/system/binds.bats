@@ -1,6 +1,6 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# -d: directories and files of the host inside.
+# -d: directories and files of the host inside the guest.
 
 load helpers
 
@@ -12,7 +12,7 @@ setup() {
   chown -R "$CALLER_UID:$CALLER_GID" "$SCRATCH"
 }
 
-@test "a directory and what is written to it are shared" {
+@test "a bound directory and what is written to it are shared" {
   succeeds in_clone -d "$SCRATCH/dir:/mnt" \
     sh -c 'cat /mnt/file; echo guest >/mnt/new; stat -c %u:%g /mnt /mnt/file /mnt/new'
   expect_output $'host\n0:0\n0:0\n0:0'
@@ -20,19 +20,19 @@ setup() {
   [[ $(stat -c %u:%g "$SCRATCH/dir/new") == "$CALLER_UID:$CALLER_GID" ]]
 }
 
-@test "a file is shared" {
+@test "a bound file is shared" {
   succeeds in_clone -d "$SCRATCH/dir/file:/etc/hostname" sh -c 'cat /etc/hostname; echo guest >/etc/hostname'
   expect_output host
   [[ $(cat "$SCRATCH/dir/file") == guest ]]
 }
 
-@test "several binds hold at once, one inside another, in the order given" {
+@test "several binds can be nested, and are mounted in the order given" {
   succeeds in_clone -d "$SCRATCH/dir:/a" -d "$SCRATCH/other:/b:ro" -d "$SCRATCH/other:/a/inner" \
     -d "$SCRATCH/dir/file:/c" sh -c 'cat /a/file /b/file /a/inner/file /c'
   expect_output $'host\nother\nother\nhost'
 }
 
-@test "targets are made when missing, for root to own" {
+@test "missing targets are made and belong to root" {
   succeeds in_clone -d "$SCRATCH/dir:/made/deep/dir" -d "$SCRATCH/dir/file:/made/deeper/still/file" \
     -d "$SCRATCH/dir:/tmp/x/y" -d "$SCRATCH/dir:/home/user/dir" -d "$SCRATCH/dir:/dev/shm/dir" sh -c '
       cat /made/deep/dir/file /made/deeper/still/file /tmp/x/y/file /home/user/dir/file
@@ -40,7 +40,7 @@ setup() {
   expect_output $'host\nhost\nhost\nhost\n0 755\n0 755'
 }
 
-@test ":ro can't be written" {
+@test "a :ro bind can't be written" {
   succeeds in_clone -d "$SCRATCH/dir:/mnt:ro" -d "$SCRATCH/dir/file:/file:ro" sh -c '
     cat /mnt/file
     ! echo x >/mnt/file && ! touch /mnt/new && ! rm /mnt/file && ! chmod 777 /mnt && ! echo x >/file && echo kept'
@@ -48,7 +48,7 @@ setup() {
   [[ $(cat "$SCRATCH/dir/file") == host && ! -e $SCRATCH/dir/new ]]
 }
 
-@test "mounts below a :ro source are read-only too" {
+@test "mounts below a :ro source are read-only as well" {
   mkdir "$SCRATCH/dir/below"
   mount -t tmpfs -o mode=0777 tmpfs "$SCRATCH/dir/below"
   run --separate-stderr in_clone -d "$SCRATCH/dir:/mnt:ro" sh -c 'echo x >/mnt/below/x && echo written'
@@ -56,30 +56,30 @@ setup() {
   [[ ! -e $SCRATCH/dir/below/x ]]
 }
 
-# What a guest with every capability tries, to write to what is mounted read-only on /mnt.
+# Ways in which a guest with every capability tries to write to a read-only mount on /mnt.
 REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /mnt /srv; mount -o remount,bind,rw /srv
   umount /mnt; mount -o remount,bind,rw,nosuid,nodev /mnt
   echo x >/mnt/new; echo x >/srv/new; true'
 
-@test "plain bwrap as root: a read-only bind is made writable from inside" {
+@test "control: as root in plain bwrap, a read-only bind can be made writable" {
   if [[ $IDENTITY == root ]]; then
     # Shows that the next test can fail.
     run bwrap --bind "$TREE" / --dev /dev --ro-bind "$SCRATCH/dir" /mnt --cap-add ALL -- /bin/sh -c "$REMOUNT"
     [[ -e $SCRATCH/dir/new ]]
   else
-    # As a user the same needs a copy of the tree to act on.
+    # A user can't do this to a read-only bind, so the control uses a writable one.
     run as_caller bwrap --bind "$TREE" / --dev /dev --bind "$SCRATCH/dir" /mnt -- /bin/sh -c "$REMOUNT"
     [[ -e $SCRATCH/dir/new ]]
   fi
 }
 
-@test ":ro can't be made writable from inside, whatever capabilities are given" {
+@test ":ro can't be made writable from inside, whatever capabilities the guest has" {
   local options
   for options in '' '--cap-add ALL' '--cap-add ALL --userns=private'; do
     # shellcheck disable=SC2086
     run --separate-stderr in_clone $options -d "$SCRATCH/dir:/mnt:ro" sh -c "$REMOUNT"
     [[ ! -e $SCRATCH/dir/new ]] || complain "written with '$options'"
-    # Nor from a user namespace that the guest makes.
+    # Also from a user namespace that the guest makes.
     # shellcheck disable=SC2086
     run --separate-stderr in_clone $options -d "$SCRATCH/dir:/mnt:ro" unshare -Urm sh -c "$REMOUNT"
     [[ ! -e $SCRATCH/dir/new ]] || complain "written with '$options' and unshare"
@@ -92,8 +92,9 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   expect_in_output nodev
 }
 
-# A device of root's that a group of the host may open, as /dev/kvm is. Nobody in a guest of root's is in that group.
-@test "a device that is named opens in root's guest, whoever it belongs to; it has the host's mode" {
+# As with /dev/kvm, a group of the host may open the device, which belongs to root. Nobody in root's guest is in that
+# group.
+@test "a bound device can be opened in root's guest, whoever owns it, and keeps the host's mode" {
   [[ $IDENTITY == root ]] || return 0
   local case kind major minor mode owner
   for case in 'c 1 5 660 0:106' 'c 1 5 600 0:0' 'c 1 5 600 70000:70000'; do
@@ -103,14 +104,14 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
     chmod "$mode" "$SCRATCH/device"
     succeeds in_clone -d "$SCRATCH/device:/dev/given" sh -c 'head -c 3 /dev/given | wc -c; stat -c "%a %t:%T %u:%g" /dev/given'
     [[ $output == $'3\n'"$mode 1:5 ${owner/70000:70000/0:0}" ]] || complain "$case"
-    # The host's node is not changed from inside.
+    # The guest can't change the host's node.
     succeeds in_clone -d "$SCRATCH/device:/dev/given" chmod 666 /dev/given
-    [[ $(stat -c %a "$SCRATCH/device") == "$mode" ]] || complain "the host's mode"
+    [[ $(stat -c %a "$SCRATCH/device") == "$mode" ]] || complain "the host's mode has changed"
     rm "$SCRATCH/device"
   done
 }
 
-@test "root is warned of a bind whose ids are above those inside, and of a socket" {
+@test "isolate warns root of a bind whose owner has an id above those inside, and of a bound socket" {
   [[ $IDENTITY == root ]] || return 0
   chown 70000:70000 "$SCRATCH/dir"
   succeeds isolate -z debian -d "$SCRATCH/dir:/mnt" true
@@ -124,11 +125,11 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   expect_no_errors
 }
 
-@test "a source that is not there is refused by name" {
+@test "a missing source is refused, and the error names it" {
   isolate_refuses "$SCRATCH/nothing" 'No such file' -- isolate -z debian -d "$SCRATCH/nothing:/mnt" true
 }
 
-@test "a link as source is followed as the caller would" {
+@test "a source that is a link is followed with the caller's rights" {
   ln -s dir "$SCRATCH/link"
   ln -s /no/such "$SCRATCH/dangling"
   succeeds in_clone -d "$SCRATCH/link:/mnt" cat /mnt/file
@@ -136,7 +137,7 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   isolate_refuses "$SCRATCH/dangling" -- isolate -z debian -d "$SCRATCH/dangling:/mnt" true
 }
 
-@test "a directory can't be bound on a file, nor a file on a directory" {
+@test "a directory can't be bound on a file, or a file on a directory" {
   isolate_refuses /etc/passwd -- isolate -z debian -d "$SCRATCH/dir:/etc/passwd" true
   isolate_refuses /etc -- isolate -z debian -d "$SCRATCH/dir/file:/etc" true
 }
@@ -155,13 +156,13 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
     run --separate-stderr in_clone -d /etc/shadow:/x cat /x
     [[ $status != 0 ]] || complain "it was read"
   else
-    # Root's own files are root's inside.
+    # Root inside can read root's own files.
     succeeds in_clone -d "$SCRATCH/private:/x" -d "$SCRATCH/closed:/y" cat /x /y/file
     expect_output $'secret-4711\nsecret-4711'
   fi
 }
 
-@test "a mount made in the guest does not appear outside, nor one made outside in the guest" {
+@test "a mount made in the guest does not appear outside, and a mount made outside does not appear in the guest" {
   mkfifo -m 0666 "$SCRATCH/go"
   start_isolate -q -z debian --cap-add SYS_ADMIN -d "$SCRATCH:/s" \
     sh -c 'mount -t tmpfs x /s/dir; touch /s/ready; read x </s/go; grep -c " /s/other" /proc/self/mountinfo'
@@ -184,7 +185,7 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
 
 # --- shorthands and odd places ----------------------------------------------------------------------------------------
 
-@test "-d DIR alone is shown at its own path, also read-only and by a relative name; --here is the current directory" {
+@test "-d DIR binds to the same path, also with :ro and a relative name; --here binds the current directory" {
   succeeds in_clone -d "$SCRATCH/dir" cat "$SCRATCH/dir/file"
   expect_output host
   succeeds in_clone -d "$SCRATCH/dir:ro" -d "$SCRATCH/other/file" \
@@ -205,7 +206,7 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
 }
 
 # bats test_tags=once
-@test "colons in names: the last one separates, and \\: is one of a name" {
+@test "the last colon in -d separates source and target, and \\: stands for a colon in a name" {
   local name=2026-01-01T10:20:30
   mkdir "$SCRATCH/$name"
   echo dated >"$SCRATCH/$name/file"
@@ -219,7 +220,7 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
   isolate_refuses neither 'rx' -- isolate -z debian -d "$SCRATCH/dir:/x:rx" true
 }
 
-@test "a link of the root that leads nowhere is covered by what is bound on it" {
+@test "a bind on a dangling link of the root covers the link" {
   local make='ln -sfn ../run/no/such "$ROOTFS/etc/nowhere"; ln -sfn /etc/self "$ROOTFS/etc/self"
     ln -sfn /etc/passwd "$ROOTFS/etc/somewhere"'
   local name
@@ -235,17 +236,17 @@ REMOUNT='mount -o remount,rw /mnt; mount -o remount,bind,rw /mnt; mount --bind /
 }
 
 # bats test_tags=once
-@test "binds that can't be: one line that names the place and what is wrong" {
+@test "an impossible bind fails in one line that names the path and the reason" {
   isolate_refuses directory /etc -- isolate -z debian -d "$SCRATCH/dir/file:/etc" true
   isolate_refuses 'would have to be a directory' /etc/passwd -- isolate -z debian -d "$SCRATCH/dir:/etc/passwd" true
   isolate_refuses 'would have to be a directory' '/etc/passwd/x: /etc/passwd is' -- isolate -z debian -d "$SCRATCH/dir/file:/etc/passwd/x" true
-  # shellcheck disable=SC2088  # as a configuration or --bind=~/x has it
+  # shellcheck disable=SC2088  # it stays unexpanded in a configuration file or --bind=~/x
   isolate_refuses "'~/" HOME -- isolate -z debian -d '~/x:/x' true
   isolate_refuses 'must begin with' -- isolate -z debian -d "$SCRATCH/dir:relative" true
   isolate_refuses /work -- isolate -z debian -p /work true
 }
 
-@test "paths longer than a pipe fail in one line, and hold nothing up" {
+@test "a path longer than a pipe fails in one line and without a delay" {
   local long
   long=$(head -c 100000 /dev/zero | tr '\0' a)
   fails_plainly 125 isolate 'bind /aaa' 'File name too long' -- timeout -k 1 10 "${CALLER[@]}" "$ISOLATE" --store "$STORE" \

@@ -1,21 +1,21 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
-# What a command has of the process that started isolate: the signals that it ignores or blocks, and words and variables
-# of any length that Linux takes.
+# What a command gets from the process that started isolate: ignored and blocked signals, and arguments and variables of
+# any length that Linux accepts.
 
 # shellcheck disable=SC2016  # for shells in guests
 
 load helpers
 
-# In a shell as the caller, with isolate as "$0": a script and its arguments.
+# caller_shell SCRIPT ARGUMENT...: runs the script in a shell as the caller, with isolate as "$0".
 caller_shell() { as_caller sh -c "$1" "$ISOLATE" "${@:2}"; }
 is_up() { [[ -e $SCRATCH/up ]]; }
 
-@test "signals that the caller ignores are ignored by the command, and by isolate" {
+@test "signals that the caller ignores are ignored by the command and by isolate" {
   local engine
   chmod 0777 "$SCRATCH"
   for engine in "$ENGINE" chroot; do
-    # nohup ignores SIGHUP, a shell without job control SIGINT and SIGQUIT of what it starts in the background.
+    # nohup ignores SIGHUP. A shell without job control ignores SIGINT and SIGQUIT for what it starts in the background.
     start nohup "$ISOLATE" --store "$STORE" -q -e "$engine" -z debian -d "$SCRATCH:/d" \
       sh -c 'touch /d/up; sleep 1; echo survived'
     wait_until 15 is_up
@@ -35,7 +35,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   done
 }
 
-@test "a signal that is not ignored still ends the command, also beside one that is" {
+@test "signals that the caller does not ignore still end the command" {
   start_isolate -q -z debian sleep "$MARK"
   wait_until 10 a_guest_sleeps
   kill_started HUP
@@ -46,13 +46,13 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   [[ $STATUS == 143 ]] || complain "$STATUS"
 }
 
-@test "the command has the caller's ignored and blocked signals, and no others of isolate's" {
+@test "the command inherits the caller's ignored and blocked signals, and none of isolate's" {
   local engine words
   for engine in "$ENGINE" chroot; do
     words=(-q --store "$STORE" -e "$engine" -z debian grep -E '^Sig(Blk|Ign):' /proc/self/status)
     succeeds caller_shell 'exec "$0" "$@"' "${words[@]}"
     expect_output $'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000'
-    # As env hands them down: HUP 1, INT 2, PIPE 13, CHLD 17, TTOU 22; USR1 10, TERM 15.
+    # The values that env passes on: HUP 1, INT 2, PIPE 13, CHLD 17, TTOU 22; USR1 10, TERM 15.
     succeeds as_caller env --ignore-signal=HUP,INT,PIPE,CHLD,TTOU --block-signal=USR1,TERM "$ISOLATE" "${words[@]}"
     expect_output $'SigBlk:\t0000000000004200\nSigIgn:\t0000000000211003'
     succeeds as_caller env --ignore-signal=HUP,INT,PIPE,CHLD,TTOU --block-signal=USR1,TERM "$ISOLATE" --pty "${words[@]}"
@@ -60,7 +60,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   done
 }
 
-@test "a signal that the caller blocks waits for the command" {
+@test "a signal that the caller blocks stays pending for the command" {
   chmod 0777 "$SCRATCH"
   start env --block-signal=TERM "$ISOLATE" --store "$STORE" -q -z debian -d "$SCRATCH:/d" \
     bash -c 'touch /d/up; sleep 1; grep SigBlk /proc/self/status; grep ShdPnd /proc/$$/status'
@@ -70,7 +70,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   [[ $STATUS == 0 && $(cat "$SCRATCH/out") == *SigBlk:*4000*ShdPnd:*4000* ]] || complain "$STATUS, $(cat "$SCRATCH/out")"
 }
 
-@test "a further command has the signals of the isolatectl that asked for it" {
+@test "a further command gets the signal settings of the isolatectl that starts it" {
   start_isolate -q -z debian sh -c "echo up; exec sleep $MARK"
   wait_until 15 grep -qx up "$SCRATCH/out"
   local clone
@@ -81,7 +81,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   kill_started TERM
 }
 
-@test "hooks ignore what the caller ignores" {
+@test "hooks ignore the signals that the caller ignores" {
   run with_variables PRE_SPAWN_HOOK='grep ^SigIgn /proc/self/status' -- -q -z debian true
   expect_output $'SigIgn:\t0000000000000000'
   succeeds as_caller env --ignore-signal=HUP PRE_SPAWN_HOOK='grep ^SigIgn /proc/self/status' "$ISOLATE" \
@@ -89,7 +89,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   expect_output $'SigIgn:\t0000000000000001'
 }
 
-@test "an edit of a template ignores what the caller ignores" {
+@test "an edit of a template ignores the signals that the caller ignores" {
   [[ $ENGINE == bwrap ]] || return 0
   isolatectl template create hangup --from "$TREE-small"
   start nohup "$ISOLATECTL" --store "$STORE" template edit hangup -- sh -c "echo >/edited; echo up; sleep 1"
@@ -101,9 +101,9 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   isolatectl template remove hangup
 }
 
-# --- words and variables ----------------------------------------------------------------------------------------------
+# --- arguments and variables ------------------------------------------------------------------------------------------
 
-@test "20000 words, and one of 128 KiB" {
+@test "a command can have 20000 arguments, and one of 128 KiB" {
   local engine word
   word=$(head -c 131071 /dev/zero | tr '\0' x)
   for engine in "$ENGINE" chroot; do
@@ -121,16 +121,16 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   done
 }
 
-@test "the command's words are on no other command line" {
+@test "the command's arguments appear in no other command line" {
   start_isolate -q -z debian sh -c "sleep $MARK; : word-$MARK"
   wait_until 10 a_guest_sleeps
-  # isolate itself, as the caller wrote it, and the command.
+  # Expect only isolate itself, as the caller started it, and the command.
   run pgrep --full --list-full "word-$MARK"
   refute grep -E 'bwrap|isolate-init|isolate-lxc' <<<"$output"
   kill_started TERM
 }
 
-@test "words and variables that Linux does not take are told in one line" {
+@test "arguments that are too long for Linux are reported in one line" {
   local engine
   for engine in "$ENGINE" chroot; do
     # shellcheck disable=SC2016,SC2046
@@ -139,7 +139,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
   done
 }
 
-@test "isolatectl exec takes what execve takes" {
+@test "isolatectl exec accepts as many arguments as execve" {
   local clone word
   start_isolate -q -z debian sh -c "echo up; exec sleep $MARK"
   wait_until 15 grep -qx up "$SCRATCH/out"
@@ -155,7 +155,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
 
 # --- supplementary groups ---------------------------------------------------------------------------------------------
 
-# A group that the caller is in and that nothing maps, with a directory, a way and a device of its own.
+# A group that the caller is in and that no map contains, with a directory, a path and a device that only it may use.
 GROUP=54321
 make_group_files() {
   local words=("${CALLER[@]/--init-groups/--groups=$GROUP}")
@@ -174,7 +174,7 @@ NO_GROUPS=$'Groups:\t '
 GROUPS_KEPT=$'Groups:\t65534 '
 with_group() { "${GROUPED[@]}" "$@"; }
 
-@test "a directory, a way and a device of a supplementary group can be used when bound" {
+@test "a bound directory, path and device of a supplementary group can be used" {
   make_group_files
   local options
   for options in '' '-e chroot' '--userns=private' '--userns=private -e chroot'; do
@@ -187,7 +187,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
       succeeds with_group $options -d "$SCRATCH/way/open:/x:ro" cat /x/f
       expect_output content
     fi
-    # Root's guest has other ids than root, to whom the device belongs.
+    # The device belongs to root, and root's guest has other ids than root.
     [[ $IDENTITY == user ]] || continue
     # shellcheck disable=SC2086
     succeeds with_group $options -d "$SCRATCH/device:/dev/zz" sh -c 'head -c 3 /dev/zz | wc -c'
@@ -206,7 +206,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
   kill_started TERM
 }
 
-@test "U2: without a bind that depends on one, no group of the caller is there" {
+@test "U2: the guest has no groups of the caller unless a bind depends on one" {
   make_group_files
   local options
   for options in '' "-d $SCRATCH/plain:/x" "-d $SCRATCH/plain:/x --userns=private" '-e chroot' '--groups=drop'; do
@@ -214,7 +214,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
     succeeds with_group $options grep ^Groups: /proc/self/status
     expect_output "$NO_GROUPS"
   done
-  # Root's runs never have any.
+  # Root's runs never have any of the caller's groups.
   [[ $IDENTITY == root ]] || return 0
   for options in "-d $SCRATCH/shared:/x" --groups=keep; do
     # shellcheck disable=SC2086
@@ -223,7 +223,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
   done
 }
 
-@test "--groups=keep keeps them always, drop never, with a warning that names the bind" {
+@test "--groups=keep always keeps the groups; --groups=drop never does, and warns with the bind's name" {
   isolate_refuses groups sometimes -- isolate --groups=sometimes -z debian true
   [[ $IDENTITY == user ]] || return 0
   make_group_files
@@ -237,7 +237,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
   grep -q "^isolate: warning: bind $SCRATCH/shared: .*--groups=drop" <<<"$stderr" || complain "no warning"
 }
 
-@test "U2: with one id only, the kernel keeps the groups, and --groups=drop is refused" {
+@test "U2: with a single id the kernel keeps the groups, and --groups=drop is refused" {
   [[ $IDENTITY == user ]] || return 0
   local words=("${CALLER[@]/--init-groups/--groups=$GROUP}")
   succeeds "${words[@]}" "$ISOLATE" -q --userns=single -t "$TREE" grep ^Groups: /proc/self/status
@@ -247,11 +247,11 @@ with_group() { "${GROUPED[@]}" "$@"; }
 
 # --- the rest of the caller -------------------------------------------------------------------------------------------
 
-@test "-v NAME passes a variable on as it is, and nothing where it is not set" {
+@test "-v NAME passes a variable on unchanged, and sets nothing if the caller does not have it" {
   succeeds with_variables http_proxy=http://p:3128 'ODD= a=b:c ' -- -q -z debian -v http_proxy -v ODD -v NO_PROXY \
     sh -c 'echo "$http_proxy|$ODD|${NO_PROXY-unset}|${LANG-}"'
   expect_output 'http://p:3128| a=b:c |unset|C.UTF-8'
-  # A name that is set first stays where the caller has none.
+  # A value that was set earlier stays if the caller does not have the variable.
   succeeds with_variables A=1 -- -q -z debian -v B=2 -v A -v B sh -c 'echo $A $B'
   expect_output '1 2'
   isolate_refuses name -- isolate -z debian -v NO-NAME true
@@ -262,7 +262,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
   expect_output s
 }
 
-@test "an edit and a further command take variables, too" {
+@test "template edit and exec take variables as well" {
   [[ $ENGINE == bwrap ]] || return 0
   local edit=(as_caller env http_proxy=p "$ISOLATECTL" --store "$STORE")
   isolatectl template create variables --from "$TREE-small"
@@ -279,9 +279,9 @@ with_group() { "${GROUPED[@]}" "$@"; }
   kill_started TERM
 }
 
-@test "without HOME the home of the user database counts" {
+@test "without HOME the home directory of the user database is used" {
   if [[ $IDENTITY == root ]]; then
-    # Root's store and its home have nothing to do with each other.
+    # Root's store does not depend on HOME.
     succeeds as_caller env -u HOME -u XDG_CONFIG_HOME "$ISOLATE" --store "$STORE" -q -e "$ENGINE" -z debian echo ran
   else
     succeeds as_caller env -u HOME -u XDG_DATA_HOME "$ISOLATE" -q -z debian echo ran
@@ -292,7 +292,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
   expect_output ran
 }
 
-@test "another primary group, as of newgrp and sg: the line says that this is what newuidmap refuses" {
+@test "after newgrp or sg with another primary group, the error says that newuidmap refuses it" {
   [[ $IDENTITY == user ]] || return 0
   local words=("${CALLER[@]/--regid=$CALLER_GID/--regid=54321}")
   isolate_refuses newuidmap 'primary group' 54321 -- "${words[@]}" "$ISOLATE" --store "$STORE" -z debian true
@@ -300,7 +300,8 @@ with_group() { "${GROUPED[@]}" "$@"; }
   [[ ${#stderr_lines[@]} == 1 ]] || complain "more than one line"
 }
 
-# few_ids COMMAND...: as root of a user namespace with 65536 ids, as containers have it, in a mount namespace of its own.
+# few_ids COMMAND...: runs the command as root of a user namespace with 65536 ids, as containers have it, in its own
+# mount namespace.
 few_ids() {
   perl -e 'pipe(my $go, my $went) && pipe(my $there, my $arrived) or die; my $child = fork;
     if (!$child) {
@@ -313,7 +314,7 @@ few_ids() {
     syswrite $went, "x"; waitpid $child, 0; exit($? >> 8)' "$@" 3>&-
 }
 
-@test "root of 65536 ids runs guests as an ordinary user does, and says that it is less" {
+@test "root of a container with 65536 ids can run guests as an ordinary user does, and isolate warns of the limits" {
   [[ $IDENTITY == root ]] || return 0
   local engine
   isolatectl --store "$SCRATCH/store" template create few --from "$TREE-small"
@@ -329,17 +330,20 @@ few_ids() {
     [[ $(stat -c %u "$SCRATCH/dir/made") == 700000 ]] || complain "$engine: owner"
     [[ $engine == chroot ]] || expect_in_errors 'warning: root has no range of ids'
   done
-  # Ids that are not there are named.
+  # The error names the missing id.
   # shellcheck disable=SC2016
   fails_plainly 125 isolate 70000 'user namespace' -- few_ids env "HOME=$SCRATCH/home" \
     sh -c 'mount -t tmpfs run /run && exec "$@"' sh "$ISOLATE" --store "$SCRATCH/store" -q -u 70000 -z few true
 }
 
-# In a container the kernel allows an inner run no /proc of its own.
-@test "isolate in a guest of bwrap's: says which option the outer one takes, and works with that" {
+# In a container the kernel refuses an inner run its own /proc.
+@test "isolate inside a bwrap guest names the option that the outer run needs, and works with it" {
   [[ $ENGINE == bwrap ]] || return 0
   local inner=(-q -z debian -d "$BINDIR:/opt/bin:ro" -d "$TREE-small:/opt/tree:ro" -d /usr/bin/bwrap
     -d /usr/lib/x86_64-linux-gnu/libcap.so.2)
+  # A build with sanitizers is not static, so it needs its libraries.
+  local library
+  for library in $(ldd "$ISOLATE" 2>/dev/null | grep -o '/[^ ]*'); do inner+=(-d "$library:$library:ro"); done
   local nested=(/opt/bin/isolate -q --read-only -t /opt/tree sh -c 'echo in the inner; id -u; ls -d /proc/[0-9]* | wc -l')
   run --separate-stderr isolate "${inner[@]}" "${nested[@]}"
   expect_status 125

@@ -1,13 +1,13 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# Capabilities inside: those that Docker gives, in a user namespace, and no way to more.
+# Capabilities inside: those of Docker's default set, in a user namespace, and no way to gain more.
 
 load helpers
 
-# The bits of a set in /proc/self/status, given as shell text to run inside.
+# status_line SET OPTION...: prints the bits of a capability set in /proc/self/status of a guest.
 status_line() { in_clone "${@:2}" sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }
 
-@test "the default capabilities are Docker's, and none can be inherited" {
+@test "the default capabilities are Docker's, and none is inheritable" {
   local set
   for set in CapPrm CapEff CapBnd; do
     succeeds status_line "$set"
@@ -17,7 +17,7 @@ status_line() { in_clone "${@:2}" sed -n "s/^$1:[[:space:]]*//p" /proc/self/stat
   expect_output 0000000000000000
 }
 
-@test "no program gains anything by set-user-id" {
+@test "a set-user-id program gains no privileges" {
   succeeds status_line NoNewPrivs
   expect_output 1
   succeeds in_clone setpriv --reuid 1000 --regid 1000 --clear-groups \
@@ -25,7 +25,7 @@ status_line() { in_clone "${@:2}" sed -n "s/^$1:[[:space:]]*//p" /proc/self/stat
   expect_not_in_output uid=0
 }
 
-@test "--cap-add and --cap-drop take names, lists, ALL, with and without CAP_" {
+@test "--cap-add and --cap-drop take names, lists and ALL, with and without CAP_" {
   succeeds status_line CapEff --cap-drop ALL
   expect_output 0000000000000000
   succeeds status_line CapEff --cap-drop ALL --cap-add CAP_CHOWN,sys_admin --cap-add NET_ADMIN
@@ -33,16 +33,16 @@ status_line() { in_clone "${@:2}" sed -n "s/^$1:[[:space:]]*//p" /proc/self/stat
   succeeds status_line CapEff --cap-drop CHOWN --cap-drop net_raw,CAP_MKNOD
   expect_output 00000000a00405fa
   succeeds status_line CapEff --cap-add ALL
-  [[ $((16#$output & 0x200000)) != 0 ]] || complain "ALL holds SYS_ADMIN"
+  [[ $((16#$output & 0x200000)) != 0 ]] || complain "ALL lacks SYS_ADMIN"
 }
 
-@test "a dropped capability is really gone" {
+@test "a dropped capability has no effect any more" {
   run --separate-stderr in_clone --cap-drop CHOWN chown 1 /etc/hostname
   expect_status 1
   succeeds in_clone chown 1 /etc/hostname
 }
 
-@test "what is added acts inside only" {
+@test "an added capability has effect only inside" {
   local before
   before=$(uname -n)
   run --separate-stderr in_clone --cap-add ALL sh -c '
@@ -72,24 +72,24 @@ status_line() { in_clone "${@:2}" sed -n "s/^$1:[[:space:]]*//p" /proc/self/stat
   done
 }
 
-@test "our programs can't be written from inside" {
+@test "the guest can't write isolate's programs" {
   run --separate-stderr in_clone perl -e 'open(my $f, "+<", "/proc/1/exe") or die; print "opened"'
   expect_not_in_output opened
 }
 
-# Holds a key in a session keyring of its own, and then runs a command: the words of a host user with a secret.
+# Puts a key into a new session keyring and then runs a command, as a host user with a secret would.
 WITH_KEY='my ($type, $name, $secret) = ("user", "isolate-test-key", "secret");
   syscall(250, 1, 0) > 0 && syscall(248, $type, $name, $secret, 6, -3) > 0 or die; exec @ARGV or die'
 FIND_KEY='my ($type, $name) = ("user", "isolate-test-key");
   print syscall(250, 10, -3, $type, $name, 0) > 0 ? "found" : "none"'
 
-@test "with plain bwrap a key of the caller's session is found inside" {
+@test "control: with plain bwrap a guest finds a key of the caller's session" {
   # Shows that the next test can fail.
   succeeds as_caller perl -e "$WITH_KEY" bwrap --bind "$TREE" / --proc /proc --dev /dev -- /usr/bin/perl -e "$FIND_KEY"
   expect_output found
 }
 
-@test "keys of the caller's session are not found inside" {
+@test "a guest can't find keys of the caller's session" {
   succeeds as_caller perl -e "$WITH_KEY" "$ISOLATE" --store "$STORE" -q -z debian perl -e "$FIND_KEY"
   expect_output none
 }

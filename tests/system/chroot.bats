@@ -1,16 +1,16 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# The chroot engine: for maintaining a root. It does not isolate and says so; everything else works as with bwrap.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# The chroot engine, for maintaining a root. It does not isolate and says so; everything else works as with bwrap.
 
 load helpers
 
 in_chroot() { isolate -q -e chroot -z debian "$@"; }
 
-@test "it says that it does not isolate" {
+@test "the chroot engine warns that it does not isolate" {
   succeeds isolate -q -e chroot -z debian true
   [[ ${#stderr_lines[@]} == 1 && $stderr == 'isolate: warning: '*isolat* ]] || complain "warning"
 }
 
-@test "statuses are the command's" {
+@test "the exit status is the command's" {
   run --separate-stderr in_chroot sh -c 'exit 3'
   expect_status 3
   run --separate-stderr in_chroot sh -c 'kill -KILL $$'
@@ -21,18 +21,18 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
   one_error_line isolate
 }
 
-@test "root has the host's ids, an ordinary user a user namespace" {
+@test "root keeps the host's ids, an ordinary user gets a user namespace" {
   succeeds in_chroot sh -c 'id -u; readlink /proc/self/ns/user; cat /proc/self/uid_map'
-  [[ ${lines[0]} == 0 ]] || complain "id"
+  [[ ${lines[0]} == 0 ]] || complain "the id is not 0"
   if [[ $IDENTITY == root ]]; then
-    [[ ${lines[1]} == "$(readlink /proc/self/ns/user)" ]] || complain "user namespace"
+    [[ ${lines[1]} == "$(readlink /proc/self/ns/user)" ]] || complain "not the host's user namespace"
   else
-    [[ ${lines[1]} != "$(readlink /proc/self/ns/user)" ]] || complain "user namespace"
+    [[ ${lines[1]} != "$(readlink /proc/self/ns/user)" ]] || complain "the host's user namespace"
     [[ ${lines[2]} =~ ^\ *0\ +$CALLER_UID\ +1$ ]] || complain "map"
   fi
 }
 
-@test "with -u and -g the range asked for is used" {
+@test "-u and -g choose the range of ids" {
   local base=$SUBORDINATE_BASE root=(-z debian)
   if [[ $IDENTITY == root ]]; then
     base=700000000
@@ -51,14 +51,14 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
   expect_output $'0:0\n1:1\n1000:1000\n65534:65534\n65535:65535'
 }
 
-@test "-z is thrown away, and /home is memory with --empty-home" {
+@test "a clone is discarded, and --empty-home keeps /home in memory" {
   succeeds in_chroot --empty-home sh -c 'touch /marker /home/marker; stat -f -c %T /home'
   expect_output tmpfs
   run in_chroot ls /marker /home/marker
   [[ $status != 0 ]]
 }
 
-@test "-t persists, with /home" {
+@test "changes with -t persist, also in /home" {
   copy_of_tree "$SCRATCH/tree"
   succeeds isolate -q -e chroot -t "$SCRATCH/tree" \
     sh -c 'echo x >/marker; mkdir -p /home/user; echo y >/home/user/file; chown 1000 /home/user/file'
@@ -68,14 +68,14 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
   expect_output y
 }
 
-@test "/proc, /sys and /dev are there" {
+@test "/proc, /sys and /dev are mounted" {
   succeeds in_chroot sh -c '
     stat -f -c %T /proc /sys; echo x >/dev/null && head -c 3 /dev/zero | wc -c
     cat /proc/self/comm; ls /sys/class/net | grep -x lo; cat /proc/1/comm'
   expect_output $'proc\nsysfs\n3\ncat\nlo\nisolate-init'
 }
 
-@test "the network is the host's" {
+@test "the guest uses the host's network" {
   succeeds in_chroot sh -c 'readlink /proc/self/ns/net; cat /etc/resolv.conf'
   [[ ${lines[0]} == "$(readlink /proc/self/ns/net)" ]] || complain "network namespace"
   [[ $output == *"$(cat /etc/resolv.conf)" ]] || complain "resolv.conf"
@@ -101,7 +101,7 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
   expect_in_output HOME=/root
 }
 
-@test "mounts made inside are gone afterwards, and never seen outside" {
+@test "mounts made inside are gone afterwards and never visible outside" {
   local before
   before=$(mounts)
   # shellcheck disable=SC2016
@@ -112,7 +112,8 @@ in_chroot() { isolate -q -e chroot -z debian "$@"; }
 
 @test "packages can be installed into a root that persists" {
   cp -a --link "$TREE" "$SCRATCH/tree"
-  # dpkg replaces files and never writes into them, so the links to the files of TREE are safe; its own state is copied.
+  # dpkg replaces files and never writes into them, so hard links to TREE's files are safe. Only dpkg's own state is
+  # copied.
   rm -rf "$SCRATCH/tree/var"
   cp -a "$TREE/var" "$SCRATCH/tree/var"
   succeeds isolate -q -e chroot -t "$SCRATCH/tree" -v DEBIAN_FRONTEND=noninteractive sh -ec '

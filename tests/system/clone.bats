@@ -1,9 +1,9 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# Clone mode: every run has a root of its own, and the template stays as it was.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Clone mode: every run has its own root, and the template stays as it was.
 
 load helpers
 
-@test "what a guest does to its root leaves the template byte for byte as it was" {
+@test "whatever a guest does to its root, the template stays the same byte for byte" {
   fingerprint "$STORE/templates" >"$SCRATCH/before"
   succeeds in_clone sh -ec '
     echo changed >>/etc/passwd
@@ -22,13 +22,13 @@ load helpers
   cmp "$SCRATCH/before" "$SCRATCH/after"
 }
 
-@test "the first run after a boot: nothing of isolate is in /run yet" {
+@test "the first run after a boot works with an empty /run" {
   succeeds in_private_mounts 'mount -t tmpfs tmpfs /run' "$ISOLATE" --store "$STORE" -q -z debian id -u
   expect_output 0
   expect_no_errors
 }
 
-@test "a run that compiles its own filter is no worse as the first one" {
+@test "the first run after a boot can compile a filter of its own" {
   local options
   for options in '--cap-drop KILL' '--cap-drop KILL -e lxc'; do
     # shellcheck disable=SC2086
@@ -37,7 +37,7 @@ load helpers
   done
 }
 
-@test "nothing of one run is seen by the next" {
+@test "a run sees nothing of the previous one" {
   succeeds in_clone sh -c 'echo x >/marker; echo x >>/etc/hosts; rm /etc/debian_version; ls /marker'
   expect_output /marker
   succeeds in_clone sh -c 'test ! -e /marker && test -e /etc/debian_version && ! grep -q ^x /etc/hosts'
@@ -56,7 +56,7 @@ load helpers
   [[ $STATUS == 0 && $(cat "$SCRATCH/out") == 1 ]]
 }
 
-@test "two hundred runs at a time each have a clone of their own, and all of them go" {
+@test "two hundred runs at a time get a clone each, and all clones are removed" {
   local number pids=() failures=0
   for number in {1..200}; do
     in_clone sh -c 'test ! -e /mark && echo $0 >/mark && test "$(cat /mark)" = $0 && uname -n' "$number" \
@@ -70,7 +70,7 @@ load helpers
   store_is_clean "$STORE"
 }
 
-@test "nothing remains of a run, whatever way it ended" {
+@test "nothing remains of a run, however it ended" {
   in_clone true
   store_is_clean "$STORE"
   run in_clone sh -c 'exit 9'
@@ -94,25 +94,25 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   [[ -e /etc/passwd ]]
 }
 
-@test "--keep keeps the clone and says where" {
+@test "--keep keeps the clone and prints where it is" {
   succeeds isolate --keep -z debian sh -c 'echo kept >/kept-file; uname -n'
   local id=$output place file
   place=$(grep -o '/[^ ]*' <<<"$stderr" | grep -F "$id" | head -n 1 | sed "s/[.,;:']*\$//")
-  [[ -d $place ]] || complain "no folder is named"
+  [[ -d $place ]] || complain "isolate named no directory"
   file=$(find "$place" -name kept-file)
   [[ $(cat "$file") == kept ]] || complain "what was written is not in $place"
-  # gc leaves it alone: it was asked for.
+  # gc does not remove it, because the user asked to keep it.
   isolatectl gc
   [[ -e $file ]]
   rm -rf --one-file-system "$STORE/clones/$id" "$STORE/pools/debian/kept/$id"
 }
 
-@test "a run without --keep says nothing of a place" {
+@test "without --keep isolate names no clone" {
   succeeds isolate -z debian uname -n
-  [[ $stderr != *"$output"* ]] || complain "a clone is named"
+  [[ $stderr != *"$output"* ]] || complain "isolate named the clone"
 }
 
-@test "--read-only: the root can't be written, /tmp, /dev and an empty /home can" {
+@test "with --read-only the guest can't write the root, but can write /tmp, /dev and an empty /home" {
   succeeds in_clone --read-only --empty-home sh -c '
     ! touch /x && ! touch /etc/x && ! rm /etc/passwd && ! echo x >>/etc/passwd
     touch /tmp/x /home/x /dev/x && echo writable'
@@ -127,7 +127,7 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   expect_not_in_output written
 }
 
-@test "/tmp and with --empty-home /home are empty memory, /proc and /dev are the guest's own" {
+@test "/tmp and an empty /home are in memory, /proc and /dev are the guest's own" {
   succeeds in_clone --empty-home sh -c '
     for i in /tmp /home /proc /dev; do stat -f -c %T $i; done; ls -A /tmp /home | grep -v :; true'
   [[ ${lines[*]} == 'tmpfs tmpfs proc tmpfs' ]] || complain "file systems"
@@ -152,7 +152,7 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   [[ ${lines[1]} -le 6 ]] || complain "too many processes are seen"
 }
 
-@test "the host name is the clone's, and changing it changes nothing outside" {
+@test "the host name is the clone's, and changing it has no effect outside" {
   local before
   before=$(uname -n)
   succeeds in_clone uname -n
@@ -161,7 +161,7 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   [[ $(uname -n) == "$before" ]]
 }
 
-@test "programs find the processors of the machine in /sys" {
+@test "programs find the machine's processors in /sys" {
   succeeds in_clone sh -c 'cat /sys/devices/system/cpu/online; ls -d /sys/devices/system/cpu/cpu0/topology; lscpu'
   expect_in_output "$(cat /sys/devices/system/cpu/online)"
   [[ ! -d /sys/devices/system/cpu/cpu0/topology ]] || expect_in_output 'Socket(s)'
@@ -169,7 +169,7 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   expect_in_output 'mount processors on /sys'
 }
 
-@test "what is bound below /sys finds its place there" {
+@test "a directory can be bound below /sys" {
   mkdir "$SCRATCH/bound"
   touch "$SCRATCH/bound/file"
   succeeds in_clone -d "$SCRATCH/bound:/sys/class/bound" ls /sys/class/bound
@@ -178,7 +178,7 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   expect_output file
 }
 
-@test "no other file system of the host is seen" {
+@test "the guest sees no other file system of the host" {
   succeeds in_clone sh -c 'cat /proc/self/mountinfo'
   expect_not_in_output "$WORK"
   expect_not_in_output "$STORE"

@@ -1,17 +1,18 @@
-# variants: user-bwrap: who runs it has hardly a part in it
+# variants: user-bwrap: the identity hardly matters
 # other variants: root-bwrap
-# Configuration files: keys are named as the long options; the user's comes after the machine's, the command line last.
+# Configuration files. Keys have the names of the long options. The user's file overrides the machine's, and the command
+# line overrides both.
 
 load helpers
 
-# isolate without --store, with a configuration of the user: the text on stdin.
+# with_config ARGUMENT...: runs isolate without --store, with the text on stdin as the user's configuration.
 with_config() {
   mkdir -p "$SCRATCH/config/isolate"
   cat >"$SCRATCH/config/isolate/config.toml"
   as_caller env "XDG_CONFIG_HOME=$SCRATCH/config" "$ISOLATE" "$@"
 }
 
-# A shell text that puts a folder over /etc of a private mount namespace, with a configuration of the machine in it.
+# Writes a configuration of the machine and prints shell code that mounts it over /etc in a private mount namespace.
 with_machine_config() {
   mkdir -p "$SCRATCH/etc-upper/isolate" "$SCRATCH/etc-work"
   chmod 0755 "$SCRATCH/etc-upper" "$SCRATCH/etc-upper/isolate"
@@ -52,7 +53,7 @@ END
   [[ ${lines[1]} == read-only && ${lines[2]} == 'root too' ]] || complain "bind or read-only"
 }
 
-@test "the command line wins over the configuration" {
+@test "the command line overrides the configuration" {
   succeeds with_config -z debian -v A=line sh -c 'echo "$A $B"' <<END
 template = "nosuch"
 store = "$STORE"
@@ -61,7 +62,7 @@ END
   expect_output 'line config'
 }
 
-@test "-t on the command line takes the place of the template" {
+@test "-t on the command line replaces the configured template" {
   succeeds with_config -q -t "$TREE" id -u <<END
 template = "nosuch"
 store = "$STORE"
@@ -69,7 +70,7 @@ END
   expect_output 0
 }
 
-@test "the user's configuration wins over the machine's" {
+@test "the user's configuration overrides the machine's" {
   local setup
   setup=$(with_machine_config <<END
 template = "nosuch"
@@ -83,14 +84,14 @@ END
   expect_output user
 }
 
-@test "the machine's configuration is enough" {
+@test "the machine's configuration alone is enough" {
   local setup
   setup=$(printf 'template = "debian"\nstore = "%s"\n' "$STORE" | with_machine_config)
   succeeds in_private_mounts "$setup" "$ISOLATE" -q id -u
   expect_output 0
 }
 
-@test "a broken file is answered with one line that has its name and the line's number" {
+@test "a syntax error is reported in one line with the file's name and the line number" {
   isolate_refuses config.toml:3: -- with_config -z debian true <<END
 # the third line has no end
 template = "debian"
@@ -103,27 +104,27 @@ END
   isolate_refuses config.toml: -- with_config -z debian true < <(head -c 200 "$ISOLATE")
 }
 
-@test "a wrong type or value names the key" {
+@test "an error about a wrong type or value names the key" {
   isolate_refuses config.toml:1: share-net -- with_config -z debian true <<<'share-net = "perhaps"'
   isolate_refuses engine -- with_config -z debian true <<<'engine = 7'
   isolate_refuses engine -- with_config -z debian true <<<'engine = "docker"'
   isolate_refuses bind -- with_config -z debian true <<<'bind = [1, 2]'
 }
 
-@test "a key that does not exist is not passed over in silence" {
+@test "an unknown key is an error" {
   isolate_refuses tempalte -- with_config true <<<'tempalte = "debian"'
 }
 
-@test "help and version work whatever the configuration is" {
+@test "--help and --version work with any configuration" {
   succeeds with_config --help <<<'this is not TOML'
   succeeds with_config --version <<<'this is not TOML'
 }
 
-@test "an empty file is a configuration" {
+@test "an empty file is a valid configuration" {
   succeeds with_config -q --store "$STORE" -z debian true </dev/null
 }
 
-@test "a file that the caller can't read is an error, not an empty configuration" {
+@test "a configuration that can't be read is an error, not an empty configuration" {
   mkdir -p "$SCRATCH/config/isolate"
   mkdir "$SCRATCH/config/isolate/config.toml"
   isolate_refuses config.toml -- \
@@ -139,7 +140,7 @@ END
   done
 }
 
-@test "a file that somebody else owns or can write chooses nothing, whatever variable leads there" {
+@test "a configuration that somebody else owns or can write is refused, whichever variable leads to it" {
   local path
   mkdir -p "$SCRATCH/home/.config/isolate"
   for path in .config .config/isolate .config/isolate/config.toml; do

@@ -1,4 +1,4 @@
-"""Which processes there are, for crash_rounds.py: those of a program that stores run, and those of guests."""
+"""Finds processes for crash_rounds.py: those of a program that stores run, and those of guests."""
 
 import os
 
@@ -23,14 +23,14 @@ def _namespace(pid):
 
 
 def running(program, command):
-    """The processes of "PROGRAM COMMAND ..." in this mount namespace."""
+    """Returns the processes of "PROGRAM COMMAND ..." in this mount namespace."""
     own = _namespace("self")
     found = [pid for pid in _all() if _read(pid, "comm") == program + "\n" and _namespace(pid) == own]
     return [pid for pid in found if _read(pid, "cmdline").split("\0")[1:2] == [command]]
 
 
 def of_guests(members, command):
-    """What still lives of these users' runs of that command, a line each. They may be at work on something else."""
+    """Returns a line for each process of these users that still runs that command, whatever else they do."""
     found = []
     for pid in _all():
         if command not in _read(pid, "cmdline"):

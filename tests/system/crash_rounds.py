@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Rounds of members' runs, of `isolate -r` and of the daemon, in each of which something is killed at a random moment;
-the program that a store runs, too.
+"""Rounds of members' runs, of `isolate -r` and of the daemon. Each round kills a process at a random moment, which may
+also be the program that a store runs.
 
-Runs as root in the mount namespace of the daemon, which it starts itself. After each round, once all has settled:
-no clone was in two leases, none was destroyed while in use, none that was used is offered as fresh, what is on disk
-is just the pool's fresh clones, nothing is mounted, and no process of a guest lives. Prints a line for each round, the
-faults, and their number; the exit status is 1 if there were any.
+Runs as root in the mount namespace of the daemon, which it starts itself. After each round, once everything has
+settled, it checks: no clone was in two leases, none was destroyed while in use, no used clone is offered as fresh, the
+disk holds exactly the pool's fresh clones, nothing is mounted, and no process of a guest is left. Prints a line for
+each round, the faults, and their number. The exit status is 1 if there were any.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import crash_processes
 from crash_stores import KINDS, names
 from varlink_client import MANAGER, call
 
-# What a guest does: its clone must be new, stay its own, and stay whole.
+# A guest checks that its clone is new, stays its own, and stays whole.
 GUEST = """
 echo "clone $(uname -n)"
 if test -e /mark; then echo "fault: a used clone: $(cat /mark)"; exit 1; fi
@@ -32,11 +32,11 @@ for step in 1 2 3 4 5 6 7 8 9 10; do
 done
 echo "well"
 """
-# The fault points of leases, of reaping and of refreshing.
+# The fault points of leasing, reaping and refreshing.
 POINTS = ["lease-begun", "lease-locked", "lease-moved", "clone-begun", "clone-made", "lease-taken", "lease-prepared"]
 POINTS += ["answer-sent", "reap-locked", "reap-moved", "reap-destroyed"]
 POINTS += ["refresh-discarded", "refresh-begun", "refresh-made", "refresh-offered"]
-# A mark of the run in the command line, for those who look for what is left.
+# The environment of the processes started here. It holds nothing of the caller's.
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
 
 
@@ -56,7 +56,7 @@ class Rounds:
         self.slowest = 0.0
 
     def points_of_program(self):
-        """A store's program dies there before or after its work, or whoever has started it does."""
+        """Here a store's program, or the process that started it, dies before or after its work."""
         return [f"{self.store.program}-{name}-{end}" for name in self.store.commands for end in ("begun", "done")]
 
     # --- processes ---
@@ -73,7 +73,7 @@ class Rounds:
     def daemon_answers(self):
         try:
             return call(MANAGER + "GetStatus")["pid"] == self.daemon.pid
-        except Exception:  # of whatever kind: it is asked again
+        except Exception:  # any error: wait_until asks again
             return False
 
     def start_member(self, number):
@@ -113,13 +113,13 @@ class Rounds:
     # --- a round ---
 
     def choose_fault(self):
-        """What ISOLATE_FAULT is to be: a place where whoever comes there dies or fails, or none."""
+        """Returns a value for ISOLATE_FAULT, which makes a process die or fail at a fault point, or None."""
         if not self.options.fault_points or self.random.random() < 0.3:
             return None
         return self.random.choice(self.points) + self.random.choice([":kill", ":kill", ""])
 
     def kill_something(self, members, others):
-        """The pid of what was killed."""
+        """Kills a random process and returns its pid."""
         if self.store.program and self.random.random() < 0.5 and self.kill_program():
             return None
         victim = self.random.choice(members + others + [self.daemon] * 3)
@@ -127,7 +127,7 @@ class Rounds:
         return victim.pid
 
     def kill_program(self):
-        """One that a store runs, some time into its work. False if none came."""
+        """Kills a program that a store runs, some time into its work. Returns False if none was started."""
         command = self.random.choice(self.store.commands)
 
         def is_killed():
@@ -163,7 +163,7 @@ class Rounds:
         for moment in moments:
             time.sleep(max(0.0, begin + moment - time.monotonic()))
             killed.add(self.kill_something(members, others))
-        # The processes of one with a fault do.
+        # Processes with a fault may die as well.
         daemon_died = self.daemon.pid in killed or fault is not None
         if fault and self.daemon.pid not in killed:
             have_ended = lambda: all(member.poll() is not None for member in members)
@@ -171,7 +171,7 @@ class Rounds:
             self.daemon.kill()
         if daemon_died:
             self.daemon.wait()
-            # Sometimes somebody else is faster than the next daemon.
+            # Sometimes a refresh comes before the next daemon.
             if self.random.random() < 0.5:
                 others.append(self.start_refresh())
             self.start_daemon()
@@ -200,11 +200,11 @@ class Rounds:
                 self.seen.add(line)
         if was_killed or (process.returncode == 0 and lines[-1:] == ["well"]):
             return
-        # Whom the daemon left in the middle of a request has no lease, and says so.
+        # The daemon died during its request, so the run has no lease and reports that.
         is_told = process.returncode == 125 and not lines and errors.startswith("isolate: error: ")
         if is_told and daemon_died:
             return
-        # Nor has he whose clone the store was to make or to mount.
+        # The store's program died while it made or mounted the clone.
         if is_told and program_died and f"{self.store.program} " in errors and "signal 9" in errors:
             return
         self.fault(f"a run ended with {process.returncode}: {output!r} {errors!r}")
@@ -237,7 +237,7 @@ class Rounds:
             self.fault(f"{what}: {sorted(find())}")
 
     def plant(self):
-        """What a daemon would do wrong: a used clone among the fresh ones."""
+        """Puts a used clone among the fresh ones, as a faulty daemon would."""
         self.store.use(sorted(self.states()["fresh"])[0])
 
     def fault(self, text):
@@ -268,20 +268,20 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--isolate", required=True)
     parser.add_argument("--isolated", required=True)
-    parser.add_argument("--store", required=True, help="the main one of the daemon")
-    parser.add_argument("--kind", choices=sorted(KINDS), default="overlay", help="of the store that has the template")
-    parser.add_argument("--place", help="where that is: a directory, a dataset; unless told, the main store")
-    parser.add_argument("--log", required=True, help="for what the daemon says")
+    parser.add_argument("--store", required=True, help="the daemon's main store")
+    parser.add_argument("--kind", choices=sorted(KINDS), default="overlay", help="kind of the template's store")
+    parser.add_argument("--place", help="the directory or dataset of that store; default: the main store")
+    parser.add_argument("--log", required=True, help="file for the daemon's output")
     parser.add_argument("--template", default="deb")
-    parser.add_argument("--size", type=int, default=5, help="of the pool")
-    parser.add_argument("--member", action="append", required=True, help="UID:GID of one who runs clones")
+    parser.add_argument("--size", type=int, default=5, help="size of the pool")
+    parser.add_argument("--member", action="append", required=True, help="UID:GID of a member who runs clones")
     parser.add_argument("--group", type=int, required=True, help="gid of the group isolate")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--settle", type=float, default=10, help="seconds until all must be in order after a round")
-    parser.add_argument("--slow", type=float, default=1, help="all moments are that many times later")
-    parser.add_argument("--fault-points", action="store_true", help="of a build that has them")
-    parser.add_argument("--plant", action="store_true", help="make a fault, to see that it is found")
+    parser.add_argument("--settle", type=float, default=10, help="seconds after a round until all must be in order")
+    parser.add_argument("--slow", type=float, default=1, help="factor for all delays")
+    parser.add_argument("--fault-points", action="store_true", help="use fault points; needs a build that has them")
+    parser.add_argument("--plant", action="store_true", help="plant a fault, to check that it is found")
     options = parser.parse_args()
     options.members = [tuple(map(int, member.split(":"))) for member in options.member]
     if options.seed is None:

@@ -1,5 +1,5 @@
-"""What crash_rounds.py has to know of a store: which clones are there, whether one was used, how to use one, and what
-the store leaves beside them."""
+"""What crash_rounds.py needs to know of a store: which clones exist, whether one was used, how to use one, and what the
+store leaves beside them."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ def names(*path):
 
 
 class Overlay:
-    """A clone is a directory, and what a guest writes is in its "upper"."""
+    """A clone is a directory. What a guest writes is in its subdirectory "upper"."""
 
-    program = None  # that the store runs, and its commands
+    program = None  # the program that the store runs, and below its commands
     commands = ()
     written_to = "upper"
 
@@ -38,13 +38,13 @@ class Overlay:
             file.write("planted\n")
 
     def left_beside(self, clones):
-        """All that is mounted is so in the namespaces of runs."""
+        """Returns nothing, because overlays are mounted only in the namespaces of runs."""
         del clones
         return set()
 
 
 class Btrfs(Overlay):
-    """A clone is a subvolume, and a root by itself."""
+    """A clone is a subvolume and is itself the root."""
 
     written_to = ""
 
@@ -56,7 +56,7 @@ class Zfs:
     """A clone is a dataset PARENT/TEMPLATE_TIME with the store's mark. Fresh ones are not mounted."""
 
     program = "zfs"
-    commands = ("get", "clone", "destroy")  # of it, when leasing, reaping and refreshing
+    commands = ("get", "clone", "destroy")  # those that leasing, reaping and refreshing run
 
     def __init__(self, place, template):
         self.place = place
@@ -79,7 +79,7 @@ class Zfs:
 
     @contextlib.contextmanager
     def mounted(self, clone, mode):
-        """Where nobody else looks."""
+        """Mounts a clone where nobody else looks."""
         with tempfile.TemporaryDirectory() as root:
             subprocess.run(["mount", "-t", "zfs", "-o", mode + ",zfsutil", self.place + "/" + clone, root], check=True)
             try:
@@ -88,7 +88,7 @@ class Zfs:
                 subprocess.run(["umount", root], check=True)
 
     def left_beside(self, clones):
-        """Mounts of clones, and directories of clones that are gone."""
+        """Returns mounts of clones, and directories whose clones are gone."""
         with open("/proc/self/mountinfo", encoding="ascii") as file:
             points = (line.split()[4] for line in file)
             mounted = {point for point in points if point.startswith(f"{MOUNTS}/{self.template}_")}

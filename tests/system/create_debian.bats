@@ -1,10 +1,10 @@
 # variants: root-bwrap
 # takes long
-# A template straight from Debian's archive.
+# Makes a template directly from Debian's archive.
 
 load helpers
 
-@test "create from debian:bookworm with a package, and run it" {
+@test "a template can be made from debian:bookworm with a package, and run" {
   STORE=$SCRATCH/store
   mkdir -m 0700 "$STORE"
   succeeds isolatectl template create fresh --from debian:bookworm --variant minbase --include hello
@@ -15,7 +15,7 @@ load helpers
   [[ $(isolatectl --json template show fresh | jq -r .origin) == *debian:bookworm* ]]
 }
 
-@test "a mirror that is not there: one line, nothing left" {
+@test "an unreachable mirror fails in one line and leaves nothing" {
   STORE=$SCRATCH/store
   mkdir -m 0700 "$STORE"
   isolatectl_refuses mmdebstrap -- \

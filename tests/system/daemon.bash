@@ -1,9 +1,9 @@
-# The daemon `isolated` on the stores of stores.bash, with a /run/isolate of its own, and users who do and do not belong
-# to the group `isolate`. Load it behind helpers and stores.
+# The daemon `isolated` on the stores of stores.bash, with its own /run/isolate, and users inside and outside the group
+# `isolate`. Load it after helpers and stores.
 #
-#   HERE      the words in front of a command that run it where the daemon is; $! is then the command itself
-#   MEMBER    the same as user a with the group `isolate`, MEMBER_B as user b with it, OUTSIDER as user b without
-#   TOOLS     copies of the Python programs that ordinary users can reach
+#   HERE      the words in front of a command that run it where the daemon is; $! is then the command's pid
+#   MEMBER    the same for user a with the group `isolate`, MEMBER_B for user b with it, OUTSIDER for user b without it
+#   TOOLS     copies of the Python programs where ordinary users can reach them
 #   MEMBER_HOME, MEMBER_B_HOME   their homes, with no store unless a test makes one
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2153,SC2154  # the test files use them; others set them
@@ -13,9 +13,9 @@ ISOLATED=$BINDIR/isolated
 SOCKET=/run/isolate/org.isolate.Manager
 LOCK_OF_DAEMON=/run/isolate/isolated.lock
 
-# --- setting up and clearing away -------------------------------------------------------------------------------------
+# --- setting up and cleaning up ---------------------------------------------------------------------------------------
 
-# Call in setup_file and teardown_file. make_daemon SIZE: each kind's pool of "deb" is registered with that size.
+# Call these in setup_file and teardown_file. make_daemon SIZE: registers each kind's pool of "deb" with that size.
 make_daemon() {
   local kind
   make_stores
@@ -35,7 +35,7 @@ remove_daemon() {
   remove_stores
 }
 
-# For tests that start daemons of their own.
+# For tests that start their own daemons.
 setup_without_daemon() {
   daemon_setup
   stop_daemon
@@ -45,7 +45,7 @@ daemon_setup() {
   words_of_members
   if ! daemon_runs; then start_daemon; fi
 }
-# What a test left is told and taken away by common_teardown; the daemon's log is shown when a test fails.
+# common_teardown reports and removes what a test left behind. The daemon's log is shown if the test failed.
 daemon_teardown() {
   local status=0
   [[ -n ${BATS_TEST_COMPLETED-} ]] || tail -n 20 "$STORES/daemon.log" >&2
@@ -70,7 +70,7 @@ words_of_members() {
   words_of_user "$USER_B_UID" "$USER_B_GID" "$MEMBER_B_HOME" --clear-groups
   OUTSIDER=("${WORDS[@]}")
 }
-# As words_of_caller has them, with groups that /etc/group need not know of.
+# Like words_of_caller, with groups that need not be in /etc/group.
 words_of_user() {
   words_of_caller "$1" "$2" "$3"
   WORDS=("${HERE[@]}" "${CALLER[@]/--init-groups/$4}")
@@ -82,26 +82,26 @@ outsider() { "${OUTSIDER[@]}" "$@"; }
 
 # --- the daemon -------------------------------------------------------------------------------------------------------
 
-# On the main store; returns when it serves.
+# Starts the daemon on the main store, and returns when it serves.
 start_daemon() {
   spawn_daemon "$ISOLATED" --store "$MAIN"
   wait_until 20 daemon_answers || complain "the daemon does not answer: $(tail -n 5 "$STORES/daemon.log")"
 }
-# spawn_daemon COMMAND...: the same without waiting, and whatever the command is.
+# spawn_daemon COMMAND...: starts any command as the daemon, without waiting.
 spawn_daemon() {
   local clean=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "ASAN_OPTIONS=$ASAN_OPTIONS" "UBSAN_OPTIONS=$UBSAN_OPTIONS")
   "${HERE[@]}" "${clean[@]}" "$@" </dev/null >>"$STORES/daemon.log" 2>&1 3>&- &
   DAEMON_PID=$!
   echo "$DAEMON_PID" >"$STORES/daemon.pid"
 }
-# stop_daemon [SIGNAL]: TERM unless told. Its status is in STATUS where it is a child of this shell.
+# stop_daemon [SIGNAL]: the default is TERM. Leaves the status in STATUS if the daemon is a child of this shell.
 stop_daemon() {
   local pid
   pid=$(daemon_pid)
   STATUS=0
   if [[ -n $pid ]]; then
     kill -"${1:-TERM}" "$pid" 2>/dev/null || true
-    wait_until 20 process_ended "$pid" || complain "the daemon does not end" || return 1
+    wait_until 20 process_ended "$pid" || complain "the daemon does not exit" || return 1
     { wait "$pid" || STATUS=$?; } 2>/dev/null
     rm -f "$STORES/daemon.pid"
   fi
@@ -116,7 +116,7 @@ daemon_runs() {
   pid=$(daemon_pid)
   [[ -n $pid ]] && ! process_ended "$pid"
 }
-# A zombie has ended; whose child it is decides on when it goes.
+# A zombie has ended. Its parent decides when it disappears.
 process_ended() {
   local state
   state=$(ps -o stat= -p "$1") || return 0
@@ -125,7 +125,7 @@ process_ended() {
 daemon_answers() { here /usr/bin/python3 -E -s -B "$STORES/tools/varlink_client.py" call org.varlink.service.GetInfo >/dev/null 2>&1; }
 expect_same_daemon() {
   local answer
-  daemon_answers || complain "the daemon does not answer any more"
+  daemon_answers || complain "the daemon stopped answering"
   answer=$(varlink_pid)
   [[ $answer == "$(daemon_pid)" ]] || complain "another daemon answers: $answer instead of $(daemon_pid)"
 }
@@ -133,27 +133,27 @@ varlink_pid() { in_words HERE call org.isolate.Manager.GetStatus | jq .pid; }
 
 # --- what members do --------------------------------------------------------------------------------------------------
 
-# in_words WORDS MODE ARGUMENT...: varlink_client.py behind MEMBER, MEMBER_B, OUTSIDER or HERE (root).
+# in_words WORDS MODE ARGUMENT...: runs varlink_client.py as MEMBER, MEMBER_B, OUTSIDER or HERE (root).
 in_words() {
   local -n words_in_front=$1
   shift
   "${words_in_front[@]}" /usr/bin/python3 -E -s -B "$TOOLS/varlink_client.py" "$@"
 }
 tool() { words_of_tool "$1" && shift && "${TOOL[@]}" "$@"; }
-# words_of_tool NAME: TOOL, the words that run tools/NAME.py.
+# words_of_tool NAME: sets TOOL to the words that run tools/NAME.py.
 words_of_tool() { TOOL=(/usr/bin/python3 -E -s -B "$TOOLS/$1.py"); }
 
-# The name by which a member reaches a kind's template.
+# Prints the name by which a member reaches a kind's template.
 template_of() { echo "$1:deb"; }
-# run_in KIND OPTION... COMMAND...: a run of the member on that kind's template.
+# run_in KIND OPTION... COMMAND...: runs a command of the member on that kind's template.
 run_in() {
   local template
   template=$(template_of "$1")
   shift
   member "$ISOLATE" -q -z "$template" "$@"
 }
-# start_words WORDS COMMAND...: in the background, its pid is in STARTED_PID; output goes to $SCRATCH/$OUT (or "out")
-# and to the same with .err.
+# start_words WORDS COMMAND...: starts a command in the background. Its pid is in STARTED_PID; its output goes to
+# $SCRATCH/$OUT (or "out"), and its errors to the same name with .err.
 start_words() {
   local -n words_in_front=$1
   local out=$SCRATCH/${OUT:-out}
@@ -163,7 +163,7 @@ start_words() {
   STARTED_PID=$!
   STARTED+=("$STARTED_PID")
 }
-# start_member_guest OPTION...: a member's guest on the overlay's template that sleeps, and has said its clone's id.
+# start_member_guest OPTION...: starts a member's guest on the overlay's template. It prints its clone's id and sleeps.
 start_member_guest() {
   local template
   template=$(template_of "${KIND:-overlay}")
@@ -173,7 +173,7 @@ start_member_guest() {
 }
 guest_sleeps() { [[ -s $SCRATCH/out ]] && GUEST_PID=$(pgrep --full -- "^sleep $MARK"); }
 
-# A directory that the member has, for binds.
+# Makes a directory of the member, for binds.
 make_shared() {
   SHARED=$SCRATCH/shared
   install -d -m 0755 -o "$USER_A_UID" -g "$USER_A_GID" "$SHARED"
@@ -181,7 +181,7 @@ make_shared() {
 
 # --- what is left -----------------------------------------------------------------------------------------------------
 
-# settles KIND SIZE [SECONDS]: so many fresh clones come to be there and nothing else.
+# settles KIND SIZE [SECONDS]: waits until there are exactly SIZE fresh clones and nothing else.
 settles() {
   wait_until "${3:-60}" is_settled "$1" "$2" ||
     complain "$1: expected $2 fresh clones: $(ctl pool status "$1:deb" --json) $(clones_of "$1" | tr '\n' ' ')"
@@ -190,18 +190,18 @@ is_settled() {
   [[ $(ctl pool status "$1:deb" --json | jq -c '.[0] | [.size, .fresh, .leased, .kept, .waiting]') == "[$2,$2,0,0,0]" ]] &&
     [[ $(number_of_clones "$1") == "$2" ]]
 }
-# Descriptors of the daemon itself; its children come and go.
+# Counts the descriptors of the daemon itself, because its children come and go.
 descriptors_of_daemon() { find "/proc/$(daemon_pid)/fd" -mindepth 1 -maxdepth 1 | wc -l; }
 children_of_daemon() { pgrep --parent "$(daemon_pid)" || true; }
 daemon_has_no_children() { [[ -z $(children_of_daemon) ]]; }
-# The daemon's log from here on: remember_log, then log_since.
+# The daemon's log from a moment on: call remember_log, later log_since.
 remember_log() { LOG_LINES=$(wc -l <"$STORES/daemon.log"); }
 log_since() { tail -n "+$((LOG_LINES + 1))" "$STORES/daemon.log"; }
 log_has() { log_since | grep -Eq -- "$1"; }
 
 # --- crashes ----------------------------------------------------------------------------------------------------------
 
-# rounds KIND OPTION...: crash_rounds.py on that kind's pool of SIZE, with a daemon of its own.
+# rounds KIND OPTION...: runs crash_rounds.py on that kind's pool of SIZE, with its own daemon.
 rounds() {
   local kind=$1 place=$MAIN
   shift
@@ -211,17 +211,17 @@ rounds() {
     --size "$SIZE" --group "$GROUP_GID" --log "$STORES/daemon.log" \
     --member "$USER_A_UID:$USER_A_GID" --member "$USER_B_UID:$USER_B_GID" "$@"
 }
-# no_faults NUMBER: what was run just now were so many rounds without a fault.
+# no_faults NUMBER: expects that the rounds just run were NUMBER and had no fault.
 no_faults() {
   echo "# ${lines[-1]}" >&3
   [[ $status == 0 ]] || complain "$(grep ^fault <<<"$output")"
   [[ ${lines[-1]} == "$1 rounds, "*' 0 faults'* ]] || complain "rounds"
 }
-# planted_faults_are_found KIND: the rounds see what a daemon would do wrong.
+# planted_faults_are_found KIND: expects the rounds to notice the planted fault of a daemon.
 planted_faults_are_found() {
   run rounds "$1" --rounds 0 --plant
-  [[ $status == 1 && $output == *'a used clone is fresh'* ]] || complain "it was not noticed"
+  [[ $status == 1 && $output == *'a used clone is fresh'* ]] || complain "the planted fault was not noticed"
   run rounds "$1" --rounds 1 --plant --seed 1
-  [[ $status == 1 ]] || complain "it was not noticed"
+  [[ $status == 1 ]] || complain "the planted fault was not noticed"
   refresh "$1" -f "$SIZE"
 }

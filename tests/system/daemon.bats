@@ -1,4 +1,4 @@
-# variants: root-bwrap: the daemon serves root's stores alone
+# variants: root-bwrap: the daemon serves only root's stores
 # Ordinary users of the group `isolate` run clones of root's templates, which the daemon leases to them.
 
 load helpers
@@ -10,18 +10,18 @@ SIZE=2
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 
-@test "a member is id 0 inside, in a clone of his own that he may write" {
+@test "a member is id 0 inside, in a clone of their own that they can write" {
   local kind
   for kind in overlay btrfs; do
     succeeds run_in "$kind" sh -c 'id -u; id -g; cat /etc/debian_version; touch /new; stat -c %u:%g /new /etc/shadow'
-    [[ ${lines[0]} == 0 && ${lines[1]} == 0 && ${lines[2]} == 12.* ]] || complain "$kind: who and where"
+    [[ ${lines[0]} == 0 && ${lines[1]} == 0 && ${lines[2]} == 12.* ]] || complain "$kind: ids or root"
     [[ ${lines[3]} == 0:0 && ${lines[4]} == 0:42 ]] || complain "$kind: owners"
     succeeds run_in "$kind" test ! -e /new
   done
   for kind in overlay btrfs; do settles "$kind" "$SIZE"; done
 }
 
-@test "a member may give files away within 0..65535, which is their owner on disk" {
+@test "a member can give files to the ids 0 to 65535, which are the owners on disk" {
   local kind clone
   for kind in overlay btrfs; do
     KIND=$kind start_member_guest sh -c 'touch /mine /theirs && chown 65535:65535 /theirs && exec "$@"' sh
@@ -36,7 +36,7 @@ teardown_file() { remove_daemon; }
   done
 }
 
-@test "zfs-fuse can't map ids: a member has a read-only root and a warning" {
+@test "zfs-fuse can't map ids: a member gets a read-only root and a warning" {
   local name
   for name in zfs:deb "$ZFS_PARENT/deb"; do
     run --separate-stderr member "$ISOLATE" -z "$name" sh -c 'id -u; cat /etc/debian_version; touch /new'
@@ -48,7 +48,7 @@ teardown_file() { remove_daemon; }
   done
 }
 
-@test "a template that root has given to a range is written by members with that range, and no other" {
+@test "a template that root has given to a range can be written by members with that range, and with no other" {
   local base
   succeeds run_in zfs -u "$ZFS_BASE" sh -c 'id -u; touch /new; stat -c %u:%g /new; cat /proc/self/uid_map'
   [[ ${lines[0]} == 0 && ${lines[1]} == 0:0 ]] || complain "inside"
@@ -56,7 +56,7 @@ teardown_file() { remove_daemon; }
     isolate_refuses '' -- run_in zfs -u "$base" true
   done
   isolate_refuses '-u and -g' -- run_in zfs -u "$ZFS_BASE" -g $((ZFS_BASE + 1)) true
-  # That the files belong to the range gives nobody its ids.
+  # The owner of the files alone gives nobody a range: root must register it.
   ctl pool range zfs:deb none
   isolate_refuses 'not registered' 'isolatectl pool range' -- run_in zfs -u "$ZFS_BASE" true
   ctl pool range zfs:deb "$ZFS_BASE"
@@ -86,7 +86,7 @@ teardown_file() { remove_daemon; }
   [[ $(stat -c %u "$SHARED/back") == "$USER_A_UID" ]]
   isolate_refuses "$SCRATCH/closed/file" -- run_in overlay -d "$SCRATCH/closed/file:/mnt/file" cat /mnt/file
   run --separate-stderr run_in overlay -d "$SCRATCH/of-root:/mnt/file" cat /mnt/file
-  [[ $status != 0 && "$output$stderr" != *secret* ]] || complain "a file of root"
+  [[ $status != 0 && "$output$stderr" != *secret* ]] || complain "a file of root was read"
 }
 
 @test "hooks run outside as the member, with the root in ROOTFS" {
@@ -111,20 +111,20 @@ teardown_file() { remove_daemon; }
   expect_output $'0\n0'
 }
 
-@test "-n shares the host's network, without it there is none" {
+@test "-n shares the host's network, without it the guest has none" {
   succeeds run_in overlay -n readlink /proc/self/ns/net
   expect_output "$(readlink /proc/self/ns/net)"
   succeeds run_in overlay readlink /proc/self/ns/net
   [[ $output != "$(readlink /proc/self/ns/net)" ]]
 }
 
-@test "the chroot engine works in a leased clone, and says that it does not isolate" {
+@test "the chroot engine works in a leased clone, and warns that it does not isolate" {
   succeeds run_in overlay -e chroot sh -c 'id -u; touch /new && cat /etc/debian_version'
   [[ ${lines[0]} == 0 && ${lines[1]} == 12.* ]] || complain "inside"
   [[ $stderr == 'isolate: warning: '*isolat* ]] || complain "warning"
 }
 
-@test "nothing is left after runs, and pools are at their size again" {
+@test "nothing is left after runs, and the pools have their size again" {
   local kind
   for kind in overlay btrfs zfs; do
     for _ in 1 2 3; do succeeds run_in "$kind" true; done
@@ -135,20 +135,20 @@ teardown_file() { remove_daemon; }
   expect_output ''
 }
 
-@test "a template in the member's own store is preferred to the daemon's" {
+@test "a template in the member's own store takes precedence over the daemon's" {
   succeeds member "$ISOLATECTL" -q template create deb --from "$TARBALL"
   succeeds member "$ISOLATECTL" -q template edit deb -- sh -c 'echo own >/own'
   remember_log
   succeeds member "$ISOLATE" -q -z deb cat /own
   expect_output own
   [[ -z $(log_since) ]] || complain "the daemon was asked: $(log_since)"
-  # With a store named, no other is looked into.
+  # With --store, isolate looks into no other store.
   isolate_refuses other -- member "$ISOLATE" --store "$MEMBER_HOME/.local/share/isolate" -z other true
   succeeds member "$ISOLATECTL" -q template remove deb
   member rm -rf "$MEMBER_HOME/.local"
 }
 
-@test "what the daemon gives to nobody or not to this user is refused in one line" {
+@test "a request that the daemon does not grant to this user, or to anybody, is refused in one line" {
   local template
   template=$(template_of overlay)
   isolate_refuses 'not a member of the group isolate' 'usermod -aG isolate' -- outsider "$ISOLATE" -z "$template" true
@@ -159,7 +159,7 @@ teardown_file() { remove_daemon; }
   isolate_refuses "no template 'none'" -- member "$ISOLATE" -z none true
 }
 
-@test "a template that root has not registered is none for members, until it is" {
+@test "members can't use a template until root registers it" {
   ctl --store "btrfs:$STORES/btrfs/store" template create bare --from "$WORK/tree-root-small"
   isolate_refuses "no template 'btrfs:bare' is registered for members" 'isolate -r btrfs:bare 5' -- \
     member "$ISOLATE" -z btrfs:bare true
@@ -171,11 +171,11 @@ teardown_file() { remove_daemon; }
 }
 bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
 
-@test "without the daemon the refusal says how to start it" {
+@test "without the daemon the error says how to start it" {
   stop_daemon
   [[ ! -e $STORES/daemon.pid ]]
   isolate_refuses 'isolated does not run' 'systemctl start isolated.socket' -- run_in btrfs true
-  # Who has a store of his own is told of that one where nothing says that there is a daemon.
+  # Nothing indicates a daemon here, so the error is about the user's own store.
   isolate_refuses 'isolatectl template create' -- member "$ISOLATE" -z deb true
   run --separate-stderr member "$ISOLATECTL" status
   expect_status 1
@@ -186,7 +186,7 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   succeeds run_in overlay true
 }
 
-@test "isolatectl shows members what the daemon has, and their own leases" {
+@test "isolatectl shows members the daemon's templates and pools, and their own leases" {
   local list
   succeeds member "$ISOLATECTL" --json template list
   list=$output
@@ -210,7 +210,7 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   expect_pool btrfs size "$SIZE"
 }
 
-@test "the daemon describes itself in Varlink's way" {
+@test "the daemon describes its interface through Varlink" {
   local method description
   succeeds in_words MEMBER call org.varlink.service.GetInfo
   [[ $(jq -r '.interfaces | sort | join(" ")' <<<"$output") == 'org.isolate.Manager org.varlink.service' ]] ||
@@ -226,10 +226,10 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
     grep -q "^error $method" <<<"$description" || complain "no error $method"
   done
   run --separate-stderr in_words MEMBER call org.varlink.service.GetInterfaceDescription '{"interface": "org.none"}'
-  [[ $status == 1 && $stderr == org.varlink.service.InterfaceNotFound* ]] || complain "an interface that is not there"
+  [[ $status == 1 && $stderr == org.varlink.service.InterfaceNotFound* ]] || complain "an unknown interface"
 }
 
-@test "the daemon logs each lease and each end of one" {
+@test "the daemon logs when a lease begins and ends" {
   remember_log
   start_member_guest
   log_has "leased $CLONE of .*deb.* to uid $USER_A_UID, pid $STARTED_PID" || complain "$(log_since)"
@@ -238,7 +238,7 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   wait_until 20 log_has "reaped $CLONE" || complain "$(log_since)"
 }
 
-@test "the daemon is for root, wants the group, and makes its socket for it alone" {
+@test "the daemon needs root and the group, and only the group may use its socket" {
   run here stat -c '%F %a %U:%G' "$SOCKET" /run/isolate
   expect_output $'socket 660 root:isolate\ndirectory 755 root:root'
   fails_plainly 1 isolated root -- member "$ISOLATED"
@@ -251,4 +251,19 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
   [[ $output == isolated* ]] || complain "version"
   succeeds "$ISOLATED" --help
   expect_in_output --store
+}
+
+@test "a member's launcher starts a clone of the daemon's, whose files it can't take a name from" {
+  local words=() word
+  make_shared
+  succeeds member env XDG_DATA_HOME="$SHARED/data" "$ISOLATECTL" launcher create id --template overlay:deb -- id -u
+  expect_in_errors "template 'overlay:deb' is leased by the daemon"
+  # No session runs here, so what --desktop shares is left out.
+  while read -r -d '' word; do [[ $word == --desktop ]] || words+=("$word"); done < <(
+    /usr/bin/python3 -I -S "$HELPERS/desktop_exec.py" "$SHARED/data/applications/isolate-id.desktop"
+  )
+  succeeds member "${words[@]}"
+  expect_output 0
+  fails_plainly 1 isolatectl "no template 'dep'" 'nearest: deb' -- \
+    member env XDG_DATA_HOME="$SHARED/data" "$ISOLATECTL" launcher create no --template dep -- id
 }

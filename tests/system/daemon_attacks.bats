@@ -1,5 +1,5 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# What a hostile member can do with a lease, and with what is on the way to one.
+# variants: root-bwrap: the daemon serves only root's stores
+# What a hostile member can do with a lease, and while requesting one.
 
 load helpers
 load stores
@@ -11,7 +11,7 @@ SIZE=3
 
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
-# Whatever was done with its clones, the daemon still has its pools in order.
+# Whatever was done with its clones, the daemon's pools must be in order afterwards.
 teardown() {
   local status=0
   daemon_teardown || status=1
@@ -20,14 +20,14 @@ teardown() {
   return "$status"
 }
 
-# attack_as WORDS ATTACK ARGUMENT...
+# attack_as WORDS ATTACK ARGUMENT...: runs an attack of daemon_attacks.py as MEMBER, MEMBER_B, OUTSIDER or HERE.
 attack_as() {
   local -n words_of_attacker=$1
   shift
   words_of_tool daemon_attacks
   "${words_of_attacker[@]}" "${TOOL[@]}" "$@"
 }
-# start_attack WORDS ATTACK ARGUMENT...: one that keeps what it has until it is killed.
+# start_attack WORDS ATTACK ARGUMENT...: starts an attack that keeps what it has until it is killed.
 start_attack() {
   local words=$1
   shift
@@ -46,16 +46,16 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   done
 }
 
-@test "M7: the flags of a clone that is a root are locked, in copies and in namespaces below too" {
+@test "M7: the mount flags of a btrfs clone are locked, even in copies and in nested namespaces" {
   is_refused attack_as MEMBER clear_flags btrfs:deb
   expect_in_output 'clear nodev of root in a copy: EPERM'
 }
 
-@test "M7, O1: of an overlay a member has the root alone, and no layer is in reach" {
+@test "M7, O1: with an overlay lease a member can reach only the root, and no layer" {
   is_refused attack_as MEMBER layers_in_reach overlay:deb
 }
 
-@test "O1: a lease on a file of the template keeps no other guest from opening that" {
+@test "O1: a file lease on a file of the template does not block other guests that open it" {
   local begin
   OUT=leases start_attack MEMBER_B file_leases overlay:deb
   wait_until 20 grep -q '^leases [1-9]' "$SCRATCH/leases" || complain "no lease was taken: $(cat "$SCRATCH/leases.err")"
@@ -65,16 +65,16 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   kill_started KILL
 }
 
-@test "O1: who watches a template's files sees nothing of other guests" {
+@test "O1: a member who watches a template's files learns nothing of other guests" {
   OUT=watch start_attack MEMBER_B watch overlay:deb 5
-  wait_until 20 grep -q watching "$SCRATCH/watch" || complain "it does not watch: $(cat "$SCRATCH/watch.err")"
+  wait_until 20 grep -q watching "$SCRATCH/watch" || complain "the attack does not watch: $(cat "$SCRATCH/watch.err")"
   succeeds run_in overlay sh -c 'cat /etc/ld.so.cache >/dev/null; ls /etc /usr/bin >/dev/null'
   end_of_started
   [[ $STATUS == 1 ]] || complain "$(cat "$SCRATCH/watch")"
   grep -q 'refused: nothing was seen' "$SCRATCH/watch"
 }
 
-@test "nothing of the lease's mounts can be taken away to see what is below" {
+@test "no mount of a lease can be removed to see what is below" {
   is_refused attack_as MEMBER unmount overlay:deb
   is_refused attack_as MEMBER unmount btrfs:deb
 }
@@ -87,17 +87,17 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   done
 }
 
-@test "F5: no way out of the stage, the descriptors, or to the stores by their paths" {
+@test "F5: no way out of the stage, through the descriptors or to the stores by their paths" {
   is_refused attack_as MEMBER reach_out overlay:deb "$MAIN" "$STORES/btrfs/store"
   is_refused attack_as MEMBER reach_out btrfs:deb "$MAIN" "$STORES/btrfs/store"
 }
 
-@test "F2: the four descriptors are two namespaces of the member's and two files, all read-only" {
+@test "F2: a lease's four descriptors are two namespaces of the member and two files, all read-only" {
   is_refused attack_as MEMBER kinds overlay:deb
   is_refused attack_as MEMBER kinds btrfs:deb
 }
 
-@test "M7, O1: in the namespaces of a guest beside its lease, mounts keep their flags and no layer is in reach" {
+@test "M7, O1: beside its lease, a guest's mounts keep their flags and no layer is in reach" {
   local kind
   stop_daemon
   words_of_tool daemon_forbid
@@ -107,7 +107,7 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   restart_daemon
 }
 
-@test "the files of the locks can't be written, cut off or given other modes" {
+@test "the lock files can't be written, truncated or given another mode" {
   is_refused attack_as MEMBER locks overlay:deb
 }
 
@@ -115,38 +115,38 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   is_refused attack_as HERE other_user overlay:deb "$USER_A_UID" "$USER_B_UID" "$GROUP_GID"
 }
 
-@test "M8: a set-user-id file of root in a clone is out of reach of users of the host" {
-  # By way of a shell: setpriv itself still has capabilities when it looks for its command.
+@test "M8: a set-user-id file of root in a clone is out of reach of the host's users" {
+  # Let a shell execute the command, because setpriv still has capabilities when it looks for it.
   local path words executing=(sh -c 'exec "$0"')
   start_attack MEMBER suid overlay:deb "$MAIN"
   wait_until 20 test -s "$SCRATCH/out" || complain "no lease: $(cat "$SCRATCH/out.err")"
   path=$(cat "$SCRATCH/out")
-  # It is what it is meant to be; nothing but the directories above keeps others away.
+  # The file is set-user-id root. Only the directories above keep others away from it.
   [[ $(stat -c '%u %a' "$path") == '0 6755' ]] || complain "$path: $(stat -c '%u %a' "$path")"
   for words in MEMBER MEMBER_B OUTSIDER; do
     local -n user=$words
     run "${user[@]}" stat "$path"
     [[ $status == 1 && $output == *'Permission denied'* ]] || complain "$words reaches it"
     run -126 "${user[@]}" "${executing[@]}" "$path"
-    # Nor by the view of the process that has it.
+    # Others can't reach it through the process that holds the lease either.
     run "${user[@]}" stat "/proc/$STARTED_PID/root$path"
     expect_status 1
   done
-  # Another user does not get at the lease's namespace through its process either.
+  # Another user can't reach the lease's namespace through the process that holds it.
   run -126 outsider "${executing[@]}" "/proc/$STARTED_PID/cwd/root/suid"
-  # The file of the member's own lease counts as one of a foreign namespace for him on the host, too.
+  # On the host the set-user-id bit has no effect even for the member, because the file belongs to a foreign namespace.
   run member "${executing[@]}" "/proc/$STARTED_PID/cwd/root/suid"
   expect_not_in_output euid=0
   kill_started KILL
 }
 
-@test "U3: members have ranges that do not overlap, each lease one of its own" {
+@test "U3: the ranges of leases do not overlap, within a member and between members" {
   local starts
   OUT=ranges-a start_attack MEMBER ranges overlay:deb 10
   OUT=ranges-b start_attack MEMBER_B ranges overlay:deb 10
   wait_until 60 grep -q all "$SCRATCH/ranges-a" && wait_until 60 grep -q all "$SCRATCH/ranges-b" ||
     complain "$(cat "$SCRATCH"/ranges-*.err)"
-  # In automatic mode the range's first id is not mapped.
+  # In automatic mode the first id of the range is not mapped.
   starts=$(awk '$2 == 65535 { print $1 - 1 }' "$SCRATCH/ranges-a" "$SCRATCH/ranges-b")
   [[ $(sort -u <<<"$starts" | wc -l) == 20 ]] || complain "ranges: $starts"
   [[ -z $(awk '$1 % 65536 || $1 < 1073741824 + 4096 * 65536 || $1 >= 1073741824 + 16384 * 65536' <<<"$starts") ]] ||
@@ -154,7 +154,7 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   for pid in "${STARTED[@]}"; do kill -KILL "$pid"; done
 }
 
-@test "U3: a range whose lock was let go by its user is not given to another user" {
+@test "U3: a range whose lock its user has released is not given to another user" {
   local base number
   start_attack MEMBER unlocked overlay:deb
   wait_until 20 test -s "$SCRATCH/out"
@@ -166,7 +166,7 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   for number in "${STARTED[@]}"; do kill -KILL "$number"; done
 }
 
-@test "U3: a member can't choose ids that the files of the template do not have" {
+@test "U3: a member can't choose ids other than those of the template's files" {
   local template
   for template in overlay:deb btrfs:deb; do
     is_refused attack_as MEMBER foreign_ranges "$template" 0 1 65536 "$USER_A_UID" "$USER_B_UID" "$SUBORDINATE_BASE" \
@@ -174,7 +174,7 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   done
 }
 
-@test "O2: a template whose files belong to somebody's range gives their ids to nobody else" {
+@test "O2: if a template's files belong to a user's range, nobody else gets its ids" {
   local layer
   ctl template create owned --from "$WORK/tree-root-small"
   refresh_owned 0
@@ -182,13 +182,13 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
   chown -R --no-dereference "$SUBORDINATE_BASE:$SUBORDINATE_BASE" "$layer"
   is_refused attack_as MEMBER_B foreign_ranges overlay:owned "$SUBORDINATE_BASE"
   isolate_refuses 'not registered' -- member_b "$ISOLATE" -q -z overlay:owned -u "$SUBORDINATE_BASE" true
-  # Root can't register it for all members either.
+  # Root can't register the range for all members.
   isolatectl_refuses "belong to $USER_A" -- ctl pool range overlay:owned "$SUBORDINATE_BASE"
-  # The user to whom /etc/subuid and /etc/subgid give it may.
+  # The user to whom /etc/subuid and /etc/subgid give the range may use it.
   succeeds in_words MEMBER call org.isolate.Manager.Lease \
     "{\"template\": \"overlay:owned\", \"uidBase\": $SUBORDINATE_BASE, \"gidBase\": $SUBORDINATE_BASE}"
   [[ $(jq -c .uidMap <<<"$output") == "[[0,$SUBORDINATE_BASE,65536]]" ]] || complain "ids inside"
-  # What root may register: nothing of the host's, and nothing that isolate lends.
+  # Root can't register ranges with ids of the host, or ranges that isolate lends.
   for base in 0 1000 60000 1073741824 1342177280 2147418112 4294967295 x; do
     isolatectl_refuses '' -- ctl pool range overlay:owned "$base"
   done
@@ -203,7 +203,7 @@ overlay_is_leased() { pool_is overlay leased "$1"; }
 refresh_owned() { here "$ISOLATE" --store "$MAIN" -q -r overlay:owned "$1"; }
 owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
 
-@test "D9: a lease lasts while a child of its client holds it, and is nobody else's meanwhile" {
+@test "D9: a lease lasts while a child of its client holds it, and nobody else gets the clone" {
   local clone pid
   start_attack MEMBER inherited overlay:deb
   end_of_started
@@ -211,14 +211,14 @@ owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
   read -r clone pid <"$SCRATCH/out"
   STARTED+=("$pid")
   refresh overlay "$SIZE"
-  overlay_is_leased 1 || complain "it is not leased: $(ctl pool status overlay:deb --json)"
+  overlay_is_leased 1 || complain "the clone is not leased: $(ctl pool status overlay:deb --json)"
   [[ -d $MAIN/clones/$clone ]]
   remember_log
   kill -KILL "$pid"
   wait_until 20 log_has "reaped $clone" || complain "not reaped: $(log_since)"
 }
 
-@test "D1: a user outside of the group gets no answer, even if the mode of the socket lets them connect" {
+@test "D1: a user outside the group gets no answer, even if the socket's mode lets them connect" {
   gets_through attack_as HERE past_the_socket overlay:deb "$USER_B_UID" "$GROUP_GID"
   is_refused attack_as HERE past_the_socket overlay:deb "$USER_B_UID"
   is_refused attack_as HERE past_the_socket overlay:deb "$USER_B_UID" "$((GROUP_GID + 1))" "$USER_A_GID" 65534
@@ -228,33 +228,33 @@ owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
     "$ISOLATE" -q -z overlay:deb true
 }
 
-@test "a caller in a user namespace or a chroot of his own is refused" {
+@test "a caller in their own user namespace or chroot is refused" {
   is_refused attack_as MEMBER foreign_namespace overlay:deb
   run --separate-stderr in_words HERE chroot "$STORES/tools" "$USER_A_UID" "$USER_A_GID" "$GROUP_GID" \
     org.isolate.Manager.Lease '{"template": "overlay:deb"}'
   [[ $status == 1 && $stderr == *chroot* ]] || complain "in a chroot"
-  # The same from the host's root is an ordinary lease.
+  # Control: from the host's root the same request gets a lease.
   succeeds in_words HERE chroot / "$USER_A_UID" "$USER_A_GID" "$GROUP_GID" \
     org.isolate.Manager.Lease '{"template": "overlay:deb"}'
 }
 
-@test "F2: a guest has nothing of the daemon: no descriptor, no socket" {
+@test "F2: a guest has no descriptor and no socket of the daemon" {
   succeeds run_in overlay sh -c 'ls /proc/self/fd /proc/1/fd | tr "\n" " "; ls -d /run/isolate 2>&1; cat /proc/net/unix'
   expect_not_in_output org.isolate
   expect_in_output 'cannot access'
-  [[ $output == '/proc/'*'/fd:'*' 0 1 2 '* ]] || complain "descriptors"
+  [[ $output == '/proc/'*'/fd:'*' 0 1 2 '* ]] || complain "the guest has other descriptors"
   succeeds run_in overlay sh -c 'for process in /proc/[0-9]*; do ls -l "$process/fd"; done 2>/dev/null | grep -c ns: ||:'
   expect_output 0
 }
 
-@test "D4: what other users have leased is not told, and root alone sets sizes" {
+@test "D4: members do not see other users' leases, and only root sets sizes" {
   start_member_guest
   succeeds in_words MEMBER_B call org.isolate.Manager.ListLeases
-  [[ $(jq '.leases | length' <<<"$output") == 0 ]] || complain "another user's"
+  [[ $(jq '.leases | length' <<<"$output") == 0 ]] || complain "another user's lease is listed"
   succeeds in_words MEMBER call org.isolate.Manager.ListLeases
-  [[ $(jq -r '.leases[].lease' <<<"$output") == "$CLONE" ]] || complain "his own"
+  [[ $(jq -r '.leases[].lease' <<<"$output") == "$CLONE" ]] || complain "the user's own lease is not listed"
   succeeds in_words HERE call org.isolate.Manager.ListLeases
-  [[ $(jq -r '.leases[].lease' <<<"$output") == "$CLONE" ]] || complain "root's"
+  [[ $(jq -r '.leases[].lease' <<<"$output") == "$CLONE" ]] || complain "root does not see the lease"
   kill_started TERM
   is_refused attack_as MEMBER requests_of_root overlay:deb
   expect_in_output org.isolate.Manager.PermissionDenied
@@ -262,14 +262,14 @@ owned_is_removed() { ctl template remove overlay:owned 2>/dev/null; }
   expect_in_output org.isolate.Manager.PermissionDenied
 }
 
-@test "D12: a member can put nothing in the place of the socket, the lock or the state" {
+@test "D12: a member can't replace the socket, the lock or the state" {
   local number
-  # With ranges that he has had: their files must be out of his reach.
+  # Runs give the member ranges. The files of these must be out of reach afterwards.
   for number in 1 2; do succeeds run_in overlay true; done
   is_refused attack_as MEMBER squat overlay:deb
 }
 
-@test "F6: the daemon's descriptors are as many after 200 leases and 200 errors" {
+@test "F6: the daemon has as many descriptors after 200 leases and 200 errors as before" {
   local before after
   wait_until 30 daemon_has_no_children
   before=$(descriptors_of_daemon)

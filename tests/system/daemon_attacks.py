@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Attacks of a member of the group `isolate` with what a lease puts into his hands.
+"""Attacks by a member of the group `isolate`, with the descriptors of a lease.
 
     daemon_attacks.py ATTACK TEMPLATE [ARGUMENT...]
 
-Each attempt is a line, "refused: WHAT: ERROR" or "succeeded: WHAT". Exit status 1 if all were refused, 0 if not.
+Prints a line for each attempt, "refused: WHAT: ERROR" or "succeeded: WHAT". Exit status 1 if all were refused, else 0.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ def got_through(what):
 
 
 def attempt(what, function, *arguments):
-    """An OSError is the refusal."""
+    """Tries the function. An OSError counts as refused."""
     try:
         result = function(*arguments)
     except OSError as error:
@@ -89,7 +89,7 @@ def enter_new(template, userns=None):
 
 
 def raw_layers():
-    """What a lease should not show: an overlay's layers, and the clone's own directory."""
+    """Returns what a lease should not show: an overlay's layers, and the clone's own directory."""
     return [name for name in ("l0", "c/upper", "parts/l0", "parts/c") if os.path.lexists(f"{STAGE}/{name}")]
 
 
@@ -106,14 +106,14 @@ def write_file(path):
 
 
 def control(template):
-    """What the owner of a lease may do: enter, read the root, write to it."""
+    """Does what the owner of a lease may do: enter it, read the root, write to it."""
     enter_new(template)
     attempt("read the root", os.listdir, "root/etc")
     attempt("write to the root", write_file, "root/file")
 
 
 def layers_in_reach(template):
-    """Also when all is taken off that can be, and in a namespace below."""
+    """Looks for layers, also after unmounting everything that can be, and in a nested namespace."""
     enter_new(template)
     if not is_overlay():
         raise SystemExit("this is no overlay")
@@ -132,7 +132,7 @@ def layers_in_reach(template):
 def clear_flags(template):
     enter_new(template)
     names = {ATTR_RDONLY: "read-only", ATTR_NOSUID: "nosuid", ATTR_NODEV: "nodev"}
-    # A clone that is a root by itself has set-user-id files that count, for the ids inside.
+    # A btrfs clone is a root by itself. Set-user-id files work there, for the ids inside, so nosuid is not set.
     target, flags = "root", (ATTR_NODEV,)
     for flag in flags:
         what = f"clear {names[flag]} of {target}"
@@ -142,7 +142,7 @@ def clear_flags(template):
         attempt(what + " by a remount", mount, None, f"{STAGE}/{target}", None, MS_REMOUNT | MS_BIND | remaining)
         copy = copy_of_tree(f"{STAGE}/{target}")
         attempt(what + " in a copy", set_attributes, copy, "", AT_EMPTY_PATH, flag)
-    # In namespaces below, all of it counts as somebody else's.
+    # In a nested user namespace all mounts belong to the namespace above.
     unshare(CLONE_NEWUSER | CLONE_NEWNS)
     for flag in flags:
         what = f"clear {names[flag]} of {target} one namespace below"
@@ -163,7 +163,7 @@ def unmount(template):
 
 
 def devices(template, userns=None):
-    """None can be made; of an overlay, none that can be opened."""
+    """Tries to make device nodes, and in an overlay to open them."""
     enter_new(template, userns)
     for major, minor, kind in ((1, 1, stat.S_IFCHR), (1, 3, stat.S_IFCHR), (7, 0, stat.S_IFBLK), (8, 0, stat.S_IFBLK)):
         path = f"root/{kind}-{major}-{minor}"
@@ -171,13 +171,13 @@ def devices(template, userns=None):
 
 
 def shared_files():
-    """By each name below the stage, with files of the template that every guest opens."""
+    """Returns the names below the stage of a file of the template that every guest opens."""
     paths = [f"{STAGE}/{place}/etc/ld.so.cache" for place in ["root"] + raw_layers()]
     return [path for path in paths if os.path.exists(path)]
 
 
 def file_leases(template):
-    """Takes leases on what other guests open, tells how many, and keeps them. They are never let go of."""
+    """Takes file leases on files that other guests open, prints how many, and never releases them."""
     enter_new(template)
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     taken = []
@@ -190,7 +190,7 @@ def file_leases(template):
 
 
 def watch(template, seconds):
-    """Watches what other guests open. What it does itself it sees."""
+    """Watches files that other guests open. It must see its own access."""
     enter_new(template)
     events = LIBC.inotify_init1(os.O_NONBLOCK)
     files = shared_files()
@@ -210,7 +210,7 @@ def watch(template, seconds):
 
 
 def reach_out(template, *stores):
-    """Out of the stage, and to the stores by their paths on the host."""
+    """Tries to leave the stage, and to reach the stores by their paths on the host."""
     lease = enter_new(template)
     for store in stores:
         attempt(f"list {store}", os.listdir, store)
@@ -232,7 +232,7 @@ def open_at(descriptor, path):
 
 
 def kinds(template):
-    """Fails unless the four descriptors are what they should be and nothing else, read-only."""
+    """Fails unless the descriptors are the expected four kinds and read-only."""
     lease = Lease(template)
     wanted = [CLONE_NEWUSER, CLONE_NEWNS, None, None]
     for number, (descriptor, kind) in enumerate(zip(lease.descriptors, wanted)):
@@ -266,7 +266,7 @@ def kinds_of_guest(lease):
 
 
 def put_on_the_door(lease):
-    """What isolate does with the finished root, which is read-only here."""
+    """Mounts the finished root on the door as isolate does, here read-only."""
     enter(lease)
     tree = copy_of_tree(f"{STAGE}/root", AT_RECURSIVE)
     attributes = struct.pack("QQQQ", ATTR_RDONLY, 0, 0, 0)
@@ -275,7 +275,7 @@ def put_on_the_door(lease):
 
 
 def beside(template):
-    """In the namespaces of a guest whose user namespace is beside that of its lease."""
+    """Attacks from the namespaces of a guest whose user namespace is beside that of its lease."""
     lease = Lease(template, nested={"locksMounts": True})
     kinds_of_guest(lease)
     child = os.fork()
@@ -321,7 +321,7 @@ def locks(template):
 
 
 def suid(template, store):
-    """Makes a set-user-id file that belongs to root on disk, tells where, and keeps the lease."""
+    """Makes a set-user-id file that belongs to root on disk, prints its path, and keeps the lease."""
     lease = enter_new(template)
     with open("root/usr/bin/id", "rb") as source, open("root/suid", "wb") as target:
         target.write(source.read())
@@ -331,7 +331,7 @@ def suid(template, store):
 
 
 def unlocked(template):
-    """Lets go of both locks while everything else of the lease stays; tells the lease and its range."""
+    """Releases both locks but keeps everything else of the lease. Prints the lease and its range."""
     lease = Lease(template)
     for descriptor in (lease.lock, lease.range_lock):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -340,7 +340,7 @@ def unlocked(template):
 
 
 def shared(template):
-    """Makes both locks shared ones, and keeps them."""
+    """Turns both locks into shared ones, and keeps them."""
     lease = Lease(template)
     for descriptor in (lease.lock, lease.range_lock):
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -349,7 +349,7 @@ def shared(template):
 
 
 def inside(template):
-    """Lets go of all that is known of the lease, and is in its namespaces."""
+    """Closes all descriptors of the lease, and stays in its namespaces."""
     lease = enter_new(template)
     name = lease.reply["lease"]
     lease.close()
@@ -358,7 +358,8 @@ def inside(template):
 
 
 def kept_beside(template):
-    """Keeps the lease, and as another of its users a process in the guest's namespace that knows nothing of it."""
+    """Keeps the lease, and a process in the guest's namespace that has another of the lease's ids and none of its
+    descriptors."""
     lease = Lease(template, nested={"locksMounts": True})
     child = os.fork()
     if child == 0:
@@ -373,7 +374,7 @@ def kept_beside(template):
 
 
 def given(template, uid_a, uid_b, group):
-    """As root: user A leases and ends, a process of user B has the descriptors."""
+    """As root: user A gets a lease and exits, while a process of user B has the descriptors."""
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         become(int(uid_a), [int(group)])
@@ -388,7 +389,7 @@ def given(template, uid_a, uid_b, group):
 
 
 def inherited(template):
-    """A child of the client has the descriptors when the client has ended long since."""
+    """Ends the client of a lease while its child still has the descriptors."""
     lease = Lease(template)
     if os.fork() != 0:
         os._exit(0)
@@ -397,7 +398,7 @@ def inherited(template):
 
 
 def ranges(template, count):
-    """Leases so many times, tells the ranges, and keeps them."""
+    """Gets COUNT leases, prints their ranges, and keeps them."""
     held = [Lease(template) for _ in range(int(count))]
     for lease in held:
         tell(*lease.range())
@@ -406,7 +407,7 @@ def ranges(template, count):
 
 
 def other_user(template, uid_a, uid_b, group):
-    """As root: user A leases and gives all four descriptors to a process of user B, who tries to use them."""
+    """As root: user A gets a lease and gives all four descriptors to a process of user B, which tries to use them."""
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         become(int(uid_a), [int(group)])
@@ -432,13 +433,13 @@ def become(uid, groups):
 
 
 def foreign_namespace(template):
-    """A caller who is in a user namespace of his own."""
+    """Asks for a lease from a user namespace of the caller's own."""
     unshare(CLONE_NEWUSER)
     lease_attempt("lease from a user namespace", template)
 
 
 def foreign_ranges(template, *bases):
-    """The ids inside are to be those of somebody else, or of all of the host."""
+    """Asks for ids of somebody else, or for all ids of the host."""
     for base in map(int, bases):
         lease_attempt(f"ids from {base} on", template, {"uidBase": base, "gidBase": base})
         lease_attempt(f"uids from {base} on", template, {"uidBase": base, "gidBase": 1342177280})
@@ -454,7 +455,7 @@ def lease_attempt(what, template, more=()):
 
 
 def past_the_socket(template, uid, *groups):
-    """As root: gets past the socket's mode with the ids of somebody who is no member. Nothing may be answered."""
+    """As root: gets past the socket's mode with the ids of a user outside the group, who must get no answer."""
     os.setgroups([int(group) for group in groups])
     os.setresgid(int(uid), int(uid), 0)
     os.setresuid(int(uid), int(uid), 0)
@@ -471,7 +472,7 @@ def past_the_socket(template, uid, *groups):
 
 
 def raise_override():
-    """CAP_DAC_OVERRIDE becomes effective again."""
+    """Makes CAP_DAC_OVERRIDE effective again."""
     header = struct.pack("Ii", 0x20080522, 0)
     sets = ctypes.create_string_buffer(24)
     must(LIBC.capget(header, sets), "capget")
@@ -493,7 +494,7 @@ def lease_of_root(template):
 
 
 def squat(template):
-    """What is there to be replaced or written below /run/isolate."""
+    """Tries to replace or write the files below /run/isolate."""
     del template
     place = "/run/isolate"
     attempt("make a file", write_file, f"{place}/attacked")

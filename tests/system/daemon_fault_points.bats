@@ -1,9 +1,9 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# Processes of the daemon, and isolate -r, fail or die at each point of leasing, reaping and refreshing (a build with fault
-# points): no clone is given away twice, destroyed in use, lost, or offered when used.
+# variants: root-bwrap: the daemon serves only root's stores
+# Processes of the daemon, and isolate -r, fail or die at each point of leasing, reaping and refreshing (in a build with
+# fault points). No clone is leased twice, destroyed while in use, lost, or offered again after use.
 #
-#   ISOLATE_CRASH_ROUNDS   how many rounds, 10 unless set        ISOLATE_CRASH_SEED   to repeat one
-#   ISOLATE_CRASH_STORES   "overlay btrfs" unless set
+#   ISOLATE_CRASH_ROUNDS   number of rounds; default 10            ISOLATE_CRASH_SEED   repeats the rounds of that seed
+#   ISOLATE_CRASH_STORES   kinds of stores; default "overlay btrfs"
 
 load helpers
 load stores
@@ -14,10 +14,10 @@ SIZE=5
 
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
-# crash_rounds.py has a daemon of its own.
+# crash_rounds.py starts its own daemon.
 setup() { setup_without_daemon; }
 
-@test "the points are there: a daemon with one does not lease" {
+@test "control: a daemon that dies at a fault point leases nothing" {
   spawn_daemon env ISOLATE_FAULT=lease-taken:kill "$ISOLATED" --store "$MAIN"
   wait_until 20 daemon_answers
   isolate_refuses closed -- run_in overlay true
@@ -25,10 +25,10 @@ setup() { setup_without_daemon; }
   settles overlay "$SIZE"
 }
 
-@test "rounds of deaths at fault points" {
+@test "rounds of deaths at fault points lose and reuse no clone" {
   local kind number=${ISOLATE_CRASH_ROUNDS:-10} seed=()
   if [[ -n ${ISOLATE_CRASH_SEED-} ]]; then seed=(--seed "$ISOLATE_CRASH_SEED"); fi
-  # The daemon looks for itself each 30 seconds at what nothing has told it of.
+  # Allow more than 30 seconds to settle: that is how often the daemon looks for changes that nothing reports to it.
   for kind in ${ISOLATE_CRASH_STORES:-overlay btrfs}; do
     run rounds "$kind" --fault-points --rounds "$number" --settle 60 "${seed[@]}"
     echo "# $kind:" >&3

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Runs a command below a filter of system calls that refuses user namespaces with EPERM. As root.
+"""Runs a command under a system call filter that refuses user namespaces with EPERM. As root.
 
-    daemon_forbid.py everybody COMMAND...   as the filters of containers do: clone(2) and unshare(2) with CLONE_NEWUSER;
-                                            clone3(2), whose arguments a filter can't see, is ENOSYS
-    daemon_forbid.py unshare COMMAND...     unshare(2) alone. The daemon makes the user namespace of a lease by clone(2), and
-                                            one below it by unshare(2): this is what it meets where the kernel asks whoever
-                                            makes one for rights on the host, which nobody below another one has
+    daemon_forbid.py everybody COMMAND...   like the filters of containers: clone(2) and unshare(2) with CLONE_NEWUSER;
+                                            clone3(2), whose arguments a filter can't see, fails with ENOSYS
+    daemon_forbid.py unshare COMMAND...     unshare(2) only. The daemon makes the user namespace of a lease by clone(2), and
+                                            a nested one by unshare(2). Here unshare(2) fails as on a kernel that requires
+                                            rights on the host, which no process in a nested user namespace has
 
 x86-64.
 """
@@ -25,7 +25,7 @@ PR_SET_SECCOMP, FILTER = 22, 2
 
 
 def program(flag_calls, missing_calls):
-    """Refuses `flag_calls` with the flag in their first argument; `missing_calls` are not there."""
+    """Refuses `flag_calls` with the flag in their first argument. `missing_calls` fail with ENOSYS."""
     steps = [(LOAD, 0, 0, NUMBER_AT)]
     for call in missing_calls:
         steps += [(JUMP_IF_EQUAL, 0, 1, call), (RETURN, 0, 0, ERROR | ENOSYS)]

@@ -1,6 +1,6 @@
-# variants: root-bwrap: the daemon serves root's stores alone
+# variants: root-bwrap: the daemon serves only root's stores
 # builds: release
-# Leases with limits, asked of a daemon that has no control groups of version 2.
+# Leases with limits from a daemon that has no control groups of version 2.
 
 load helpers
 load stores
@@ -12,14 +12,14 @@ setup_file() { make_daemon 1; }
 teardown_file() { remove_daemon; }
 setup() { setup_without_daemon; }
 
-# In the daemon's sight there are none; the caller's does not matter.
+# Hides the control groups from the daemon. Whether the caller sees them does not matter.
 start_daemon_without_groups() {
   spawn_daemon unshare --mount --propagation slave sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' sh \
     "$ISOLATED" --store "$MAIN"
   wait_until 20 daemon_answers || complain "the daemon does not answer: $(tail -n 5 "$STORES/daemon.log")"
 }
 
-@test "a lease with limits is refused with one line, nothing has run, and the clone goes back" {
+@test "a lease with limits is refused in one line, nothing runs, and the clone goes back" {
   make_shared
   start_daemon_without_groups
   isolate_refuses 'limits' 'control groups of version 2' -- \
@@ -41,7 +41,7 @@ start_daemon_without_groups() {
   expect_in_output 'control groups of version 2'
 }
 
-@test "the keeper of groups ends where there are none, and says so" {
+@test "the keeper of groups ends with an error if there are no control groups of version 2" {
   fails_plainly 1 isolated 'control groups of version 2' -- here unshare --mount --propagation slave \
     sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' sh "$ISOLATED" --keep-groups
   here test ! -e /run/isolate/control-group

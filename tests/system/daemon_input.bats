@@ -1,5 +1,5 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# Whatever is sent to the daemon's socket: it refuses what is not a request, and serves on as the same process.
+# variants: root-bwrap: the daemon serves only root's stores
+# Whatever a client sends to the socket, the daemon refuses what is not a request, and continues as the same process.
 
 load helpers
 load stores
@@ -11,7 +11,7 @@ SIZE=5
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 
-# withstands GROUP: all cases of it go right, and nothing of them is left.
+# withstands GROUP: expects all cases of the group to end as they should, and to leave nothing.
 withstands() {
   words_of_tool daemon_input
   run --separate-stderr member "${TOOL[@]}" "$1" overlay:deb
@@ -22,21 +22,21 @@ withstands() {
   settles overlay "$SIZE"
 }
 
-@test "D3: names of templates that are not registered" { withstands names; }
+@test "D3: the daemon withstands names of templates that are not registered" { withstands names; }
 
-@test "D5: frames that are too long, too deep, not ended, or no JSON" {
+@test "D5: the daemon withstands frames that are too long, too deep, unterminated or not JSON" {
   local before
   before=$(awk '/VmHWM/ { print $2 }' "/proc/$(daemon_pid)/status")
   withstands frames
-  # None of it was kept in memory.
-  (($(awk '/VmHWM/ { print $2 }' "/proc/$(daemon_pid)/status") < before + 32768)) || complain "memory"
+  # The daemon kept none of it in memory.
+  (($(awk '/VmHWM/ { print $2 }' "/proc/$(daemon_pid)/status") < before + 32768)) || complain "too much memory"
 }
 
-@test "D14: methods that are not there, flags, several requests in one go, a second lease by one connection" {
+@test "D14: the daemon withstands unknown methods, flags, several requests at once and a second lease" {
   withstands requests
 }
 
-@test "D6: descriptors that are sent along are dropped, and no process keeps them" {
+@test "D6: the daemon drops descriptors that a client sends, and no process keeps them" {
   local before
   wait_until 30 daemon_has_no_children
   before=$(descriptors_of_daemon)

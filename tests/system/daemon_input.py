@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Input that the daemon must withstand. After each case it must serve on, as the same process.
+"""Input that the daemon must withstand. After each case the same process must still serve.
 
     daemon_input.py GROUP TEMPLATE     the cases of a group: names, frames, requests or descriptors
 
-Prints a line for each case; exit status 1 if one of them went wrong.
+Prints a line for each case; the exit status is 1 if one of them went wrong.
 """
 
 import json
@@ -36,7 +36,7 @@ def check(what, is_right, seen):
 
 
 def outcome_of(function, *arguments):
-    """The error's name, "closed", or what was answered."""
+    """Returns the error's name, "closed", or the answer."""
     try:
         return function(*arguments)
     except VarlinkError as error:
@@ -101,7 +101,7 @@ FRAMES = {
 
 
 def frames(template):
-    """Refused or closed: in no case an answer."""
+    """Each frame must be refused or close the connection, and never get an answer."""
     for what, data in FRAMES.items():
         seen = outcome_of(answer_to, data)
         check(what, seen == "closed" or str(seen).startswith("org."), seen)
@@ -153,7 +153,7 @@ def requests(template):
 
 
 def remaining_leases():
-    """What the daemon has begun for a client that has gone needs a moment to end."""
+    """Waits a moment, because the daemon may still be ending leases of clients that have gone."""
     until = time.monotonic() + 20
     while (leases := call(MANAGER + "ListLeases")["leases"]) and time.monotonic() < until:
         time.sleep(0.1)
@@ -161,7 +161,7 @@ def remaining_leases():
 
 
 def again(template):
-    """A connection that has had its lease is of no use any more."""
+    """A connection that has got its lease can't be used again."""
     with Client() as client:
         client.call(LEASE, {"template": template})
         seen = outcome_of(client.call, LEASE, {"template": template})
@@ -173,7 +173,7 @@ def no_lease_in(replies):
 
 
 def answers_to(data):
-    """All replies until the daemon closes, or until as many are there as were asked for."""
+    """Returns all replies until the daemon closes, or until there is one for each request."""
     replies = []
     with Client() as client:
         client.send_bytes(data)
@@ -191,7 +191,8 @@ def answers_to(data):
 
 
 def descriptors(template):
-    """What is sent along is refused by the kernel or dropped: the request is served, or the connection closed."""
+    """The kernel refuses descriptors that are sent along, or the daemon drops them. Either way the request is served or
+    the connection closed."""
     null = os.open("/dev/null", os.O_RDONLY)
     pipe, _ = os.pipe()
     for count in (1, 8, 253):

@@ -1,6 +1,6 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# What members and root do with running leases of the daemon: look at them, end them, run commands in them. And what
-# others may not.
+# variants: root-bwrap: the daemon serves only root's stores
+# What members and root can do with running leases of the daemon: list them, end them, run commands in them. And what
+# others can't do.
 
 load helpers
 load stores
@@ -14,15 +14,15 @@ teardown_file() { remove_daemon; }
 
 as_member() { member "$ISOLATECTL" "$@"; }
 kill_by_varlink() { in_words "$1" call org.isolate.Manager.Kill "{\"lease\": \"$2\"}"; }
-# The guest has ended with kill's return, and the pool comes to its size again.
+# When kill returns, the guest has ended. Then the pool comes back to its size.
 is_over() {
-  no_process_with "^sleep $MARK" || complain "the guest lives"
+  no_process_with "^sleep $MARK" || complain "the guest is still running"
   end_of_started 2>/dev/null
   [[ $STATUS == 137 ]] || complain "status $STATUS: $(cat "$SCRATCH/out.err")"
   settles overlay "$SIZE"
 }
 
-@test "ps shows members and root what a guest uses" {
+@test "ps shows members and root the resources that a guest uses" {
   local row
   start_member_guest
   for row in "$(as_member --json ps)" "$(ctl --json ps)"; do
@@ -33,7 +33,7 @@ is_over() {
   is_over
 }
 
-@test "a member ends a lease of his own, whatever state it is in" {
+@test "a member can end their own lease, whatever its state" {
   local state
   for state in runs stopped 'isolate is stopped'; do
     start_member_guest
@@ -41,20 +41,20 @@ is_over() {
     if [[ $state == isolate* ]]; then kill -STOP "$STARTED_PID"; fi
     remember_log
     succeeds as_member kill "$CLONE"
-    [[ -z $output$stderr ]] || complain "it said something"
+    [[ -z $output$stderr ]] || complain "kill printed something"
     log_has "killed lease $CLONE for uid $USER_A_UID" || complain "$(log_since)"
     is_over
   done
 }
 
-@test "another's lease can't be ended by a member, but by root" {
+@test "only root and the lease's own user can end it" {
   start_member_guest
   isolatectl_refuses 'no lease' -- member_b "$ISOLATECTL" kill "$CLONE"
   isolatectl_refuses 'no lease' -- outsider "$ISOLATECTL" kill "$CLONE"
   run --separate-stderr kill_by_varlink MEMBER_B "$CLONE"
   [[ $status == 1 && $stderr == org.isolate.Manager.NoSuchLease* ]] || complain "by Varlink"
   run kill_by_varlink OUTSIDER "$CLONE"
-  [[ $status != 0 ]] || complain "by somebody who is no member"
+  [[ $status != 0 ]] || complain "by a user outside the group"
   kill -0 "$GUEST_PID"
   succeeds ctl kill "$CLONE"
   is_over
@@ -77,7 +77,7 @@ is_over() {
   expect_same_daemon
 }
 
-@test "a lease that is held by something else of the member's ends, too" {
+@test "kill ends a lease that another program of the member holds" {
   words_of_tool varlink_client
   start_words MEMBER "${TOOL[@]}" lease overlay:deb
   wait_until 20 grep -q . "$SCRATCH/out"
@@ -88,7 +88,7 @@ is_over() {
   settles overlay "$SIZE"
 }
 
-# start_attack WORDS ATTACK ARGUMENT...: it has a lease in CLONE, and the process that keeps it is KEEPER.
+# start_attack WORDS ATTACK ARGUMENT...: leaves the attack's lease in CLONE, and the process that keeps it in KEEPER.
 start_attack() {
   local words=$1
   shift
@@ -99,22 +99,22 @@ start_attack() {
 }
 is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
 
-@test "X3: a lease whose holder makes its lock a shared one, or has ended, is listed and ends by kill" {
+@test "X3: a lease whose holder shares its lock or has ended is listed, and kill ends it" {
   local attack begin
   for attack in shared inherited; do
     start_attack MEMBER "$attack" overlay:deb
     is_listed || complain "$attack: $(as_member --json ps)"
     begin=$SECONDS
     succeeds as_member kill "$CLONE"
-    # A shared lock's holder is the one that has asked for the lease: it is given time to end in order.
+    # The holder of a shared lock is the process that requested the lease. It gets time to end in order.
     ((SECONDS - begin <= 9)) || complain "$attack: kill took $((SECONDS - begin)) s"
-    wait_until 5 process_ended "$KEEPER" || complain "$attack: $KEEPER lives"
+    wait_until 5 process_ended "$KEEPER" || complain "$attack: $KEEPER is still running"
     [[ -z $(as_member --json ps | jq -r '.[].clone') ]] || complain "$attack: still listed"
     settles overlay "$SIZE"
   done
 }
 
-@test "X3: a lock that was handed to another user keeps no lease, and costs that user no process" {
+@test "X3: a lock that was handed to another user keeps no lease, and that user's process survives" {
   start_attack HERE given overlay:deb "$USER_A_UID" "$USER_B_UID" "$GROUP_GID"
   is_listed || complain "$(as_member --json ps)"
   succeeds as_member kill "$CLONE"
@@ -124,16 +124,16 @@ is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
   kill -KILL "$KEEPER"
 }
 
-@test "X3: a guest that goes on after its lease was given up has no clone any more, and harms no other" {
+@test "X3: a guest that outlives its lease has no clone any more, and does not affect others" {
   start_attack MEMBER inside overlay:deb
   settles overlay "$SIZE"
-  is_listed && complain "it is over"
+  is_listed && complain "the lease is still listed"
   succeeds run_in overlay sh -c 'cat /etc/debian_version >/new && cat /new'
   kill_started KILL
   settles overlay "$SIZE"
 }
 
-@test "X3: what a member keeps in the namespaces of a guest beside its lease ends with the lease" {
+@test "X3: a member's process in the namespaces of a guest beside its lease ends with the lease" {
   local clone process
   stop_daemon
   words_of_tool daemon_forbid
@@ -142,14 +142,14 @@ is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
   start_attack MEMBER kept_beside overlay:deb
   wait_until 20 test -s "$SCRATCH/out" || complain "no lease: $(cat "$SCRATCH/out.err")"
   read -r clone process <"$SCRATCH/out"
-  [[ $(ps -o uid= -p "$process") -gt 1000000 ]] || complain "it has not another id"
+  [[ $(ps -o uid= -p "$process") -gt 1000000 ]] || complain "the process has the member's id"
   succeeds as_member kill "$clone"
-  wait_until 5 process_ended "$process" || complain "it lives"
+  wait_until 5 process_ended "$process" || complain "the process is still running"
   settles overlay "$SIZE"
   restart_daemon
 }
 
-@test "a member runs commands in his leases, root in all, others in none" {
+@test "a member can run commands in their leases, root in all, others in none" {
   start_member_guest -v WHO:guest
   succeeds as_member exec "$CLONE" sh -c 'id -u; echo "$WHO"; cat /proc/1/comm; exit 0'
   expect_output $'0\nguest\nisolate-init'
@@ -163,12 +163,12 @@ is_listed() { [[ $(as_member --json ps | jq -r '.[].clone') == "$CLONE" ]]; }
   is_over
 }
 
-@test "nobody but the lease's own isolate is taken for it" {
+@test "isolatectl takes no other process for a lease's own isolate" {
   start_member_guest
   local place
   place=$(find "$MEMBER_HOME" -name "$CLONE.*" -type s)
   [[ -n $place ]]
-  # The member, or what he runs, has put something else there, to have root's descriptors.
+  # The member, or their guest, has put another socket there, to get root's descriptors.
   rm "$place"
   start_words MEMBER /usr/bin/python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -183,11 +183,11 @@ print("got", len(c.recv(100000)), flush=True)' "$place"
   settles overlay "$SIZE"
 }
 
-# A guest's program that asks the socket of a run as isolatectl would; prints what it is told.
+# A guest's program that connects to a run's socket as isolatectl would, and prints the answer.
 ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s, pack("Sa*", 1, $p)) or die "connect $p: $!\n";
   select(undef, undef, undef, 0.3); $SIG{PIPE} = "IGNORE"; syswrite($s, "x") or print "closed\n"; sysread($s, my $told, 999); print $told;'
 
-@test "a guest that was given the directory of the sockets is not listened to, its user is" {
+@test "a run's socket closes connections from a guest, and answers the run's user" {
   local runs
   start_member_guest
   runs=$(dirname "$(find "$MEMBER_HOME" -name "$CLONE.*" -type s)")
@@ -200,7 +200,7 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
   [[ ! -e $MEMBER_HOME/.isolate-runs ]] || complain "left in the home"
 }
 
-@test "a lease has the member's groups where a bind depends on one, and otherwise none" {
+@test "a lease has the member's groups only if a bind depends on one" {
   local options
   mkdir "$SCRATCH/shared"
   echo content >"$SCRATCH/shared/f"
@@ -218,7 +218,7 @@ ASKER='socket(my $s, 1, 5, 0) or die; my ($p) = glob("$ARGV[0]/*.*"); connect($s
   settles overlay "$SIZE"
 }
 
-@test "a clone of the daemon's can be read-only, in which places for mounts are made all the same" {
+@test "a daemon's clone can be read-only, and places for mounts are still made in it" {
   local kind
   make_shared
   for kind in "${KINDS[@]}"; do

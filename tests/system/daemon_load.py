@@ -1,17 +1,17 @@
 #!/usr/bin/python3
-"""Clients that are a burden to the daemon, for the tests of its limits.
+"""Clients that put load on the daemon, for the tests of its limits.
 
-    daemon_load.py leases TEMPLATE COUNT      so many leases, one after the other
-    daemon_load.py errors TEMPLATE COUNT      so many requests that are refused, in turn for different reasons
-    daemon_load.py timed TEMPLATE COUNT       so many leases, one each half second; tells how long each took, in ms
-    daemon_load.py slow TEMPLATE COUNT        connections that send a byte of a request a second
+    daemon_load.py leases TEMPLATE COUNT      makes COUNT leases, one after the other
+    daemon_load.py errors TEMPLATE COUNT      makes COUNT requests that are refused, for different reasons
+    daemon_load.py timed TEMPLATE COUNT       makes COUNT leases, one each half second; prints how many ms each took
+    daemon_load.py slow TEMPLATE COUNT        connections that send one byte of a request each second
     daemon_load.py silent TEMPLATE COUNT      connections that send nothing, or half a request
-    daemon_load.py deaf TEMPLATE COUNT        connections that ask and do not read
-    daemon_load.py flood TEMPLATE COUNT       opens so many connections and keeps them, opens others for those it loses
-    daemon_load.py clients:FLOOD TEMPLATE COUNT   so many processes, each of which does FLOOD without a pause: closing
+    daemon_load.py deaf TEMPLATE COUNT        connections that send requests and do not read
+    daemon_load.py flood TEMPLATE COUNT       keeps COUNT connections open, and replaces those that close
+    daemon_load.py clients:FLOOD TEMPLATE COUNT   COUNT processes that do FLOOD without a pause: closing
                                               (connects and closes), quiet, half (of a request), listing, leasing, mixed
 
-The last ones go on until they are killed; a line "ready" tells that they have begun.
+Those from slow on run until they are killed, and print a line "ready" when they have begun.
 """
 
 import ctypes
@@ -73,7 +73,7 @@ def request(method, parameters):
 
 
 class Load:
-    """Connections that are opened anew when the daemon ends them."""
+    """Connections that are opened again when the daemon closes them."""
 
     def __init__(self, count):
         allow_descriptors()
@@ -88,7 +88,7 @@ class Load:
         try:
             connection.connect(SOCKET)
         except (BlockingIOError, ConnectionRefusedError):
-            # The queue is full: that is what the daemon is to bear.
+            # The queue is full, which is the load that the daemon must withstand.
             connection.close()
             return None
         self.connections[connection.fileno()] = connection
@@ -96,7 +96,7 @@ class Load:
         return connection
 
     def replace_ended(self, opened):
-        """For a second: those that the daemon has closed are opened again, at most as many as there were."""
+        """For a second, replaces the connections that the daemon closes."""
         until = time.monotonic() + 1
         while (left := until - time.monotonic()) > 0:
             for number, _ in self.poll.poll(left * 1000):
@@ -163,7 +163,7 @@ def closing(template):
 
 
 def quiet(template, data=b""):
-    """Keeps up to thirty connections, of which the oldest goes for a new one."""
+    """Opens a connection and keeps it, up to thirty; then the oldest is closed."""
     del template
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(SOCKET)
@@ -199,7 +199,7 @@ def clients(flood, template, count):
     work = {function.__name__: function for function in (closing, quiet, half, listing, leasing, mixed)}[flood]
     for _ in range(count):
         if os.fork() == 0:
-            ctypes.CDLL(None).prctl(1, 9)  # killed with what has started it
+            ctypes.CDLL(None).prctl(1, 9)  # killed when its parent ends
             while True:
                 try:
                     work(template)

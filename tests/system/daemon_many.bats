@@ -1,5 +1,5 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# Many members' runs at the same time: each has a clone that nobody else has, and nothing of them stays.
+# variants: root-bwrap: the daemon serves only root's stores
+# Many members' runs at the same time. Each has a clone that nobody else has, and nothing of them is left.
 
 load helpers
 load stores
@@ -11,16 +11,16 @@ SIZE=20
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 
-# Two members in turn.
+# Starts guests of the two members in turn.
 start_guest() {
   local words=MEMBER options=()
   if ((${#STARTED[@]} % 2)); then words=MEMBER_B; fi
-  # zfs-fuse maps no ids: to be written, a template of its must belong to those of the guest.
+  # zfs-fuse can't map ids, so a guest can write its template only with the ids that the template belongs to.
   if [[ $KIND == zfs ]]; then options=(-u "$ZFS_BASE"); fi
   start_words "$words" "$ISOLATE" -q -z "$(template_of "$KIND")" "${options[@]}" "$@"
 }
 
-# many_at_once KIND NUMBER
+# many_at_once KIND NUMBER: starts and ends so many guests at a time.
 many_at_once() {
   local begin=$SECONDS
   KIND=$1
@@ -34,19 +34,19 @@ many_at_once() {
   settles "$KIND" "$SIZE"
 }
 
-@test "many runs at a time, 60 or 200, on a pool of 20 overlays" { many_at_once overlay "$(unless_long 60 200)"; }
-@test "many runs at a time, 30 or 200, on a pool of 20 btrfs subvolumes" { many_at_once btrfs "$(unless_long 30 200)"; }
+@test "many runs at a time, 60 or 200, use a pool of 20 overlays" { many_at_once overlay "$(unless_long 60 200)"; }
+@test "many runs at a time, 30 or 200, use a pool of 20 btrfs clones" { many_at_once btrfs "$(unless_long 30 200)"; }
 
-# zfs-fuse can stand still for ever when it has several things to do at once, and on a busy machine it at times takes half
-# a minute for a single clone: few runs, one after the other, and patience. OpenZFS has its 200 in tests/vm.
-@test "10 runs, one after another, on a pool of 20 ZFS clones" {
+# zfs-fuse can hang forever when it does several things at once, and on a busy machine a single clone can take half a
+# minute. So there are only a few runs, one after the other, and long timeouts. tests/vm makes 200 runs on OpenZFS.
+@test "10 runs, one after another, use a pool of 20 ZFS clones" {
   local number
   KIND=zfs
   remember_log
   : >"$SCRATCH/all"
   for number in {1..10}; do
     succeeds run_in zfs -u "$ZFS_BASE" sh -c 'test ! -e /mark && echo "$0" >/mark && cat /mark && uname -n' "$number"
-    [[ ${lines[0]} == "$number" ]] || complain "another's mark"
+    [[ ${lines[0]} == "$number" ]] || complain "the clone has another run's mark"
     echo "${lines[1]}" >>"$SCRATCH/all"
   done
   sort "$SCRATCH/all" >"$SCRATCH/clones"

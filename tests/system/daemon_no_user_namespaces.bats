@@ -1,7 +1,7 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# Members who may make no user namespaces run clones of the daemon's all the same: behind a filter of system calls, such as
-# that of a container, and where the daemon can make none below the lease's either ("beside"), as with Debian's sysctl
-# kernel.unprivileged_userns_clone. tests/vm/user_namespaces.bats has that one itself.
+# variants: root-bwrap: the daemon serves only root's stores
+# Members who may not make user namespaces can still run clones of the daemon: under a system call filter, such as that
+# of a container, and even if the daemon can't make one below the lease's ("beside"), as with Debian's sysctl
+# kernel.unprivileged_userns_clone. tests/vm/user_namespaces.bats tests that sysctl itself.
 
 load helpers
 load stores
@@ -26,24 +26,25 @@ teardown() {
   return "$status"
 }
 
-# be_beside: from here on the daemon can make no user namespace below that of a lease.
+# be_beside: restarts the daemon so that it can't make a user namespace below that of a lease.
 be_beside() {
   stop_daemon
   spawn_daemon "${FORBID[@]}" unshare "$ISOLATED" --store "$MAIN"
   wait_until 20 daemon_answers || complain "the daemon does not answer: $(tail -n 5 "$STORES/daemon.log")"
 }
-# no_warnings [PLACE]: but that of the chroot engine, and beside that no control group limits processes, where there are none.
+# no_warnings [PLACE]: expects no warnings except that of the chroot engine and, beside and without control groups, that
+# no control group limits the number of processes.
 no_warnings() {
   local left
   left=$(grep -v 'the chroot engine does not isolate' <<<"$stderr" || true)
   if [[ ${1-} == beside ]] && ! here test -e /run/isolate/control-group; then
-    [[ $left == *'instead of all together'*'seccomp filter'* ]] || complain "no warning of the limit of processes"
+    [[ $left == *'instead of all together'*'seccomp filter'* ]] || complain "no warning about the limit of processes"
     left=$(grep -v 'instead of all together' <<<"$left" || true)
   fi
   [[ -z $left ]] || complain "expected no warning"
 }
 
-# works_with_each_engine PLACE
+# works_with_each_engine PLACE: runs a command with each engine.
 works_with_each_engine() {
   local kind engine
   for kind in overlay btrfs; do
@@ -56,13 +57,13 @@ works_with_each_engine() {
     done
   done
 }
-@test "each engine works, and nothing is warned of" { works_with_each_engine below; }
+@test "each engine works without a warning" { works_with_each_engine below; }
 @test "beside: each engine works" { be_beside && works_with_each_engine beside; }
 
 ATTEMPTS='for d in /media /usr; do mount -o remount,bind,rw $d 2>/dev/null && echo remounted $d; umount $d 2>/dev/null && echo unmounted $d; done
   touch /media/no 2>/dev/null && echo written; mkdir -p /x && mount --rbind / /x && mount -o remount,bind,rw /x/media 2>/dev/null && echo in a copy
   mount -t tmpfs none /srv && echo mounted; unshare --mount true && echo unshared; : >/mnt/yes'
-# keeps_mounts PLACE
+# keeps_mounts PLACE: expects all these attempts on read-only mounts to fail.
 keeps_mounts() {
   local kind engine
   make_shared
@@ -79,12 +80,12 @@ keeps_mounts() {
     done
   done
 }
-@test "a guest with CAP_SYS_ADMIN mounts what it wants, and makes no read-only mount writable" { keeps_mounts below; }
-@test "beside: a guest with CAP_SYS_ADMIN mounts what it wants, and makes no read-only mount writable" {
+@test "a guest with CAP_SYS_ADMIN can mount, but makes no read-only mount writable" { keeps_mounts below; }
+@test "beside: a guest with CAP_SYS_ADMIN can mount, but makes no read-only mount writable" {
   be_beside && keeps_mounts beside
 }
 
-# is_private PLACE: with --userns=private nobody inside is the member.
+# is_private PLACE: with --userns=private no id inside is the member.
 is_private() {
   local engine
   for engine in bwrap lxc; do
@@ -95,15 +96,15 @@ is_private() {
     no_warnings "$1"
   done
 }
-@test "--userns=private leaves the member out" { is_private below; }
-@test "beside: --userns=private leaves the member out" { be_beside && is_private beside; }
+@test "with --userns=private no id inside is the member" { is_private below; }
+@test "beside: with --userns=private no id inside is the member" { be_beside && is_private beside; }
 
-# Each tries to start thirty processes, of as many users, and says how many there were at once.
+# Tries to start thirty processes with different ids, and prints how many there were at once.
 FORKS='use POSIX; my $n = 0; for my $id (1 .. 30) { my $pid = fork; last unless defined $pid; if (!$pid) { POSIX::setuid(1000 + $id); sleep 60; exit }
   $n++ } print "$n\n"; kill "KILL", -1'
-@test "the processes of a guest's users are counted together, and nobody else's with them" {
+@test "the limit of processes counts all users of a guest together, and nobody outside it" {
   local engine
-  # The member has as many already.
+  # The member already has as many processes as the limit allows.
   for _ in {1..25}; do start_words MEMBER sleep 100; done
   for engine in bwrap chroot lxc; do
     run --separate-stderr run_in overlay -e "$engine" --ulimit nproc=20 perl -e "$FORKS"
@@ -112,7 +113,7 @@ FORKS='use POSIX; my $n = 0; for my $id (1 .. 30) { my $pid = fork; last unless 
   done
 }
 
-# is_under_control PLACE ENGINE: ps, exec, kill.
+# is_under_control PLACE ENGINE: checks ps, exec and kill.
 is_under_control() {
   local row
   start_member_guest -e "$2" --cap-add SYS_ADMIN
@@ -125,11 +126,11 @@ is_under_control() {
   wait_until 5 no_process_with "$MARK"
   settles overlay "$SIZE"
 }
-@test "isolatectl lists, enters and kills it" {
+@test "isolatectl can list, enter and kill the guest" {
   is_under_control below bwrap
   is_under_control below lxc
 }
-@test "beside: isolatectl lists, enters and kills it" {
+@test "beside: isolatectl can list, enter and kill the guest" {
   be_beside
   is_under_control beside bwrap
   is_under_control beside lxc
@@ -142,7 +143,7 @@ is_under_control() {
   wait_until 10 no_process_with "$MARK"
 }
 
-@test "hooks find the root, and what the command has made of it" {
+@test "hooks find the root, and the command's changes to it" {
   local place
   for place in below beside; do
     if [[ $place == beside ]]; then be_beside; fi
@@ -152,17 +153,28 @@ is_under_control() {
   done
 }
 
-@test "groups that a bind needs stay, and are told of once where they are dropped" {
+@test "groups that a bind needs are kept, and isolate warns once if they are dropped" {
   be_beside
   install -d -m 0750 -o root -g "$GROUP_GID" "$SCRATCH/of-group"
   here test -d "$SCRATCH/of-group"
   succeeds run_in overlay --cap-add SYS_ADMIN -d "$SCRATCH/of-group:/mnt:ro" ls /mnt
   run --separate-stderr run_in overlay --cap-add SYS_ADMIN --groups=drop -d "$SCRATCH/of-group:/mnt:ro" ls /mnt
   expect_status 2
-  [[ $(grep -c 'only a supplementary group' <<<"$stderr") == 1 ]] || complain "not told once"
+  [[ $(grep -c 'only a supplementary group' <<<"$stderr") == 1 ]] || complain "expected one warning"
 }
 
-@test "an ordinary user without the daemon is told in one line why not, and of the daemon" {
+@test "--home needs one more namespace, and without it nothing runs" {
+  local engine place
+  for place in below beside; do
+    if [[ $place == beside ]]; then be_beside; fi
+    for engine in bwrap lxc chroot; do
+      fails_plainly 125 isolate '--home: user namespace of the command' 'run without --home' -- \
+        run_in overlay -e "$engine" --home sh -c 'echo ran'
+    done
+  done
+}
+
+@test "without the daemon an ordinary user gets one line with the reason, which mentions the daemon" {
   stop_daemon
   install -d -m 0700 -o "$USER_A_UID" -g "$USER_A_GID" "$SCRATCH/root"
   isolate_refuses 'user namespaces are not allowed here' 'group isolate' -- member "$ISOLATE" -q -t "$SCRATCH/root" true

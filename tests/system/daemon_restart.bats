@@ -1,5 +1,5 @@
-# variants: root-bwrap: the daemon serves root's stores alone
-# The daemon and its clients end, each in its own way: guests live on, and clones are neither lost nor given away twice.
+# variants: root-bwrap: the daemon serves only root's stores
+# The daemon and its clients end in several ways. Guests continue, and clones are neither lost nor leased twice.
 
 load helpers
 load stores
@@ -15,8 +15,8 @@ teardown_file() { remove_daemon; }
 GUESTS=50
 start_guest() { start_words MEMBER "$ISOLATE" -q -z overlay:deb "$@"; }
 
-@test "K5, K10: SIGTERM ends the daemon in order; guests live on, and are reaped after a restart" {
-  restart_daemon # as a child of this shell, which asks for its status
+@test "K5, K10: SIGTERM ends the daemon in order; guests continue, and are reaped after a restart" {
+  restart_daemon # as a child of this shell, which waits for its status
   start_guests "$GUESTS"
   stop_daemon
   [[ $STATUS == 0 ]] || complain "status $STATUS: $(tail -n 5 "$STORES/daemon.log")"
@@ -29,12 +29,12 @@ start_guest() { start_words MEMBER "$ISOLATE" -q -z overlay:deb "$@"; }
   fresh_ones_are_unused
 }
 
-@test "K5: SIGKILL of the daemon: guests live on; those that end meanwhile are reaped by the next one" {
+@test "K5: after SIGKILL of the daemon, guests continue, and the next daemon reaps those that ended meanwhile" {
   local pid
   start_guests "$GUESTS"
   stop_daemon KILL
   all_live
-  # Ten end while there is no daemon; their clones are as they were.
+  # Ten guests end while there is no daemon. Nothing removes their clones.
   for pid in "${STARTED[@]:0:10}"; do kill -KILL "$pid"; done
   for pid in "${STARTED[@]:0:10}"; do { wait "$pid" || true; } 2>/dev/null; done
   [[ $(number_of_clones overlay) -ge $GUESTS ]]
@@ -48,30 +48,30 @@ start_guest() { start_words MEMBER "$ISOLATE" -q -z overlay:deb "$@"; }
   settles overlay "$SIZE" 120
   fresh_ones_are_unused
 }
-# No used clone is offered: what a guest has written is in the upper directory.
+# Checks that no used clone is offered. The files that a guest writes are in the upper directory.
 fresh_ones_are_unused() {
   [[ -z $(find "$MAIN/clones" -path '*/upper/*' -print -quit) ]] || complain "used: $(find "$MAIN/clones" -path '*/upper/*')"
 }
 
-@test "K4: SIGKILL of isolate ends its guest and gives back the clone within seconds" {
+@test "K4: SIGKILL of isolate ends its guest and frees the clone within seconds" {
   local begin
   start_member_guest
   remember_log
   begin=$EPOCHREALTIME
   kill_started KILL
-  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest is still running"
   wait_until 5 log_has "reaped $CLONE" || complain "not reaped: $(log_since)"
-  [[ ! -e $MAIN/clones/$CLONE ]] || complain "the clone is there"
+  [[ ! -e $MAIN/clones/$CLONE ]] || complain "the clone still exists"
   echo "# guest and clone were gone after $(((${EPOCHREALTIME/./} - ${begin/./}) / 1000)) ms" >&3
   settles overlay "$SIZE"
 }
 
-@test "K4: a guest ends with its lease even if it hides in sessions of its own and ignores signals" {
+@test "K4: a guest ends with its lease even if it hides in new sessions and ignores signals" {
   start_member_guest sh -c 'trap "" HUP INT TERM QUIT; (setsid sleep "$0" &); (setsid sh -c "sleep $0 & wait" &); exec "$@"' \
     "$MARK"
   remember_log
   kill_started KILL
-  wait_until 5 no_process_with "$MARK" || complain "the guest lives on"
+  wait_until 5 no_process_with "$MARK" || complain "the guest is still running"
   wait_until 5 log_has "reaped $CLONE" || complain "not reaped: $(log_since)"
 }
 
@@ -87,24 +87,24 @@ all_that_were_leased_are_reaped() {
 }
 clones_in_log() { log_since | sed -n "s/.*$1 \([^ ]*\).*/\1/p" | sort -u; }
 
-@test "K5: a daemon waits for what a killed one has left running, which holds the lock with it" {
+@test "K5: a daemon waits for a process that a killed daemon has left, which still holds the lock" {
   local begin
   stop_daemon KILL
   here flock --exclusive --no-fork /run/isolate/isolated.lock sleep 2 3>&- &
   wait_until 10 lock_is_held || complain "not locked"
   begin=$EPOCHREALTIME
   start_daemon
-  [[ $((${EPOCHREALTIME/./} - ${begin/./})) -gt 500000 ]] || complain "it did not wait"
+  [[ $((${EPOCHREALTIME/./} - ${begin/./})) -gt 500000 ]] || complain "the daemon did not wait"
   settles overlay "$SIZE" 60
 }
 lock_is_held() { ! here flock --nonblock /run/isolate/isolated.lock true; }
 
-@test "K8: a second daemon is refused, and the first one serves on" {
+@test "K8: a second daemon is refused, and the first one continues to serve" {
   local inode
   inode=$(here stat -c %i "$SOCKET")
   fails_plainly 1 isolated -- here timeout 20 "$ISOLATED" --store "$MAIN"
   expect_same_daemon
-  [[ $(here stat -c %i "$SOCKET") == "$inode" ]] || complain "another socket"
+  [[ $(here stat -c %i "$SOCKET") == "$inode" ]] || complain "the socket was replaced"
   succeeds run_in overlay true
 }
 
@@ -121,7 +121,7 @@ lock_is_held() { ! here flock --nonblock /run/isolate/isolated.lock true; }
   succeeds run_in overlay true
 }
 
-@test "the daemon takes the socket that the system manager hands over, and leaves it when it ends" {
+@test "the daemon takes the system manager's socket, and leaves it when it ends" {
   stop_daemon
   words_of_tool varlink_client
   spawn_daemon env "SOCKET_GID=$GROUP_GID" "${TOOL[@]}" activate "$ISOLATED" --store "$MAIN"
@@ -137,13 +137,14 @@ lock_is_held() { ! here flock --nonblock /run/isolate/isolated.lock true; }
   start_daemon
 }
 
-@test "K3: a clone that was leased when the power went is used, never fresh" {
+@test "K3: a clone that was leased at a power failure counts as used, never as fresh" {
   local clone
   start_member_guest
   clone=$CLONE
   stop_daemon KILL
   kill_started KILL
-  # What a crash at another moment leaves: told as leased, made but not told as fresh, half destroyed.
+  # Crashes at other moments leave: a lease that is recorded, a clone that is made but not recorded as fresh, and one
+  # that is half destroyed.
   mkdir -p "$MAIN"/clones/deb-{aaaaaaaaaaaa,bbbbbbbbbbbb,cccccccccccc}/upper
   touch "$MAIN"/clones/deb-{aaaaaaaaaaaa,bbbbbbbbbbbb,cccccccccccc}/upper/mark
   install -m 0600 "$MAIN/pools/deb/leased/$clone" "$MAIN/pools/deb/leased/deb-aaaaaaaaaaaa"
@@ -154,7 +155,7 @@ lock_is_held() { ! here flock --nonblock /run/isolate/isolated.lock true; }
   fresh_ones_are_unused
 }
 
-@test "K7: where the store can't make a clone, a member is told so in a line, and no half clone stays" {
+@test "K7: if the store can't make a clone, the member gets one error line and no partial clone is left" {
   refresh overlay 0
   settles overlay 0
   here mount --bind "$MAIN/clones" "$MAIN/clones"

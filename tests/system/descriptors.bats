@@ -1,12 +1,12 @@
-# variants: root-bwrap user-bwrap root-lxc user-lxc: all, as who starts whom, and who is process 1, hangs on both
-# File descriptors: the command gets 0, 1 and 2, and nothing else of the caller's or ours.
+# variants: root-bwrap user-bwrap root-lxc user-lxc: all, because identity and engine decide who starts which process
+# File descriptors: the command gets 0, 1 and 2, and nothing else of the caller or of isolate.
 
 load helpers
 
 # Prints the open descriptors of a process that opens none itself.
 DESCRIPTORS='use POSIX; for (0 .. 1100) { my $d = POSIX::dup($_); if (defined $d) { print "$_ "; POSIX::close($d) } }'
 
-# Runs with a directory, a file and a pipe open.
+# Runs a command with a directory, a file and a pipe open.
 with_open_descriptors() {
   "$@" 5<"$SCRATCH" 9</ 20<"$SCRATCH/secret" 33<>"$SCRATCH/fifo" 255</etc 900</
 }
@@ -18,7 +18,7 @@ setup() {
   chown "$CALLER_UID" "$SCRATCH/secret" "$SCRATCH/fifo"
 }
 
-@test "plain bwrap passes the caller's descriptors on" {
+@test "control: plain bwrap passes the caller's descriptors on" {
   # Shows that the next test can fail.
   run with_open_descriptors as_caller bwrap --bind "$TREE" / --proc /proc --dev /dev -- /usr/bin/perl -e "$DESCRIPTORS"
   [[ " $output " == *' 9 '* && " $output " == *' 20 '* ]]
@@ -34,7 +34,7 @@ setup() {
   expect_output '0 1 2 '
 }
 
-@test "our own descriptors are not there either, with all that can be asked for" {
+@test "the command has none of isolate's own descriptors, even with all options that open some" {
   mkdir "$SCRATCH/bound"
   succeeds with_open_descriptors in_clone --status-fd 33 -n -d "$SCRATCH/bound:/mnt" -d "$SCRATCH/secret:/file:ro" \
     perl -e "$DESCRIPTORS"
@@ -44,7 +44,7 @@ setup() {
   expect_output '0 1 2 '
 }
 
-@test "pid 1 and other processes hold nothing of the caller's" {
+@test "pid 1 and other processes hold no descriptors of the caller" {
   run --separate-stderr with_open_descriptors in_clone --cap-add ALL \
     sh -c 'for i in /proc/[0-9]*; do ls -l $i/fd; cat $i/fd/20 $i/fd/9/secret; ls $i/fd/9/ $i/fd/900/; done 2>/dev/null'
   expect_not_in_output secret-4711
@@ -52,7 +52,7 @@ setup() {
   expect_not_in_output "$WORK"
 }
 
-@test "isolate works with any of 0, 1 and 2 closed, and the command has none of ours there" {
+@test "isolate works with any of 0, 1 and 2 closed, and the command gets none of isolate's descriptors there" {
   local inside='@l = map { readlink("/proc/self/fd/$_") // "closed" } 0 .. 2; open(F, ">/out"); print F "$_\n" for @l'
   local closed number
   touch "$SCRATCH/out"
@@ -70,7 +70,7 @@ setup() {
   done
 }
 
-@test "what is written to a closed descriptor spoils nothing" {
+@test "output to a closed descriptor damages nothing" {
   fingerprint "$STORE/templates" >"$SCRATCH/before"
   in_clone sh -c 'echo spoilt; echo spoilt >&2' 0<&- 1>&- 2>&- || true
   isolate -x -z debian sh -c 'echo spoilt' 0<&- 1>&- 2>&- || true
@@ -78,7 +78,7 @@ setup() {
   cmp "$SCRATCH/before" "$SCRATCH/after"
 }
 
-@test "many open descriptors and a low limit are no hindrance" {
+@test "isolate works with many open descriptors and a low limit" {
   succeeds as_caller bash -c 'for i in {10..60}; do eval "exec $i</"; done; ulimit -n 128; exec "$@"' bash "$ISOLATE" \
     --store "$STORE" -q -z debian true
 }

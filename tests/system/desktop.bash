@@ -47,6 +47,12 @@ in_session() {
 }
 # The files of the template, for -t. Tests leave them as they are.
 desktop_tree() { echo "$STORE/templates/${1:-desktop}/layers/1"; }
+# The same text twice: nothing was changed there, without /usr, which is large.
+fingerprint_of_desktop() {
+  local tree
+  tree=$(desktop_tree)
+  fingerprint "$tree"/{dev,etc,home,mnt,opt,proc,root,run,srv,sys,tmp,var}
+}
 
 # --- servers ----------------------------------------------------------------------------------------------------------
 
@@ -110,4 +116,90 @@ start_pulse() {
     -L 'module-null-sink sink_name=null rate=48000 channels=1' \
     -L "module-native-protocol-unix auth-cookie=$DESKTOP/pulse/cookie" "$@"
   server_is_up pulse test -S "$RUNTIME/pulse/native"
+}
+
+# PipeWire with wireplumber and pipewire-pulse, whose one sink "null" plays to nobody. Its sockets are
+# $RUNTIME/pipewire-0 and $RUNTIME/pulse/native.
+start_pipewire() {
+  start_server pipewire pipewire
+  server_is_up pipewire test -S "$RUNTIME/pipewire-0"
+  # wireplumber ends without a session bus.
+  start_server bus dbus-daemon --session --nofork --nopidfile --address="unix:path=$RUNTIME/bus"
+  server_is_up bus test -S "$RUNTIME/bus"
+  # It ends without systemd-logind as well, unless it is told to leave Bluetooth alone.
+  mkdir -p "$DESKTOP/config/wireplumber/bluetooth.lua.d"
+  echo 'bluez_monitor.enabled = false' >"$DESKTOP/config/wireplumber/bluetooth.lua.d/51-off.lua"
+  start_server wireplumber env "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus" "XDG_CONFIG_HOME=$DESKTOP/config" \
+    wireplumber
+  start_server pipewire-pulse pipewire-pulse
+  server_is_up pipewire-pulse test -S "$RUNTIME/pulse/native"
+  in_session pactl load-module module-null-sink sink_name=null rate=48000 channels=1 >"$DESKTOP/module"
+  server_is_up wireplumber null_is_default
+}
+null_is_default() { [[ $(in_session pactl get-default-sink) == null ]]; }
+
+# Weston without a screen, which has no security contexts: start_weston [OPTION OF WESTON...].
+start_weston() {
+  add_to_session WAYLAND_DISPLAY=wayland-7
+  start_server weston weston --backend=headless-backend.so --socket=wayland-7 --idle-time=0 --no-config --debug "$@"
+  server_is_up weston test -S "$RUNTIME/wayland-7"
+}
+
+# Sway of Debian 13 without a screen, which has security contexts. It runs on the files of the template "compositor" ("#
+# templates: compositor") and has the identity's own id. The log holds what its clients ask for.
+start_sway() {
+  add_to_session WAYLAND_DISPLAY=wayland-1
+  words_beside_sway
+  start_server sway "${BESIDE[@]}" -v WLR_BACKENDS=headless -v WLR_RENDERER=pixman -v WLR_LIBINPUT_NO_DEVICES=1 \
+    -v WAYLAND_DEBUG=server sh -c 'echo xwayland disable >/tmp/config && exec sway -c /tmp/config'
+  server_is_up sway test -S "$RUNTIME/wayland-1"
+}
+# A program of that template in the session, which the compositor does not confine.
+beside_sway() {
+  words_beside_sway
+  as_caller "${BESIDE[@]}" -v WAYLAND_DISPLAY=wayland-1 "$@"
+}
+words_beside_sway() {
+  # The guest's root is the identity itself, so that the sockets belong to it.
+  local engine=bwrap
+  if [[ $CALLER_UID == 0 ]]; then engine=chroot; fi
+  BESIDE=("$ISOLATE" -q -e "$engine" -t "${SWAY_ROOT:-$(desktop_tree compositor)}" -d "$RUNTIME"
+    -v "XDG_RUNTIME_DIR=$RUNTIME" -v "SWAYSOCK=$RUNTIME/sway")
+}
+
+# --- sound ------------------------------------------------------------------------------------------------------------
+
+# make_tone FREQUENCY SECONDS: in $SCRATCH/tone.wav.
+make_tone() {
+  /usr/bin/python3 -I -S "$HELPERS/tone.py" make "$1" "$2" "$SCRATCH/tone.wav"
+  chmod a+r "$SCRATCH/tone.wav"
+}
+# record_outside COMMAND...: records what the sink plays while the command runs, into $SCRATCH/recorded.
+record_outside() {
+  local pid status=0
+  read_session
+  "${SERVER_OWNER[@]:-"${CALLER[@]}"}" env "${SESSION[@]}" parec --device null.monitor --format s16le --rate 48000 \
+    --channels 1 --latency-msec 20 --raw </dev/null >"$SCRATCH/recorded" 2>"$SCRATCH/parec.err" 3>&- &
+  pid=$!
+  wait_until 10 test -s "$SCRATCH/recorded" || complain "nothing is recorded: $(cat "$SCRATCH/parec.err")" || status=1
+  "$@" || status=1
+  kill -TERM "$pid"
+  { wait "$pid" || true; } 2>/dev/null
+  return "$status"
+}
+# play_outside FREQUENCY SECONDS OPTION OF PAPLAY...: in the background; its pid is in STARTED_PID.
+play_outside() {
+  make_tone "$1" "$2"
+  shift 2
+  read_session
+  "${CALLER[@]}" env "${SESSION[@]}" paplay "$@" "$SCRATCH/tone.wav" </dev/null 2>"$SCRATCH/paplay.err" 3>&- &
+  STARTED_PID=$!
+  STARTED+=("$STARTED_PID")
+}
+# The frequency of the tone in a recording, or "silence".
+tone_of() { /usr/bin/python3 -I -S "$HELPERS/tone.py" find "${1:-$SCRATCH/recorded}"; }
+expect_tone() {
+  local found
+  found=$(tone_of "${2:-$SCRATCH/recorded}")
+  [[ $found == "$1" ]] || complain "expected a tone of $1 Hz, but found $found"
 }

@@ -1,6 +1,7 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
 # takes long
-# isolatectl template edit: changes that succeed become the next generation; others are kept apart, and never half of one.
+# isolatectl template edit: a successful edit becomes the next generation. Changes of a failed one are kept apart, and
+# never published in part.
 
 load helpers
 
@@ -18,7 +19,7 @@ generation() { isolatectl --json template show small | jq .generation; }
 edit() { isolatectl template edit small -- "$@"; }
 in_small() { isolate -q -z small "$@"; }
 
-@test "exit 0 makes the next generation, which new clones come from" {
+@test "a command that exits with 0 makes the next generation, which new clones use" {
   [[ $(generation) == 1 ]]
   run --separate-stderr edit \
     sh -ec 'echo edited >/etc/edited; rm /etc/debian_version; rm -r /opt; mkdir /opt; chown 1000 /srv;
@@ -39,7 +40,7 @@ in_small() { isolate -q -z small "$@"; }
   expect_output $'1\n2\n3\n4\n5\n/etc/file-5'
 }
 
-@test "what isolatectl opens is not in the place of a descriptor that was closed" {
+@test "isolatectl opens nothing in place of a descriptor that the caller closed" {
   local inside='@l = map { readlink("/proc/self/fd/$_") } 0 .. 2; open(F, ">/links"); print F "$_\n" for @l'
   local closed number
   for closed in '0<&-' '1>&-' '2>&-' '0<&- 1>&- 2>&-'; do
@@ -53,7 +54,7 @@ in_small() { isolate -q -z small "$@"; }
 
 drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
 
-@test "a failing command changes nothing, its changes are kept, and the message says how to go on" {
+@test "a failing command changes nothing, its changes are kept, and the message says how to continue" {
   fingerprint "$STORE/templates" >"$SCRATCH/before"
   run -3 --separate-stderr edit sh -c 'echo spoilt >/etc/hostname; rm -r /usr/bin; exit 3'
   expect_in_errors 'status 3'
@@ -80,7 +81,7 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
   store_is_clean "$STORE"
 }
 
-@test "--continue goes on where an edit has stopped, and --publish takes it as it is" {
+@test "--continue resumes an unfinished edit, and --publish makes it a generation as it is" {
   run -1 --separate-stderr edit sh -c 'echo first >/etc/edited; chown 1000 /etc/edited; false'
   run -1 --separate-stderr isolatectl template edit small --continue -- sh -c 'cat /etc/edited; echo more >>/etc/edited; false'
   expect_output first
@@ -96,7 +97,7 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
   expect_output as-it-is
 }
 
-@test "unpublished changes are not lost to another edit, to gc, nor to the template's removal" {
+@test "another edit, gc and the removal of the template do not lose unpublished changes" {
   run -1 --separate-stderr edit sh -c 'echo work >/etc/edited; false'
   isolatectl_refuses unpublished --continue --discard -- edit true
   isolatectl_refuses unpublished -- isolatectl template snapshot small
@@ -115,7 +116,7 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
   isolatectl_refuses command -- isolatectl template edit small --discard -- true
 }
 
-@test "a run of the old generation keeps what it has, and gc leaves it that" {
+@test "a run of the old generation keeps its files, even after gc" {
   mkfifo -m 0666 "$SCRATCH/go"
   chown "$CALLER_UID" "$SCRATCH/go"
   start_isolate -q -z small -d "$SCRATCH:/s" sh -c 'touch /s/ready; read x </s/go; cat /etc/hostname; cat /etc/edited'
@@ -129,12 +130,12 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
   [[ $(cat "$SCRATCH/out") != new ]]
   succeeds in_small sh -c 'cat /etc/edited; test ! -e /etc/hostname'
   expect_output new
-  # What nobody uses any more goes, and the newest stays whole.
+  # gc removes generations that nobody uses any more. The newest stays complete.
   isolatectl gc
   succeeds in_small cat /etc/edited
 }
 
-@test "two edits at a time: the second is refused, none is lost" {
+@test "a second edit at the same time is refused, and neither is lost" {
   mkfifo -m 0666 "$SCRATCH/go"
   "${CALLER[@]}" "$ISOLATECTL" --store "$STORE" template edit small -- sh -c "echo one >/etc/one; sleep 2; : $MARK" \
     >"$SCRATCH/out" 2>"$SCRATCH/err" </dev/null 3>&- &
@@ -150,7 +151,7 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
 }
 edit_is_running() { a_process_with "^sh -c .*$MARK"; }
 
-@test "an edit that is killed changes nothing, and what it had done can be gone on with" {
+@test "an edit that is killed changes nothing, and can be continued" {
   local name
   for name in INT TERM HUP KILL; do
     start "$ISOLATECTL" --store "$STORE" template edit small -- sh -c "echo $name >/etc/hostname; sleep 30; : $MARK"
@@ -177,7 +178,7 @@ shell_on_terminal() {
   [[ $status == 0 ]] || complain "terminal.py $*"
 }
 
-@test "a shell's changes are kept when it ends, whatever its last command was: its user is asked" {
+@test "when an edit's shell ends, its user is asked, whatever the last command was" {
   local answer
   for answer in '' y; do
     shell_on_terminal 'wait:[edit small]' "type:echo $answer >>/etc/edited; false\\r" 'wait:[edit small]' 'type:exit\r' \
@@ -189,20 +190,20 @@ shell_on_terminal() {
   expect_output $'\ny'
 }
 
-@test "a shell's changes are dropped or kept for later where its user says so" {
+@test "the user can drop a shell's changes or keep them for later" {
   shell_on_terminal 'wait:[edit small]' 'type:echo x >/etc/edited; exit\r' 'wait:[Y/n/later]' 'type:n\r' wait:unchanged
   [[ $(generation) == 1 && $(drafts) == 0 ]]
   shell_on_terminal 'wait:[edit small]' 'type:echo x >/etc/edited; exit\r' 'wait:[Y/n/later]' 'type:what\r' \
     'wait:[Y/n/later]' 'type:later\r' wait:--continue
   [[ $(generation) == 1 && $(drafts) == 1 ]]
   succeeds isolatectl template edit small --discard
-  # A key that interrupts, and a terminal that goes away, are no answer.
+  # An interrupt key or a closed terminal is no answer.
   shell_on_terminal 'wait:[edit small]' 'type:echo x >/etc/edited; exit\r' 'wait:[Y/n/later]' 'type:\x03' wait:--continue
   [[ $(generation) == 1 && $(drafts) == 1 ]]
   succeeds isolatectl template edit small --discard
 }
 
-@test "a shell whose terminal goes away leaves its changes" {
+@test "a shell whose terminal is closed leaves its changes" {
   run --separate-stderr as_caller /usr/bin/python3 -I -S "$BATS_TEST_DIRNAME/terminal.py" 'wait:[edit small]' \
     'type:echo work >/etc/edited; echo re""ady\r' wait:ready hangup -- "$ISOLATECTL" --store "$STORE" template edit small
   wait_until 5 draft_is_there || complain "no draft"
@@ -213,19 +214,19 @@ shell_on_terminal() {
 }
 draft_is_there() { isolatectl gc && [[ $(drafts) == 1 ]]; }
 
-@test "a shell that has written nothing is not asked about" {
+@test "after a shell that has written nothing the user is not asked" {
   shell_on_terminal 'wait:[edit small]' 'type:unset HISTFILE; false\r' 'wait:[edit small]' 'type:exit\r' wait:nothing
   [[ $(generation) == 1 && $(drafts) == 0 ]]
 }
 
-@test "the prompt names the template in a root whose own files set it, and in one that has sh only" {
+@test "the prompt names the template, even if the root sets its own prompt or has only sh" {
   shell_on_terminal 'wait:[edit small]' 'type:. /etc/bash.bashrc; echo re""ady\r' wait:ready 'wait:[edit small]' \
     'type:bash\r' 'wait:[edit small]' 'type:exit\r' 'wait:[edit small]' 'type:rm -f /bin/bash /usr/bin/bash; exit\r' \
     'wait:[Y/n/later]' 'type:y\r' 'wait:generation 2'
   shell_on_terminal 'wait:[edit small]' 'type:exit\r' wait:nothing
 }
 
-@test "an edit has the network and root's rights, and files owned by all ids" {
+@test "an edit has the network, root's rights and files of all ids" {
   succeeds edit sh -ec 'readlink /proc/self/ns/net; test -s /etc/resolv.conf; id -u; touch /f && chown 65535:65535 /f'
   [[ $output == *"$(readlink /proc/self/ns/net)"* ]] || complain "network"
   succeeds in_small stat -c %u:%g /f
@@ -239,7 +240,7 @@ draft_is_there() { isolatectl gc && [[ $(drafts) == 1 ]]; }
   expect_in_output kept
 }
 
-@test "what is edited must be there" {
+@test "editing a missing template is refused" {
   isolatectl_refuses nosuch -- isolatectl template edit nosuch -- true
 }
 

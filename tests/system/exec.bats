@@ -1,15 +1,16 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
-# isolatectl exec: further commands in a running guest, with its confinement, their own terminals and exact ends.
+# isolatectl exec: further commands in a running guest, with its confinement, their own terminals and exact exit
+# statuses.
 
 load helpers
 
-# start_guest OPTION...: a run that sleeps; its clone is in CLONE.
+# start_guest OPTION...: starts a run that sleeps. Its clone is in CLONE.
 start_guest() {
   start_isolate -q "$@" -z debian sh -c "echo up; exec sleep $MARK"
   guest_is_up
 }
-# With the chroot engine a guest does not know its clone's name.
+# Ask isolatectl for the clone, because with the chroot engine a guest does not know its name.
 guest_is_up() {
   wait_until 15 grep -qx up "$SCRATCH/out"
   CLONE=$(isolatectl --json ps | jq -r '.[0].clone')
@@ -22,14 +23,14 @@ end_guest() {
 }
 in_guest() { isolatectl exec "$@"; }
 start_exec() { start "${EXEC[@]:${#CALLER[@]}}" "$@"; }
-# The status of what can't be executed, as a shell has it.
+# not_executed STATUS LEASE COMMAND...: expects the status that a shell has for a command that can't be executed.
 not_executed() {
   run "-$1" --separate-stderr in_guest "${@:2}"
   one_error_line isolatectl
 }
 refuses() { fails_plainly 125 isolatectl "$@"; }
 
-@test "a command in a running guest: its output, its input, its exit status" {
+@test "a command in a running guest has its own output, input and exit status" {
   local engine number
   for engine in "$ENGINE" chroot; do
     start_guest -e "$engine"
@@ -43,7 +44,7 @@ refuses() { fails_plainly 125 isolatectl "$@"; }
     done
     run in_guest "$CLONE" sh -c 'kill -TERM $$'
     expect_status 143
-    # A script without "#!" is one of /bin/sh.
+    # /bin/sh runs a script without "#!".
     in_guest "$CLONE" sh -c 'echo "echo \$0 \$1; exit 9" >/tmp/script; chmod 0755 /tmp/script'
     run in_guest "$CLONE" /tmp/script argument
     expect_status 9
@@ -56,7 +57,7 @@ refuses() { fails_plainly 125 isolatectl "$@"; }
   done
 }
 
-@test "options of the command are its own" {
+@test "isolatectl does not interpret the command's options" {
   start_guest
   succeeds in_guest "$CLONE" echo -t -p --store x -- y
   expect_output '-t -p --store x -- y'
@@ -67,7 +68,7 @@ refuses() { fails_plainly 125 isolatectl "$@"; }
   end_guest
 }
 
-@test "directory and environment are those of the run, with what is added" {
+@test "directory and environment are those of the run, and options change them" {
   start_guest -p /usr/lib -v ONE:1 -v TWO:2
   succeeds in_guest "$CLONE" sh -c 'pwd; echo "$ONE $TWO $HOME $PATH"; env | grep -c ^TWO='
   expect_output $'/usr/lib\n1 2 /root /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n1'
@@ -76,17 +77,17 @@ refuses() { fails_plainly 125 isolatectl "$@"; }
   refuses 'working directory /nowhere' -- in_guest -p /nowhere "$CLONE" true
   refuses "begins with '/'" -- in_guest -p etc "$CLONE" true
   refuses '=x' -- in_guest -v =x "$CLONE" true
-  # Of the variable that names where programs are looked for, the new value counts.
+  # A new PATH also decides where the command is looked up.
   succeeds in_guest -v PATH=/nowhere "$CLONE" /bin/echo x
   not_executed 127 -v PATH=/nowhere "$CLONE" echo x
   end_guest
 }
 
-# What a process is told of its own rights, and what it may not do.
+# Prints the rights of a process, and tries things that it may not do.
 RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ulimit -c; ulimit -n; umask
   cat /proc/self/uid_map; for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done'
 
-@test "it has just the rights of the first command: capabilities, filters, limits, namespaces" {
+@test "a further command has exactly the rights of the first one: capabilities, filters, limits, namespaces" {
   local engine options
   for engine in "$ENGINE" chroot; do
     for options in '' '--cap-drop ALL' '--cap-add NET_ADMIN --seccomp default' '--ulimit nofile=77 --ulimit core=0'; do
@@ -101,7 +102,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   done
 }
 
-@test "it has no descriptors but its own three, in and outside" {
+@test "a further command has only its own three descriptors, inside and on the host" {
   start_guest
   run bash -c 'exec 7</etc/passwd 8</; exec "$@"' bash "${EXEC[@]}" \
     sh -c 'ls /proc/self/fd; ls /proc/$$/fd'
@@ -109,7 +110,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   end_guest
 }
 
-@test "many at once, and no more than 64" {
+@test "a guest can run up to 64 further commands at a time" {
   local number clients=()
   start_guest
   for number in {1..20}; do
@@ -131,7 +132,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   isolatectl kill "$CLONE"
 }
 
-@test "it ends with the guest, which does not wait for it" {
+@test "a further command ends with the guest, and the guest does not wait for it" {
   mkfifo "$SCRATCH/go"
   "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian sh -c "echo up; read x; exit 4; : $MARK" >"$SCRATCH/out" 3>&- <>"$SCRATCH/go" &
   STARTED_PID=$!
@@ -148,7 +149,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   no_process_with "^sleep $MARK"
 }
 
-@test "signals to the client reach the command, and its end is the client's" {
+@test "signals to isolatectl reach the command, and its exit status becomes isolatectl's" {
   local name
   start_guest
   for name in INT TERM HUP QUIT USR1 USR2; do
@@ -164,7 +165,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   isolatectl kill "$CLONE"
 }
 
-@test "a client that is killed ends its command: SIGHUP, and SIGKILL after five seconds" {
+@test "when isolatectl is killed its command gets SIGHUP, and SIGKILL after five seconds" {
   start_guest
   start_exec sh -c "trap 'echo hup >/hup; exit' HUP; echo up; while :; do sleep 0.05; done"
   wait_until 10 grep -qx up "$SCRATCH/out"
@@ -174,18 +175,18 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   wait_until 10 grep -qx up "$SCRATCH/out"
   kill_started KILL
   sleep 1
-  a_process_with "^sleep 1$MARK" || complain "it was not let finish"
+  a_process_with "^sleep 1$MARK" || complain "it was killed too early"
   wait_until 8 no_process_with "^sleep 1$MARK"
   isolatectl kill "$CLONE"
 }
 
-@test "a guest that ends or garbles what tells of its command harms nobody" {
+@test "a guest that kills or stops the parent of a further command harms nobody else" {
   start_guest --cap-add SYS_PTRACE
-  # The command's parent is isolate-init's process for it; the client learns that it is gone, and the run goes on.
+  # The command's parent is a process of isolate-init. isolatectl notices that it has gone, and the run continues.
   run --separate-stderr in_guest "$CLONE" sh -c "exec >/dev/null 2>&1; sleep 0.3; kill -KILL \$PPID; sleep 1$MARK"
-  [[ $status == 137 ]] || complain "the client's status"
-  wait_until 5 a_process_with "^sleep 1$MARK" || complain "what the command left has not stayed in the guest"
-  # One that is stopped goes on; the client can be killed, and others are served.
+  [[ $status == 137 ]] || complain "isolatectl's status"
+  wait_until 5 a_process_with "^sleep 1$MARK" || complain "the command's background process has not stayed in the guest"
+  # If the parent is stopped the command continues, isolatectl can be killed, and other commands still work.
   start_exec sh -c "kill -STOP \$PPID; echo up; exec sleep 2$MARK"
   wait_until 10 grep -qx up "$SCRATCH/out"
   succeeds in_guest "$CLONE" echo others
@@ -196,7 +197,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   wait_until 2 no_process_with "^sleep .$MARK"
 }
 
-@test "what can't be run says why in one line" {
+@test "an impossible exec gives its reason in one line" {
   start_guest
   refuses 'no lease' -- in_guest no-such-lease true
   refuses COMMAND -- in_guest "$CLONE"
@@ -207,7 +208,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   refuses 'no lease' -- in_guest "$CLONE" true
 }
 
-@test "the socket of a run is its user's alone, and goes with it; those of killed runs go with the next" {
+@test "only its user can reach a run's socket, which the run removes, or after a kill the next run" {
   local where=/run/isolate/runs
   if [[ $IDENTITY == user ]]; then where=$STORE/runs; fi
   start_guest
@@ -223,12 +224,12 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   [[ ! -e $where/$CLONE.$STARTED_PID ]]
 }
 
-@test "in XDG_RUNTIME_DIR where that is the user's alone; whoever has another one finds it" {
+@test "the socket is in XDG_RUNTIME_DIR if only the user can reach that, and is found without it" {
   install -d -m 0700 -o "$CALLER_UID" "$SCRATCH/runtime"
   CALLER=(env -i "XDG_RUNTIME_DIR=$SCRATCH/runtime" "${CALLER[@]:2}")
   start_guest
   if [[ $IDENTITY == root ]]; then
-    [[ -S /run/isolate/runs/$CLONE.$STARTED_PID && ! -e $SCRATCH/runtime/isolate ]] || complain "root's is elsewhere"
+    [[ -S /run/isolate/runs/$CLONE.$STARTED_PID && ! -e $SCRATCH/runtime/isolate ]] || complain "not in /run/isolate"
     end_guest
     return
   fi
@@ -242,7 +243,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   start_guest
   [[ -S $STORE/runs/$CLONE.$STARTED_PID ]]
   end_guest
-  # Where there is no place at all, the run goes on without.
+  # If there is no safe place for the socket, the run continues without one.
   chmod 0755 "$STORE/runs"
   start_guest
   refuses 'takes no commands' 'XDG_RUNTIME_DIR' -- in_guest "$CLONE" true
@@ -252,14 +253,15 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
 
 # --- terminals --------------------------------------------------------------------------------------------------------
 
-# on_terminal STEP... -- COMMAND...: see terminal.py. words_of_exec: EXEC, the words of isolatectl exec in the guest.
+# on_terminal STEP... -- COMMAND...: see terminal.py. words_of_exec: sets EXEC to the words of isolatectl exec in the
+# guest.
 on_terminal() { run --separate-stderr /usr/bin/python3 -I -S "$HELPERS/terminal.py" "$@"; }
 words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLONE"); }
 
-@test "from a terminal it has one of its own, with size, kind, keys and signals" {
+@test "a command started from a terminal gets its own terminal, with size, type, keys and signals" {
   start_guest
   on_terminal -- "${EXEC[@]}" sh -c 'tty; stty size; test -t 2 && echo "$TERM"'
-  [[ ${lines[0]} == /dev/pts/* && ${lines[1]} == '24 80' && ${lines[2]} == dumb ]] || complain "terminal"
+  [[ ${lines[0]} == /dev/pts/* && ${lines[1]} == '24 80' && ${lines[2]} == dumb ]] || complain "terminal, size or type"
   expect_in_errors 'ended: status 0'
   expect_in_errors 'modes: as before'
   on_terminal 'wait:ready' 'resize:33x99' 'type:go\n' 'wait:33 99' -- "${EXEC[@]}" sh -c 'echo ready; read x; stty size'
@@ -270,7 +272,7 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
-@test "Ctrl-Z stops the client with its command, and both go on" {
+@test "Ctrl-Z stops isolatectl together with its command, and both continue" {
   # Not a shell that starts programs: it can't be stopped while one of them is stopped before its execve.
   start_guest
   on_terminal 'wait:ready' 'type:\x1a' stopped fg 'wait:again' -- "${EXEC[@]}" perl -e \
@@ -280,12 +282,12 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
-@test "the caller's terminal never comes into the guest, and nothing can be typed into it" {
+@test "the caller's terminal never gets into the guest, and nothing can be typed into it" {
   start_guest -e chroot --seccomp none
-  # A terminal's number is the guest's own; what is typed into it stays there.
+  # The guest has its own terminal. What it types stays there.
   on_terminal -- "${EXEC[@]}" perl -e 'ioctl(STDIN, 0x5412, "x") for 1 .. 3; print readlink("/proc/self/fd/0"), "\n"'
   expect_in_errors "queue: b''"
-  # Where not both are terminals there is none inside.
+  # Without a terminal as both input and output, the command gets none.
   on_terminal -- bash -c '"$@" </dev/null' bash "${EXEC[@]}" \
     sh -c 'for n in 0 1 2; do test ! -t $n || echo "$n is a terminal"; done; (: </dev/tty) 2>&1; echo end'
   [[ $output == *"No such device or address"* && $output == *end* && $output != *"is a terminal"* ]] || complain "a terminal"
@@ -293,13 +295,13 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
-@test "copies bring all that was written, and the input" {
+@test "all input and output is copied if only some of the streams are a terminal" {
   start_guest
   on_terminal 'wait:ready' 'type:one\n' 'type:\x04' 'wait:20000' -- bash -c '"$@" | cat' bash "${EXEC[@]}" \
     sh -c 'echo ready >&2; cat; seq 20000 >&2'
   # The two outputs come in either order, and one may come within a line of the other.
   [[ $(grep -c 'one$' <<<"$output") -ge 1 && $(perl -0pe 's/one\n//g' <<<"$output" | grep -cxE '[0-9]+') == 20000 ]] ||
-    complain "copies"
+    complain "the output is not complete"
   expect_in_errors 'ended: status 0'
   end_guest
 }
@@ -313,7 +315,7 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
-@test "-t gives it a terminal where there is none" {
+@test "-t gives the command a terminal even if the caller has none" {
   start_guest
   [[ $(echo 'tty; exit' | in_guest -t "$CLONE" sh | tr -d '\r') == *"/dev/pts/"* ]]
   run in_guest "$CLONE" tty
@@ -321,7 +323,7 @@ words_of_exec() { EXEC=("${CALLER[@]}" "$ISOLATECTL" --store "$STORE" exec "$CLO
   end_guest
 }
 
-@test "isolatectl does not wait for processes that write after the command has ended, nor for a stuck terminal" {
+@test "isolatectl does not wait for output after the command has ended, or for a stuck terminal" {
   start_guest
   on_terminal -- bash -c 'timeout --foreground 20 "$@" </dev/null' bash "${EXEC[@]}" sh -c 'yes & exit 4'
   expect_in_errors 'ended: status 4'

@@ -1,10 +1,10 @@
 # variants: root-bwrap
 # templates: system
-# isolatectl exec where the root has an init of its own, which the lxc engine boots, and isolate-init is beside it.
+# isolatectl exec in a root with its own init, which the lxc engine boots, with isolate-init beside it.
 
 load helpers
 
-# start_system SCRIPT: a run that does it first; its clone is in CLONE.
+# start_system SCRIPT: starts a run that executes the script first. Its clone is in CLONE.
 start_system() {
   start_isolate -q -e lxc -z system sh -c "($1); echo up; exec sleep $MARK"
   wait_until 30 grep -qx up "$SCRATCH/out"
@@ -14,7 +14,7 @@ start_system() {
 RIGHTS='cat /proc/1/comm; grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status; for n in cgroup ipc mnt net pid user uts; do
   readlink /proc/self/ns/$n; done; ls /proc/$$/fd'
 
-@test "a command beside an init has the rights of the first one, and ends with it" {
+@test "a command beside an init has the rights of the first one, and ends with the system" {
   start_system "$RIGHTS"
   succeeds isolatectl exec "$CLONE" sh -c "$RIGHTS"
   [[ ${lines[0]} == systemd && $output == "$(sed '/^up$/d' "$SCRATCH/out")" ]] ||
@@ -22,13 +22,13 @@ RIGHTS='cat /proc/1/comm; grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status;
   run isolatectl exec "$CLONE" sh -c 'kill -HUP $$'
   expect_status 129
   [[ $(echo 'tty; exit' | isolatectl exec -t "$CLONE" sh) == *"/dev/pts/"* ]]
-  [[ $(isolatectl --json ps | jq '.[0].tasks') -ge 4 ]] || complain "the system is not counted"
+  [[ $(isolatectl --json ps | jq '.[0].tasks') -ge 4 ]] || complain "ps does not count the system's processes"
   succeeds isolatectl kill "$CLONE"
   end_of_started 2>/dev/null
   [[ $STATUS == 137 ]]
 }
 
-@test "its orphans stay until the system ends, and what is hung up ends" {
+@test "orphans of a further command stay until the system ends, and the command ends when isolatectl is killed" {
   start_system true
   succeeds isolatectl exec "$CLONE" sh -c "setsid sleep 1$MARK >/dev/null 2>&1 </dev/null & exit 0"
   a_process_with "^sleep 1$MARK"

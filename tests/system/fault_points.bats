@@ -1,22 +1,22 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# Every step of a run fails once, and is the moment of a SIGKILL once. Needs a build with fault points.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Each step of a run fails once, and once the run is killed at it. Needs a build with fault points.
 
 load helpers
 
-# Options that make a run take as many of its steps as one run can.
+# Runs isolate with options that need as many steps as one run can have.
 all_steps_run() {
   with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true "$@" -- -z debian -e "$ENGINE" \
     -d "$SCRATCH/bound:/made/here:ro" -n sh -c 'touch /x; : '"$MARK"
 }
 
-# The names of the steps, as --timings tells them.
+# Prints the names of the steps, as --timings reports them.
 steps() {
   with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true -- --timings -z debian -e "$ENGINE" \
     -d "$SCRATCH/bound:/made/here:ro" -n true 2>&1 | sed -n 's/^timing: \([^ ]*\) [0-9]*$/\1/p' |
     awk '$0 != "total" && !seen[$0]++'
 }
 
-# Times that are measured but are no work of ours, which could fail.
+# These times are measured, but are no steps that could fail.
 is_measured_only() { [[ $1 == engine-start || $1 == run ]]; }
 
 setup() {
@@ -37,7 +37,7 @@ fail_each_step() {
     one_error_line isolate || complain "when '$step' fails"
     expect_in_errors "$step"
     wait_until 2 no_process_with "$MARK" || complain "a process after '$step' failed"
-    # A clone that could not be removed is left to gc.
+    # If removing the clone failed, gc removes it.
     if [[ $step == lease-drop ]]; then isolatectl gc; fi
     wait_until 2 store_is_clean "$STORE" || complain "left after '$step' failed: $(state_in "$STORE")"
     no_new_mounts "$before" || complain "a mount after '$step' failed"
@@ -60,15 +60,15 @@ kill_at_each_step() {
   done
 }
 
-@test "bwrap: each step that fails gives one line and 125, and leaves nothing" { fail_each_step bwrap; }
+@test "bwrap: if a step fails, there is one error line and status 125, and nothing is left" { fail_each_step bwrap; }
 
-@test "bwrap: SIGKILL at each step leaves nothing that gc does not remove" { kill_at_each_step bwrap; }
+@test "bwrap: after SIGKILL at any step, gc removes everything that is left" { kill_at_each_step bwrap; }
 
-@test "chroot: each step that fails gives one line and 125, and leaves nothing" { fail_each_step chroot; }
+@test "chroot: if a step fails, there is one error line and status 125, and nothing is left" { fail_each_step chroot; }
 
-@test "chroot: SIGKILL at each step leaves nothing that gc does not remove" { kill_at_each_step chroot; }
+@test "chroot: after SIGKILL at any step, gc removes everything that is left" { kill_at_each_step chroot; }
 
-@test "a fault that no step has changes nothing" {
+@test "a fault for an unknown step has no effect" {
   ENGINE=bwrap
   run --separate-stderr all_steps_run ISOLATE_FAULT=no-such-step
   expect_status 0

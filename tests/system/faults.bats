@@ -1,9 +1,9 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# Faults of the machine: each gives one clear line and 125, nothing is lost and nothing left.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Faults of the machine. Each gives one clear line and status 125; nothing is lost and nothing is left behind.
 
 load helpers
 
-# A file system of 40 MB in a file, on $SCRATCH/disk, owned by the identity, with a store in it.
+# Mounts a file system of 40 MB in a file on $SCRATCH/disk. The identity owns it and has a store in it.
 mount_small_disk() {
   truncate --size 40M "$SCRATCH/image"
   mkfs.ext4 -q -m 0 "$SCRATCH/image"
@@ -15,7 +15,8 @@ mount_small_disk() {
   STORE=$SCRATCH/disk
 }
 
-# A template of a shell and a few programs of the Debian root: what a small disk has room for.
+# Makes a template of a shell and a few programs of the Debian root, because there is room for no more on the small
+# disk.
 make_small_template() {
   local small=$SCRATCH/small
   copy_of_tree "$small"
@@ -34,14 +35,14 @@ fill_disk() {
   dd if=/dev/zero of="$SCRATCH/disk/filler2" bs=512 2>/dev/null || true
 }
 
-# A setup for in_private_mounts: hides a program of /usr/bin.
+# Prints a setup for in_private_mounts that hides a program of /usr/bin.
 hide_program() {
   mkdir -p "$SCRATCH/hide-upper" "$SCRATCH/hide-work"
   echo "mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=$SCRATCH/hide-upper,workdir=$SCRATCH/hide-work /usr/bin
     rm -f /usr/bin/$1"
 }
 
-@test "a guest that fills the disk gets an error, and all room is given back" {
+@test "a guest that fills the disk gets an error, and all space is freed afterwards" {
   mount_small_disk
   make_small_template
   local free
@@ -54,7 +55,7 @@ hide_program() {
   succeeds in_small true
 }
 
-@test "a full disk: one line, nothing left, and runs go again when there is room" {
+@test "on a full disk a run fails in one line, leaves nothing, and works again when there is space" {
   mount_small_disk
   make_small_template
   fill_disk
@@ -66,7 +67,7 @@ hide_program() {
   expect_output Linux
 }
 
-@test "a disk without inodes: the same" {
+@test "on a disk without free inodes a run fails in one line, and works again when there are some" {
   truncate --size 40M "$SCRATCH/image"
   mkfs.ext4 -q -m 0 -N 2000 "$SCRATCH/image"
   mkdir "$SCRATCH/disk"
@@ -90,7 +91,7 @@ except OSError:
   succeeds in_small true
 }
 
-@test "isolatectl create on a full disk: one line, nothing left" {
+@test "on a full disk template create fails in one line and leaves nothing" {
   mount_small_disk
   isolatectl_refuses 'No space left' -- isolatectl template create debian --from "$TARBALL"
   store_is_clean "$STORE"
@@ -101,7 +102,7 @@ except OSError:
   make_small_template
 }
 
-@test "a store that is read-only: one line" {
+@test "a read-only store is an error in one line" {
   isolate_refuses 'Read-only file system' -- \
     in_private_mounts "mount --bind $STORE $STORE; mount -o remount,bind,ro $STORE" \
     "$ISOLATE" --store "$STORE" -z debian true
@@ -111,7 +112,7 @@ except OSError:
   succeeds in_clone true
 }
 
-@test "a store that is no store: one line" {
+@test "a path that is no store is an error in one line" {
   touch "$SCRATCH/file"
   isolate_refuses -- isolate --store "$SCRATCH/file" -z debian true
   isolate_refuses -- isolate --store "$SCRATCH/nothing" -z debian true
@@ -119,7 +120,7 @@ except OSError:
   [[ ! -e $SCRATCH/nothing/clones ]]
 }
 
-@test "a store that the caller may not write: one line" {
+@test "a store that the caller can't write is an error in one line" {
   mkdir -m 0755 "$SCRATCH/foreign"
   chown root: "$SCRATCH/foreign"
   if [[ $IDENTITY == user ]]; then
@@ -131,7 +132,7 @@ except OSError:
   fi
 }
 
-@test "bwrap is not installed: one line that says so; the chroot engine works all the same" {
+@test "a missing bwrap is an error in one line, and the chroot engine works without it" {
   local setup
   setup=$(hide_program bwrap)
   isolate_refuses bwrap bubblewrap -- in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -z debian true
@@ -140,11 +141,11 @@ except OSError:
   expect_output 0
 }
 
-@test "a bwrap that can't be executed or fails is no success" {
+@test "a bwrap that can't be executed, or does not run the command, is an error" {
   chmod 0755 "$SCRATCH"
   printf '#!/bin/sh\nexit 0\n' >"$SCRATCH/bwrap"
   chmod 0755 "$SCRATCH/bwrap"
-  # A bwrap that does nothing: the command did not run, so the status may not be 0.
+  # This bwrap does nothing. The command did not run, so the status must not be 0.
   run --separate-stderr in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" \
     "$ISOLATE" --store "$STORE" -q -z debian true
   expect_status 125
@@ -155,9 +156,9 @@ except OSError:
     in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" "$ISOLATE" --store "$STORE" -q -z debian true
 }
 
-@test "newuidmap is not installed: one line that says so" {
+@test "a missing newuidmap or newgidmap is an error in one line" {
   if [[ $IDENTITY == root ]]; then
-    # Root needs none.
+    # Root does not need them.
     succeeds in_private_mounts "$(hide_program newuidmap)" "$ISOLATE" --store "$STORE" -q -z debian id -u
     expect_output 0
   else
@@ -168,13 +169,13 @@ except OSError:
   fi
 }
 
-@test "isolate-init is not there: one line that says where it was looked for" {
+@test "a missing isolate-init is an error in one line with the places that were searched" {
   mkdir "$SCRATCH/bin"
   cp "$ISOLATE" "$SCRATCH/bin/"
   isolate_refuses isolate-init -- as_caller "$SCRATCH/bin/isolate" --store "$STORE" -z debian true
 }
 
-@test "isolate-init is found in ../libexec/isolate, too" {
+@test "isolate-init is also found in ../libexec/isolate" {
   mkdir -p "$SCRATCH/bin" "$SCRATCH/libexec/isolate"
   cp "$ISOLATE" "$SCRATCH/bin/"
   cp "$BINDIR/isolate-init" "$SCRATCH/libexec/isolate/"
@@ -182,15 +183,15 @@ except OSError:
   expect_output 0
 }
 
-@test "user namespaces are switched off: one line that says so" {
-  # That the way to switch them off works.
+@test "user namespaces are switched off: isolate says so in one line" {
+  # Control: the limit really switches them off.
   run with_kernel_limit max_user_namespaces 0 unshare --user true
-  [[ $status == 1 ]] || complain "they are not off"
+  [[ $status == 1 ]] || complain "user namespaces are not off"
   isolate_refuses 'user namespace' -- with_kernel_limit max_user_namespaces 0 "$ISOLATE" --store "$STORE" -z debian true
   store_is_clean "$STORE"
 }
 
-@test "mount, pid, net and uts namespaces are switched off: one line" {
+@test "mount, pid, net and uts namespaces are switched off: isolate fails in one line" {
   local kind
   for kind in mnt pid net uts; do
     isolate_refuses -- with_kernel_limit "max_${kind}_namespaces" 0 "$ISOLATE" --store "$STORE" -z debian true
@@ -198,9 +199,9 @@ except OSError:
   done
 }
 
-@test "no more processes or files allowed: one line, and the next run clears away what was left" {
+@test "if no more processes or files are allowed, isolate fails in one line, and the next run cleans up" {
   if [[ $IDENTITY == user ]]; then
-    # Root is not counted. The check for leaks would need a process, too.
+    # The limit does not apply to root. Leak checking is off because it would need a process as well.
     isolate_refuses -- as_caller env "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0" bash -c 'ulimit -u 1; exec "$@"' bash "$ISOLATE" --store "$STORE" -z debian true
   fi
   local limit
@@ -212,7 +213,7 @@ except OSError:
   wait_until 2 store_is_clean "$STORE"
 }
 
-@test "the output is full or closed: what isolate prints itself is not lost in silence" {
+@test "isolate reports when it can't write its own output" {
   local status=0
   as_caller "$ISOLATE" --version >/dev/full 2>"$SCRATCH/err" || status=$?
   [[ $status == 125 ]]

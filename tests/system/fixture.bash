@@ -1,4 +1,4 @@
-# What the tests stand on: a work folder, two users, the programs, a Debian root, a template in each store.
+# What the tests need: a work directory, two users, the programs, a Debian root, and a template in each store.
 # shellcheck shell=bash
 
 die() {
@@ -15,13 +15,13 @@ check_machine() {
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-x11 seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
 }
 
-# make_work_folder NUMBER: that of a worker. In memory nothing has to wait for the disk.
+# make_work_folder NUMBER: makes a worker's directory. It is in memory if possible, so that nothing waits for the disk.
 make_work_folder() {
   local number=$1
   WORK=$BASE/$number
@@ -31,14 +31,14 @@ make_work_folder() {
   mkdir -m 0700 "$WORK/store-root"
   local user
   for user in "$USER_A" "$USER_B"; do install -d -m 0700 -o "$user" -g "$user" "$WORK/home-$user"; done
-  # Programs of a sanitizer build write their findings here, whoever runs them.
+  # Programs of a sanitizer build write their reports here, whoever runs them.
   mkdir -m 1777 "$WORK/sanitizer"
   ASAN_OPTIONS=log_path=$WORK/sanitizer/report:exitcode=99
   UBSAN_OPTIONS=log_path=$WORK/sanitizer/report:exitcode=99:halt_on_error=1:print_stacktrace=1
   export WORK ASAN_OPTIONS UBSAN_OPTIONS
 }
 
-# make_users NUMBER: those of a worker. User a has a range of 65536 subordinate ids, user b has none.
+# make_users NUMBER: makes a worker's users. User a has a range of 65536 subordinate ids, user b has none.
 make_users() {
   local number=$1 user first
   USER_A=isotest${$}a$number
@@ -67,14 +67,14 @@ remove_users() {
   return "$status"
 }
 
-# That of the daemon's members, which the package makes.
+# Makes the group of the daemon's members, as the package does.
 make_group() {
   if getent group isolate >/dev/null; then return; fi
   groupadd --system isolate
   : >"$BASE/made-group"
 }
 
-# The programs that attack, compiled once for all files.
+# Compiles the attacking programs, once for all files.
 make_attacks() {
   if cut -d ' ' -f 1 "$BASE/jobs" | xargs grep -q place_attacks; then "$(dirname "${BASH_SOURCE[0]}")/../attacks/build" "$BASE/attacks"; fi
 }
@@ -95,18 +95,22 @@ first_free_subordinate_id() {
     /etc/subuid /etc/subgid
 }
 
-# Copies of the programs that an ordinary user can reach; processes of this run are known by them.
+# Copies the programs to where an ordinary user can reach them. Processes of this test run are recognized by these
+# copies.
 place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
-  cp "$1/isolate" "$1/isolatectl" "$1/isolated" "$1/isolate-init" "$1/isolate-lxc" "$1/isolate-x11" "$1/seccomp_wrapper" "$BINDIR/"
+  local program
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
+    cp "$1/$program" "$BINDIR/"
+  done
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl
   export BINDIR ISOLATE ISOLATECTL
 }
 
-# A Debian 12 root made by mmdebstrap with the package sources of this machine, kept for the next time.
+# Makes a Debian 12 root with mmdebstrap and the package sources of this machine, and keeps it for the next time.
 make_tarball() {
   TARBALL=${ISOLATE_TEST_TARBALL:-/var/tmp/isolate-test-cache/debian-bookworm-minbase.tar}
   export TARBALL
@@ -115,62 +119,78 @@ make_tarball() {
   bootstrap "$TARBALL"
 }
 
-# The same with an init, for containers that boot.
+# Makes the same with an init, for containers that boot.
 make_system_tarball() {
   SYSTEM_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-systemd.tar
   export SYSTEM_TARBALL
   [[ -f $SYSTEM_TARBALL ]] || bootstrap "$SYSTEM_TARBALL" --include=systemd-sysv,dbus,iproute2
 }
 
-# The same with programs that show windows and play sound.
+# Makes the same root with programs that show windows and play sound.
 make_desktop_tarball() {
   DESKTOP_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-desktop.tar
   export DESKTOP_TARBALL
   [[ -f $DESKTOP_TARBALL ]] || bootstrap_desktop "$DESKTOP_TARBALL"
 }
 
-# The same with a browser, which is as large as everything else together.
+# Makes the same root with a browser, which is as large as everything else together.
 make_browser_tarball() {
   BROWSER_TARBALL=/var/tmp/isolate-test-cache/debian-bookworm-browser.tar
   export BROWSER_TARBALL
   [[ -f $BROWSER_TARBALL ]] || bootstrap_desktop "$BROWSER_TARBALL" firefox-esr
 }
 
-# bootstrap_desktop TARBALL PACKAGE...: each worker unpacks it into memory, so it lacks documentation, translations and
-# what only OpenGL and perl need.
+# bootstrap_desktop TARBALL PACKAGE...: makes a root without documentation, translations, and what only OpenGL and perl
+# need, because each worker unpacks it into memory.
 bootstrap_desktop() {
-  local tarball=$1 path options=()
+  local tarball=$1
   shift
   local packages=(xterm x11-apps x11-utils xdotool yad speedcrunch pulseaudio-utils pipewire-bin dbus-bin libglib2.0-bin
     wayland-utils fonts-dejavu-core "$@")
+  bootstrap_small "$tarball" bookworm "${packages[@]}"
+}
+
+# A Debian 13 root with a Wayland compositor that has security contexts.
+make_compositor_tarball() {
+  COMPOSITOR_TARBALL=/var/tmp/isolate-test-cache/debian-trixie-compositor.tar
+  export COMPOSITOR_TARBALL
+  [[ -f $COMPOSITOR_TARBALL ]] || bootstrap_small "$COMPOSITOR_TARBALL" trixie sway wayland-utils fonts-dejavu-core
+}
+
+# bootstrap_small TARBALL SUITE PACKAGE...: each worker unpacks it into memory, so it lacks documentation, translations
+# and what only OpenGL and perl need.
+bootstrap_small() {
+  local tarball=$1 suite=$2 path options=()
+  shift 2
   for path in /usr/share/{doc,man,info,locale,lintian,bug,help} /usr/lib/x86_64-linux-gnu/{libLLVM,libz3.so,dri}; do
     options+=("--dpkgopt=path-exclude=$path*")
   done
   # Packages run perl while they are installed, so it is removed afterwards.
   options+=("--customize-hook=cd \"\$1\" && rm -rf usr/share/perl usr/lib/x86_64-linux-gnu/perl usr/share/groff \
     usr/lib/x86_64-linux-gnu/libperl.so.* usr/share/icons/Adwaita/cursors var/cache/fontconfig")
-  bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "${packages[*]}")"
+  SUITE=$suite bootstrap "$tarball" "${options[@]}" "--include=$(IFS=, && echo "$*")"
 }
 
-# bootstrap TARBALL OPTION...
+# bootstrap TARBALL OPTION...: makes a root of the suite SUITE, bookworm unless set, with the package sources of this
+# machine, and packs it.
 bootstrap() {
-  local tarball=$1
+  local tarball=$1 suite=${SUITE:-bookworm}
   shift
   echo "making $tarball" >&2
-  local options=("$@")
+  local options=(--dpkgopt=force-unsafe-io "$@")
   if apt-config dump | grep -q 'Acquire::Check-Valid-Until "false"'; then
     options+=('--aptopt=Acquire::Check-Valid-Until "false"')
   fi
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    grep -E ' bookworm(-updates|-security)? ' | sort -u >"$BASE/sources.list"
+    grep -E ' bookworm(-updates|-security)? ' | sed "s/ bookworm/ $suite/" | sort -u >"$BASE/sources.list"
   [[ -s $BASE/sources.list ]] || die 'the host has no source of Debian packages in its apt configuration'
   (umask 022 && mkdir -p "$(dirname "$tarball")")
-  mmdebstrap --quiet --variant=minbase "${options[@]}" bookworm "$BASE/debian.tar" "$BASE/sources.list"
+  mmdebstrap --quiet --variant=minbase "${options[@]}" "$suite" "$BASE/debian.tar" "$BASE/sources.list"
   chmod 0644 "$BASE/debian.tar"
   mv "$BASE/debian.tar" "$tarball"
 }
 
-# The same root unpacked, owned as the identity has it: TREE of the identity. Made once for a worker.
+# Unpacks that root for the identity, as its TREE, with the identity's ids as owners. Done once for a worker.
 make_identity() {
   local tree=$WORK/tree-$IDENTITY as_owner=()
   if [[ -e $tree-small ]]; then return; fi
@@ -185,13 +205,13 @@ make_identity() {
   make_small_root "$tree"
 }
 
-# A copy without /usr/share: what tests copy again, quickly.
+# Makes a copy without /usr/share, which tests can copy quickly.
 make_small_root() {
   cp -a --link "$1" "$1-small"
   find "$1-small/usr/share" -mindepth 1 -maxdepth 1 -exec rm -rf --one-file-system {} +
 }
 
-# make_template NAME TARBALL: the identity's, once for a worker.
+# make_template NAME TARBALL: makes a template in the identity's store, once for a worker.
 make_template() {
   if [[ -e $WORK/template-$1-$IDENTITY ]]; then return; fi
   bash -c '
@@ -201,7 +221,7 @@ make_template() {
   : >"$WORK/template-$1-$IDENTITY"
 }
 
-# The identity's configuration names the engine, unless it is the default.
+# Writes the engine into the identity's configuration, unless it is the default.
 configure_engine() {
   local home=$WORK/home-root
   if [[ $IDENTITY == user ]]; then home=$WORK/home-$USER_A; fi

@@ -1,14 +1,14 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# --memory, --cpus, --pids and --io-weight where there are no control groups of version 2: nothing runs without the limit
-# that was asked for. tests/vm/limits.bats has them at work.
+# --memory, --cpus, --pids and --io-weight without control groups of version 2: nothing runs without a requested limit.
+# tests/vm/limits.bats tests limits that take effect.
 
 load helpers
 
-# As on a machine without any.
+# Runs a command with the control groups hidden, as on a machine without any.
 without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; }
 
-@test "each limit is refused with one line, by every engine, and nothing has run" {
+@test "every engine refuses each limit in one line, and nothing runs" {
   local engine limit
   for engine in "$ENGINE" chroot; do
     for limit in --memory=64M --cpus=1.5 --pids=40 --io-weight=200; do
@@ -22,7 +22,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
   store_is_clean "$STORE"
 }
 
-@test "so are a plan and a limit of the configuration, which the command line takes back" {
+@test "--dry-run and a configured limit are refused, and the command line can lift a configured limit" {
   isolate_refuses 'control groups of version 2' -- without_groups "$ISOLATE" --store "$STORE" --dry-run --pids 9 -z debian true
   as_caller mkdir -p "$SCRATCH/config/isolate"
   printf 'memory = "64M"\ncpus = 1\n' >"$SCRATCH/config/isolate/config.toml"
@@ -43,7 +43,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
   isolate_refuses io-weight 10001 10000 -- isolate --io-weight 10001 -z debian true
 }
 
-@test "--status-fd tells which step failed" {
+@test "--status-fd reports which step failed" {
   without_groups sh -c 'exec 9>"$0"; exec "$@"' "$SCRATCH/status" "$ISOLATE" --store "$STORE" -q --status-fd 9 --pids 9 \
     -z debian true || true
   jq -se '.[-1] | .event == "failed" and .step == "limits"' "$SCRATCH/status"

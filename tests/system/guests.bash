@@ -1,15 +1,15 @@
-# Guests of members that all live at the same time, each in a clone of its own: load it behind helpers. A file has
-#   start_guest OPTION... COMMAND...   a run of a member's on its template, in the background; its pid joins STARTED, its
-#                                      output goes to $SCRATCH/$OUT
+# Guests of members that all run at the same time, each in its own clone. Load it after helpers. A test file defines
+#   start_guest OPTION... COMMAND...   starts a member's run on its template in the background; adds its pid to STARTED,
+#                                      and writes its output to $SCRATCH/$OUT
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # the test files use them; others set them
 
-# What a guest does, with its number in $0: it marks its clone, which must be new, and waits for a byte from a pipe. At
-# the end it tells that the clone is its own and whole, as far as it can see.
+# A guest gets its number in $0. It marks its clone, which must be new, and waits for a byte from a pipe. Then it prints
+# its mark and its clone's name, if the clone is still its own and complete.
 GUEST='test ! -e /mark || { echo used; exit 1; }
   echo "$0" >/mark; echo up; read -r go </s/go; cat /mark; test -e /etc/debian_version && uname -n'
 
-# start_guests NUMBER [SECONDS]: returns when all are up.
+# start_guests NUMBER [SECONDS]: starts the guests and returns when all are up.
 start_guests() {
   local number
   GUESTS=$1
@@ -28,8 +28,8 @@ all_live() {
   for pid in "${STARTED[@]}"; do [[ -e /proc/$pid ]] || complain "a run has ended: $pid" || return 1; done
 }
 
-# end_guests: all go on, find their own marks, and end well and without a word of complaint; each has had a clone of its
-# own. The names of the clones are in $SCRATCH/clones.
+# end_guests: lets all guests continue, and expects that they find their own marks, succeed without any message, and
+# each had its own clone. The names of the clones are in $SCRATCH/clones.
 end_guests() {
   local number pid status=0
   printf '%0*d' "$GUESTS" 0 | tr 0 '\n' >&"$GO"
@@ -44,10 +44,10 @@ end_guests() {
   [[ -z $(uniq -d "$SCRATCH/clones") ]] || complain "in two runs: $(uniq -d "$SCRATCH/clones")"
 }
 
-# all_are_reaped [SECONDS]: the daemon has leased just the clones that the guests had, and has destroyed each.
+# all_are_reaped [SECONDS]: expects that the daemon has leased exactly the clones of the guests, and has destroyed each.
 all_are_reaped() {
   log_since | sed -n 's/.*leased \([^ ]*\) of .*/\1/p' | sort >"$SCRATCH/leased"
-  cmp "$SCRATCH/clones" "$SCRATCH/leased" || complain "others were leased"
+  cmp "$SCRATCH/clones" "$SCRATCH/leased" || complain "the daemon leased other clones"
   wait_until "${1:-60}" has_reaped_the_leased || complain "not reaped: $(comm -23 "$SCRATCH/leased" "$SCRATCH/reaped")"
 }
 has_reaped_the_leased() {

@@ -1,10 +1,10 @@
-# What every test file loads. The same tests run as root and as an ordinary user: $IDENTITY says which.
+# Every test file loads this. The same tests run as root and as an ordinary user: $IDENTITY says which.
 #
 # WORK USER_A USER_A_UID USER_B USER_B_UID SUBORDINATE_BASE ISOLATE ISOLATECTL TARBALL come from the runner. Set here:
 #   STORE     the identity's own store, with the template "debian"
-#   TREE      a Debian root owned as the identity has it, for -t; tests leave it as it was
+#   TREE      a Debian root owned by the identity's ids, for -t; tests do not change it
 #   CALLER    the words in front of a command that run it as the identity, with a clean environment
-#   SCRATCH   a folder of this test, owned by the identity, removed at its end
+#   SCRATCH   a directory for this test, owned by the identity, removed at its end
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # the test files use them; bats sets stderr_lines
 
@@ -27,8 +27,8 @@ set_identity() {
   words_of_caller "$CALLER_UID" "$CALLER_GID" "$home"
 }
 
-# Signals that bash ignores in background jobs are set back, as an interactive shell would start a program. With
-# LXC_NET_BR the engine lxc takes -n as the others do.
+# Resets signals that bash ignores in background jobs, so that programs start as from an interactive shell. With
+# LXC_NET_BR the engine lxc treats -n as the others do.
 words_of_caller() {
   local uid=$1 gid=$2 home=$3
   CALLER=(env -i "--default-signal=HUP,INT,QUIT,PIPE,TERM" "HOME=$home" "XDG_CONFIG_HOME=$home/.config"
@@ -39,11 +39,11 @@ words_of_caller() {
 
 as_caller() { "${CALLER[@]}" "$@"; }
 
-# isolate on the identity's store, and the usual case of it: a clone of the test template.
+# isolate on the identity's store, and its usual case: a clone of the test template.
 isolate() { as_caller "$ISOLATE" --store "$STORE" "$@"; }
 in_clone() { isolate -q -z debian "$@"; }
 isolatectl() { as_caller "$ISOLATECTL" --store "$STORE" "$@"; }
-# The same with variables in the environment of isolate: with_variables A=B ... -- OPTION... COMMAND...
+# The same with variables in isolate's environment: with_variables A=B ... -- OPTION... COMMAND...
 with_variables() {
   local variables=()
   while [[ $1 != -- ]]; do
@@ -54,7 +54,7 @@ with_variables() {
   as_caller env "${variables[@]}" "$ISOLATE" --store "$STORE" "$@"
 }
 
-# Runs a command as the identity in a mount namespace of its own, after SETUP has been run there as root.
+# Runs a command as the identity in its own mount namespace, after root has run SETUP there.
 in_private_mounts() {
   local setup=$1
   shift
@@ -62,8 +62,8 @@ in_private_mounts() {
     exec "$@"' sh "${CALLER[@]}" "$@"
 }
 
-# Runs a command as the identity in a user namespace where everybody is who he is outside, and a limit of
-# /proc/sys/user holds. Its ids are mapped once it is there, and root has his rights after the next exec.
+# Runs a command as the identity in a user namespace that maps every id to itself, with a limit of /proc/sys/user. Ids
+# can be mapped only once the namespace exists, and root gets its rights back at the next exec.
 with_kernel_limit() {
   local limit=$1 value=$2 pid status=0
   shift 2
@@ -71,7 +71,7 @@ with_kernel_limit() {
   unshare --user sh -c 'read -r _ <"$1"; shift; exec sh -c "$@"' sh "$SCRATCH/mapped" \
     'echo "$1" >"/proc/sys/user/$0" && shift && exec "$@"' "$limit" "$value" "${CALLER[@]}" "$@" 3>&- &
   pid=$!
-  # Before unshare has made it, the namespace is ours, whose map can't be written.
+  # Wait until unshare has made the namespace. Before, the process is still in ours, whose map can't be written.
   wait_until 5 another_user_namespace "$pid" && echo 0 0 4294967295 >"/proc/$pid/uid_map" &&
     echo 0 0 4294967295 >"/proc/$pid/gid_map" && echo >"$SCRATCH/mapped"
   wait "$pid" || status=$?
@@ -80,7 +80,7 @@ with_kernel_limit() {
 }
 another_user_namespace() { [[ $(readlink "/proc/$1/ns/user") != "$(readlink /proc/self/ns/user)" ]]; }
 
-# --- setting up and clearing away -------------------------------------------------------------------------------------
+# --- setting up and cleaning up ---------------------------------------------------------------------------------------
 
 setup() { common_setup; }
 teardown() { common_teardown; }
@@ -94,11 +94,11 @@ common_setup() {
   STARTED=()
 }
 
-# Every test ends with this: nothing of it may be running or lying about. What is, is taken away by force, so that the
-# next test begins clean.
+# Runs after every test, which must leave no processes and no files. Whatever is left is removed by force, so that the
+# next test starts clean.
 common_teardown() {
   local pid status=0
-  # A run that is over may still be at removing its clone, which is its own business.
+  # A run that has ended may still be removing its clone, which is not an error.
   wait_until 3 trash_is_empty "$STORE" || true
   for pid in "${STARTED[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   if ! wait_until 2 no_process_with "$MARK|$SCRATCH/"; then
@@ -127,16 +127,16 @@ unmount_scratch() {
   return "$status"
 }
 
-# The clones, leases and half-made things of a store, a line each.
+# Prints the clones, leases and partial files of a store, a line each.
 state_in() { find "$1"/{clones,drafts,trash} "$1"/pools/*/{making,leased,trash} -mindepth 1 -maxdepth 1 2>/dev/null; }
 trash_is_empty() { [[ -z $(find "$1"/pools/*/trash -mindepth 1 -maxdepth 1 2>/dev/null) ]]; }
 store_is_clean() { [[ -z $(state_in "$1") ]]; }
 
-# A root of the identity that a test may spoil: directories of its own, files shared with TREE by hard links; nothing is
-# in /usr/share.
+# Makes a root of the identity that a test may change. Its directories are its own, and its files are hard links to
+# those of TREE. /usr/share is empty.
 copy_of_tree() { cp -a --link "$TREE-small" "$1"; }
 
-# A root in which everything belongs to the user's subordinate range.
+# Makes a root in which everything belongs to the user's subordinate range.
 make_tree_of_range() {
   mkdir "$1"
   chown "$SUBORDINATE_BASE:$SUBORDINATE_BASE" "$1"
@@ -145,16 +145,16 @@ make_tree_of_range() {
     --exclude './usr/share/*' --directory "$1" --file "$TARBALL"
 }
 
-# Two of these that are the same text saw the same tree, byte for byte, with owners, modes, times and attributes.
+# Prints a text that is equal for equal trees: byte for byte, with owners, modes, times and attributes.
 fingerprint() { /usr/bin/python3 -I -S "$HELPERS/fingerprint" "$@"; }
 
-# The mounts of the host, without those that the tests of the other identity make at the same time.
+# Prints the mounts of the host, without those that tests of the other identity make at the same time.
 mounts() {
   findmnt --raw --noheadings --output TARGET,SOURCE,FSTYPE |
     awk -v own="$WORK/scratch/$IDENTITY-" -v all="$WORK/scratch/" 'index($0, own) || !index($0, all)' | sort
 }
 
-# Whether the mounts are what they were, given as mounts() printed them; tells what is new.
+# Expects no mounts besides those that mounts() printed before, and prints the new ones.
 no_new_mounts() {
   local new
   new=$(comm -13 <(printf '%s\n' "$1") <(mounts))
@@ -163,38 +163,38 @@ no_new_mounts() {
 
 # --- processes --------------------------------------------------------------------------------------------------------
 
-# Starts a command as the identity in the background; its pid is in STARTED_PID. Output goes to $SCRATCH/out and err.
+# Starts a command as the identity in the background. Its pid is in STARTED_PID, its output in $SCRATCH/out and err.
 start() {
-  : >"$SCRATCH/out" # what was printed before is not to be taken for this one's
+  : >"$SCRATCH/out" # remove the output of an earlier command
   "${CALLER[@]}" "$@" </dev/null >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
   STARTED_PID=$!
   STARTED+=("$STARTED_PID")
 }
 start_isolate() { start "$ISOLATE" --store "$STORE" "$@"; }
 
-# The exit status of what was started, in STATUS.
+# Waits for the started command. Its exit status is in STATUS.
 end_of_started() {
   STATUS=0
   wait "$STARTED_PID" || STATUS=$?
 }
 
-# kill_started SIGNAL: the same after a signal, without bash's notice of it.
+# kill_started SIGNAL: sends a signal and waits in the same way, without a message from bash.
 kill_started() {
   STATUS=0
   { kill -"$1" "$STARTED_PID" && wait "$STARTED_PID" || STATUS=$?; } 2>/dev/null
 }
 
-# Processes whose command line matches. A mark is a number no other test uses.
+# processes_with PATTERN: prints the processes whose command line matches. A mark is a number that no other test uses.
 processes_with() { pgrep --full -- "$1"; }
 no_process_with() { [[ -z $(processes_with "$1") ]]; }
 a_process_with() { [[ -n $(processes_with "$1") ]]; }
-# The command itself, not yet isolate's own words that hold the mark.
+# Matches the command itself, but not isolate's command line, which also holds the mark.
 a_guest_sleeps() { a_process_with "^sleep $MARK"; }
 
-# unless_long FEW MANY: how much of something, MANY in the whole ./dev test alone.
+# unless_long FEW MANY: prints FEW, or MANY if the whole ./dev test runs.
 unless_long() { if [[ ${ISOLATE_TEST_LONG:-} == 1 ]]; then echo "$2"; else echo "$1"; fi; }
 
-# wait_until SECONDS COMMAND...: tries until it succeeds.
+# wait_until SECONDS COMMAND...: repeats the command until it succeeds or the time is over.
 wait_until() {
   local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
   shift
@@ -204,7 +204,7 @@ wait_until() {
   done
 }
 
-# --- what is expected -------------------------------------------------------------------------------------------------
+# --- expectations -----------------------------------------------------------------------------------------------------
 
 complain() {
   echo "$*" >&2
@@ -213,7 +213,7 @@ complain() {
   return 1
 }
 
-# For a command that must fail; bats does not notice a "!" that is false.
+# Expects a command to fail, because bats does not notice a failed "!".
 refute() { if "$@"; then complain "this should have failed: $*"; fi; }
 
 expect_status() { [[ $status == "$1" ]] || complain "expected status $1"; }
@@ -223,13 +223,14 @@ expect_not_in_output() { [[ $output != *"$1"* ]] || complain "not expected in th
 expect_in_errors() { [[ ${stderr,,} == *"${1,,}"* ]] || complain "expected on stderr: $1"; }
 expect_no_errors() { [[ -z $stderr ]] || complain "expected nothing on stderr"; }
 
-# Runs a command that must succeed; its output is in $output, what it says on stderr in $stderr.
+# Runs a command that must succeed. Its output is in $output, its errors are in $stderr.
 succeeds() {
   run --separate-stderr "$@"
   expect_status 0
 }
 
-# Runs a command of ours that must fail with a status, nothing on stdout and one line on stderr that holds each TEXT.
+# Runs one of our commands, which must fail with a status, nothing on stdout, and one line on stderr that contains each
+# TEXT.
 #   fails_plainly STATUS PROGRAM TEXT... -- COMMAND...
 fails_plainly() {
   local expected=$1 program=$2 texts=() text
@@ -247,7 +248,7 @@ fails_plainly() {
   for text in "${texts[@]}"; do expect_in_errors "$text"; done
 }
 
-# One line "PROGRAM: error: ...", and nothing beside it but warnings and what isolatectl tells of its progress.
+# Expects one line "PROGRAM: error: ...", and besides it only warnings and the progress that isolatectl reports.
 one_error_line() {
   local line errors=0
   for line in "${stderr_lines[@]}"; do

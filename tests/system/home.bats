@@ -1,6 +1,6 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# /home inside is the template's own, and --empty-home gives an empty one.
+# /home inside is the template's, and --empty-home gives an empty one.
 
 load helpers
 
@@ -17,20 +17,20 @@ setup() {
 }
 in_small() { isolate -q -z small "$@"; }
 
-@test "what a template has below /home is there, and what is written there goes with the clone" {
+@test "the guest sees the template's /home, and its changes there go with the clone" {
   succeeds in_small sh -ec 'cat /home/node/app/main; echo spoilt >/home/node/app/main; touch /home/made; ls /home'
   expect_output $'app\nmade\nnode'
   succeeds in_small sh -c 'cat /home/node/app/main; ls /home'
   expect_output $'app\nnode'
 }
 
-@test "a home directory that an edit makes is there with its owner" {
+@test "a home directory that an edit makes keeps its owner" {
   succeeds isolatectl template edit small -- sh -ec 'mkdir /home/jovyan; chown 1000:100 /home/jovyan'
   succeeds in_small stat -c '%n %u:%g' /home/jovyan
   expect_output '/home/jovyan 1000:100'
 }
 
-@test "--empty-home, on the command line and in the configuration, hides it" {
+@test "--empty-home hides the template's /home, on the command line and in the configuration" {
   succeeds in_small --empty-home sh -c 'ls -A /home; stat -f -c %T /home; touch /home/x'
   expect_output tmpfs
   mkdir -p "$SCRATCH/config/isolate"
@@ -39,7 +39,7 @@ in_small() { isolate -q -z small "$@"; }
   expect_output ''
 }
 
-@test "the chroot engine has it, too" {
+@test "the chroot engine shows the template's /home as well" {
   succeeds in_small -e chroot cat /home/node/app/main
   expect_output app
   succeeds in_small -e chroot --empty-home ls -A /home

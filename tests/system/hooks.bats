@@ -1,10 +1,11 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
-# PRE_SPAWN_HOOK and POST_SPAWN_HOOK: shell commands of the caller around the command, with the root in $ROOTFS.
+# PRE_SPAWN_HOOK and POST_SPAWN_HOOK: shell commands of the caller before and after the command, with the root in
+# $ROOTFS.
 
 load helpers
 
-@test "what PRE writes to the root is seen inside, and nowhere else" {
+@test "the guest sees what PRE writes to the root, and nobody else does" {
   succeeds with_variables PRE_SPAWN_HOOK='echo "from the hook" >"$ROOTFS/from-hook" && mkdir -p "$ROOTFS/a/b"' -- \
     -q -z debian sh -c 'cat /from-hook; stat -c %u /from-hook; ls -d /a/b'
   expect_output $'from the hook\n0\n/a/b'
@@ -27,7 +28,7 @@ load helpers
   [[ $(stat -c %u "$SCRATCH/pre") == "$CALLER_UID" && $(stat -c %u "$SCRATCH/post") == "$CALLER_UID" ]]
 }
 
-@test "a PRE hook that fails stops the run with 125; POST runs all the same" {
+@test "a failing PRE hook stops the run with 125, and POST runs all the same" {
   run --separate-stderr with_variables PRE_SPAWN_HOOK='exit 7' POST_SPAWN_HOOK="touch '$SCRATCH/post'" -- -q -z debian \
     echo "the command ran"
   expect_status 125
@@ -37,7 +38,7 @@ load helpers
   [[ -e $SCRATCH/post ]]
 }
 
-@test "POST runs whatever the command's end was, and the status stays" {
+@test "POST runs however the command ended, and the status stays the same" {
   run --separate-stderr with_variables POST_SPAWN_HOOK="touch '$SCRATCH/one'" -- -q -z debian sh -c 'exit 3'
   expect_status 3
   run --separate-stderr with_variables POST_SPAWN_HOOK="touch '$SCRATCH/two'" -- -q -z debian sh -c 'kill -KILL $$'
@@ -46,7 +47,7 @@ load helpers
   [[ -e $SCRATCH/one && -e $SCRATCH/two && -e $SCRATCH/three ]]
 }
 
-@test "a POST hook that fails is told; where the command succeeded, the status is 125" {
+@test "a failing POST hook is reported, and after a successful command the status is 125" {
   run --separate-stderr with_variables POST_SPAWN_HOOK='exit 9' -- -q -z debian true
   expect_status 125
   expect_in_errors 'isolate: '
@@ -56,13 +57,13 @@ load helpers
   expect_in_errors 'isolate: warning:'
 }
 
-@test "a hook ended by a signal has failed" {
+@test "a hook that a signal ends has failed" {
   run --separate-stderr with_variables PRE_SPAWN_HOOK='kill -KILL $$' -- -q -z debian true
   expect_status 125
   one_error_line isolate
 }
 
-@test "an empty hook is none" {
+@test "an empty hook variable means no hook" {
   succeeds with_variables PRE_SPAWN_HOOK= POST_SPAWN_HOOK= -- -q -z debian echo done
   expect_output done
   expect_no_errors
@@ -82,9 +83,9 @@ load helpers
   [[ ! -e $TREE/var/hook-file ]]
 }
 
-@test "hooks can't be reached by their own descriptors, and leave no process" {
+@test "hooks have no other descriptors, and leave no process" {
   succeeds with_variables PRE_SPAWN_HOOK='ls /proc/self/fd | tr "\n" " "' -- -q -z debian true
-  [[ $output == '0 1 2 3 ' ]] || complain "descriptors of a hook"
+  [[ $output == '0 1 2 3 ' ]] || complain "the hook has other descriptors"
 }
 
 @test "with --dry-run no hook runs" {

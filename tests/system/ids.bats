@@ -1,9 +1,9 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# Who is who inside: 65536 ids, root that is nobody special outside, and ranges that may not be asked for.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Ids inside: 65536 of them, a root without rights outside, and ranges that isolate refuses.
 
 load helpers
 
-# Starts a sleeping guest and sets GUEST_PID to its host pid.
+# Starts a sleeping guest and sets GUEST_PID to its pid on the host.
 start_guest() {
   start_isolate -q -z debian "$@" sleep "$MARK"
   wait_until 10 guest_is_up || complain "$(cat "$SCRATCH/err")"
@@ -14,16 +14,16 @@ end_guest() {
   wait_until 5 no_process_with "$MARK"
 }
 
-# The number of ids in a map file, and whether the map holds an id of the host.
+# Prints the number of ids in a map file; succeeds if the map contains an id of the host.
 ids_in() { awk '{ n += $3 } END { print n + 0 }' "$1"; }
 map_holds() { awk -v id="$2" '{ if (id >= $2 && id < $2 + $3) found = 1 } END { exit !found }' "$1"; }
 
-@test "inside is root, with no other groups" {
+@test "the command is root inside, with no other groups" {
   succeeds in_clone id
   expect_output 'uid=0(root) gid=0(root) groups=0(root)'
 }
 
-# An ordinary user has his own id beside the 65536 of his range.
+# An ordinary user's own id is mapped besides the 65536 of their range.
 ids_mapped() {
   [[ $IDENTITY == user ]] && echo 65537 || echo 65536
 }
@@ -32,7 +32,7 @@ ids_mapped() {
   succeeds in_clone sh -ec '
     awk "{ n += \$3 } END { print n }" /proc/self/uid_map
     for id in 0 1 33 1000 65534 65535; do touch /f$id; chown $id:$id /f$id; stat -c %u:%g /f$id; done'
-  [[ ${lines[0]} == "$(ids_mapped)" ]] || complain "the map does not hold $(ids_mapped) ids"
+  [[ ${lines[0]} == "$(ids_mapped)" ]] || complain "the map does not have $(ids_mapped) ids"
   [[ ${lines[*]:1} == '0:0 1:1 33:33 1000:1000 65534:65534 65535:65535' ]] || complain "owners"
 }
 
@@ -41,7 +41,7 @@ ids_mapped() {
   [[ $(grep -c 'Invalid argument' <<<"$output") == 2 ]] || complain "expected EINVAL twice"
 }
 
-@test "a user of the template can be become" {
+@test "the command can become a user of the template" {
   succeeds in_clone sh -c 'su -s /bin/sh daemon -c "id -un" 2>&1 || setpriv --reuid 1 --regid 1 --init-groups id -un'
   expect_in_output daemon
 }
@@ -82,7 +82,7 @@ ids_mapped() {
   expect_output $'0\n0\n0'
 }
 
-@test "--userns=single maps the caller's own id and no other; root has no need of it" {
+@test "--userns=single maps only the caller's own id, and is refused for root" {
   if [[ $IDENTITY == root ]]; then
     isolate_refuses userns=single -- isolate --userns=single -t "$TREE" true
     return
@@ -96,7 +96,7 @@ ids_mapped() {
   if [[ $IDENTITY == root ]]; then
     base=700000000
   else
-    # A user's templates are his own; a directory can belong to his range.
+    # The files of a user's templates belong to the user, so use a directory that belongs to the user's range.
     make_tree_of_range "$SCRATCH/tree"
     root=(-t "$SCRATCH/tree")
   fi
@@ -109,7 +109,7 @@ ids_mapped() {
   expect_output $'0:0\n0:0\n0:42'
 }
 
-@test "words that are no number are refused for -u and -g" {
+@test "-u and -g refuse words that are not numbers" {
   local word option
   for word in '' -1 010 1e6 ' 1000000' +1000000 1000000x 0x100000 1000000: 1000000.0 \
     99999999999999999999 $'1000000\n'; do
@@ -119,7 +119,7 @@ ids_mapped() {
   done
 }
 
-@test "ranges that hold root, end beyond the last id or hold a user of this machine are refused" {
+@test "-u and -g refuse ranges that contain root or a user of this machine, or end beyond the last id" {
   local base option
   for base in 0 1 4294967295 4294967294 4294901761 4294901760 4294967296 1000 "$USER_B_UID" 60000; do
     for option in -u -g; do
@@ -130,7 +130,7 @@ ids_mapped() {
 
 @test "an ordinary user may ask only for their own ids" {
   if [[ $IDENTITY == root ]]; then
-    # Root may ask for any free range, the user's of the tests is free of users.
+    # Root may ask for any free range, and no user of this machine is in this one.
     succeeds isolate -q -z debian -u 700000000 -g 700000000 id -u
     expect_output 0
   else
@@ -141,7 +141,7 @@ ids_mapped() {
   fi
 }
 
-@test "a file of another user on the host stays his" {
+@test "a guest can't take a file of another user on the host" {
   echo secret >"$SCRATCH/file"
   chown "$USER_B" "$SCRATCH/file"
   chmod 0600 "$SCRATCH/file"
@@ -151,7 +151,7 @@ ids_mapped() {
     expect_not_in_output secret
     [[ $(cat "$SCRATCH/file") == secret && $(stat -c '%U %a' "$SCRATCH/file") == "$USER_B 600" ]]
   else
-    # Root's guests may change it, as root may; it is still shown as somebody else's.
+    # Root's guests may change the file, as root may. Its owner inside is still another user.
     succeeds in_clone -d "$SCRATCH:/s" stat -c %u /s /s/file
     expect_output $'0\n'"$USER_B_UID"
   fi

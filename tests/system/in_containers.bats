@@ -1,15 +1,15 @@
-# variants: root-bwrap user-bwrap: what a container lets its root and its users do differs
+# variants: root-bwrap user-bwrap: a container gives its root and its users different rights
 # other variants: root-lxc user-lxc
-# isolate in a container: a pid namespace in which few processes have run, or none but isolate's own.
+# isolate in a container: a pid namespace in which few other processes have run, or none.
 
 load helpers
 
-# With a /proc of its own, in which no process has the number 2 by the time that isolate runs. That one is process 3.
+# Runs a command with its own /proc, in which no process has pid 2 when isolate runs. isolate is then process 3.
 in_pid_namespace() { unshare --pid --fork --kill-child --mount-proc sh -c '/bin/true; "$@"' sh "$@"; }
-# As process 1.
+# Runs a command as process 1.
 as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
 
-@test "in a pid namespace without a process 2 a run has its own processes, output and status" {
+@test "in a pid namespace without a process 2, a run has its own processes, output and status" {
   local place
   for place in in_pid_namespace as_first_process; do
     run -9 --separate-stderr "$place" "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian sh -c \
@@ -18,7 +18,7 @@ as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
   done
 }
 
-@test "there a guest with all capabilities starts, whose namespaces are two" {
+@test "in such a pid namespace a guest with all capabilities, which needs two user namespaces, starts" {
   local place
   for place in in_pid_namespace as_first_process; do
     succeeds "$place" "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian --cap-add ALL cat /proc/1/comm
@@ -26,7 +26,7 @@ as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
   done
 }
 
-@test "there isolatectl runs further commands" {
+@test "in such a pid namespace isolatectl exec works" {
   succeeds in_pid_namespace "${CALLER[@]}" bash -c '
     "$1" --store "$3" -q -z debian sh -c "echo up; exec sleep 60" >"$4" &
     for ((i = 0; i < 200; i++)); do [[ -s $4 ]] && break || sleep 0.05; done

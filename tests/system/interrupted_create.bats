@@ -1,6 +1,6 @@
-# variants: root-bwrap: who runs it has hardly a part in it
+# variants: root-bwrap: the identity hardly matters
 # other variants: user-bwrap
-# isolatectl template create that is interrupted leaves nothing, and the name is free.
+# An interrupted isolatectl template create leaves nothing, and the name stays free.
 
 load helpers
 
@@ -15,7 +15,7 @@ store_has_a_draft() { [[ -n $(state_in "$STORE") ]]; }
 running_from_scratch() { [[ -n $(processes_with "$SCRATCH") ]]; }
 nothing_runs() { ! running_from_scratch; }
 
-# Starts a create and ends it by a signal once it has begun to write, and `delay` seconds later.
+# Starts a create. Once it has begun to write, waits `delay` seconds and ends it with a signal.
 interrupt_create() {
   local name=$1 delay=$2
   start "$ISOLATECTL" --store "$STORE" template create halfway --from "$SOURCE"
@@ -29,13 +29,13 @@ check_after() {
   wait_until 3 nothing_runs || complain "processes after SIG$name: $(pgrep --full --list-full -- "$SCRATCH")"
   if [[ $name == KILL ]]; then isolatectl gc; fi
   wait_until 2 store_is_clean "$STORE" || complain "left after SIG$name: $(state_in "$STORE")"
-  # Either it was ready before the signal came, whole, or there is no trace of it.
+  # Either it was complete before the signal came, or there is no trace of it.
   if template_is_whole; then isolatectl template remove halfway; fi
   [[ -z $(find "$STORE" -name '*halfway*') ]] || complain "a trace after SIG$name"
 }
 template_is_whole() { isolate -q -z halfway true; }
 
-@test "SIGINT, SIGTERM, SIGHUP and SIGKILL during create from a tarball" {
+@test "SIGINT, SIGTERM, SIGHUP and SIGKILL during create from a tarball leave nothing" {
   SOURCE=$TARBALL
   local name
   for name in INT TERM HUP KILL; do
@@ -47,7 +47,7 @@ template_is_whole() { isolate -q -z halfway true; }
   succeeds isolate -q -z halfway true
 }
 
-@test "SIGKILL at several moments of create from a directory" {
+@test "SIGKILL at several moments of create from a directory leaves nothing" {
   SOURCE=$TREE
   local delay
   for delay in 0 0.02 0.05 0.1 0.2 0.4; do
@@ -57,7 +57,7 @@ template_is_whole() { isolate -q -z halfway true; }
   succeeds isolatectl template create halfway --from "$SOURCE"
 }
 
-@test "gc leaves a create that is going on alone" {
+@test "gc leaves a running create alone" {
   start "$ISOLATECTL" --store "$STORE" template create going --from "$TARBALL"
   wait_until 10 store_has_a_draft
   isolatectl gc

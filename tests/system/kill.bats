@@ -1,9 +1,9 @@
-# variants: root-bwrap user-bwrap root-lxc user-lxc: all, as who starts whom, and who is process 1, hangs on both
-# Ends and signals: whoever is killed, the guest goes and the clone with it.
+# variants: root-bwrap user-bwrap root-lxc user-lxc: all, because identity and engine decide who starts which process
+# Ends and signals: whichever process is killed, the guest ends and its clone is removed.
 
 load helpers
 
-# A guest that hides: forks twice, makes sessions of its own, ignores what can be ignored, and stays.
+# A guest that hides: it forks twice, makes its own sessions, ignores all signals that it can, and stays.
 HIDING='for i in 1 2 3; do
     setsid sh -c "trap \"\" HUP INT TERM QUIT; sleep $0 &
       setsid sh -c \"trap \\\"\\\" TERM; while :; do sleep $0; done\" & wait" &
@@ -29,7 +29,7 @@ start_hiding() {
   done
 }
 
-@test "the next run clears away what a killed one has left" {
+@test "the next run removes what a killed one has left" {
   start_hiding -z debian
   kill_started KILL
   wait_until 2 no_process_with "$MARK"
@@ -37,7 +37,7 @@ start_hiding() {
   wait_until 5 store_is_clean "$STORE"
 }
 
-@test "SIGKILL at any moment of the start leaves nothing that gc can't remove" {
+@test "after SIGKILL at any moment of the start, gc removes everything that is left" {
   local number
   for number in {0..39}; do
     start_isolate -q -z debian sh -c "sleep $MARK & sleep $MARK"
@@ -49,7 +49,7 @@ start_hiding() {
   store_is_clean "$STORE"
 }
 
-@test "SIGTERM, SIGHUP and SIGQUIT to isolate reach the command, and its end is ours" {
+@test "SIGTERM, SIGHUP and SIGQUIT to isolate reach the command, and its end is isolate's" {
   local name
   for name in TERM HUP QUIT USR1; do
     start_isolate -q -z debian sleep "$MARK"
@@ -60,7 +60,7 @@ start_hiding() {
   done
 }
 
-@test "a command that handles SIGTERM or SIGINT decides on the status" {
+@test "a command that handles SIGTERM or SIGINT decides the exit status" {
   local name
   for name in TERM INT; do
     start_isolate -q -z debian sh -c "trap 'echo caught; exit 7' $name; sleep $MARK & wait"
@@ -72,7 +72,7 @@ start_hiding() {
   done
 }
 
-@test "SIGINT ends the command; with -i it does not" {
+@test "SIGINT ends the command, but not with -i" {
   start_isolate -q -z debian sleep "$MARK"
   wait_until 10 a_guest_sleeps
   kill_started INT
@@ -84,13 +84,13 @@ start_hiding() {
   [[ $STATUS == 0 && $(cat "$SCRATCH/out") == survived ]]
 }
 
-@test "when the command ends, what it left in the background ends too" {
+@test "when the command ends, its background processes end too" {
   local engine start
   for engine in "$ENGINE" chroot; do
     start=$EPOCHREALTIME
     succeeds isolate -q -e "$engine" -z debian \
       sh -c "(trap '' TERM HUP; setsid sleep $MARK >/dev/null 2>&1 </dev/null &) ; exit 0"
-    [[ $(((${EPOCHREALTIME/./} - ${start/./}) / 1000000)) -lt 5 ]] || complain "the run waited for its background"
+    [[ $(((${EPOCHREALTIME/./} - ${start/./}) / 1000000)) -lt 5 ]] || complain "the run waited for background processes"
     wait_until 1 no_process_with "$MARK" || complain "still running with $engine"
   done
 }
@@ -102,7 +102,7 @@ start_hiding() {
   expect_output 0
 }
 
-@test "the guest can end itself by kill -9 -1, but not pid 1" {
+@test "the guest can end itself with kill -9 -1, but can't kill pid 1" {
   run --separate-stderr in_clone sh -c "sleep $MARK & kill -9 1; kill -TERM 1; kill -STOP 1; sleep 0.1; echo alive; \
     sh -c 'kill -9 -1'; sleep 5"
   expect_output alive
@@ -122,7 +122,7 @@ start_hiding() {
   [[ $STATUS == 6 ]]
 }
 
-@test "isolate killed while its hook runs goes no further, and leaves nothing" {
+@test "if isolate is killed while its hook runs, the command does not run and nothing is left" {
   start env PRE_SPAWN_HOOK="sleep 1; : $MARK" "$ISOLATE" --store "$STORE" -q -z debian -d "$SCRATCH:/s" touch /s/ran
   wait_until 10 a_process_with "^/bin/sh -c sleep 1; : $MARK"
   kill_started KILL

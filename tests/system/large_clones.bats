@@ -1,5 +1,5 @@
 # variants: root-bwrap
-# X1: guests that leave more than can be removed in a moment, or that go on while it is removed. The work on them is
+# X1: guests that leave more than can be removed at once, or that continue while it is removed. The work on them is
 # bounded, pools are filled meanwhile, and in the end everything is gone.
 
 load helpers
@@ -18,14 +18,14 @@ teardown() {
   common_teardown
 }
 
-# Those of the template "deb".
+# Counts the clones of the template "deb".
 clones_left() { clones_of "$1" | grep -c '^deb-' || true; }
 
-# Half a second on an idle machine, mostly. A removal without a bound never comes to this.
+# A pass usually takes half a second on an idle machine. An unbounded removal would never end.
 within_time() { timeout --foreground 20 nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$@"; }
 
-# left_clone KIND COMMAND...: a clone in which the command has run, and which nobody has removed yet. Its directory is
-# in LEFT.
+# left_clone KIND COMMAND...: makes a clone in which the command has run and that nobody has removed yet. Its directory
+# is in LEFT.
 left_clone() {
   local kind=$1 id store
   shift
@@ -36,7 +36,7 @@ left_clone() {
   LEFT=$store/clones/$id
 }
 
-# As a member does who still has the clone mounted. Ends when nothing is left to fill.
+# Grows the clone as a member could who still has it mounted. Ends when nothing is left to fill.
 start_growing() {
   local number
   for number in 1 2 3; do
@@ -47,12 +47,12 @@ start_growing() {
   sleep 0.2
 }
 
-@test "while a used clone grows faster than it can be removed, its pool and others are filled, and it goes when that ends" {
+@test "while a used clone grows faster than it can be removed, pools are filled, and later it is removed" {
   local kind
   for kind in "${KINDS[@]}"; do
     left_clone "$kind" true
     if [[ $kind == btrfs ]]; then
-      # Subvolumes that appear while others are deleted.
+      # Make subvolumes while others are deleted.
       nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- \
         sh -c 'cd "$1" && while btrfs -q subvolume create s$((i = i + 1)) >/dev/null 2>&1; do :; done' sh "$LEFT" 3>&- &
       STARTED+=("$!")
@@ -61,28 +61,28 @@ start_growing() {
     fi
     succeeds within_time "$ISOLATECTL" --store "$MAIN" -q ps
     within_time "$ISOLATE" --store "$MAIN" -q -r "$kind:deb" 3 ||
-      complain "the same pool"
+      complain "the same pool is not filled"
     expect_pool "$kind" fresh 3
     within_time "$ISOLATE" --store "$MAIN" -q -r overlay:other 2 ||
-      complain "another pool"
+      complain "another pool is not filled"
     succeeds in_store "$kind" true
     kill "${STARTED[@]}" 2>/dev/null || true
     wait "${STARTED[@]}" 2>/dev/null || true
     STARTED=()
     succeeds ctl gc
     expect_pool "$kind" waiting 0
-    here test ! -e "$LEFT" || complain "$kind: it is still there"
+    here test ! -e "$LEFT" || complain "$kind: the clone still exists"
   done
 }
 
-@test "10,000 directories in each other and 60,000 names are left by a run: it ends, ps shows it, gc removes all" {
+@test "a run with 10,000 nested directories and 60,000 long names ends, ps shows it, and gc removes all" {
   local start
   start_large_run
   start=${EPOCHREALTIME/./}
   succeeds ctl ps --json
   ((${EPOCHREALTIME/./} - start < 5000000)) || complain "ps took $((${EPOCHREALTIME/./} - start)) us"
   [[ $(jq '.[0] | .bytes > 100000 and (.bytes_incomplete | type) == "boolean"' <<<"$output") == true ]] ||
-    complain "the large clone"
+    complain "ps does not show the large clone"
   kill "$RUNNING"
   kill "$RUNNING"
   wait "$RUNNING" || true
@@ -100,10 +100,10 @@ start_large_run() {
       $| = 1; print "large\n"; sleep 3600' >"$SCRATCH/large" 3>&- &
   RUNNING=$!
   STARTED+=("$RUNNING")
-  wait_until 120 test -s "$SCRATCH/large" || complain "it does not get large"
+  wait_until 120 test -s "$SCRATCH/large" || complain "the clone does not get large"
 }
 
-# make_subvolumes: as a guest may, with what the template has.
+# Perl functions with which a guest makes subvolumes, using only programs of the template.
 subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir or die "$dir: $!";
     ioctl $d, $number, $argument or die "ioctl $number on $dir: $!"; }
   sub make { call($_[0], 0x5000940e, pack "q a4088", 0, $_[1]) }
@@ -111,7 +111,7 @@ subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir
   sub freeze { call($_[0], 0x4008941a, pack "Q", 2) }
   '
 
-@test "btrfs: a guest's subvolumes are removed: nested, read-only, and at the end of long paths" {
+@test "btrfs: nested and read-only subvolumes of a guest, and those at the end of long paths, are removed" {
   succeeds in_store btrfs perl -e "$subvolumes"'
     make("/", "a"); make("/a", "b"); make("/a/b", "c"); mkdir "/a/b/d"; make("/a/b/d", "e");
     snapshot("/", "taken", "/a");
@@ -130,7 +130,7 @@ subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir
   [[ $(clones_left btrfs) == 0 ]] || complain "$(clones_of btrfs)"
 }
 
-@test "files that a guest of root's makes immutable are no hindrance" {
+@test "immutable files that a guest of root's makes are removed" {
   local kind
   for kind in "${KINDS[@]}"; do
     succeeds in_store "$kind" -e chroot sh -ec 'mkdir -p /kept/below; echo x >/kept/below/file; echo x >/file
@@ -139,7 +139,7 @@ subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir
   done
 }
 
-@test "an overlay hands no subvolume calls on, and an empty subvolume in a clone is removed" {
+@test "an overlay passes no subvolume calls on, and an empty subvolume in a clone is removed" {
   local id
   here "$ISOLATECTL" --store "overlay:$STORES/btrfs/overlay" -q template create deb --from "$WORK/tree-root-small"
   run --separate-stderr here "$ISOLATE" --store "$STORES/btrfs/overlay" -q -z deb perl -e "$subvolumes"'make("/", "a")'
@@ -148,10 +148,10 @@ subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir
   here btrfs -q subvolume create "$STORES/btrfs/overlay/clones/$id/upper/a" >/dev/null
   here touch "$STORES/btrfs/overlay/clones/$id/upper/a/file"
   succeeds here "$ISOLATECTL" --store "$STORES/btrfs/overlay" gc --kept
-  here test ! -e "$STORES/btrfs/overlay/clones/$id" || complain "it is still there"
+  here test ! -e "$STORES/btrfs/overlay/clones/$id" || complain "the clone still exists"
 }
 
-@test "an empty directory that exists becomes a store" {
+@test "an existing empty directory becomes a store" {
   local kind main
   for kind in btrfs overlay; do
     here mkdir -m 0700 "$STORES/btrfs/empty-$kind"

@@ -1,7 +1,7 @@
-# What a test run may leave on the machine: nothing. Compares the machine with what it was before.
+# Compares the machine with its state before the tests, which must leave nothing behind.
 # shellcheck shell=bash
 
-# What is not known yet, where the set-up failed early, has left nothing behind.
+# If the set-up failed early, some variables are not set yet. Then nothing of theirs is left either.
 : "${USER_A_UID:=none}" "${USER_B_UID:=none}" "${SUBORDINATE_BASE:=-1}" "${BINDIR:=/nonexistent}"
 
 remember_machine() {
@@ -14,10 +14,10 @@ mount_points() {
   findmnt --raw --noheadings --output TARGET,SOURCE,FSTYPE | sort
 }
 
-# Prints what is left over, a line each; fails if there is anything.
+# Prints what is left, a line each, and fails if there is anything.
 report_leftovers() {
   local found
-  # What was told to end may need a moment to be gone.
+  # A process that is ending may need a moment.
   for _ in $(seq 20); do
     found=$(all_leftovers)
     [[ -n $found ]] || return 0
@@ -39,7 +39,8 @@ all_leftovers() {
   find "$WORK/scratch" -mindepth 1 -maxdepth 1 2>/dev/null | sed 's/^/scratch: /'
 }
 
-# Processes of the test users and their subordinate ids, and of the programs under test, whoever runs them.
+# Prints the processes of the test users and their subordinate ids, and those of the programs under test, whoever runs
+# them.
 processes_of_tests() {
   local pid
   [[ -n ${WORK:-} ]] || return 0
@@ -54,7 +55,7 @@ processes_of_tests() {
   done
 }
 
-# What a sanitizer wrote counts as a failure, whatever the exit status was.
+# A sanitizer's report counts as a failure, whatever the exit status was.
 report_sanitizers() {
   local report status=0
   for report in "$WORK"/sanitizer/*; do
@@ -66,7 +67,7 @@ report_sanitizers() {
   return "$status"
 }
 
-# Ends what this script has started and what still runs of the tests, each by its id.
+# Ends the processes that this script has started, and those of the tests that still run, each by its id.
 end_processes() {
   local pid
   for _ in $(seq 20); do
@@ -79,7 +80,7 @@ end_processes() {
   return 1
 }
 
-# The processes below a process, but not this shell's own subshell.
+# Prints the processes below a process, without this shell's own subshell.
 descendants_of() {
   local child children=()
   read -r -a children 2>/dev/null <"/proc/$1/task/$1/children" || true

@@ -1,11 +1,11 @@
-# variants: root-bwrap user-bwrap: ids and control groups differ; each test names the engine itself
+# variants: root-bwrap user-bwrap: the identities differ in ids and control groups, each test names the engine
 # templates: system
-# What a container has of the host: a bridge, /dev/net/tun, quotas, a log. All of it comes from the environment.
+# What a container uses of the host: a bridge, /dev/net/tun, quotas, a log. The environment asks for each of them.
 
 load helpers
 
 in_lxc() { isolate -q -e lxc -z debian "$@"; }
-# lxc_with NAME=VALUE... -- OPTION... COMMAND...
+# lxc_with NAME=VALUE... -- OPTION... COMMAND...: runs a container with these variables in isolate's environment.
 lxc_with() { with_variables "${@:1:$(($(index_of -- "$@") - 1))}" -- -q -e lxc "${@:$(($(index_of -- "$@") + 1))}"; }
 index_of() {
   local word=$1 index=1
@@ -17,8 +17,8 @@ index_of() {
   echo "$index"
 }
 
-# A network namespace with a bridge brtest, 10.99.0.1, at which a server answers with the mark; and what lxc-user-nic
-# reads and writes is nobody else's.
+# Runs a command in a network namespace with a bridge brtest, 10.99.0.1, on which a server answers with the mark. The
+# files that lxc-user-nic reads and writes are private to it.
 in_network_with_bridge() {
   unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash -ec '
     mount -t sysfs none /sys
@@ -45,7 +45,7 @@ connection.sendall(b\"served $2\")" >"$3" 3>&- &
 CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $s, PF_INET, SOCK_STREAM, 0);
   connect($s, sockaddr_in(7, inet_aton("10.99.0.1"))) or die "no connection: $!"; print <$s>'
 
-@test "-n connects with the bridge, across which an address is reached" {
+@test "-n connects the container to the bridge, and it reaches an address across it" {
   echo "$USER_A veth brtest 10" >"$SCRATCH/usernet"
   chmod 0644 "$SCRATCH/usernet"
   succeeds in_network_with_bridge env LXC_NET_BR=brtest "$ISOLATE" --store "$STORE" -q -e lxc -n --cap-add NET_ADMIN \
@@ -54,7 +54,7 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
   expect_output $'lo\neth0\nserved '"$MARK"
 }
 
-@test "a bridge that an ordinary user may not have is told in one line, and nothing runs" {
+@test "an ordinary user who may not use the bridge gets one error line, and nothing runs" {
   [[ $IDENTITY == user ]] || return 0
   : >"$SCRATCH/usernet"
   chmod 0644 "$SCRATCH/usernet"
@@ -62,15 +62,15 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
     "$ISOLATE" --store "$STORE" -q -e lxc -n -z debian touch "/$MARK"
 }
 
-@test "a bridge that is not there is told before anything starts" {
+@test "a missing bridge is reported before anything starts" {
   fails_plainly 125 isolate 'there is no bridge br_vm' LXC_NET_BR -- lxc_with LXC_NET_BR= -- -z debian -n true
   fails_plainly 125 isolate 'there is no bridge nobridge0' -- lxc_with LXC_NET_BR=nobridge0 -- -z debian -n true
   fails_plainly 125 isolate 'there is no bridge lo' -- lxc_with LXC_NET_BR=lo -- -z debian -n true
-  # Without -n nobody asks for one.
+  # Without -n no bridge is needed.
   succeeds lxc_with LXC_NET_BR=nobridge0 -- -z debian true
 }
 
-@test "values are values, and no lines of LXC's configuration" {
+@test "no value can add lines to LXC's configuration" {
   local name
   for name in LXC_NET_BR LXC_CPU_QUOTA LXC_MEM_MB_QUOTA; do
     fails_plainly 125 isolate "$name" -- lxc_with "$name=1"$'\nlxc.hook.pre-start = /bin/touch '"$SCRATCH/hook" -- \
@@ -83,7 +83,7 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
   [[ ! -e $SCRATCH/hook ]] || complain "a hook has run"
 }
 
-@test "LXC_MAP_TUN: the device is there, and makes tunnels in the guest's network" {
+@test "LXC_MAP_TUN adds the device, which makes tunnels in the guest's network" {
   local make_tun='open(my $f, "+<", "/dev/net/tun") or die "open: $!\n";
     my $r = pack("a16s", "tun$ARGV[0]", 0x1001); ioctl($f, 0x400454ca, $r) or die "make: $!\n";
     open(my $d, "<", "/proc/net/dev"); print grep { s/^\s*(tun\d+):.*/$1/s } <$d>'
@@ -96,13 +96,13 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
   refute in_lxc test -e /dev/net/tun
 }
 
-@test "no device works but the usual ones, nor can one be made" {
+@test "only the usual devices work, and no other can be made" {
   succeeds in_lxc --cap-add ALL sh -c 'cd /root && for node in "b 7 0" "c 1 1" "c 10 200" "c 1 3"; do
     rm -f node; mknod node $node 2>/dev/null && cat node >/dev/null 2>&1 && echo "$node works"; done; ls /dev | sort | tr "\n" " "'
   expect_output 'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero '
 }
 
-@test "LXC_MEM_MB_QUOTA and LXC_CPU_QUOTA hold, and are read back from inside" {
+@test "LXC_MEM_MB_QUOTA and LXC_CPU_QUOTA take effect, and can be read inside" {
   local half=$((($(nproc) * 100000 + 1) / 2))
   [[ $half -ge 100000 ]] || half=100000
   if [[ $IDENTITY == user ]]; then
@@ -116,7 +116,7 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
     cat /mnt/memory/memory.limit_in_bytes /mnt/cpu/cpu.cfs_quota_us /mnt/cpu/cpu.cfs_period_us'
   succeeds lxc_with LXC_MEM_MB_QUOTA=64 LXC_CPU_QUOTA=50 -- -z debian --cap-add SYS_ADMIN --seccomp none sh -c "$read_back"
   expect_output "$((64 << 20))"$'\n'"$half"$'\n100000'
-  # A twentieth of the memory, and a fifth of the processors but at least one.
+  # The defaults: a twentieth of the memory, and a fifth of the processors but at least one.
   succeeds in_lxc --cap-add SYS_ADMIN --seccomp none sh -c "$read_back"
   local twentieth=$(($(awk '/MemTotal/ { print $2 }' /proc/meminfo) * 1024 / 20))
   [[ ${lines[0]} -gt $((twentieth * 98 / 100)) && ${lines[0]} -lt $((twentieth * 102 / 100)) ]] || complain "not $twentieth"
@@ -128,7 +128,7 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
 
 ALLOCATE='$x = "a" x (256 << 20); print "alive"'
 
-@test "root's containers take limits from control groups of version 1, too, options before variables" {
+@test "root's containers take limits from control groups of version 1 as well, and options override variables" {
   [[ $IDENTITY == root ]] || return 0
   local read_back='for c in cpu memory pids; do mkdir "/mnt/$c"; mount -t cgroup -o "$c" none "/mnt/$c"; done
     cat /mnt/memory/memory.limit_in_bytes /mnt/cpu/cpu.cfs_quota_us /mnt/pids/pids.max'
@@ -140,7 +140,7 @@ ALLOCATE='$x = "a" x (256 << 20); print "alive"'
   expect_in_errors 'killed: --memory 96.0 MiB was not enough'
   isolate_refuses 'control groups of version 2' -- in_lxc --io-weight 200 true
   succeeds in_lxc --pids 20 perl -e 'while ($n < 99) { $pid = fork; last unless defined $pid; $pid || sleep 60; $n++ } print $n'
-  [[ $output -gt 5 && $output -lt 20 ]] || complain "not held at 20"
+  [[ $output -gt 5 && $output -lt 20 ]] || complain "not limited to 20"
 }
 
 @test "a guest can't change its groups" {
@@ -151,13 +151,13 @@ ALLOCATE='$x = "a" x (256 << 20); print "alive"'
   expect_output $'refused\n'"$((64 << 20))"
 }
 
-@test "DEBUG_LXC_SPAWN: the log is the caller's, and goes through no link and to nobody else's file" {
+@test "DEBUG_LXC_SPAWN: the log belongs to the caller, and a link or another user's file is refused" {
   local place=$SCRATCH/tmp
   mkdir -m 1777 "$place"
-  # With a /tmp of its own: the file's name is always the same.
+  # Use a separate /tmp, because the file's name is always the same.
   with_own_tmp() { in_private_mounts "mount --bind '$place' /tmp" env DEBUG_LXC_SPAWN=1 "$ISOLATE" --store "$STORE" -q -e lxc "$@"; }
   succeeds with_own_tmp -z debian true
-  grep -q 'lxc_start' "$place/isolate_lxc_log" || complain "nothing of LXC's: $(head -3 "$place/isolate_lxc_log")"
+  grep -q 'lxc_start' "$place/isolate_lxc_log" || complain "no log of LXC's: $(head -3 "$place/isolate_lxc_log")"
   [[ $(stat -c '%u %a' "$place/isolate_lxc_log") == "$CALLER_UID 600" ]] || complain "$(stat "$place/isolate_lxc_log")"
   rm "$place/isolate_lxc_log"
   echo kept >"$SCRATCH/other"
@@ -168,10 +168,10 @@ ALLOCATE='$x = "a" x (256 << 20); print "alive"'
   rm "$place/isolate_lxc_log"
   install -o "$USER_B_UID" -m 0666 "$SCRATCH/other" "$place/isolate_lxc_log"
   fails_plainly 125 isolate DEBUG_LXC_SPAWN -- with_own_tmp -z debian true
-  [[ $(cat "$SCRATCH/other" "$place/isolate_lxc_log") == $'kept\nkept' ]] || complain "changed"
+  [[ $(cat "$SCRATCH/other" "$place/isolate_lxc_log") == $'kept\nkept' ]] || complain "another file was changed"
 }
 
-@test "-e bwrap takes no notice of any of it" {
+@test "-e bwrap ignores all of these variables" {
   succeeds with_variables LXC_NET_BR=nobridge0 LXC_MAP_TUN=1 LXC_CPU_QUOTA=x LXC_MEM_MB_QUOTA=x DEBUG_LXC_SPAWN=1 -- \
     -q -e bwrap -z debian test ! -e /dev/net/tun
 }

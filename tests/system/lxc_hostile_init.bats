@@ -1,7 +1,7 @@
-# variants: root-bwrap user-bwrap: ids and control groups differ; each test names the engine itself
+# variants: root-bwrap user-bwrap: the identities differ in ids and control groups, each test names the engine
 # builds: release
-# A template whose init is hostile (tests/attacks/hostile_init.c), with the engine lxc: what it can do to isolate-init and to
-# LXC's processes, which it sees when the command is attached to its system.
+# A template with a hostile init (tests/attacks/hostile_init.c) and the lxc engine: what the init can do to isolate-init
+# and LXC's processes, which it sees when the command is attached to its system.
 
 load helpers
 load attacks
@@ -21,7 +21,7 @@ setup() {
   enter_control_group
 }
 
-# make_hostile MODE: a root with that init, in TREE_WITH_INIT.
+# make_hostile MODE: makes a root with that init, in TREE_WITH_INIT.
 make_hostile() {
   TREE_WITH_INIT=$SCRATCH/tree-$1
   copy_of_tree "$TREE_WITH_INIT"
@@ -29,21 +29,21 @@ make_hostile() {
 }
 beside_it() { isolate -q -e lxc -t "$TREE_WITH_INIT" "$@"; }
 log_of_init() { cat "$TREE_WITH_INIT/init.log"; }
-# What the init has done to processes that are not its own.
+# Prints what the init has done to processes that are not its own.
 done_to_others() { log_of_init | grep -Ev '^(control|init): ' | sort -u; }
 init_is_at_work() { grep -qx 'init: waits' "$TREE_WITH_INIT/init.log" 2>/dev/null; }
 
-@test "control: the init's attacks succeed on a process of its own" {
+@test "control: the init's attacks succeed on its own process" {
   local attack
   make_hostile take
-  # The filter refuses some of them to all.
+  # The filter refuses some of the attacks to every process.
   run -0 beside_it --seccomp=none sleep 0.5
   for attack in 'an end on the control socket' 'the setup rewritten' fd mem root environ memory ptrace; do
     log_of_init | grep -qx "control: $attack" || complain "$attack failed: $(log_of_init)"
   done
 }
 
-@test "an init takes nothing of the processes beside it: descriptors, memory, program; nor does it forge the end" {
+@test "an init takes nothing of the processes beside it (descriptors, memory, program), and can't forge the end" {
   local options
   make_hostile take
   for options in '' --seccomp=none --cap-add=NET_ADMIN; do
@@ -63,7 +63,7 @@ init_is_at_work() { grep -qx 'init: waits' "$TREE_WITH_INIT/init.log" 2>/dev/nul
   [[ $(stat -c '%n %a %u %s %y' "$BINDIR"/*) == "$before" ]] || complain "$(stat -c '%n %a %u %s %y' "$BINDIR"/*)"
 }
 
-@test "further commands beside a hostile init have nothing to be taken either" {
+@test "further commands beside a hostile init can't be attacked either" {
   make_hostile take
   as_caller "$ISOLATECTL" --store "$STORE" template create hostile --from "$TREE_WITH_INIT"
   start_isolate -q -e lxc -z hostile sh -c "echo up; exec sleep $MARK"
@@ -82,8 +82,8 @@ init_is_at_work() { grep -qx 'init: waits' "$TREE_WITH_INIT/init.log" 2>/dev/nul
 
 @test "stopped again and again by the init, isolate ends with the command and at SIGTERM" {
   make_hostile stop
-  # The init may stop the process that is about to become the command: that is stopped then, as any command can be, and
-  # isolate with it.
+  # The init may stop the process that is about to become the command. That then counts as a stopped command, and
+  # isolate stops with it.
   for _ in {1..8}; do
     run timeout 15 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -e lxc -t "$TREE_WITH_INIT" sh -c 'sleep 0.3; exit 7'
     [[ $status == 124 ]] || break
@@ -91,21 +91,21 @@ init_is_at_work() { grep -qx 'init: waits' "$TREE_WITH_INIT/init.log" 2>/dev/nul
   [[ $status == 7 ]] || complain "status $status"
   grep -q ': stopped' <<<"$(done_to_others)" || complain "nothing was stopped: $(log_of_init)"
   start_isolate -q -e lxc -t "$TREE_WITH_INIT" sleep "$MARK"
-  # The init may be fast enough to keep the command from starting for ever. SIGTERM ends that as well.
+  # The init may be fast enough to keep the command from ever starting. SIGTERM must end that as well.
   wait_until 10 a_guest_sleeps || true
   kill_started TERM
   [[ $STATUS == 143 || $STATUS == 125 ]] || complain "status $STATUS"
 }
 
-@test "without room, time and files the isolate-init beside the init still ends with the command" {
+@test "without memory, time and files, the isolate-init beside the init still ends with the command" {
   make_hostile limits
   run --separate-stderr timeout 60 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -e lxc -t "$TREE_WITH_INIT" \
     sh -c 'sleep 0.5; exit 7'
-  # An init that is fast enough keeps the command from starting, or the kernel ends it for want of address space.
+  # A fast enough init keeps the command from starting, or the kernel ends it because there is no address space.
   [[ $status == 7 || $status == 125 || $status == 139 ]] || complain "status $status: $stderr"
 }
 
-@test "killed by the init, it is the end of the run" {
+@test "killed by the init, isolate-init ends the run" {
   make_hostile kill
   run --separate-stderr timeout 30 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -e lxc -t "$TREE_WITH_INIT" sleep 60
   [[ $status == 125 || $status == 137 ]] || complain "status $status"

@@ -1,12 +1,12 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# Sandboxes within a guest: programs that make namespaces of their own.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Sandboxes in a guest: programs that make their own namespaces.
 
 load helpers
 
-# The host's program, with the template's libraries.
+# Runs a command in a guest with the host's bwrap, which uses the template's libraries.
 with_bwrap() { in_clone -d "$(type -P bwrap):/usr/local/bin/bwrap:ro" "$@"; }
 
-@test "with --seccomp=tty bwrap works in a guest, with a /proc and a network of its own" {
+@test "with --seccomp=tty bwrap works in a guest, with its own /proc and network" {
   run --separate-stderr with_bwrap --seccomp=tty bwrap --ro-bind / / --dev /dev --proc /proc --unshare-all \
     sh -c 'id -u; ls -d /proc/[0-9]* | wc -l'
   expect_status 0
@@ -19,7 +19,7 @@ with_bwrap() { in_clone -d "$(type -P bwrap):/usr/local/bin/bwrap:ro" "$@"; }
   expect_output 0
 }
 
-@test "without it the kernel refuses both" {
+@test "without --seccomp=tty the kernel refuses both" {
   run --separate-stderr with_bwrap bwrap --ro-bind / / --unshare-user true
   [[ $status != 0 ]] || complain "bwrap"
   run --separate-stderr in_clone unshare --map-root-user --mount true

@@ -1,10 +1,10 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
-# The network: lo and nothing else, unless -n shares the host's.
+# The network: only lo, unless -n shares the host's.
 
 load helpers
 
-# A server of ours on the loopback device and on an abstract socket; both answer with the mark.
+# Starts a server on the loopback device and on an abstract socket. Both answer with the mark.
 start_server() {
   PORT_FILE=$SCRATCH/port
   /usr/bin/python3 - "$MARK" "$PORT_FILE" <<'END' 3>&- &
@@ -45,14 +45,14 @@ ABSTRACT_CLIENT='use Socket; socket(my $s, PF_UNIX, SOCK_STREAM, 0);
   expect_output 'through lo'
 }
 
-# An echo request by an ICMP socket (icmp(7)) as the ids given, if any.
+# Sends an echo request through an ICMP socket (icmp(7)), with the given ids if there are any.
 PING='if (@ARGV) { $( = $ARGV[1]; $) = "$ARGV[1] $ARGV[1]"; ($<, $>) = ($ARGV[0]) x 2 }
   socket(my $s, 2, 2, 1) or die "no ICMP socket: $!\n"; send($s, pack("CCnnn", 8, 0, 0, 0, 1), 0,
     pack("Sna4x8", 2, 0, "\x7f\0\0\1")) or die "not sent: $!\n";
   $SIG{ALRM} = sub { die "no answer\n" }; alarm(5); recv($s, my $answer, 100, 0);
   print "answer ", unpack("C", $answer), " for $> ", $) + 0, "\n"'
 
-@test "every user of a guest can ping in a network of the guest's own" {
+@test "every user of a guest can ping in the guest's own network" {
   succeeds in_clone perl -e "$PING" 65534 65534
   expect_output 'answer 0 for 65534 65534'
   succeeds in_clone --cap-drop NET_RAW perl -e "$PING" 1000 65535
@@ -61,7 +61,7 @@ PING='if (@ARGV) { $( = $ARGV[1]; $) = "$ARGV[1] $ARGV[1]"; ($<, $>) = ($ARGV[0]
   expect_output 'answer 0 for 0 0'
 }
 
-@test "so they can with --userns=private, and with one id" {
+@test "with --userns=private and --userns=single a guest can ping as well" {
   if [[ $IDENTITY == root ]]; then
     isolate_refuses 'for ordinary users' -- isolate -z debian --userns=single true
     return
@@ -72,7 +72,7 @@ PING='if (@ARGV) { $( = $ARGV[1]; $) = "$ARGV[1] $ARGV[1]"; ($<, $>) = ($ARGV[0]
   expect_output 'answer 0 for 0 0'
 }
 
-@test "who may ping on the host stays the host's setting, also with -n" {
+@test "the host's setting for who may ping does not change, even with -n" {
   local before setting=/proc/sys/net/ipv4/ping_group_range
   before=$(cat "$setting")
   succeeds in_clone cat "$setting"

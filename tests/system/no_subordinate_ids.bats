@@ -1,5 +1,5 @@
 # variants: user-bwrap
-# A user without a range in /etc/subuid: a plain line, and a way that works.
+# A user without a range in /etc/subuid gets a clear error, and an option that works.
 
 load helpers
 
@@ -11,18 +11,18 @@ setup() {
   chown "$USER_B:" "$B_STORE" "$SCRATCH/tree"
 }
 
-# A root in which everything is the user's own.
+# Unpacks a root in which everything belongs to the user.
 unpack_tree() {
   as_caller tar --extract --no-same-owner --exclude './dev/*' --exclude './usr/share/*' --directory "$SCRATCH/tree" \
     --file "$TARBALL"
 }
 
-@test "without a range, the reason and what to do are told" {
+@test "without a range, the error gives the reason and what to do" {
   unpack_tree
   isolate_refuses subuid userns=single -- as_caller "$ISOLATE" --store "$B_STORE" -t "$SCRATCH/tree" true
 }
 
-@test "the range in the advice is nobody's, and the command gives it" {
+@test "the range in the advice is free, and the command there assigns it" {
   unpack_tree
   run --separate-stderr as_caller "$ISOLATE" --store "$B_STORE" -t "$SCRATCH/tree" true
   local first
@@ -30,16 +30,16 @@ unpack_tree() {
   [[ $first -ge 100000 ]] || complain "no range"
   local start count
   while IFS=: read -r _ start count; do
-    [[ $((first + 65536)) -le $start || $((start + count)) -le $first ]] || complain "$start:$count is somebody's"
+    [[ $((first + 65536)) -le $start || $((start + count)) -le $first ]] || complain "$start:$count is already assigned"
   done < <(cat /etc/subuid /etc/subgid)
 }
 
-@test "isolatectl gives no advice on options that it does not have" {
+@test "isolatectl does not advise options that it does not have" {
   mkdir -p "$SCRATCH/tree/bin"
   chown "$USER_B:" "$SCRATCH/tree/bin"
   as_caller "$ISOLATECTL" --store "$B_STORE" template create x --from "$SCRATCH/tree"
   fails_plainly 125 isolatectl subuid -- as_caller "$ISOLATECTL" --store "$B_STORE" template edit x -- true
-  [[ $stderr != *--userns* ]] || complain "an option of isolate"
+  [[ $stderr != *--userns* ]] || complain "isolatectl advised an option of isolate"
 }
 
 @test "--userns=single works without a range" {
@@ -51,7 +51,7 @@ unpack_tree() {
   [[ $(stat -c %u "$SCRATCH/tree/made") == "$USER_B_UID" ]]
 }
 
-@test "--userns=single has binds, variables and a network as others have" {
+@test "--userns=single supports binds, variables and a network" {
   unpack_tree
   echo host >"$SCRATCH/tree/../file"
   succeeds as_caller "$ISOLATE" --store "$B_STORE" -q --userns=single -t "$SCRATCH/tree" -n -v A=1 -p /usr \
@@ -59,7 +59,7 @@ unpack_tree() {
   [[ ${lines[0]} == '1 /usr' && ${lines[1]} == host ]] || complain "options"
 }
 
-@test "--userns=private can't work without a range and says so" {
+@test "--userns=private fails without a range and says so" {
   unpack_tree
   isolate_refuses subuid -- as_caller "$ISOLATE" --store "$B_STORE" --userns=private -t "$SCRATCH/tree" true
 }

@@ -1,6 +1,6 @@
-# variants: root-bwrap: who runs it has hardly a part in it
+# variants: root-bwrap: the identity hardly matters
 # other variants: user-bwrap
-# isolatectl ps and gc: who holds which clone, and what nobody holds any more.
+# isolatectl ps and gc: which run holds which clone, and clones that no run holds any more.
 
 load helpers
 
@@ -36,7 +36,7 @@ none_runs() { [[ $(leases length) == 0 ]]; }
   [[ $STATUS == 0 && $(cat "$SCRATCH/out") == whole ]]
 }
 
-@test "gc removes what a killed run has left, and says what" {
+@test "gc removes what a killed run has left, and names it" {
   local number ids=()
   for number in 1 2 3; do
     start_isolate -q -z debian sh -c "uname -n; exec sleep $MARK"
@@ -53,11 +53,11 @@ none_runs() { [[ $(leases length) == 0 ]]; }
   succeeds isolatectl gc
 }
 
-@test "gc touches nothing that is not the store's own" {
+@test "gc touches nothing that does not belong to the store" {
   mkdir -p "$SCRATCH/victim" "$STORE/pools/debian/trash"
   touch "$SCRATCH/victim/file"
   chown -R "$CALLER_UID:$CALLER_GID" "$SCRATCH/victim" "$STORE/pools"
-  # Names that only look like a clone's: links, and names that lead out.
+  # Names that only look like a clone's: links, and names that lead out of the store.
   ln -s "$SCRATCH/victim" "$STORE/clones/looks-like-a-clone"
   ln -s "$SCRATCH/victim" "$STORE/pools/debian/trash/looks-like-a-lease"
   run isolatectl gc
@@ -65,7 +65,7 @@ none_runs() { [[ $(leases length) == 0 ]]; }
   rm -f "$STORE/clones/looks-like-a-clone" "$STORE/pools/debian/trash/looks-like-a-lease"
 }
 
-@test "a kept clone is listed as kept and removed when asked" {
+@test "a kept clone is listed as kept, and removed when asked" {
   succeeds isolate --keep -z debian sh -c 'echo x >/kept-file; uname -n'
   local id=$output
   succeeds isolatectl gc

@@ -1,9 +1,9 @@
-# variants: root-bwrap user-bwrap root-lxc user-lxc: all, as who starts whom, and who is process 1, hangs on both
-# Signals to isolate alone: each reaches the command, once; a command that stops takes isolate along.
+# variants: root-bwrap user-bwrap root-lxc user-lxc: all, because identity and engine decide who starts which process
+# Signals to isolate alone: each reaches the command once, and a command that stops makes isolate stop.
 
 load helpers
 
-# Counts what it gets, and prints it at the end.
+# Counts the signals that it gets, and prints them at the end.
 COUNTER='trap "count=\$count\ INT" INT; trap "count=\$count\ TERM" TERM; trap "count=\$count\ HUP" HUP
   trap "count=\$count\ QUIT" QUIT; trap "count=\$count\ USR1" USR1; trap "count=\$count\ USR2" USR2
   trap "count=\$count\ CONT" CONT; trap "count=\$count\ TSTP" TSTP; trap "count=\$count\ WINCH" WINCH
@@ -60,15 +60,15 @@ is_stopped() { [[ $(ps -o stat= -p "$STARTED_PID") == T* ]]; }
   expect_output alive
 }
 
-@test "100 MB go through standard input and output, with and without a terminal of its own" {
+@test "100 MB go through standard input and output, with and without the guest's own terminal" {
   head -c 100000000 /dev/urandom >"$SCRATCH/data"
   isolate -q -z debian cat <"$SCRATCH/data" | cmp - "$SCRATCH/data"
-  # A terminal changes line ends and takes no line beyond 4095 bytes: plain lines, and its own settings.
+  # A terminal changes line ends and cuts lines at 4095 bytes, so send short lines and change its settings.
   head -c 5000000 "$SCRATCH/data" | base64 >"$SCRATCH/lines"
   isolate -q --pty -d "$SCRATCH/lines:/lines:ro" -z debian sh -c 'stty -onlcr; cat /lines' </dev/null | cmp - "$SCRATCH/lines"
 }
 
-@test "all standard descriptors may be closed" {
+@test "isolate works with all standard descriptors closed" {
   local option
   for option in -q --pty; do
     run as_caller sh -c 'exec "$@" <&- >&- 2>&-' sh "$ISOLATE" --store "$STORE" "$option" -z debian sh -c 'exit 3'

@@ -1,10 +1,10 @@
-# variants: root-bwrap: who runs it has hardly a part in it
+# variants: root-bwrap: the identity hardly matters
 # other variants: user-bwrap
-# The exit status is the command's own; input and output are the caller's own.
+# The exit status is the command's; input and output are the caller's.
 
 load helpers
 
-@test "the exit code of the command is ours" {
+@test "the command's exit code becomes isolate's" {
   local code
   for code in 0 1 3 77 124 255; do
     run --separate-stderr in_clone sh -c "exit $code"
@@ -21,12 +21,12 @@ load helpers
   done
 }
 
-@test "a fault in the command is a signal, too" {
+@test "a command that crashes gives 128+N as well" {
   run --separate-stderr in_clone perl -e 'unpack("p", pack("Q", 8))'
   expect_status 139
 }
 
-@test "a command that is not there gives 127 and one line" {
+@test "a missing command gives 127 and one line" {
   run -127 --separate-stderr in_clone no-such-command
   expect_in_errors no-such-command
   one_error_line isolate
@@ -43,12 +43,12 @@ load helpers
     expect_in_errors "$command"
     one_error_line isolate
   done
-  # A file in PATH that may not be executed, as a shell has it.
+  # A file in PATH that may not be executed gives the same status as in a shell.
   run --separate-stderr in_clone -v PATH=/etc passwd
   expect_status 126
 }
 
-@test "a program of another machine gives 126" {
+@test "a program for another machine gives 126" {
   # The header of a program for a processor that does not exist.
   printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\xfe\x01\0\0\0' >"$SCRATCH/program"
   head -c 200 /dev/zero >>"$SCRATCH/program"
@@ -58,7 +58,7 @@ load helpers
   one_error_line isolate
 }
 
-@test "a script whose interpreter is missing is told so, with 126 or 127 as shells do" {
+@test "a script with a missing interpreter gives one line, and 126 or 127 as in a shell" {
   printf '#!/no/such/interpreter\n' >"$SCRATCH/script"
   chmod 0755 "$SCRATCH/script"
   run --separate-stderr in_clone -d "$SCRATCH/script:/script" /script
@@ -67,7 +67,7 @@ load helpers
   one_error_line isolate
 }
 
-@test "a script without #! is run by /bin/sh, directly, in PATH and when it is empty" {
+@test "/bin/sh runs a script without #!, directly, from PATH and when it is empty" {
   mkdir "$SCRATCH/bin"
   echo 'echo "$0 $1 $#"; exit 5' >"$SCRATCH/bin/script"
   : >"$SCRATCH/bin/empty"
@@ -96,20 +96,20 @@ load helpers
   cmp "$SCRATCH/data" "$SCRATCH/copy"
 }
 
-@test "stderr of the command is kept apart from stdout" {
+@test "the command's stderr is kept apart from stdout" {
   succeeds in_clone sh -c 'echo out; echo err >&2'
   expect_output out
   [[ $stderr == err ]] || complain "stderr"
 }
 
-@test "a reader that goes away ends the run" {
+@test "when the reader of its output goes away, the run ends" {
   local status=0
   timeout 20 "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q -z debian yes "$MARK" | head -n 1 >/dev/null || status=$?
   [[ ${status} == 0 ]]
   wait_until 3 no_process_with "$MARK"
 }
 
-@test "the umask and the limits of the caller are the command's" {
+@test "the command inherits the caller's umask and limits" {
   succeeds as_caller sh -c 'umask 027; ulimit -n 321; exec "$@"' sh "$ISOLATE" --store "$STORE" -q -z debian \
     sh -c 'umask; ulimit -n'
   expect_output $'0027\n321'

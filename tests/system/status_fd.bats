@@ -1,10 +1,10 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# --status-fd: what programs that start isolate are told, a JSON object a line.
+# --status-fd: what isolate reports to the program that starts it, as one JSON object a line.
 
 load helpers
 
-# The lines that a run writes to its status fd, in $SCRATCH/status; the run's exit status in STATUS.
+# Runs isolate. The lines that it writes to the status fd are in $SCRATCH/status, its exit status in STATUS.
 run_with_status_fd() {
   STATUS=0
   isolate -q --status-fd 7 "$@" 7>"$SCRATCH/status" >"$SCRATCH/out" 2>"$SCRATCH/err" || STATUS=$?
@@ -13,7 +13,7 @@ run_with_status_fd() {
 }
 status_value() { jq -r -s "$1" "$SCRATCH/status"; }
 
-@test "started and ended are told, with the clone that is the host name inside" {
+@test "start and end are reported, with the clone, which is the host name inside" {
   run_with_status_fd -z debian sh -c 'uname -n; exit 3'
   [[ $STATUS == 3 ]]
   [[ $(status_value 'map(.event) | join(" ")') == 'started ended' ]]
@@ -22,13 +22,13 @@ status_value() { jq -r -s "$1" "$SCRATCH/status"; }
   [[ $(status_value '.[1].code') == 3 ]]
 }
 
-@test "an end by a signal is told as the signal" {
+@test "an end by a signal is reported as that signal" {
   run_with_status_fd -z debian sh -c 'kill -KILL $$'
   [[ $STATUS == 137 ]]
   [[ $(status_value '.[-1] | "\(.event) \(.signal) \(has("code"))"') == 'ended 9 false' ]]
 }
 
-@test "the pid is the host's, of a process in the guest" {
+@test "the pid is a host pid of a process in the guest" {
   mkfifo -m 0666 "$SCRATCH/status"
   "${CALLER[@]}" "$ISOLATE" --store "$STORE" -q --status-fd 7 -z debian sleep "$MARK" 7>"$SCRATCH/status" 3>&- &
   STARTED+=($!)
@@ -43,7 +43,7 @@ status_value() { jq -r -s "$1" "$SCRATCH/status"; }
   wait_until 5 no_process_with "$MARK"
 }
 
-@test "our own failure is told with its step and reason" {
+@test "a failure of isolate is reported with its step and reason" {
   run_with_status_fd -z debian -d /no/such/source:/x true
   [[ $STATUS == 125 ]]
   [[ $(status_value '.[-1].event') == failed ]]
@@ -51,7 +51,7 @@ status_value() { jq -r -s "$1" "$SCRATCH/status"; }
   [[ $(status_value '.[-1].reason') == *'No such file'* ]]
 }
 
-@test "a command that is not there is told" {
+@test "a missing command is reported" {
   run_with_status_fd -z debian no-such-command
   [[ $STATUS == 127 ]]
   [[ $(status_value 'length') -ge 1 ]]
@@ -64,7 +64,7 @@ status_value() { jq -r -s "$1" "$SCRATCH/status"; }
   [[ $(status_value '.[-1].event') == failed ]]
 }
 
-@test "a reader of the status that has gone does not hinder the run" {
+@test "a run continues if the reader of its status has gone" {
   local status=0
   mkfifo "$SCRATCH/status"
   # Both ends are open for a moment, then only the writer is left.

@@ -1,19 +1,19 @@
-# Real stores of each kind for root: an overlay, btrfs on a loop device, ZFS by zfs-fuse on a pool in a file. They live
-# in a mount namespace of their own, with directories of their own for what zfs-fuse and the stores keep in /run and
-# /var/lib: what the machine itself may have of these is not touched.
+# Real stores of each kind for root: an overlay, btrfs on a loop device, and ZFS by zfs-fuse on a pool in a file. They
+# are in their own mount namespace, with private directories for the files of zfs-fuse and the stores in /run and
+# /var/lib, so that the machine's own stores are not touched.
 #
 #   HOLDER   the process that keeps the namespace       MAIN   the main store
-#   KINDS    which of them a file has; all unless it calls only_kinds behind "load stores"
-#   PRIVATE_RUN=yes    /run/isolate is the namespace's own as well
+#   KINDS    the kinds that a file uses; all unless it calls only_kinds after "load stores"
+#   PRIVATE_RUN=yes    /run/isolate is private to the namespace as well
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 
 KINDS=(overlay btrfs zfs)
 only_kinds() { KINDS=("$@"); }
 ZFS_PARENT=isotest/isolate
-ZFS_BASE=500000 # the ids that the ZFS template belongs to: zfs-fuse can't map any
+ZFS_BASE=500000 # the ZFS template belongs to these ids, because zfs-fuse can't map ids
 
-# Call in setup_file and teardown_file.
+# Call these in setup_file and teardown_file.
 make_stores() {
   STORES=$WORK/stores
   MAIN=$STORES/main
@@ -59,7 +59,7 @@ make_zfs_store() {
   here zpool create -m none isotest "$STORES/zfs.img" 2>/dev/null
   here zfs create -o mountpoint="$STORES/zfs-base" "$ZFS_PARENT"
   ctl --store "zfs:$ZFS_PARENT" template create deb --from "$TARBALL"
-  # zfs-fuse lets go of a mount later than it says.
+  # zfs-fuse releases a mount later than it reports.
   wait_until 30 zfs_template_is_mounted || complain "$ZFS_PARENT/deb can't be mounted"
   here chown -R --no-dereference "$ZFS_BASE:$ZFS_BASE" /run/isolate/mounts/deb
   ctl template snapshot zfs:deb
@@ -82,23 +82,23 @@ holder_is_gone() { [[ ! -e /proc/$(cat "$HOLDER") ]]; }
 
 here() { nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$@"; }
 ctl() { here "$ISOLATECTL" --store "$MAIN" -q "$@"; }
-# in_store KIND OPTION... COMMAND...: a clone of that kind's template.
+# in_store KIND OPTION... COMMAND...: runs a command in a clone of that kind's template.
 in_store() {
   local kind=$1 options=()
   shift
   if [[ $kind == zfs ]]; then options=(-u "$ZFS_BASE"); fi
   here "$ISOLATE" --store "$MAIN" -q -z "$kind:deb" "${options[@]}" "$@"
 }
-# refresh KIND OPTION... [NUMBER]
+# refresh KIND OPTION... [NUMBER]: runs isolate -r on that kind's template.
 refresh() {
   local kind=$1
   shift
   here "$ISOLATE" --store "$MAIN" -q -r "$kind:deb" "$@"
 }
-# pool_is KIND FIELD VALUE
+# pool_is KIND FIELD VALUE: succeeds if the status of that kind's pool has this value.
 pool_is() { [[ $(ctl pool status "$1:deb" --json | jq ".[0].$2") == "$3" ]]; }
 expect_pool() { pool_is "$@" || complain "$1: expected $2 to be $3: $(ctl pool status "$1:deb" --json)"; }
-# The clones that are there, whatever the state says.
+# Prints the clones that exist, whatever the state says.
 clones_of() {
   case $1 in
     overlay) ls "$MAIN/clones" ;;

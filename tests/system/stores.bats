@@ -1,5 +1,5 @@
 # variants: root-bwrap
-# Stores of each kind, and pools of fresh clones in them: the same holds for all.
+# Stores of each kind, and their pools of fresh clones. The same holds for all kinds.
 
 load helpers
 load stores
@@ -13,19 +13,19 @@ teardown() {
   common_teardown
 }
 
-@test "a run has a writable clone of its own, and leaves neither it nor a change" {
+@test "a run has its own writable clone, and leaves neither the clone nor a change" {
   local kind
   for kind in "${KINDS[@]}"; do
     succeeds in_store "$kind" sh -c 'id -u; cat /etc/debian_version; touch /new; stat -c %u /new /'
     [[ ${lines[0]} == 0 && ${lines[1]} == 12.* && ${lines[2]} == 0 && ${lines[3]} == 0 ]] || complain "$kind"
-    # zfs-fuse knows no user namespaces: for it only the host's root may give files away.
+    # zfs-fuse knows no user namespaces: with it only the host's root may change the owner of a file.
     [[ $kind == zfs ]] || succeeds in_store "$kind" sh -c 'touch /new; chown 33:33 /new'
     succeeds in_store "$kind" sh -c 'test ! -e /new'
     wait_until 5 none_waits "$kind"
     [[ $(number_of_clones "$kind") == 0 ]] || complain "$kind: $(clones_of "$kind")"
   done
 }
-# A clone that is busy for a moment goes with the next refresh.
+# The next refresh removes a clone that was busy for a moment.
 none_waits_of() {
   refresh "$1" "$2" 2>/dev/null
   pool_is "$1" waiting 0
@@ -57,7 +57,7 @@ none_waits() { none_waits_of "$1" 0; }
   done
 }
 
-@test "-f replaces all that are unused, -s makes none, a smaller number takes some away" {
+@test "-f replaces all unused clones, -s makes none, and a smaller number removes some" {
   local kind before
   for kind in "${KINDS[@]}"; do
     refresh "$kind" 2
@@ -73,13 +73,13 @@ none_waits() { none_waits_of "$1" 0; }
   done
 }
 
-@test "an empty pool makes a clone on the spot, many at a time" {
+@test "with an empty pool runs make their clones at once, many at a time" {
   local kind number at_a_time runs
   for kind in "${KINDS[@]}"; do
     refresh "$kind" 3
     runs=()
     at_a_time=12
-    # zfs-fuse now and then stands still for ever when it has so much to do at once.
+    # zfs-fuse sometimes hangs forever if it has that much to do at once.
     if [[ $kind == zfs ]]; then at_a_time=1; fi
     for number in {1..12}; do
       in_store "$kind" sh -c "test ! -e /mark && echo $number >/mark && sleep 0.3 && cat /mark" 3>&- &
@@ -96,7 +96,7 @@ has_fresh_ones_only() {
   pool_is "$1" fresh 3 && pool_is "$1" leased 0 && pool_is "$1" waiting 0 && [[ $(number_of_clones "$1") == 3 ]]
 }
 
-@test "an edit is the next generation, or nothing; fresh clones of the one before are replaced" {
+@test "a successful edit becomes the next generation, and fresh clones of the previous one are replaced" {
   local kind before
   for kind in "${KINDS[@]}"; do
     refresh "$kind" 2
@@ -108,12 +108,12 @@ has_fresh_ones_only() {
     expect_output edited
     succeeds ctl template edit "$kind:deb" --discard
     refresh "$kind"
-    [[ -z $(comm -12 <(echo "$before") <(clones_of "$kind" | sort)) ]] || complain "$kind: clones of the one before"
+    [[ -z $(comm -12 <(echo "$before") <(clones_of "$kind" | sort)) ]] || complain "$kind: clones of the last one"
     expect_pool "$kind" fresh 2
   done
 }
 
-@test "what an edit that fails or is killed has done is kept apart, and goes on or away as its user says" {
+@test "changes of an edit that fails or is killed are kept, until its user continues or discards it" {
   local kind
   for kind in "${KINDS[@]}"; do
     run ctl template edit "$kind:deb" -- sh -c 'echo failed >/kept-apart; exit 3'
@@ -125,7 +125,7 @@ has_fresh_ones_only() {
       sh -c "echo killed >>/kept-apart; echo ready; exec sleep $MARK"
     wait_until 20 grep -q ready "$SCRATCH/out" || complain "$kind: $(cat "$SCRATCH/err")"
     kill_started KILL
-    wait_until 5 no_process_with "^sleep $MARK" || complain "$kind: the command lives on"
+    wait_until 5 no_process_with "^sleep $MARK" || complain "$kind: the command is still running"
     succeeds ctl gc
     succeeds in_store "$kind" test ! -e /kept-apart
     succeeds ctl template edit "$kind:deb" --publish
@@ -134,11 +134,11 @@ has_fresh_ones_only() {
     run ctl template edit "$kind:deb" -- sh -c 'rm /kept-apart; exit 3'
     succeeds ctl template edit "$kind:deb" --discard
     succeeds ctl template edit "$kind:deb" -- cat /kept-apart
-    [[ $output == *$'failed\nkilled'* ]] || complain "$kind: not as before"
+    [[ $output == *$'failed\nkilled'* ]] || complain "$kind: the changes are lost"
   done
 }
 
-@test "a snapshot is a generation" {
+@test "a snapshot becomes a generation" {
   local kind before
   for kind in "${KINDS[@]}"; do
     before=$(ctl template show "$kind:deb" --json | jq .generation)
@@ -148,7 +148,7 @@ has_fresh_ones_only() {
   done
 }
 
-@test "ZFS: what was changed in the dataset by hand counts from the next snapshot on" {
+@test "ZFS: manual changes in the dataset take effect from the next snapshot on" {
   here zfs mount "$ZFS_PARENT/deb"
   here touch /run/isolate/mounts/deb/by-hand
   succeeds in_store zfs test ! -e /by-hand
@@ -156,13 +156,13 @@ has_fresh_ones_only() {
   succeeds in_store zfs test -e /by-hand
 }
 
-@test "ZFS: a template that belongs to root gives a read-only root and a warning, since zfs-fuse maps no ids" {
+@test "ZFS: a template of root's gets a read-only root and a warning, because zfs-fuse can't map ids" {
   run --separate-stderr here "$ISOLATE" --store "$MAIN" -z "$ZFS_PARENT/deb" sh -c 'touch /new'
-  [[ $status != 0 && $stderr == *'Read-only file system'* ]] || complain "it could write"
+  [[ $status != 0 && $stderr == *'Read-only file system'* ]] || complain "the guest could write"
   [[ $stderr == *"can't map ids: the root is read-only"* ]] || complain "no warning"
 }
 
-@test "-z takes a name, KIND:NAME or a dataset; a name in several stores is refused" {
+@test "-z takes a name, KIND:NAME or a dataset; a name that is in several stores is refused" {
   succeeds here "$ISOLATE" --store "$MAIN" -q -z "$ZFS_PARENT/deb" -u "$ZFS_BASE" true
   run --separate-stderr here "$ISOLATE" --store "$MAIN" -q -z deb true
   [[ $status == 125 ]] || complain "deb"
@@ -173,10 +173,10 @@ has_fresh_ones_only() {
   one_error_line isolate
 }
 
-@test "D4: only what carries our mark and descends from the template is destroyed" {
+@test "D4: only what has our mark and descends from the template is destroyed" {
   local keep=("$ZFS_PARENT/deb_1" "$ZFS_PARENT/deb_2" "$ZFS_PARENT/deb_3" "$ZFS_PARENT/other_4") snapshot name
   snapshot=$(here zfs list -H -o name -t snapshot -r "$ZFS_PARENT/deb" | tail -n 1)
-  # Names like those of clones: a dataset, a clone without the mark, one with the mark of another template, and one
+  # Names like those of clones: a dataset, a clone without the mark, a clone with the mark of another template, and one
   # that only inherits it.
   here zfs create -o mountpoint=none "${keep[0]}"
   here zfs clone -o mountpoint=none "$snapshot" "${keep[1]}"
@@ -198,7 +198,7 @@ has_fresh_ones_only() {
   here rmdir "$STORES/btrfs/store/clones/notes" "$MAIN/clones/other-abcdefghijkl"
 }
 
-@test "marked clones that no state knows of go with the next refresh" {
+@test "the next refresh removes marked clones that no state knows of" {
   local snapshot
   snapshot=$(here zfs list -H -o name -t snapshot -r "$ZFS_PARENT/deb" | tail -n 1)
   here zfs clone -o mountpoint=none -o "isolate:clone=$snapshot" "$snapshot" "$ZFS_PARENT/deb_7"
@@ -211,10 +211,10 @@ has_fresh_ones_only() {
   done
 }
 
-@test "K6: a clone that is busy is kept, told of, and tried again" {
+@test "K6: a busy clone is kept, reported, and tried again" {
   refresh zfs 1
   start_in_store
-  # Somebody's mount namespace has the clone's mount.
+  # Another mount namespace holds the clone's mount.
   local holder
   nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- unshare --mount --propagation private sleep 60 3>&- &
   holder=$!
@@ -229,7 +229,7 @@ has_fresh_ones_only() {
   expect_pool zfs fresh 1
   kill "$holder"
   wait "$holder" || true
-  wait_until 5 none_waits zfs || complain "it stays busy"
+  wait_until 5 none_waits zfs || complain "the clone stays busy"
 }
 start_in_store() {
   nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$ISOLATE" --store "$MAIN" -q -z zfs:deb -u "$ZFS_BASE" \
@@ -240,7 +240,7 @@ start_in_store() {
   sleep 0.5
 }
 
-@test "a kept clone is no pool's to destroy; gc --kept removes it" {
+@test "pools do not destroy a kept clone, gc --kept removes it" {
   local kind
   for kind in "${KINDS[@]}"; do
     succeeds in_store "$kind" --keep touch /kept
@@ -252,47 +252,47 @@ start_in_store() {
   done
 }
 
-@test "-r is for root, wants the group, and says so in one line" {
+@test "-r needs root and the group, and says so in one line" {
   run --separate-stderr setpriv --reuid "$USER_A_UID" --regid "$USER_A_GID" --init-groups \
     env -i HOME=/nonexistent "$ISOLATE" -r deb 1
-  [[ $status == 125 && $stderr == *'is for root'* ]] || complain "an ordinary user"
+  [[ $status == 125 && $stderr == *'is for root'* ]] || complain "accepted from an ordinary user"
   one_error_line isolate
   sed '/^isolate:/d' /etc/group >"$SCRATCH/group"
   run --separate-stderr here unshare --mount sh -c 'mount --bind "$1" /etc/group && exec "$2" --store "$3" -r overlay:deb 1' \
     sh "$SCRATCH/group" "$ISOLATE" "$MAIN"
-  [[ $status == 125 && $stderr == *'groupadd --system isolate'* ]] || complain "without the group"
+  [[ $status == 125 && $stderr == *'groupadd --system isolate'* ]] || complain "accepted without the group"
   one_error_line isolate
   run --separate-stderr refresh overlay x
-  [[ $status == 125 ]] || complain "a number that is none"
+  [[ $status == 125 ]] || complain "accepted an invalid number"
 }
 
-@test "a template that is leased is not removed; fresh clones are no hindrance" {
+@test "a leased template can't be removed, but one with only fresh clones can" {
   local kind
   for kind in "${KINDS[@]}"; do
     ctl --store "$(store_of "$kind")" template create small --from "$WORK/tree-root-small"
     here "$ISOLATE" --store "$MAIN" -q -r "$kind:small" 2
     succeeds ctl template remove "$kind:small"
     run --separate-stderr ctl template show "$kind:small"
-    [[ $status == 1 ]] || complain "$kind: it is still there"
+    [[ $status == 1 ]] || complain "$kind: the template still exists"
   done
   run --separate-stderr ctl template remove "zfs:none"
   [[ $status == 1 ]] || complain "none"
 }
 
-@test "D4: a ZFS template is removed only if isolatectl made it, nothing lies in it, and nothing else was made of it" {
+@test "D4: a ZFS template is removed only if isolatectl made it, it contains no dataset, and nothing was made from it" {
   local snapshot
   here zfs create -o mountpoint=none "$ZFS_PARENT/mine"
   here zfs snapshot "$ZFS_PARENT/mine@one"
   run --separate-stderr ctl template remove zfs:mine
-  [[ $status == 1 && $stderr == *'was not made by isolatectl'* ]] || complain "one made by hand"
+  [[ $status == 1 && $stderr == *'was not made by isolatectl'* ]] || complain "one made by hand was removed"
   here zfs create -o mountpoint=none "$ZFS_PARENT/deb/data"
   run --separate-stderr ctl template remove zfs:deb
-  [[ $status == 1 && $stderr == *'lies in the template'* ]] || complain "with a dataset in it"
+  [[ $status == 1 && $stderr == *'lies in the template'* ]] || complain "one with a dataset in it was removed"
   here zfs destroy "$ZFS_PARENT/deb/data"
   snapshot=$(here zfs list -H -o name -t snapshot -r "$ZFS_PARENT/deb" | tail -n 1)
   here zfs clone -o mountpoint=none "$snapshot" "$ZFS_PARENT/theirs"
   run --separate-stderr ctl template remove zfs:deb
-  [[ $status == 1 && $stderr == *'was made from the template'* ]] || complain "with a clone of somebody"
+  [[ $status == 1 && $stderr == *'was made from the template'* ]] || complain "one with a clone was removed"
   here zfs list "$snapshot" >/dev/null
   here zfs destroy "$ZFS_PARENT/theirs"
   here zfs destroy -r "$ZFS_PARENT/mine"

@@ -1,6 +1,7 @@
 # variants: root-bwrap
-# The program `zfs` dies before or after its work, or whoever started it does, at each thing that a refresh or a run has it
-# do (a build with fault points): it is told in one line, and whatever has our mark has its state, too.
+# The program `zfs`, or the process that started it, dies before or after its work, at each call that a refresh or a run
+# makes (in a build with fault points). isolate reports that in one line, and everything with our mark has its state as
+# well.
 
 load helpers
 load stores
@@ -14,7 +15,7 @@ setup_file() {
 }
 teardown_file() { remove_stores; }
 
-# zfs-fuse lets go of a mount later than it says.
+# zfs-fuse releases a mount later than it reports.
 recovers() {
   wait_until 20 is_in_order || complain "after $1: $(ctl pool status zfs:deb --json) $(clones_of zfs)"
 }
@@ -27,20 +28,20 @@ setup() {
   STATE=/var/lib/isolate/zfs/${ZFS_PARENT/\//%}/deb
 }
 
-# with_fault POINT OPTION... [COMMAND...]: isolate on the store.
+# with_fault POINT OPTION... [COMMAND...]: runs isolate on the store with a fault at that point.
 with_fault() {
   local point=$1
   shift
   here env "ISOLATE_FAULT=$point" "$ISOLATE" --store "$MAIN" -q "$@"
 }
 
-@test "zfs that dies while fresh clones are replaced: an error, and the next refresh puts all in order" {
+@test "if zfs dies while fresh clones are replaced, there is an error, and the next refresh repairs everything" {
   local point
   for point in zfs-{get,clone}-{begun,done}; do
     fails_plainly 125 isolate 'was ended by signal 9' -- with_fault "$point" -f -r zfs:deb "$SIZE"
     recovers "$point"
   done
-  # What can't be destroyed is no failure of a refresh: it is told, and tried again.
+  # A clone that can't be destroyed does not make a refresh fail. It is reported, and tried again.
   for point in zfs-destroy-{begun,done}; do
     run --separate-stderr with_fault "$point" -f -r zfs:deb "$SIZE"
     expect_status 0
@@ -48,7 +49,7 @@ with_fault() {
   done
 }
 
-@test "isolate -r that is killed while zfs works" {
+@test "if isolate -r is killed while zfs works, the next refresh repairs everything" {
   local point
   for point in zfs-{get,clone,destroy}-{begun,done}; do
     run --separate-stderr with_fault "$point:kill" -f -r zfs:deb "$SIZE"
@@ -57,7 +58,7 @@ with_fault() {
   done
 }
 
-@test "zfs that dies while a run takes, makes or gives back its clone" {
+@test "if zfs dies while a run takes, makes or returns its clone, there is an error, and nothing stays half made" {
   local point
   refresh zfs 0
   for point in zfs-{get,clone}-{begun,done}; do

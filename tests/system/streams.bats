@@ -1,6 +1,6 @@
-# variants: root-bwrap user-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: user-bwrap root-lxc
-# Standard streams work as those of any program: files, pipes and sockets, by descriptor and by name.
+# Standard streams work as in any program: files, pipes and sockets, by descriptor and by name.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start
 
@@ -23,7 +23,7 @@ by_caller() {
 }
 
 # LXC gives an ordinary user's pipes the mode 0700.
-@test "another user of the guest opens them, too" {
+@test "another user of the guest can open them as well" {
   [[ $ENGINE == bwrap || $IDENTITY == root ]] || return 0
   succeeds by_caller 'isolate su nobody -s /bin/sh -c "echo one >/dev/stdout" | cat'
   expect_output one
@@ -31,7 +31,7 @@ by_caller() {
   expect_output one
 }
 
-@test "the position in a file is shared, and what was not read is given back" {
+@test "the position in a file is shared, and unread input is given back" {
   succeeds by_caller 'seq 1 100000 >f; (isolate sh -c "read x; echo got \$x"; isolate head -n 1 >/dev/null; isolate true
     isolate sh -c "read x; echo got \$x") <f'
   expect_in_output 'got 1'
@@ -44,7 +44,7 @@ by_caller() {
   expect_output $'a\nb\nc\nd'
 }
 
-@test "it is given back when isolate is killed" {
+@test "unread input is given back when isolate is killed" {
   succeeds by_caller 'seq 1 100000 >f; exec 5<f
     '"$ISOLATE --store $STORE"' -q -z debian sh -c "read x; echo ready >&2; sleep 600" <&5 2>err & pid=$!
     until grep -q ready err; do sleep 0.05; done
@@ -65,7 +65,7 @@ by_caller() {
   expect_output "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'out %s\nerr %s\n' $i $i; done)"
 }
 
-@test "what a guest has not read from a pipe is there for the next command" {
+@test "the next command can read what a guest has not read from a pipe" {
   succeeds by_caller 'seq 1 1000 | (isolate sh -c "read x; echo got \$x"; isolate true; cat) >o; { echo got 1; seq 2 1000; } | cmp - o'
   succeeds by_caller 'printf abcdef | { isolate head -c 1; cat; }'
   expect_output abcdef
@@ -73,7 +73,7 @@ by_caller() {
   expect_output $'1\n2\n3\n4\n5'
 }
 
-@test "the same holds for a named pipe, and for further commands" {
+@test "unread input is given back to a named pipe, and by further commands" {
   succeeds by_caller 'mkfifo p; seq 1 100 >p & (isolate sh -c "read x; echo got \$x"; isolate true; cat) <p >o; { echo got 1; seq 2 100; } | cmp - o'
   start_isolate -q -z debian sleep "$MARK"
   wait_until 15 a_guest_sleeps
@@ -85,7 +85,7 @@ by_caller() {
   kill_started TERM
 }
 
-@test "what a killed guest has not read is there, too, and so it is when isolate is killed" {
+@test "unread input is given back when the guest or isolate is killed" {
   succeeds by_caller 'seq 1 5 | { isolate sh -c "read x; kill -KILL \$\$"; cat; }'
   expect_output $'2\n3\n4\n5'
   succeeds by_caller 'seq 1 5 | { exec 5<&0
@@ -96,18 +96,18 @@ by_caller() {
   isolatectl gc
 }
 
-@test "an input that is a pipe ends when its writers do, and its writer when nobody reads" {
+@test "a guest's input ends when the pipe's writers do, and the writer ends when nobody reads" {
   succeeds by_caller 'true | timeout 20 '"$ISOLATE --store $STORE"' -q -z debian cat && echo end'
   expect_output end
   succeeds by_caller 'timeout 20 yes | timeout 20 '"$ISOLATE --store $STORE"' -q -z debian head -n 1; echo "${PIPESTATUS[*]}"'
   expect_output $'y\n141 0'
-  # The guest closes it, and goes on.
+  # The guest closes its input and continues.
   succeeds by_caller 'timeout 20 yes | timeout 20 '"$ISOLATE --store $STORE"' -q -z debian sh -c "exec <&-; sleep 0.2; echo on"; echo "${PIPESTATUS[*]}"'
   expect_output $'on\n141 0'
 }
 
-# With timeouts: a read that is not noticed shows as a guest that waits for ever.
-@test "a pipe comes through whole, whatever the portions and pauses of its writer and its reader" {
+# With timeouts, because a read that goes unnoticed would leave the guest waiting forever.
+@test "a pipe's data arrives complete, whatever the sizes and pauses of its writes and reads" {
   succeeds by_caller 'head -c 512M /dev/zero | timeout 120 '"$ISOLATE --store $STORE"' -q -z debian wc -c'
   expect_output $((512 << 20))
   # A shell reads byte by byte.
@@ -115,7 +115,7 @@ by_caller() {
   expect_output 20000
   succeeds by_caller 'for i in {1..200}; do echo "$i"; [[ $((i % 3)) != 0 ]] || sleep "0.00$((i % 10))"; done |
     timeout 60 '"$ISOLATE --store $STORE"' -q -z debian sh -c "while read -r x; do echo \$x; [ \$((x % 20)) != 0 ] || sleep 0.1; done" | cmp - <(seq 1 200)'
-  # Question and answer, so that each portion waits for the one before.
+  # Question and answer, so that each write waits for the previous one.
   succeeds by_caller 'coproc GUEST { timeout 60 '"$ISOLATE --store $STORE"' -q -z debian cat; }
     for i in {1..200}; do
       echo "$i" >&"${GUEST[1]}"
@@ -125,7 +125,7 @@ by_caller() {
   expect_output done
 }
 
-@test "a guest that only polls its input learns of what is there, and takes nothing" {
+@test "a guest that polls its input sees that there is data, and takes none" {
   succeeds by_caller '{ echo one; sleep 0.3; echo two; } | timeout 30 '"$ISOLATE --store $STORE"' -q -z debian perl -e "
     my \$bits = \"\"; vec(\$bits, 0, 1) = 1;
     for (1, 2) { my \$r = \$bits; select(\$r, undef, undef, 20) == 1 or die \"nothing\"; sysread(STDIN, my \$line, 100); print \$line }"'
@@ -135,7 +135,7 @@ by_caller() {
   expect_output one
 }
 
-@test "a pipe that nobody reads yet does not hold isolate up" {
+@test "a pipe that nobody reads yet does not block isolate" {
   # 200 short lines, one by one.
   succeeds by_caller 'mkfifo ended; { isolate sh -c "i=0; while [ \$i -lt 200 ]; do echo \$i; i=\$((i + 1)); done"; echo >ended; } |
     { read -r x <ended; wc -l; }'
@@ -149,9 +149,9 @@ by_caller() {
   expect_output $'300 1\n300 2'
 }
 
-@test "a guest that waits learns that its reader has gone" {
+@test "a waiting guest is ended when its reader goes away" {
   succeeds by_caller "timeout 20 $ISOLATE --store $STORE -q -z debian tail -f /etc/hostname | head -n 1 >/dev/null; "'echo "${PIPESTATUS[0]}"'
-  [[ $output != 124 ]] || complain "it waits"
+  [[ $output != 124 ]] || complain "the guest is still waiting"
 }
 
 @test "a full disk is reported, and fails the run" {
@@ -175,28 +175,28 @@ by_caller() {
     expect_in_errors 'standard output'
     expect_in_errors 'File too large'
   done
-  # A command that does not mind dies of the broken pipe.
+  # A command that does not ignore SIGPIPE dies of the broken pipe.
   run --separate-stderr by_caller 'ulimit -f 64; isolate yes >f'
   expect_status 141
   expect_in_errors 'warning: standard output'
-  # With chroot, root's command has the file itself.
+  # With chroot, root's command writes to the file itself.
   if [[ $IDENTITY == root ]]; then
     run --separate-stderr by_caller 'ulimit -f 64; isolate -e chroot head -c 200000 /dev/zero >f'
     expect_status 153
   fi
-  # isolate's own words and files.
+  # isolate's own messages and files.
   run --separate-stderr by_caller 'ulimit -f 0; isolate -z none true 2>f; echo "status $?"'
   expect_output 'status 125'
-  # Not to a file of the test's own, which has this limit, too.
+  # Not to a file of the test's own, to which the limit applies as well.
   succeeds by_caller 'ulimit -f 0; isolate true 2>&1; echo "status $?"'
   [[ ${#lines[@]} == 2 && ${lines[0]} == 'isolate: error: '*'File too large'* && ${lines[1]} == 'status 125' ]] ||
     complain "isolate's own files"
-  # In the guest it is as everywhere.
+  # Inside the guest the limit works as everywhere.
   run --separate-stderr by_caller 'ulimit -f 64; isolate sh -c "head -c 200000 /dev/zero >/root/f; echo \$?"'
   expect_output 153
 }
 
-@test "a terminal of the guest's own whose output can't be written is reported, too" {
+@test "if the output of a guest's own terminal can't be written, that is reported as well" {
   run --separate-stderr by_caller 'isolate --pty echo x </dev/null >/dev/full'
   expect_status 125
   one_error_line isolate
@@ -205,7 +205,7 @@ by_caller() {
   succeeds by_caller 'isolate --pty seq 100000 </dev/null | head -n 1'
 }
 
-@test "100 MB, or 1 GB, come through whole, each way" {
+@test "100 MB, or 1 GB, arrive complete in each direction" {
   succeeds by_caller 'bytes() { yes "$(seq 1 2000)" | head -c "$1"; }
     all='"$(unless_long 100000000 1000000000)"' part=10000000
     bytes $all | isolate cat | cmp - <(bytes $all)
@@ -220,12 +220,12 @@ by_caller() {
   expect_output $'in\nout'
 }
 
-@test "a reader that has gone ends the writer" {
+@test "the writer ends when its reader has gone" {
   run by_caller 'mkfifo p; head -n 1 p >o & isolate yes >p; echo "status $?"; wait; cat o'
   expect_output $'status 141\ny'
 }
 
-@test "a sink that takes nothing holds isolate up until a signal comes" {
+@test "isolate waits for a reader that takes nothing until a signal comes" {
   mkfifo "$SCRATCH/stuck"
   chown "$CALLER_UID" "$SCRATCH/stuck"
   sleep "$MARK" <>"$SCRATCH/stuck" 3>&- &
@@ -235,26 +235,26 @@ by_caller() {
   kill -0 "$STARTED_PID" || complain "isolate did not wait: $(cat "$SCRATCH/err")"
   kill_started TERM
   [[ $STATUS == 143 ]] || complain "status $STATUS"
-  # A command that is still at work: one signal ends it, and isolate gives the sink two seconds.
+  # A command that is still running: one signal ends it, and isolate gives the reader two seconds.
   start sh -c "exec $ISOLATE --store $STORE -q -z debian yes >$SCRATCH/stuck"
   sleep 1
   kill -TERM "$STARTED_PID"
   wait_until 6 eval "! kill -0 $STARTED_PID 2>/dev/null" || complain "isolate hangs"
 }
 
-@test "a guest that never reads does not hold isolate up" {
+@test "a guest that never reads does not block isolate" {
   succeeds by_caller 'head -c 5000000 /dev/zero >f; time timeout 20 '"$ISOLATE --store $STORE"' -q -z debian true <f'
   succeeds by_caller 'mkfifo p; sleep 3 >p & timeout 20 '"$ISOLATE --store $STORE"' -q -z debian true <p; kill %1'
 }
 
-@test "flags of the caller's pipe are as before" {
+@test "the flags of the caller's pipe do not change" {
   succeeds by_caller '{ isolate perl -e "use Fcntl; fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK)"
     /usr/bin/python3 -c "import os; print(os.get_blocking(1))"; } | cat'
   expect_output True
 }
 
-@test "they are as before when isolate is killed, too" {
-  # Whatever the guest does to its descriptors is not done to the caller's open files.
+@test "the flags do not change even if isolate is killed" {
+  # Whatever the guest does to its descriptors does not affect the caller's open files.
   succeeds by_caller 'mkfifo go; { exec 5<&0; '"$ISOLATE --store $STORE"' -q -z debian perl -e \
       "use Fcntl; fcntl(\$_, F_SETFL, O_NONBLOCK) for STDIN, STDOUT; \$| = 1; print qq(ready\n); sleep 600" <&5 & pid=$!
     read -r x <go; kill -KILL $pid; wait $pid 2>/dev/null
@@ -264,14 +264,14 @@ by_caller() {
   isolatectl gc
 }
 
-@test "what can't be read or written outside can't be inside" {
+@test "a guest can't read or write a descriptor that the caller can't" {
   run --separate-stderr by_caller ': >f; isolate cat 0>f'
   expect_in_errors 'bad file descriptor'
   run --separate-stderr by_caller 'isolate echo x 1<f'
   expect_in_errors 'bad file descriptor'
 }
 
-@test "further commands get streams as the first one does" {
+@test "further commands get streams like the first one" {
   start_isolate -q -z debian sleep "$MARK"
   wait_until 15 a_guest_sleeps
   local clone

@@ -1,5 +1,5 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# Links that a template holds: whatever they point to, nothing is made or changed outside of the root.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Links in a template: whatever they point to, nothing is made or changed outside the root.
 
 load helpers
 
@@ -16,7 +16,7 @@ setup() {
 state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && cat "$SCRATCH/victim/file"; }
 victim_is_untouched() { [[ $(state_of_victim) == "$VICTIM_BEFORE" ]]; }
 
-# plant PATH TARGET: a link in place of what the template has there.
+# plant PATH TARGET: replaces a path of the template by a link.
 plant() {
   rm -rf --one-file-system "${SCRATCH:?}/tree/$1"
   ln -s "$2" "$SCRATCH/tree/$1"
@@ -24,7 +24,7 @@ plant() {
 
 on_tree() { isolate -q -t "$SCRATCH/tree" "$@"; }
 
-# The ways to say "the victim's folder" in a link.
+# Prints the ways to name the victim's directory in a link.
 ways_out() {
   echo "$SCRATCH/victim"
   echo "/oldroot$SCRATCH/victim"
@@ -36,10 +36,10 @@ ways_out() {
   echo "/dev/fd/9/victim"
 }
 
-@test "plain bwrap 0.8 makes a bind's target on the host" {
-  # Shows that the tests below can fail; a bwrap that is repaired has nothing to show.
+@test "control: plain bwrap 0.8 makes a bind's target on the host" {
+  # Shows that the tests below can fail. A newer bwrap is fixed and proves nothing.
   if [[ $(bwrap --version) != 'bubblewrap 0.8.0' ]]; then
-    echo "# bwrap is not 0.8.0: nothing to compare with" >&3
+    echo "# bwrap is not 0.8.0, so there is no control" >&3
     return 0
   fi
   plant opt "/oldroot$SCRATCH/victim"
@@ -52,7 +52,7 @@ ways_out() {
   while read -r way; do
     plant opt "$way"
     run --separate-stderr on_tree -d "$SCRATCH/source:/opt/made" -d "$SCRATCH/source/file:/opt/made-file" true
-    victim_is_untouched || complain "outside by $way"
+    victim_is_untouched || complain "changed outside through $way"
     [[ $status == 0 || $status == 125 ]] || complain "status with $way"
   done < <(ways_out)
 }
@@ -63,10 +63,10 @@ ways_out() {
     plant srv "$way"
     plant opt "$way/file"
     run --separate-stderr on_tree -d "$SCRATCH/source:/srv" sh -c 'echo spoilt >/srv/file'
-    victim_is_untouched || complain "outside by $way"
+    victim_is_untouched || complain "changed outside through $way"
     echo bound >"$SCRATCH/source/file"
     run --separate-stderr on_tree -d "$SCRATCH/source/file:/opt" sh -c 'echo spoilt >/opt'
-    victim_is_untouched || complain "outside by $way/file"
+    victim_is_untouched || complain "changed outside through $way/file"
     echo bound >"$SCRATCH/source/file"
   done < <(ways_out)
 }
@@ -77,7 +77,7 @@ ways_out() {
   expect_output bound
 }
 
-# An empty folder again where a link was.
+# Puts an empty directory in place of the link again.
 unplant() {
   rm "$SCRATCH/tree/$1"
   mkdir "$SCRATCH/tree/$1"
@@ -90,7 +90,7 @@ unplant() {
     for way in "$SCRATCH/victim" "/oldroot$SCRATCH/victim" "../../../../../../..$SCRATCH/victim" /srv; do
       plant "$name" "$way"
       isolate_refuses "/$name" -- isolate -t "$SCRATCH/tree" true
-      victim_is_untouched || complain "outside by /$name -> $way"
+      victim_is_untouched || complain "changed outside through /$name -> $way"
     done
     unplant "$name"
   done
@@ -103,7 +103,7 @@ unplant() {
     for way in "$SCRATCH/victim" "/oldroot$SCRATCH/victim" "../../../../../../..$SCRATCH/victim" /srv; do
       plant "$name" "$way"
       run --separate-stderr on_tree sh -c "echo spoilt >/$name/file; rm -f /$name/sub"
-      victim_is_untouched || complain "outside by /$name -> $way"
+      victim_is_untouched || complain "changed outside through /$name -> $way"
       [[ $status == 0 || $status == 125 ]] || complain "status with /$name -> $way"
     done
     unplant "$name"
@@ -115,14 +115,14 @@ unplant() {
   for name in proc dev sys; do
     plant "$name" "$SCRATCH/victim"
     run --separate-stderr on_tree -e chroot true
-    victim_is_untouched || complain "outside by /$name"
+    victim_is_untouched || complain "changed outside through /$name"
     expect_status 125
     one_error_line isolate
     unplant "$name"
   done
 }
 
-@test "files in place of the folders that we mount on are refused" {
+@test "files in place of the directories that isolate mounts on are refused" {
   local name
   for name in proc dev sys; do
     rmdir "$SCRATCH/tree/$name" 2>/dev/null || rm -rf --one-file-system "$SCRATCH/tree/$name"
@@ -132,20 +132,20 @@ unplant() {
   done
 }
 
-@test "/etc/resolv.conf as a link: -n gives the host's inside, and nothing is made outside" {
+@test "/etc/resolv.conf as a link: -n shows the host's file inside, and nothing is made outside" {
   local way
   while read -r way; do
     plant etc/resolv.conf "$way/resolv.conf"
     run --separate-stderr on_tree -n true
-    victim_is_untouched || complain "outside by $way/resolv.conf"
+    victim_is_untouched || complain "changed outside through $way/resolv.conf"
     plant etc/resolv.conf "$way/file"
     run --separate-stderr on_tree -n true
-    victim_is_untouched || complain "outside by $way/file"
+    victim_is_untouched || complain "changed outside through $way/file"
   done < <(ways_out)
-  # As systemd-resolved leaves it.
+  # systemd-resolved makes this link.
   plant etc/resolv.conf ../run/systemd/resolve/stub-resolv.conf
   succeeds on_tree -n cat /etc/resolv.conf
-  [[ $output == "$(cat /etc/resolv.conf)" ]] || complain "another resolv.conf"
+  [[ $output == "$(cat /etc/resolv.conf)" ]] || complain "not the host's resolv.conf"
 }
 
 @test "/etc as a link leads nowhere either" {
@@ -181,8 +181,8 @@ unplant() {
   exec 9<&-
 }
 
-@test "a program of the template is never run outside of it" {
-  # sh, true, isolate-init and bwrap of the template would tell on themselves.
+@test "a program of the template is never run outside the guest" {
+  # sh, true, isolate-init and bwrap of the template would print a message.
   local program
   for program in isolate-init bwrap seccomp_wrapper newuidmap; do
     rm -f "$SCRATCH/tree/usr/bin/$program"

@@ -1,4 +1,4 @@
-# variants: user-bwrap root-lxc: each identity and each engine once; nothing here hangs on a pair of them
+# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
 # other variants: root-bwrap user-lxc
 # Template mode: -t runs on a directory itself, and changes persist.
 
@@ -9,7 +9,7 @@ setup() {
   copy_of_tree "$SCRATCH/tree"
 }
 
-# The id that a number inside has on disk for the identity.
+# Prints the id on disk of a number inside, for the identity.
 on_disk() {
   if [[ $IDENTITY == root ]]; then
     echo "$1"
@@ -34,26 +34,26 @@ on_disk() {
   expect_output $'0\nmore\n0:0\n1:1\n1000:1000\n33:33\n65534:65534\n65535:65535'
 }
 
-@test "files of the template belong inside to whom they belong in Debian" {
+@test "files of the template have the same owners inside as in Debian" {
   succeeds isolate -q -t "$SCRATCH/tree" stat -c '%U:%G %a' /etc/shadow /var/mail /usr/bin/passwd /tmp /root
   [[ ${lines[0]} == 'root:shadow 640' && ${lines[1]} == 'root:mail 2775' && ${lines[2]} == 'root:root 4755' ]] ||
     complain "owners"
 }
 
-@test "changes below /home persist, also in a folder that the directory had; /tmp is memory" {
+@test "changes below /home persist, also in an existing directory, and /tmp is in memory" {
   as_caller mkdir "$SCRATCH/tree/home/user"
   succeeds isolate -q -t "$SCRATCH/tree" sh -c 'touch /home/x /home/user/x /tmp/x'
   [[ -e $SCRATCH/tree/home/x && -e $SCRATCH/tree/home/user/x && ! -e $SCRATCH/tree/tmp/x ]]
 }
 
-@test "--empty-home hides /home of the directory, and nothing written there persists" {
+@test "--empty-home hides the directory's /home, and nothing written there persists" {
   as_caller mkdir "$SCRATCH/tree/home/user"
   succeeds isolate -q --empty-home -t "$SCRATCH/tree" sh -c 'ls -A /home; touch /home/x'
   expect_output ''
   [[ ! -e $SCRATCH/tree/home/x && -d $SCRATCH/tree/home/user ]]
 }
 
-@test "a relative path, a link to the directory and a slash at the end are the same" {
+@test "a relative path, a link to the directory and a trailing slash mean the same directory" {
   cd "$SCRATCH"
   ln -s tree link
   local path
@@ -63,7 +63,7 @@ on_disk() {
   done
 }
 
-@test "nothing is left in the directory that no command made" {
+@test "isolate itself leaves nothing in the directory" {
   (cd "$SCRATCH/tree" && find . | sort) >"$SCRATCH/before"
   succeeds isolate -q -t "$SCRATCH/tree" -d "$SCRATCH:/tmp/bound" -n true
   (cd "$SCRATCH/tree" && find . | sort) >"$SCRATCH/after"

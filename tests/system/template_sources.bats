@@ -1,5 +1,6 @@
-# variants: root-bwrap user-bwrap: ids and what may be mounted differ; no engine has a part in it
-# What a template is made of: holes, access lists and attributes are kept; pipes are read; what is no root is refused.
+# variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# Sources of templates: holes, access lists and attributes are kept, pipes are read, and a source that is no root is
+# refused.
 
 load helpers
 
@@ -15,8 +16,8 @@ create() { isolatectl template create "$1" --from "${@:2}"; }
 layer() { echo "$STORE/templates/$1/layers/1"; }
 kib() { du -sk "$STORE" | cut -f1; }
 
-# The user and the group that an access list in the source names, as this store has them: numbers that mean the same
-# inside. An ordinary user's are of his range.
+# Prints the id of the user and the group that an access list in the source names, as this store has it on disk: the
+# same number inside. An ordinary user's id is in the user's range.
 named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINATE_BASE + 999)); fi; }
 
 @test "a sparse file stays sparse, from a directory, from an archive and through a pipe" {
@@ -39,7 +40,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   [[ $(kib) -lt 1500000 ]] || complain "$(kib) KiB"
 }
 
-@test "access lists and attributes of users are kept, and mean the same ids inside" {
+@test "access lists and user attributes are kept, and mean the same ids inside" {
   local id
   id=$(named_id)
   setfacl -m "u:$id:rwx,d:g:$id:rx" "$SCRATCH/root/etc"
@@ -55,7 +56,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   expect_output abc
 }
 
-@test "an access list that names an id outside of the user's range is reported" {
+@test "an access list that names an id outside the user's range is reported" {
   [[ $IDENTITY == user ]] || return 0 # root has all ids
   setfacl -m u:4000000:rwx "$SCRATCH/root/etc"
   succeeds create partly "$SCRATCH/root"
@@ -63,7 +64,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
 }
 
 @test "access lists and attributes of an archive are kept" {
-  setfacl -m g:adm:rx "$SCRATCH/root/etc" # as journald's directories have it
+  setfacl -m g:adm:rx "$SCRATCH/root/etc" # journald's directories have such a list
   as_caller setfattr -n user.checksum -v abc "$SCRATCH/root/bin/true"
   as_caller tar --create --acls --xattrs --directory "$SCRATCH/root" --file "$SCRATCH/root.tar" .
   succeeds create attributes "$SCRATCH/root.tar"
@@ -75,7 +76,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   expect_output abc
 }
 
-@test "M14: attributes that mean something to an overlay are not taken from a source" {
+@test "M14: attributes with a meaning for overlays are not copied from a source" {
   as_caller setfattr -n user.overlay.opaque -v y "$SCRATCH/root/etc"
   as_caller setfattr -n user.overlay.redirect -v /bin "$SCRATCH/root/etc"
   as_caller setfattr -n user.overlay.metacopy "$SCRATCH/root/bin/true"
@@ -90,14 +91,14 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   done
 }
 
-@test "an archive comes through a pipe, compressed or not, by -, /dev/stdin and a path" {
+@test "an archive is read from a pipe, compressed or not, through -, /dev/stdin and a path" {
   local program archive=$SCRATCH/root.tar
   as_caller tar --create --directory "$SCRATCH/root" --file "$archive" .
   for program in cat gzip xz zstd bzip2; do
     "$program" <"$archive" >"$archive.$program"
     "$program" <"$archive" | succeeds create "by-dash-$program" -
     "$program" <"$archive" | succeeds create "by-name-$program" /dev/stdin
-    # What is on standard input may also be a file.
+    # Standard input may also be a file.
     succeeds create "by-file-$program" - <"$archive.$program"
     [[ -x $(layer "by-dash-$program")/bin/true && -x $(layer "by-name-$program")/bin/true ]]
     [[ -x $(layer "by-file-$program")/bin/true ]]
@@ -113,7 +114,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   [[ $output == *'standard input'* ]] || complain "origin"
 }
 
-@test "a stream that ends early, is empty or holds no archive makes no template" {
+@test "a stream that ends early, is empty or contains no archive makes no template" {
   local archive=$SCRATCH/root.tar
   as_caller tar --create --directory "$SCRATCH/root" --file "$archive" .
   gzip <"$archive" >"$archive.gz"
@@ -125,7 +126,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   [[ -z $(ls -A "$STORE/templates") ]] || complain "a template was made"
 }
 
-@test "what does not look like a root is refused with a reason, and made with --force" {
+@test "a source that does not look like a root is refused with a reason, and accepted with --force" {
   as_caller mkdir -p "$SCRATCH/documents" "$SCRATCH/clone/upper/etc" "$SCRATCH/clone/work" "$SCRATCH/wrapped/rootfs/usr"
   as_caller touch "$SCRATCH/documents/letter"
   isolatectl_refuses 'not look like a linux root' --force -- create x "$SCRATCH/documents"
@@ -141,7 +142,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   succeeds create forced "$SCRATCH/documents" --force
 }
 
-@test "a source that is not there is answered with what there is" {
+@test "the error about a missing source lists the sources that exist" {
   isolatectl_refuses 'debian:suite' 'docker export' -- create x ubuntu:24.04
   isolatectl_refuses 'docker export' -- create x alpine
   isolatectl_refuses 'curl -fL' -- create x https://example.org/root.tar.gz
@@ -149,7 +150,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   isolatectl_refuses 'no such file' -- create x "$SCRATCH/none.tar"
 }
 
-@test "the error of tar is reported, not a warning that stood before it" {
+@test "isolatectl reports tar's error, not an earlier warning" {
   /usr/bin/python3 - "$SCRATCH" <<'END'
 import io, sys, tarfile
 with tarfile.open(f"{sys.argv[1]}/bad.tar", "w", format=tarfile.PAX_FORMAT) as archive:

@@ -1,10 +1,10 @@
-# variants: root-bwrap: who runs it has hardly a part in it
+# variants: root-bwrap: the identity hardly matters
 # other variants: user-bwrap
 # isolatectl template: create, list, show, edit, remove.
 
 load helpers
 
-# A store of this test.
+# Each test has its own store.
 setup() {
   common_setup
   STORE=$SCRATCH/store
@@ -12,7 +12,7 @@ setup() {
   chown "$CALLER_UID:$CALLER_GID" "$STORE"
 }
 
-# A template of a tree that is quick to copy: the Debian root without its documents.
+# Makes a template that is quick to copy: the Debian root without its documentation.
 create_small() {
   if [[ ! -d $SCRATCH/small ]]; then
     copy_of_tree "$SCRATCH/small"
@@ -44,14 +44,14 @@ g regular file 4755 7:0 1
   [[ $(names) == 'copy ' ]]
 }
 
-@test "create from a tarball" {
+@test "create from a tarball works" {
   succeeds isolatectl template create tarred --from "$TARBALL"
   succeeds isolate -q -z tarred \
     sh -c '. /etc/os-release; echo $VERSION_CODENAME; stat -c %U:%G /etc/shadow; dpkg --audit; id -u'
   expect_output $'bookworm\nroot:shadow\n0'
 }
 
-@test "create from a compressed tarball" {
+@test "create from a compressed tarball works" {
   create_small small
   tar --create --gzip --numeric-owner --directory "$SCRATCH/small" --file "$SCRATCH/small.tar.gz" .
   chown "$CALLER_UID" "$SCRATCH/small.tar.gz"
@@ -60,7 +60,7 @@ g regular file 4755 7:0 1
     succeeds isolate -q -z gzipped stat -c %U:%G /etc/shadow
     expect_output root:shadow
   else
-    # The numbers of the archive are the user's own here; what counts is that it can be read.
+    # In small.tar.gz the owners are a user's ids on disk, so unpack the Debian tarball instead.
     gzip --stdout "$TARBALL" >"$SCRATCH/debian.tar.gz"
     succeeds isolatectl template create gzipped --from "$SCRATCH/debian.tar.gz"
     succeeds isolate -q -z gzipped stat -c %U:%G /etc/shadow
@@ -68,7 +68,7 @@ g regular file 4755 7:0 1
   fi
 }
 
-@test "what can't be made a template of is refused, and nothing is left" {
+@test "sources that are not a root or an archive are refused, and nothing is left" {
   local source
   head -c 100000 /dev/urandom >"$SCRATCH/noise.tar"
   head -c 1000000 "$TARBALL" >"$SCRATCH/torn.tar"
@@ -82,7 +82,7 @@ g regular file 4755 7:0 1
   isolatectl_refuses -- isolatectl template create broken
 }
 
-@test "an archive that leads outside is kept inside or refused" {
+@test "an archive with paths that lead outside is kept inside or refused" {
   mkdir "$SCRATCH/victim"
   chown "$CALLER_UID" "$SCRATCH/victim"
   /usr/bin/python3 - "$SCRATCH" <<'END'
@@ -102,7 +102,7 @@ END
   [[ -z $(ls -A "$SCRATCH/victim") ]]
 }
 
-@test "names that are no names are refused" {
+@test "invalid template names are refused" {
   local name
   create_small present
   for name in ../x /etc '' .hidden . .. -x a/b 'a b' "$(printf 'x%.0s' {1..300})" \
@@ -114,14 +114,14 @@ END
   [[ ! -e $STORE/x && ! -e $STORE/../x ]]
 }
 
-@test "an existing name is refused and the template is as it was" {
+@test "an existing name is refused, and its template does not change" {
   create_small small
   isolatectl_refuses small already -- isolatectl template create small --from "$TARBALL"
   [[ $(names) == 'small ' ]]
   succeeds isolate -q -z small test ! -e /usr/share/doc
 }
 
-@test "two creates of one name at a time: one wins, nothing is left of the other" {
+@test "two creates of one name at a time: one succeeds, and nothing of the other is left" {
   create_small first
   local status_one=0 status_two=0 one
   isolatectl template create same --from "$SCRATCH/small" >"$SCRATCH/one" 2>&1 3>&- &
@@ -133,7 +133,7 @@ END
   succeeds isolate -q -z same true
 }
 
-@test "list and show tell name, generation and origin, for people and as JSON" {
+@test "list and show print name, generation and origin, for people and as JSON" {
   create_small one
   create_small two
   succeeds isolatectl template list
@@ -157,7 +157,7 @@ END
   jq -e '. == []' <<<"$output"
 }
 
-@test "remove" {
+@test "a removed template is gone, and its name is free again" {
   create_small small
   succeeds isolatectl template remove small
   [[ $(names) == '' ]]
@@ -167,7 +167,7 @@ END
   create_small small
 }
 
-@test "a template in use is not removed" {
+@test "a template in use can't be removed" {
   create_small small
   start_isolate -q -z small sleep "$MARK"
   wait_until 10 in_use small
@@ -194,7 +194,7 @@ in_use() { isolatectl --json ps | jq -e --arg name "$1" 'any(.template == $name)
   [[ $output =~ ^isolatectl\ [0-9]+\.[0-9]+ ]] || complain "version"
 }
 
-@test "a wrong word is named, with the nearest verb and all that there are" {
+@test "an unknown word is named, with the nearest verb and all verbs" {
   isolatectl_refuses "'list'" 'isolatectl template list' 'pool, gc, ps' -- isolatectl list
   isolatectl_refuses "'tempalte'" 'nearest: isolatectl template' -- isolatectl tempalte list
   isolatectl_refuses "'creat'" 'template create' 'create, edit, list' -- isolatectl template creat x
@@ -218,7 +218,7 @@ in_use() { isolatectl --json ps | jq -e --arg name "$1" 'any(.template == $name)
   expect_in_errors 'isolatectl template create'
 }
 
-@test "help and --help work at each level, and rm and ls are remove and list" {
+@test "help and --help work at each level, and rm and ls mean remove and list" {
   local words
   for words in help --help 'help template' 'template help' 'template --help' 'help template create' \
     'template create --help' 'help ps'; do
@@ -234,7 +234,7 @@ in_use() { isolatectl --json ps | jq -e --arg name "$1" 'any(.template == $name)
   [[ $(names) == '' ]]
 }
 
-@test "an unknown template is answered with those that there are, in one short line" {
+@test "the error about an unknown template lists the existing ones in one short line" {
   isolatectl_refuses "no template 'smal'" 'template create smal' -- isolatectl template show smal
   create_small small
   create_small other
@@ -243,7 +243,7 @@ in_use() { isolatectl --json ps | jq -e --arg name "$1" 'any(.template == $name)
   [[ ${#stderr} -lt 300 && $stderr != *socket* ]] || complain "the message is long"
 }
 
-@test "list --size tells what each template takes on disk" {
+@test "list --size shows the disk space of each template" {
   create_small small
   succeeds isolatectl template list
   expect_not_in_output DISK

@@ -1,27 +1,27 @@
 #!/usr/bin/python3
-"""Runs a command on a fresh terminal, as a shell with job control does, and tells how it left the terminal.
+"""Runs a command on a fresh terminal, as a shell with job control does, and reports how it left the terminal.
 
     terminal.py STEP... -- COMMAND [ARGUMENT...]
 
-The command is a job of its own in the foreground of a new session; python stands for the shell. Steps, in order:
+The command is its own job in the foreground of a new session; python acts as the shell. Steps, in order:
 
-    wait:TEXT     waits until TEXT is in the output, behind what the last wait found; at most 20 seconds
+    wait:TEXT     waits until TEXT is in the output, after the text of the last wait; at most 20 seconds
     file:PATH=TEXT  waits until TEXT is in the file
-    type:TEXT     types; \\r, \\x03 and so on as in a string of Python
-    resize:RxC    another size of the window: rows and columns
+    type:TEXT     types TEXT; \\r, \\x03 and so on as in a Python string
+    resize:RxC    resizes the window to R rows and C columns
     stopped       waits until the job has stopped
-    fg            goes on with a stopped job in the foreground
-    signal:NAME   a signal to the command alone
+    fg            continues a stopped job in the foreground
+    signal:NAME   sends a signal to the command only
     sleep:SECONDS
-    modes         tells on stderr how the terminal is set now: cooked or raw, echo or noecho
-    hangup        the terminal goes away
+    modes         prints the terminal's current modes on stderr: cooked or raw, echo or noecho
+    hangup        closes the terminal
 
---terminal=PATH takes that terminal in place of a new one; then there is nothing to type or to wait for.
+--terminal=PATH uses that terminal instead of a new one; then there is nothing to type or to wait for.
 
 What the terminal showed goes to stdout, without carriage returns. On stderr:
 
     ended: status N | ended: signal N
-    queue: b'...'           what a program that reads now would get: input that nobody has typed
+    queue: b'...'           input that a program would read now, although nobody has typed it
     modes: as before | modes: changed
     foreground: the job | foreground: GROUP     before the shell takes it back
 
@@ -70,7 +70,7 @@ def set_size(terminal, rows, columns):
 
 
 def unread(terminal):
-    """What waits to be read, line or not."""
+    """Returns all input that waits to be read, in complete lines or not."""
     tty.setraw(terminal, termios.TCSANOW)
     modes = modes_of(terminal)
     modes[6][termios.VMIN] = modes[6][termios.VTIME] = 0
@@ -82,7 +82,7 @@ def unread(terminal):
 
 
 class Shell:
-    """The leader of the session, in a process of its own: starts the job, and tells the driver what becomes of it."""
+    """The session leader, in its own process. Starts the job, and reports to the driver what happens to it."""
 
     def __init__(self, terminal, orders, reports, command):
         self.terminal, self.orders, self.reports, self.command = terminal, orders, reports, command
@@ -130,7 +130,7 @@ class Shell:
             signal.signal(name, signal.SIG_IGN)
         before = modes_of(self.terminal)
         self.start_job()
-        # As shells do: the kernel tells only the leader of the session.
+        # Pass SIGHUP on as shells do, because the kernel sends it only to the session leader.
         signal.signal(signal.SIGHUP, self.hang_up)
         while True:
             _, status = os.waitpid(self.job, os.WUNTRACED)
@@ -159,7 +159,7 @@ class TooLong(Exception):
 
 
 class Driver:
-    """Types, waits and keeps what the terminal shows. The master is None for a terminal that has none."""
+    """Types, waits and keeps what the terminal shows. The master is None for a terminal without one."""
 
     def __init__(self, master, slave, orders, reports):
         self.master, self.slave, self.orders, self.reports = master, slave, orders, reports
@@ -167,7 +167,7 @@ class Driver:
         self.job = self.stopped = self.facts = None
 
     def attend(self, seconds):
-        """Takes what the terminal shows and what the shell reports, for so long at most or until there is anything."""
+        """Reads what the terminal shows and what the shell reports, until there is anything, or the time is over."""
         sources = [self.reports] + ([self.master] if self.master is not None else [])
         for source in select.select(sources, [], [], seconds)[0]:
             try:
@@ -197,7 +197,7 @@ class Driver:
             self.attend(0.1)
 
     def wait(self, text):
-        # The end of the job is the end of what it writes, but for what is still on its way.
+        # When the job has ended, there is no more output, except what is still on its way.
         self.until(f"waiting for {text!r}", lambda: text in self.shown[self.found :])
         self.found = self.shown.index(text, self.found) + len(text)
 
@@ -242,7 +242,7 @@ class Driver:
         except TooLong as late:
             tell(f"too long: {late}")
             if self.job is not None:
-                with contextlib.suppress(ProcessLookupError):  # it has ended without the step
+                with contextlib.suppress(ProcessLookupError):  # it may have ended already
                     os.killpg(self.job, signal.SIGKILL)
             end = time.monotonic() + 5
             if self.stopped is not None:

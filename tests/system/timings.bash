@@ -1,4 +1,4 @@
-# Where the time went: the slowest tests, and what each file took. Needs $BASE/jobs and $BASE/results.
+# Prints where the time went: the slowest tests, and the time of each file. Needs $BASE/jobs and $BASE/results.
 # shellcheck shell=bash
 
 tell_times() {
@@ -8,7 +8,7 @@ tell_times() {
   times_of_files | sort -rn
 }
 
-# A line "MILLISECONDS FILE VARIANT NAME" for each test, with tabs in between.
+# Prints a line "MILLISECONDS FILE VARIANT NAME" for each test, separated by tabs.
 all_times() {
   local number=0 file variant rest
   while read -r file variant rest; do

@@ -1,20 +1,23 @@
-# Which files run in which variants. A variant is an identity and an engine: root-bwrap, user-bwrap, root-lxc, user-lxc. A
-# file says in its first lines:
+# Decides which files run in which variants. A variant is an identity and an engine: root-bwrap, user-bwrap, root-lxc,
+# user-lxc. A file's first lines contain:
 #
-#   # variants: root-bwrap user-lxc   where it runs each time; behind a colon why not in more, or why in all
-#   # other variants: user-bwrap      where it runs in the whole ./dev test alone, in the sanitizer build if it is for both
-#   # templates: system               a template "system" beside "debian": one with an init
-#   # templates: desktop              a template "desktop": programs that show windows and play sound
-#   # templates: browser              the same with a browser
-#   # takes long                      begins before the others, as those with stores or a daemon of their own do
-#   # builds: release                 not with the sanitizers: what the kernel refuses to a guest is the same in any build
+#   # variants: root-bwrap user-lxc   variants in each run; after a colon the reason why not more, or why all
+#   # other variants: user-bwrap      variants in the whole ./dev test only; in its sanitizer build if the file runs
+#   there
+#   # templates: system               needs a template "system" with an init, besides "debian"
+#   # templates: desktop              needs a template "desktop" with programs that show windows and play sound
+#   # templates: browser              needs the same with a browser
+#   # templates: compositor           needs one with a Wayland compositor of Debian 13; several names may stand here
+#   # takes long                      starts before the other files, as those with their own stores or daemon do
+#   # builds: release                 not with the sanitizers, because the kernel refuses the same to a guest in any
+#   build
 #
-# Tests with the tag "once" run in the first variant of their file alone: they are about what no identity and no engine
-# has a hand in. Tests with the tag "long" run in the whole ./dev test alone: they take long for what they find.
+# Tests with the tag "once" run only in the first variant of their file, because neither identity nor engine matters to
+# them. Tests with the tag "long" run only in the whole ./dev test, because they take long for what they find.
 # shellcheck shell=bash
 
-# list_jobs FILE...: a line "FILE VARIANT TAGS [TEMPLATE...]" for each. The files that take longest come first, so that no
-# worker is left alone with one in the end.
+# list_jobs FILE...: prints a line "FILE VARIANT TAGS [TEMPLATE...]" for each job. The files that take longest come first, so
+# that at the end no worker is left alone with one.
 list_jobs() {
   local file first=() others=()
   for file in "$@"; do
@@ -25,7 +28,7 @@ list_jobs() {
 }
 
 is_left_out() {
-  # "with fault points" is a sanitizer build, or that of ./dev faults.
+  # Fault points exist in a sanitizer build, and in the build of ./dev faults.
   if [[ ${ISOLATE_FAULT_POINTS:-} == 1 ]]; then
     grep -q '^# builds: release$' "$1"
   else
@@ -65,5 +68,5 @@ wanted_variants() {
   done
 }
 
-# The words behind "# NAME:" up to a colon.
+# Prints the words after "# NAME:" up to a colon.
 variants_in_line() { sed -n "s/^# $1: *\([^:]*\).*/\1/p" "$2" | sed 's/ *$//'; }

@@ -1,16 +1,16 @@
 #!/usr/bin/python3
-"""A small client of Varlink (https://varlink.org) that takes descriptors along, for the tests of the daemon.
+"""A small client of Varlink (https://varlink.org) that receives descriptors, for the tests of the daemon.
 
     varlink_client.py call METHOD [PARAMETERS]    prints the reply's parameters, or the error and fails with status 1
-    varlink_client.py lease TEMPLATE [COUNT]      leases, tells of each in a line, then "all", and holds them until
-                                                  it is killed; SIGUSR1: lets go of one and tells of it
-    varlink_client.py drop TEMPLATE COUNT         asks for leases and closes before the answer can come
-    varlink_client.py activate COMMAND...         runs COMMAND with the listening socket as systemd would hand it over
+    varlink_client.py lease TEMPLATE [COUNT]      takes leases, prints a line for each, then "all", and holds them
+                                                  until it is killed; SIGUSR1: releases one and prints it
+    varlink_client.py drop TEMPLATE COUNT         requests leases and closes before the answer can come
+    varlink_client.py activate COMMAND...         runs COMMAND with the listening socket as systemd would pass it
     varlink_client.py chroot DIRECTORY UID GID GROUP METHOD [PARAMETERS]
                                                   calls from a process of UID whose root is DIRECTORY
 
---timeout SECONDS before it: how long to wait for an answer. Status 2: the daemon closed without an answer. 3: there is
-nobody to talk to. 4: no answer came.
+--timeout SECONDS comes first and limits the wait for an answer. Exit status 2: the daemon closed without an answer. 3:
+no daemon listens. 4: no answer came.
 """
 
 import array
@@ -30,7 +30,7 @@ TIMEOUT = 60  # seconds
 
 
 class Closed(Exception):
-    """The daemon closed the connection instead of an answer."""
+    """The daemon closed the connection instead of answering."""
 
 
 class VarlinkError(Exception):
@@ -46,7 +46,7 @@ class Client:
         self.buffer = b""
         self.descriptors = []
         try:
-            # Waits for room in the socket's queue, which it would not with a timeout.
+            # Connect without a timeout, because only then it waits for room in the socket's queue.
             self.socket.connect(path)
         except OSError:
             self.socket.close()
@@ -73,14 +73,14 @@ class Client:
         self.send_bytes(json.dumps(message).encode() + b"\0")
 
     def send_bytes(self, data):
-        """A daemon that has closed already is found by what is read."""
+        """Sends the bytes. If the daemon has closed already, the next read notices that."""
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass
 
     def receive(self):
-        """The next message as it is. Descriptors that come along are kept in self.descriptors."""
+        """Returns the next message unparsed. Keeps descriptors that come with it in self.descriptors."""
         while b"\0" not in self.buffer:
             try:
                 data, ancillary, flags, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(64 * 4))
@@ -104,7 +104,7 @@ class Client:
         return parameters_of(self.receive())
 
     def is_closed(self):
-        """Whether nothing more comes; waits for the end."""
+        """Waits for the next byte or the end. Returns True at the end."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
@@ -123,10 +123,10 @@ def call(method, parameters=None):
 
 
 class Lease:
-    """Held until close()."""
+    """A lease that is held until close()."""
 
     def __init__(self, template, userns=None, nested=None):
-        """`nested` asks for namespaces of the guest's own, whose descriptors are the fifth and the sixth."""
+        """`nested` requests namespaces of the guest's own. Their descriptors are the fifth and the sixth."""
         asked = {"template": template}
         if userns:
             asked["userns"] = userns
@@ -146,7 +146,7 @@ class Lease:
         self.descriptors = []
 
     def range(self):
-        """The ids outside that nobody else has: first and number."""
+        """Returns the first id and the number of ids of the range that only this lease has on the host."""
         return max(([outside, count] for _, outside, count in self.reply["uidMap"]), key=lambda entry: entry[1])
 
 
@@ -190,7 +190,7 @@ def hold():
 
 
 def drop_requests(template, count):
-    """Each a little later in the daemon's work than the one before."""
+    """Closes each connection a little later in the daemon's work than the previous one."""
     for number in range(count):
         with Client() as client:
             client.send(MANAGER + "Lease", {"template": template})
@@ -205,7 +205,7 @@ def activate(command):
     os.chmod(SOCKET, 0o660)
     os.chown(SOCKET, 0, int(os.environ["SOCKET_GID"]))
     listener.listen(128)
-    # Descriptor 3 may be the socket itself: then dup2 leaves it as it is.
+    # If descriptor 3 already is the socket, dup2 changes nothing.
     os.dup2(listener.fileno(), 3)
     os.set_inheritable(3, True)
     environment = {"PATH": os.environ["PATH"], "LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}

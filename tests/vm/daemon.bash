@@ -1,5 +1,5 @@
-# What the files about the daemon share: the service as the package has set it up, and tester is a member of the group.
-# In these files CALLER, start and as_caller mean tester.
+# For the test files about the daemon: the service is set up as by the package, and tester is a member of the group. In
+# these files CALLER, start and as_caller refer to tester.
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the helpers read them
 
@@ -8,7 +8,7 @@ load vm
 CALLER_UID=1000 CALLER_GID=1000
 words_of_caller 1000 1000 /home/tester
 
-# set_up_service SIZE: the pool is filled, nothing has asked for a clone yet.
+# set_up_service SIZE: fills the pool. Nobody has asked for a clone yet.
 set_up_service() {
   usermod -aG isolate tester
   useradd --no-create-home stranger
@@ -21,13 +21,13 @@ take_down_service() {
   isolate -q -f -r "$DATASET" 0
 }
 
-# Each test ends with a full pool and nothing else: the daemon, not a refresh by hand, sees to that.
+# Each test ends with a full pool and nothing else. The daemon fills it, without a refresh by hand.
 expect_full_pool() {
   wait_until 60 pool_is_full "$1" || complain "$(isolatectl pool list)
 $(clones_of debisl)
 $(journalctl --unit isolated.service --lines 30 --no-pager)"
 }
-# What a test ends with, whatever it has stopped.
+# The end of a test, whatever it has stopped.
 end_with_full_pool() {
   local status=0
   common_teardown || status=1
@@ -39,7 +39,7 @@ pool_is_full() {
   pool_is debisl fresh "$1" && pool_is debisl leased 0 && pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == "$1" ]]
 }
 
-# The service's log from here on: remember_log, then log_since.
+# The service's log from a moment on: call remember_log, later log_since.
 remember_log() {
   LOG_CURSOR=$(journalctl --unit isolated.service --lines 1 --show-cursor --no-pager | sed -n 's/^-- cursor: //p')
   [[ -n $LOG_CURSOR ]] || complain "the service has no log yet"
@@ -50,7 +50,7 @@ member() { as_caller "$ISOLATE" "$@"; }
 in_clone_of_member() { member -q -z zfs:debisl "$@"; }
 pid_of_daemon() { systemctl show --property MainPID --value isolated.service; }
 daemon_is_another() { [[ $(pid_of_daemon) != 0 && $(pid_of_daemon) != "$1" && $(systemctl is-active isolated.service) == active ]]; }
-# The clone that is leased to a run which waits.
+# Prints the clone that is leased to a waiting run.
 leased_clone() { find "$STORE"/zfs/*/debisl/leased -mindepth 1 -printf '%f\n'; }
-# How the ids of such a run are mapped, as the host sees it, in MAP.
+# Puts the id map of such a run, as the host sees it, into MAP.
 map_of_run() { MAP=$(tr -s ' \n' ' ' <"/proc/$(pid_of_run)/uid_map" | sed 's/^ //; s/ $//'); }

@@ -7,14 +7,14 @@ setup_file() { set_up_service 3; }
 teardown_file() { take_down_service; }
 teardown() { end_with_full_pool 3; }
 
-@test "systemd finds nothing to complain of in the units" {
+@test "systemd-analyze verify finds no fault in the units" {
   succeeds systemd-analyze verify --man=no /usr/lib/systemd/system/isolated.{service,socket} \
     '/usr/lib/systemd/system/isolate_regenerate@debisl.path' '/usr/lib/systemd/system/isolate_regenerate@debisl.service'
   expect_output ''
   expect_no_errors
 }
 
-@test "the socket is root's and the group's, and starts the service for the first who asks" {
+@test "the socket belongs to root and the group, and starts the service for the first client" {
   systemctl stop isolated.service
   [[ $(stat -c %U:%G:%a /run/isolate/org.isolate.Manager) == root:isolate:660 ]]
   [[ $(systemctl is-active isolated.service) == inactive ]]
@@ -33,12 +33,12 @@ teardown() { end_with_full_pool 3; }
   kill_started TERM
 }
 
-@test "the same after a login" {
+@test "a member is root in a ZFS clone after a login as well" {
   succeeds runuser -l tester -c 'isolate -q -z rpool/isolate/debisl sh -c "id -u; touch /new"'
   expect_output 0
 }
 
-@test "--userns=private: the caller is not inside" {
+@test "with --userns=private no id inside is the caller" {
   succeeds in_clone_of_member --userns=private sh -c 'touch /new; chown 65535 /new; stat -c %u /new'
   expect_output 65535
   start_run --userns=private -z zfs:debisl -- true
@@ -47,12 +47,12 @@ teardown() { end_with_full_pool 3; }
   kill_started TERM
 }
 
-@test "what a member writes lies in the dataset, owned by 0 to 65535 on disk" {
+@test "a member's files are in the dataset, owned by 0 to 65535 on disk" {
   local clone
   start_run -z zfs:debisl -- 'echo text >/file; touch /other; chown 33:65535 /other; head -c 8388608 /dev/urandom >/large; sync /large'
   clone=$(leased_clone)
   [[ $clone == debisl_* ]] || complain "leased: $clone"
-  # Looked at where nothing is mapped.
+  # Look at a copy of the clone, mounted without an id map.
   zfs snapshot "$PARENT/$clone@look"
   zfs clone -o mountpoint=/mnt/look "$PARENT/$clone@look" "$PARENT/look"
   run stat -c %u:%g /mnt/look/file /mnt/look/other
@@ -64,7 +64,7 @@ teardown() { end_with_full_pool 3; }
   kill_started TERM
 }
 
-@test "a leased clone stands in its own run's mount table, and in no other" {
+@test "a leased clone appears in its own run's mount table, and in no other" {
   local clone second own other
   start_run -z zfs:debisl -- 'echo one >/number'
   own=$(pid_of_run)
@@ -86,14 +86,14 @@ teardown() { end_with_full_pool 3; }
   wait "${STARTED[@]}" || true
 }
 
-@test "nobody outside reaches the files of a clone" {
+@test "nobody outside can reach the files of a clone" {
   start_run -z zfs:debisl -- 'cp /bin/sh /sh; chown 1:1 /sh; chmod 6755 /sh'
   refute as_caller ls /run/isolate/mounts
   refute as_caller ls /var/lib/isolate
   kill_started TERM
 }
 
-@test "binds, hooks, the chroot engine: what a run can do, a member's can" {
+@test "a member's run supports binds, hooks and the chroot engine" {
   as_caller mkdir "$SCRATCH/host"
   succeeds in_clone_of_member -d "$SCRATCH/host:/mnt/host" -v NAME=value -p /mnt/host sh -c 'echo "$NAME" >here; pwd'
   expect_output /mnt/host
@@ -110,11 +110,11 @@ teardown() { end_with_full_pool 3; }
   before=$(clones_of debisl)
   succeeds in_clone_of_member touch /used
   expect_full_pool 3
-  [[ -n $(comm -23 <(echo "$before") <(clones_of debisl)) ]] || complain "the same clones"
+  [[ -n $(comm -23 <(echo "$before") <(clones_of debisl)) ]] || complain "the used clone was not replaced"
   succeeds in_clone_of_member test ! -e /used
 }
 
-@test "eight runs at a time, more than there are clones" {
+@test "eight runs at a time work with fewer fresh clones" {
   local number runs=()
   for number in {1..8}; do
     in_clone_of_member sh -c "test ! -e /mark && echo $number >/mark && sleep 0.5 && cat /mark" \
@@ -125,17 +125,17 @@ teardown() { end_with_full_pool 3; }
   [[ $(sort -n "$SCRATCH/numbers" | tr '\n' ' ') == '1 2 3 4 5 6 7 8 ' ]] || complain "$(cat "$SCRATCH/numbers" "$SCRATCH/errors")"
 }
 
-@test "after a SIGKILL of isolate the guest ends, and the daemon destroys the clone" {
+@test "after SIGKILL of isolate the guest ends, and the daemon destroys the clone" {
   local clone
   start_run -z zfs:debisl -- true
   clone=$(leased_clone)
   kill_started KILL
-  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest is still running"
   expect_full_pool 3
   refute zfs list "$PARENT/$clone"
 }
 
-@test "the service is restarted under a running guest, which goes on and keeps its clone" {
+@test "a guest continues and keeps its clone when the service is restarted" {
   local clone before
   start_run -z zfs:debisl -- 'echo text >/file'
   clone=$(leased_clone)
@@ -152,7 +152,7 @@ teardown() { end_with_full_pool 3; }
   refute zfs list "$PARENT/$clone"
 }
 
-@test "a daemon that is killed comes back, and knows the leases" {
+@test "a daemon that is killed is restarted and knows the leases" {
   local before clone
   start_run -z zfs:debisl -- true
   clone=$(leased_clone)
@@ -165,30 +165,31 @@ teardown() { end_with_full_pool 3; }
   expect_full_pool 3
 }
 
-@test "a run is no part of the service: neither its control group nor its limits" {
+@test "a run has neither the control group nor the limits of the service" {
   start_run -z zfs:debisl -- true
   refute grep -q isolated "/proc/$(pid_of_run)/cgroup"
   [[ $(systemctl show --property TasksCurrent --value isolated.service) -lt 20 ]]
   kill_started TERM
 }
 
-@test "the hardening is in force, and the service has the host's mounts" {
+@test "the hardening is in force, and the service uses the host's mounts" {
   local pid
   systemctl start isolated.service
   pid=$(pid_of_daemon)
   [[ $(id_of_process "$pid" Seccomp) == 2 && $(id_of_process "$pid" NoNewPrivs) == 1 ]] || complain "$(cat "/proc/$pid/status")"
-  # CAP_NET_ADMIN (12), CAP_SYS_MODULE (16), CAP_SYS_RAWIO (17), CAP_SYS_BOOT (22) and CAP_MKNOD (27) are not in the bounding set.
+  # The bounding set must not have CAP_NET_ADMIN (12), CAP_SYS_MODULE (16), CAP_SYS_RAWIO (17), CAP_SYS_BOOT (22) and
+  # CAP_MKNOD (27).
   (((0x$(id_of_process "$pid" CapBnd) & (1 << 12 | 1 << 16 | 1 << 17 | 1 << 22 | 1 << 27)) == 0)) || complain "CapBnd"
   [[ $(readlink "/proc/$pid/ns/mnt") == "$(readlink /proc/1/ns/mnt)" ]]
 }
 
-@test "nothing that the service did was refused by its own hardening" {
+@test "the service's hardening refused nothing that it needs" {
   succeeds journalctl --unit isolated.service --boot --no-pager
-  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "journal"
-  [[ $output == *"leased debisl_"*" of debisl to uid 1000"* && $output == *'reaped debisl_'* ]] || complain "journal"
+  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "errors in the journal"
+  [[ $output == *"leased debisl_"*" of debisl to uid 1000"* && $output == *'reaped debisl_'* ]] || complain "no leases"
 }
 
-@test "a stranger is refused, and told what it takes; so is a member when no daemon runs" {
+@test "a user outside the group, and a member without a daemon, are refused with advice" {
   run --separate-stderr setpriv --reuid stranger --regid stranger --init-groups env -i HOME=/nonexistent PATH="$PATH" \
     "$ISOLATE" -z zfs:debisl true
   expect_status 125
@@ -200,7 +201,7 @@ teardown() { end_with_full_pool 3; }
   expect_in_errors 'systemctl start isolated.socket'
 }
 
-@test "a template that root did not register is nobody's" {
+@test "nobody can use a template that root did not register" {
   zfs create "$PARENT/secret"
   make_small_root /isolate/secret
   zfs snapshot "$PARENT/secret@one"
@@ -212,7 +213,7 @@ teardown() { end_with_full_pool 3; }
   zfs destroy -r "$PARENT/secret"
 }
 
-@test "a new generation reaches members with the next refresh, and each run sees one of them whole" {
+@test "members get a new generation after the next refresh, and each run sees exactly one generation" {
   local before
   before=$(clones_of debisl)
   echo new >/isolate/debisl/generation
@@ -224,7 +225,7 @@ teardown() { end_with_full_pool 3; }
   expect_none_in_common "$before" "$(clones_of debisl)"
 }
 
-@test "isolatectl shows a member what is there, and refuses what is root's" {
+@test "isolatectl shows members the daemon's state, and refuses root's operations" {
   succeeds as_caller "$ISOLATECTL" status
   [[ $output == isolated\ * ]]
   succeeds as_caller "$ISOLATECTL" --json pool list

@@ -1,5 +1,6 @@
 # suites: bookworm
-# The daemon where ZFS maps no ids: members read templates of root's, and are told why they can't write.
+# The daemon with a ZFS that can't map ids: members can read root's templates, and isolate explains why they can't
+# write.
 
 load daemon
 
@@ -23,19 +24,19 @@ teardown() {
   return "$status"
 }
 
-@test "a member's root can be read, not written, and a warning says so" {
+@test "a member can read the root but not write it, and a warning says so" {
   succeeds member -z zfs:debisl sh -c 'id -u; cat /etc/debian_version; touch /new 2>/dev/null || echo "not written"; echo text >/tmp/file; cat /tmp/file'
   [[ ${lines[0]} == 0 && ${lines[1]} == 12.* && ${lines[2]} == 'not written' && ${lines[3]} == text ]] || complain "lines"
   expect_in_errors "can't map ids: the root is read-only"
 }
 
-@test "--userns=private: the same" {
+@test "with --userns=private a member can't write the root either" {
   succeeds member -z zfs:debisl --userns=private sh -c 'cat /etc/debian_version; touch /new 2>/dev/null || echo "not written"'
   [[ ${lines[0]} == 12.* && ${lines[1]} == 'not written' ]] || complain "lines"
   expect_in_errors 'the root is read-only'
 }
 
-@test "-u and -g with a template of that range: a root that can be written, without a warning" {
+@test "with -u and -g and a template of that range the root is writable, without a warning" {
   succeeds member -q -u "$BASE" -g "$BASE" -z zfs:range sh -c 'id -u; touch /new; chown 33:65535 /new; stat -c %u:%g /new'
   expect_output $'0\n33:65535'
   expect_no_errors
@@ -50,14 +51,14 @@ teardown() {
   expect_output 'not written'
 }
 
-@test "the pool is full again, and the service was refused nothing" {
+@test "the pool is full again, and the hardening refused the service nothing" {
   succeeds in_clone_of_member true
   expect_full_pool 2
   succeeds journalctl --unit isolated.service --boot --no-pager
-  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "journal"
+  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "errors in the journal"
 }
 
-@test "the service is restarted under a running guest" {
+@test "a lease survives a restart of the service under a running guest" {
   local clone
   start_run -z zfs:debisl -- true
   clone=$(leased_clone)

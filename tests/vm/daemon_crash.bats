@@ -1,15 +1,15 @@
 # suites: trixie
 # builds: faults
-# Whatever is killed at whatever moment, `zfs` too, and whatever dies at a fault point: no clone on OpenZFS is given away
-# twice, destroyed in use, lost, or offered when used.
+# Whatever is killed at any moment, including `zfs`, and whatever dies at a fault point: no clone on OpenZFS is leased
+# twice, destroyed while in use, lost, or offered again after use.
 #
-#   ISOLATE_CRASH_ROUNDS   how many rounds, 12 unless set        ISOLATE_CRASH_SEED   to repeat some
+#   ISOLATE_CRASH_ROUNDS   number of rounds; default 12            ISOLATE_CRASH_SEED   repeats the rounds of that seed
 
 load vm
 
 SIZE=5
 
-# crash_rounds.py has a daemon of its own.
+# crash_rounds.py starts its own daemon.
 setup_file() {
   systemctl disable --now isolated.socket isolated.service
   useradd --no-create-home other
@@ -18,7 +18,7 @@ setup_file() {
 }
 teardown_file() { isolate -q -f -r "$DATASET" 0; }
 
-# rounds OPTION...
+# rounds OPTION...: runs crash_rounds.py on the ZFS pool.
 rounds() {
   /usr/bin/python3 -E -s -B "$HELPERS/crash_rounds.py" --isolate "$ISOLATE" --isolated /usr/sbin/isolated --store "$STORE" \
     --kind zfs --place "$PARENT" --template debisl --size "$SIZE" --slow 3 --settle 90 \
@@ -34,23 +34,23 @@ rounds_are_well() {
     complain "$(tail -n 40 "$SCRATCH/daemon.log")"
 }
 
-@test "rounds of runs in which the daemon, clients, isolate -r or zfs are killed" {
+@test "rounds of runs with killed daemons, clients, isolate -r or zfs lose and reuse no clone" {
   rounds_are_well
   [[ ${lines[-1]} != *' 0 times zfs killed'* ]] || complain "zfs was never killed"
 }
 
-@test "rounds of deaths at fault points" { rounds_are_well --fault-points; }
+@test "rounds of deaths at fault points lose and reuse no clone" { rounds_are_well --fault-points; }
 
-@test "control: a used clone among the fresh ones is found" {
+@test "control: the rounds find a used clone among the fresh ones" {
   run rounds --rounds 0 --plant
-  [[ $status == 1 && $output == *'a used clone is fresh'* ]] || complain "it was not noticed"
+  [[ $status == 1 && $output == *'a used clone is fresh'* ]] || complain "the planted fault was not noticed"
   run rounds --rounds 1 --plant --seed 1
-  [[ $status == 1 ]] || complain "it was not noticed"
+  [[ $status == 1 ]] || complain "the planted fault was not noticed"
   isolate -q -f -r "$DATASET" "$SIZE"
 }
 
-# The four things that zfs is asked for when clones are made, leased and destroyed.
-@test "zfs that dies, or whose caller dies, before or after its work: an error in one line, and all is put in order" {
+# Covers the calls of zfs that make, lease and destroy clones.
+@test "if zfs or its caller dies before or after its work, there is one error line, and everything is repaired" {
   local point
   isolate -q -r "$DATASET" 2
   for point in zfs-{get,clone,destroy}-{begun,done}{,:kill}; do

@@ -1,6 +1,6 @@
 # suites: trixie
-# The daemon under its hardened unit, in the middle of twenty leases: restarted, killed, stopped with its socket. All runs go
-# on to their ends, nothing that they wrote for their user is lost, and no clone stays.
+# The daemon under its hardened unit with twenty running leases: it is restarted, killed, and stopped with its socket.
+# All runs continue to their end, no output that they wrote for their user is lost, and no clone is left.
 
 load daemon
 load leases
@@ -12,20 +12,20 @@ teardown() {
   no_zfs_state || complain "left: $(zfs_state)"
 }
 
-@test "the daemon is restarted in the middle of twenty leases" {
+@test "twenty leases survive a restart of the daemon" {
   local before
   start_leases 20 "$SCRATCH/files"
   before=$(leased_clone | sort)
   succeeds systemctl restart isolated.service
   succeeds in_clone_of_member true
   leases_are 20 || complain "$(isolatectl pool list)"
-  [[ -z $(comm -23 <(echo "$before") <(leased_clone | sort)) ]] || complain "other leases"
+  [[ -z $(comm -23 <(echo "$before") <(leased_clone | sort)) ]] || complain "leases are lost"
   finish_leases 20 "$SCRATCH/files"
   expect_full_pool 3
   expect_none_in_common "$before" "$(clones_of debisl)"
 }
 
-@test "the daemon is killed in the middle of twenty leases, and is there again for those who ask" {
+@test "twenty leases survive a SIGKILL of the daemon, which serves again afterwards" {
   local before
   start_leases 20 "$SCRATCH/files"
   before=$(pid_of_daemon)
@@ -37,7 +37,7 @@ teardown() {
   expect_full_pool 3
 }
 
-@test "the socket is stopped in the middle of twenty leases: they end as they would, others are told" {
+@test "if the socket is stopped, twenty running leases end normally, and new requests are refused with advice" {
   local before
   start_leases 20 "$SCRATCH/files"
   before=$(leased_clone | sort)
@@ -47,7 +47,7 @@ teardown() {
   expect_status 125
   expect_in_errors 'systemctl start isolated.socket'
   finish_leases 20 "$SCRATCH/files"
-  # Nobody is there to destroy them.
+  # Nobody destroys the clones meanwhile.
   [[ $(comm -12 <(echo "$before") <(clones_of debisl | sed 's|.*/||' | sort) | wc -l) == 20 ]] || complain "$(clones_of debisl)"
   succeeds systemctl start isolated.socket
   succeeds in_clone_of_member true
@@ -55,7 +55,7 @@ teardown() {
   expect_none_in_common "$before" "$(clones_of debisl | sed 's|.*/||')"
 }
 
-@test "the socket is stopped, and root's refresh destroys what members have left" {
+@test "if the socket is stopped, root's refresh destroys the used clones of members" {
   start_leases 5 "$SCRATCH/files"
   succeeds systemctl stop isolated.socket
   finish_leases 5 "$SCRATCH/files"
@@ -68,16 +68,16 @@ refreshed() {
   [[ $(number_of_clones debisl) == 3 ]]
 }
 
-@test "all the members' processes killed in the middle of twenty leases" {
+@test "if all members' processes are killed, the clones of twenty leases are destroyed" {
   start_leases 20 "$SCRATCH/files"
   kill -KILL "${STARTED[@]}"
   wait "${STARTED[@]}" 2>/dev/null || true
   STARTED=()
   expect_full_pool 3
-  wait_until 10 no_process_with 'read -r _ </mnt/go' || complain "guests live on"
+  wait_until 10 no_process_with 'read -r _ </mnt/go' || complain "guests are still running"
 }
 
-@test "the service was refused nothing by its own hardening" {
+@test "the service's hardening refused nothing that it needs" {
   succeeds journalctl --unit isolated.service --boot --no-pager
-  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "journal"
+  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "errors in the journal"
 }

@@ -1,6 +1,6 @@
 # suites: trixie
-# 200 members' runs at the same time on a pool of 20 clones on OpenZFS: each has a clone that nobody else has, and nothing
-# of them stays.
+# 200 members' runs at the same time on a pool of 20 clones on OpenZFS. Each has a clone that nobody else has, and
+# nothing of them is left.
 
 load daemon
 load ../system/guests
@@ -16,7 +16,7 @@ start_guest() {
   STARTED+=("$!")
 }
 
-@test "$GUESTS runs at a time" {
+@test "$GUESTS runs at a time get a clone each, and all clones are removed" {
   local begin=$SECONDS
   systemctl start isolated.service
   remember_log

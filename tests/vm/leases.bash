@@ -1,9 +1,10 @@
-# Many leases of a member's at a time, each of which is at work on a file of his. For files that load daemon.bash.
+# Many leases of a member at a time, each of which works on one of the member's files. For test files that load
+# daemon.bash.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # helpers.bash sets them
 
-# start_leases NUMBER FOLDER: runs that have written into FOLDER and wait there until finish_leases; then they write their
-# results. Their own root holds something, too.
+# start_leases NUMBER FOLDER: starts runs that write into FOLDER and wait there until finish_leases, and then write
+# their results. They write to their own roots as well.
 start_leases() {
   local number folder=$2
   as_caller mkdir -p "$folder"
@@ -30,5 +31,5 @@ finish_leases() {
   for ((number = 1; number <= $1; number++)); do
     [[ $(<"$folder/$number") == $'begun\ntext' ]] || complain "run $number: $(cat "$folder/$number" "$folder/out")"
   done
-  [[ ! -s $folder/out ]] || complain "said: $(cat "$folder/out")"
+  [[ ! -s $folder/out ]] || complain "the runs printed: $(cat "$folder/out")"
 }

@@ -1,6 +1,6 @@
 # suites: trixie bookworm
-# --memory, --cpus, --pids and --io-weight on control groups of version 2: as root with and without the tree of groups, as a
-# member by the daemon, and as an ordinary user by a systemd of his own.
+# --memory, --cpus, --pids and --io-weight on control groups of version 2: as root with and without the tree of groups,
+# as a member through the daemon, and as an ordinary user through their own systemd.
 
 load daemon
 
@@ -36,21 +36,21 @@ teardown() {
 become_root() { words_of_caller 0 0 /root; }
 without_tree() {
   systemctl stop isolated.socket isolated.service isolate-leases.service
-  [[ ! -e $TREE ]] || complain "the tree is there: $(find "$TREE")"
+  [[ ! -e $TREE ]] || complain "the tree still exists: $(find "$TREE")"
 }
 groups_left() { find "$GROUPS_ROOT" -type d \( -name 'lease-*' -o -name 'supervisor-*' -o -name 'isolate-*.scope' \); }
 no_groups() { [[ -z $(groups_left) ]]; }
 group_of() { echo "$GROUPS_ROOT$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
-# The one with the limits, of the run that waits; what it limits is one below.
+# Prints the group with the limits of the waiting run. The guest is in a group below it.
 limit_group() {
   local guest
   guest=$(group_of "$(pid_of_run)")
   [[ $guest == */lease-*/guest ]] || complain "the guest is in $guest"
   echo "${guest%/guest}"
 }
-# expect_in_group FILE TEXT
+# expect_in_group FILE TEXT: expects that content in a file of the group.
 expect_in_group() { [[ $(<"$GROUP/$1") == "$2" ]] || complain "$1 of $GROUP is $(<"$GROUP/$1") instead of $2"; }
-# The limits are there, all of the guest has them, and isolate has not.
+# Expects that the limits are set and apply to the whole guest, but not to isolate.
 expect_limits() {
   GROUP=$(limit_group)
   expect_in_group memory.max 67108864
@@ -64,11 +64,11 @@ expect_killed_for_memory() {
   run --separate-stderr as_caller "$ISOLATE" -q --memory 64M "$@"
   expect_status 137
   expect_output ''
-  # The chroot engine has a warning of its own.
-  [[ ${stderr_lines[-1]} == 'isolate: warning: killed: --memory 64.0 MiB was not enough' ]] || complain "what it says"
+  # The chroot engine prints another warning before this one.
+  [[ ${stderr_lines[-1]} == 'isolate: warning: killed: --memory 64.0 MiB was not enough' ]] || complain "the warning"
 }
 
-@test "root without the tree: a scope of systemd's, and nothing of it is left" {
+@test "root without the tree: isolate makes a systemd scope, and nothing of it is left" {
   without_tree
   become_root
   start_run "${LIMITS[@]}" --io-weight 200 -z "$DATASET" -- true
@@ -77,11 +77,11 @@ expect_killed_for_memory() {
   expect_in_group io.weight 'default 200'
   kill_started TERM
   [[ $STATUS == 143 ]]
-  [[ ! -e $GROUP ]] || complain "it was not removed by the run"
+  [[ ! -e $GROUP ]] || complain "the run did not remove it"
   wait_until 10 no_groups || complain "left: $(groups_left)"
 }
 
-@test "root with the tree: the group is there, and isolate stays where it was" {
+@test "root with the tree: the group is in it, and isolate stays in its own group" {
   become_root
   start_run "${LIMITS[@]}" --io-weight 200 -z "$DATASET" -- true
   expect_limits
@@ -89,10 +89,10 @@ expect_killed_for_memory() {
   expect_in_group io.weight 'default 200'
   [[ $(group_of "$STARTED_PID") == "$(group_of $$)" ]]
   kill_started TERM
-  [[ ! -e $GROUP ]] || complain "it was not removed by the run"
+  [[ ! -e $GROUP ]] || complain "the run did not remove it"
 }
 
-@test "a member: the daemon makes the group, which is root's" {
+@test "a member: the daemon makes the group, which belongs to root" {
   start_run "${LIMITS[@]}" --io-weight 200 -z zfs:debisl -- true
   expect_limits
   [[ $GROUP == "$TREE/lease-$(leased_clone)" ]] || complain "$GROUP"
@@ -106,16 +106,16 @@ expect_killed_for_memory() {
   wait_until 20 no_groups || complain "left: $(groups_left)"
 }
 
-@test "a user: a scope of his own systemd's" {
+@test "a user: isolate makes a scope of the user's own systemd" {
   start_run "${LIMITS[@]}" -z small -- true
   expect_limits
   [[ $GROUP == "$GROUPS_ROOT"/user.slice/user-1000.slice/user@1000.service/*/isolate-*.scope/lease-* ]] || complain "$GROUP"
   kill_started TERM
   [[ $STATUS == 143 ]]
-  [[ ! -e $GROUP ]] || complain "it was not removed by the run"
+  [[ ! -e $GROUP ]] || complain "the run did not remove it"
 }
 
-@test "a controller that a user is not given is named, and nothing has run" {
+@test "if a user may not use a controller, the error names it, and nothing runs" {
   local controllers
   controllers=$(<"$GROUPS_ROOT/user.slice/user-1000.slice/user@1000.service/cgroup.controllers")
   run --separate-stderr as_caller "$ISOLATE" -q --io-weight 200 -d "$SCRATCH:/mnt" -z small touch /mnt/ran
@@ -129,7 +129,7 @@ expect_killed_for_memory() {
   fi
 }
 
-@test "a user without a systemd of his is told so, and nothing has run" {
+@test "a user without their own systemd gets one error line, and nothing runs" {
   run --separate-stderr as_caller env -u XDG_RUNTIME_DIR "$ISOLATE" -q --pids 40 -d "$SCRATCH:/mnt" -z small touch /mnt/ran
   expect_status 125
   one_error_line isolate
@@ -137,7 +137,7 @@ expect_killed_for_memory() {
   [[ ! -e $SCRATCH/ran ]]
 }
 
-@test "a member of a daemon without the tree is told so, and gets no clone" {
+@test "a member of a daemon without the tree gets one error line and no clone" {
   systemctl stop isolate-leases.service
   run --separate-stderr member -q --memory 64M -z zfs:debisl true
   expect_status 125
@@ -145,13 +145,14 @@ expect_killed_for_memory() {
   expect_in_errors 'systemctl start isolate-leases.service'
 }
 
-# in_group_without_systemd COMMAND...: becomes root's command in a control group of its own, where no systemd is to be seen.
+# in_group_without_systemd COMMAND...: replaces the shell by a command of root in its own control group, without a
+# visible systemd.
 in_group_without_systemd() {
   exec systemd-run --quiet --collect --scope --property=Delegate=yes --unit=without-systemd unshare --mount --propagation slave \
     sh -c 'mount -t tmpfs none /run/systemd && exec "$@"' sh "$@"
 }
 
-@test "root without systemd: below isolate's own group, if nobody else is in it" {
+@test "root without systemd: the group is below isolate's own, if no other process is in that" {
   without_tree
   become_root
   CALLER=(in_group_without_systemd "${CALLER[@]}")
@@ -187,10 +188,10 @@ in_group_without_systemd() {
   wait "$daemon" || complain "$(cat "$SCRATCH/daemon")"
 }
 
-@test "R3: a command that takes more memory is killed, and that is told" {
+@test "R3: a command that takes more memory is killed, and isolate reports it" {
   succeeds in_clone_of_member perl -e "$ALLOCATE"
   expect_output 209715200
-  [[ $stderr != *killed* ]] || complain "without a limit"
+  [[ $stderr != *killed* ]] || complain "killed without a limit"
   expect_killed_for_memory -z zfs:debisl perl -e "$ALLOCATE"
   expect_killed_for_memory -z zfs:debisl -e chroot perl -e "$ALLOCATE"
   run --separate-stderr member -q --memory 64M -z zfs:debisl sh -c 'perl -e "$0" || exit 3' "$ALLOCATE"
@@ -201,11 +202,11 @@ in_group_without_systemd() {
   expect_killed_for_memory -z "$DATASET" -e chroot perl -e "$ALLOCATE"
 }
 
-@test "R3: files in /tmp and /dev/shm are memory, too" {
+@test "R3: files in /tmp and /dev/shm count as memory" {
   expect_killed_for_memory -z small sh -c 'cat /dev/zero >/tmp/file'
 }
 
-@test "the least memory that may be asked for is enough to begin with, and what fails is told" {
+@test "the smallest allowed --memory is enough to start, and running out of it is reported" {
   succeeds as_caller "$ISOLATE" -q --memory 6M -z small sh -c 'echo on'
   expect_output on
   run --separate-stderr as_caller "$ISOLATE" -q --memory 6M -z small sh -c 'cat /dev/zero >/tmp/file'
@@ -213,7 +214,7 @@ in_group_without_systemd() {
   expect_in_errors 'killed: --memory 6.0 MiB was not enough'
 }
 
-@test "--status-fd and --timings tell of it, --dry-run of the limits" {
+@test "--status-fd and --timings report a kill for memory, --dry-run prints the limits" {
   become_root
   as_caller sh -c 'exec 9>"$0"; shift; exec "$@"' "$SCRATCH/status" x "$ISOLATE" -q --timings --status-fd 9 --memory 64M \
     -z "$DATASET" perl -e "$ALLOCATE" 2>"$SCRATCH/timings" || true
@@ -228,7 +229,7 @@ in_group_without_systemd() {
   expect_in_output "control group: in $TREE"
 }
 
-@test "--cpus: two processes that burn have half a processor together" {
+@test "--cpus: two busy processes get half a processor together" {
   local before after began ended
   start_run --cpus 0.5 -z zfs:debisl -- 'yes >/dev/null & yes >/dev/null & true'
   GROUP=$(limit_group)
@@ -236,14 +237,14 @@ in_group_without_systemd() {
   began=${EPOCHREALTIME/./} before=$(used_by_group)
   sleep 5
   after=$(used_by_group) ended=${EPOCHREALTIME/./}
-  # 1.3 times half of the time that went by, and a fifth at least.
+  # At most 1.3 times half of the elapsed time, and at least a fifth of it.
   ((after - before <= (ended - began) * 65 / 100)) || complain "$((after - before)) of $((ended - began)) microseconds"
-  ((after - before >= (ended - began) / 5)) || complain "it does not burn: $((after - before)) of $((ended - began))"
+  ((after - before >= (ended - began) / 5)) || complain "they are not busy: $((after - before)) of $((ended - began))"
   kill_started TERM
 }
 used_by_group() { awk '$1 == "usage_usec" { print $2 }' "$GROUP/cpu.stat"; }
 
-@test "R1: --pids holds a fork bomb, and the host goes on" {
+@test "R1: --pids stops a fork bomb, and the host continues" {
   start_run --pids 30 -z zfs:debisl -- 'perl -e "while (1) { fork // sleep 1 }" & true'
   GROUP=$(limit_group)
   wait_until 20 has_hit_limit || complain "$(cat "$GROUP/pids.events")"
@@ -263,7 +264,7 @@ has_hit_limit() { [[ $(awk '{ print $2 }' "$GROUP/pids.events") -gt 0 ]]; }
        for file in memory.max pids.max cpu.max; do echo max >/tmp/$file && echo "wrote $file"; done; true'
     GROUP=$(limit_group)
     grep -qx '0::/' "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
-    grep -qx mounted "$SCRATCH/out" || complain "it could not mount: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+    grep -qx mounted "$SCRATCH/out" || complain "the guest could not mount: $(cat "$SCRATCH/out" "$SCRATCH/err")"
     refute grep -Ev '^(0::/|[0-9]+|mounted|ready)$' "$SCRATCH/out"
     expect_limits
     kill_started TERM
@@ -275,7 +276,7 @@ words_of_lingering() {
 }
 template_of_this_user() { if [[ $1 == root ]]; then echo "$DATASET"; else echo small; fi; }
 
-# As a member, or anybody else, may ask: enter_group LEASE WORDS...
+# enter_group LEASE WORDS...: asks the daemon to enter a group, as a member or anybody else may.
 enter_group() {
   local lease=$1
   shift
@@ -285,7 +286,7 @@ enter_group() {
     $/ = "\0"; print scalar <$socket>' "$lease"
 }
 
-@test "nobody enters another's group, nor a group twice, nor what is none" {
+@test "nobody enters another's group, a group twice, or a group that does not exist" {
   local clone other before
   useradd --no-create-home --groups isolate second
   start_run "${LIMITS[@]}" -z zfs:debisl -- true
@@ -293,17 +294,17 @@ enter_group() {
   GROUP=$(limit_group)
   before=$(<"$GROUP/guest/cgroup.procs")
   other=(setpriv --reuid second --regid second --init-groups)
-  [[ $(enter_group "$clone" "${other[@]}") == *"you have no lease"* ]] || complain "another member"
-  [[ $(enter_group "$clone" env) == *"you have no lease"* ]] || complain "root"
-  [[ $(enter_group "$clone" as_caller) == *"entered already"* ]] || complain "twice"
-  [[ $(enter_group debisl_1 as_caller) == *"you have no lease"* ]] || complain "none"
+  [[ $(enter_group "$clone" "${other[@]}") == *"you have no lease"* ]] || complain "another member entered the group"
+  [[ $(enter_group "$clone" env) == *"you have no lease"* ]] || complain "root entered the group"
+  [[ $(enter_group "$clone" as_caller) == *"entered already"* ]] || complain "the member entered it twice"
+  [[ $(enter_group debisl_1 as_caller) == *"you have no lease"* ]] || complain "a group that does not exist"
   [[ $(enter_group ../keeper as_caller) == *InvalidParameter* ]] || complain "a path"
   [[ $(<"$GROUP/guest/cgroup.procs") == "$before" ]]
   kill_started TERM
   userdel second
 }
 
-@test "the daemon is restarted and killed: limits hold, and the next one removes the group" {
+@test "limits hold while the daemon is restarted or killed, and the next daemon removes the group" {
   local before
   start_run "${LIMITS[@]}" -z zfs:debisl -- true
   succeeds systemctl restart isolated.service
@@ -317,7 +318,7 @@ enter_group() {
   wait_until 20 no_groups || complain "left: $(groups_left)"
 }
 
-@test "after a SIGKILL of isolate nothing is left" {
+@test "after SIGKILL of isolate nothing is left" {
   start_run "${LIMITS[@]}" -z zfs:debisl -- true
   kill_started KILL
   wait_until 20 no_groups || complain "left of a member's: $(groups_left)"
@@ -327,12 +328,12 @@ enter_group() {
   become_root
   start_run "${LIMITS[@]}" -z "$DATASET" -- true
   kill_started KILL
-  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest is still running"
   succeeds as_caller "$ISOLATE" -q "${LIMITS[@]}" -z "$DATASET" true
   no_groups || complain "left of root's: $(groups_left)"
 }
 
-@test "the keeper dies under a guest: limits hold, and there is one again afterwards" {
+@test "limits hold if the keeper dies under a guest, and a new keeper starts" {
   start_run "${LIMITS[@]}" -z zfs:debisl -- true
   kill -KILL "$(systemctl show --property MainPID --value isolate-leases.service)"
   sleep 1
@@ -344,10 +345,10 @@ enter_group() {
 }
 keeper_works() { [[ $(systemctl is-active isolate-leases.service) == active && -d $TREE/keeper ]]; }
 
-@test "systemd finds nothing to complain of, and nothing was refused to the services" {
+@test "systemd-analyze finds no fault, and the hardening refused the services nothing" {
   succeeds systemd-analyze verify --man=no /usr/lib/systemd/system/isolate-leases.service
   expect_output ''
   expect_no_errors
   succeeds journalctl --unit isolated.service --boot --no-pager
-  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "journal"
+  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "errors in the journal"
 }

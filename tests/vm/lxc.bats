@@ -1,6 +1,6 @@
 # suites: trixie bookworm
-# The lxc engine where systemd runs the host and control groups are of version 2: roots with an init and without one, what
-# limits them, and the bridge of LXC's own service.
+# The lxc engine with systemd on the host and control groups of version 2: roots with and without an init, their limits,
+# and the bridge of LXC's own service.
 
 load daemon
 
@@ -10,8 +10,8 @@ BRIDGE=lxcbr0
 ALLOCATE='$x = "a" x (200 << 20); print length $x'
 MEMORY=$(($(awk '/MemTotal/ { print $2 }' /proc/meminfo) * 1024))
 
-# Of a ZFS that maps no ids a system would find its root read-only; there the templates are overlays, which have other
-# names than the user's, and no fresh clones that would be taken for left behind.
+# With a ZFS that can't map ids a system would find its root read-only, so there the templates are overlays. Their names
+# differ from the user's templates, and they have no fresh clones, which the tests would report as left behind.
 make_templates() {
   if [[ $SUITE == bookworm ]]; then
     isolatectl -q template create plain --from "$TARBALL"
@@ -70,7 +70,7 @@ groups_left() {
 }
 no_groups() { [[ -z $(groups_left) ]]; }
 
-# become root, member or user: who CALLER is. DEBIAN and BOOTED are his templates without an init and with one.
+# become root, member or user: sets CALLER. DEBIAN and BOOTED are that user's templates without an init and with one.
 become() {
   case $1 in
     root)
@@ -87,7 +87,7 @@ become() {
 }
 lxc() { as_caller "$ISOLATE" -q -e lxc "$@"; }
 
-# The one with the limits, of the run that waits: all of the container is below it.
+# Prints the group with the limits of the waiting run. All of the container is below it.
 limit_group() {
   local guest
   guest=$GROUPS_ROOT$(sed -n 's/^0:://p' "/proc/$(pid_of_run)/cgroup")
@@ -102,10 +102,11 @@ expect_usual_limits() {
   ((bytes > MEMORY / 20 - 8192 && bytes <= MEMORY / 20 + 4096)) || complain "memory.max is $bytes of $MEMORY"
   expect_in_group cpu.max '100000 100000'
 }
-# Of a machine this slow isolate says that it waits for the init, or no longer waits.
+# silent: succeeds without other messages than those about waiting for the init, which isolate prints on such a slow
+# machine.
 silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root's init has not booted)" "$SCRATCH/err") ]]; }
 
-@test "a root with systemd is booted, of root, a member and a user, within the usual limits" {
+@test "a root with systemd is booted for root, a member and a user, within the default limits" {
   local who
   for who in root member user; do
     become "$who"
@@ -122,7 +123,7 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
   done
 }
 
-@test "a root without an init runs the command alone, within the usual limits" {
+@test "a root without an init runs only the command, within the default limits" {
   local who
   for who in root member user; do
     become "$who"
@@ -134,7 +135,7 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
   done
 }
 
-@test "--memory, --cpus, --pids and --io-weight hold, and count more than variables" {
+@test "--memory, --cpus, --pids and --io-weight take effect, and override variables" {
   local who template
   for who in root member; do
     become "$who"
@@ -152,7 +153,7 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
   done
 }
 
-@test "LXC_MEM_MB_QUOTA and LXC_CPU_QUOTA hold, and that memory was not enough is told" {
+@test "LXC_MEM_MB_QUOTA and LXC_CPU_QUOTA take effect, and isolate reports when memory was not enough" {
   local who
   for who in root member user; do
     become "$who"
@@ -168,7 +169,7 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
   done
 }
 
-@test "where groups are not to be had, usual limits are left out and told of, and others refused" {
+@test "without control groups isolate drops the default limits with a warning, and refuses requested ones" {
   become user
   run --separate-stderr as_caller env -u XDG_RUNTIME_DIR "$ISOLATE" -e lxc -z debian echo ran
   expect_status 0
@@ -187,7 +188,7 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
     "$ISOLATE" -q -e lxc -z "$DEBIAN" true
 }
 
-@test "a guest's root can't change what limits it" {
+@test "a guest's root can't change its own limits" {
   local who
   for who in root member user; do
     become "$who"
@@ -195,15 +196,15 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
       ls /mnt/cgroup.procs; for file in memory.max cpu.max; do echo max >/mnt/$file && echo "wrote $file"; done; true'
     GROUP=$(limit_group)
     grep -qx '0::/' "$SCRATCH/out" || complain "$who: $(cat "$SCRATCH/out")"
-    grep -qx /mnt/cgroup.procs "$SCRATCH/out" || complain "$who: it could not mount: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+    grep -qx /mnt/cgroup.procs "$SCRATCH/out" || complain "$who: the mount failed: $(cat "$SCRATCH/out" "$SCRATCH/err")"
     expect_in_group memory.max 67108864
     expect_in_group cpu.max '100000 100000'
-    [[ -z $(find "$GROUP" -maxdepth 1 -user 1000 -name '*.max') || $who == user ]] || complain "$who: files are his"
+    [[ -z $(find "$GROUP" -maxdepth 1 -user 1000 -name '*.max') || $who == user ]] || complain "$who: owned by the user"
     kill_started TERM
   done
 }
 
-@test "isolatectl: a system is seen, joined, and ended whole" {
+@test "isolatectl can list, enter and kill a whole system" {
   local clone row
   start_run -e lxc -z "$BOOTED" -- 'systemd-run --quiet sleep 1000; true'
   row=$(as_caller isolatectl --json ps | jq -c '.[0]')
@@ -217,12 +218,12 @@ silent() { [[ -z $(grep -Ev "^isolate: (the root's init boots|warning: the root'
   wait_until 20 no_groups || complain "$(groups_left)"
 }
 
-# In the guest: eth0 gets an address of the bridge's network, and the name server of lxc-net answers across it.
+# Run in the guest: eth0 gets an address of the bridge's network, and the name server of lxc-net answers across it.
 ANSWER='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 20; socket(my $s, PF_INET, SOCK_STREAM, 0);
   connect($s, sockaddr_in(53, inet_aton("10.0.3.1"))) or die "no connection: $!"; print "connected\n"'
 CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev eth0 && exec perl -e "$1"'
 
-@test "-n is a connection with the bridge of lxc-net, across which its address is reached" {
+@test "-n connects the container to lxc-net's bridge, and it reaches the bridge's address" {
   systemctl start lxc-net.service
   echo "tester veth $BRIDGE 10" >/etc/lxc/lxc-usernet
   become root
@@ -239,7 +240,7 @@ CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev et
   fails_plainly 125 isolate "no connection with bridge $BRIDGE" -- as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n -z "$DEBIAN" true
 }
 
-@test "twenty containers at a time" {
+@test "twenty containers can run at a time" {
   local number
   become root
   for number in {1..20}; do
@@ -254,25 +255,25 @@ CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev et
   done
 }
 
-@test "a member who makes groups without end keeps nobody waiting" {
+@test "a member who makes groups endlessly blocks nobody" {
   local maker
   start_run -e lxc -z "$DEBIAN" -- true
   GROUP=$(limit_group)
   [[ $(<"$GROUP/guest/cgroup.max.descendants") == 1000 ]] || complain "$(<"$GROUP/guest/cgroup.max.descendants")"
-  # From outside of the guest, where the end of the lease does not reach.
+  # Make them from outside the guest, so that they continue after the end of the lease.
   as_caller perl -e 'for (;;) { for $a ("a" .. "z") { $path = "$ARGV[0]/guest"; for (1 .. 20) { $path .= "/$a"; mkdir $path } } }' \
     "$GROUP" 3>&- &
   maker=$!
   STARTED+=("$maker")
-  wait_until 20 test -d "$GROUP/guest/z" || complain "it makes none: $(find "$GROUP" -type d | wc -l)"
+  wait_until 20 test -d "$GROUP/guest/z" || complain "no groups are made: $(find "$GROUP" -type d | wc -l)"
   kill_started TERM
   wait_until 30 no_groups || complain "left while they are made: $(groups_left | wc -l)"
-  kill -0 "$maker" || complain "the test shows nothing"
+  kill -0 "$maker" || complain "the maker has ended, so the test proves nothing"
   succeeds lxc --memory 64M -z "$DEBIAN" true
   kill "$maker"
 }
 
-@test "killed at eight moments, of root, a member and a user, nothing is left that the next run does not remove" {
+@test "after SIGKILL at eight moments, the next run of root, a member or a user removes what is left" {
   local who delay
   for who in root member user; do
     become "$who"

@@ -1,5 +1,5 @@
 # suites: trixie bookworm
-# The Debian package: what it brings, and that upgrade, removal and purge leave alone what is not the package's.
+# The Debian package: its files, and that upgrade, removal and purge leave alone what does not belong to the package.
 
 load daemon
 
@@ -18,7 +18,7 @@ teardown_file() {
 version() { dpkg-query --show --showformat '${Version}' isolate-clones; }
 status_of_package() { dpkg-query --show --showformat '${db:Status-Status}' isolate-clones 2>/dev/null || true; }
 units_of_package() { systemctl list-units --no-legend --state=active --type=service,socket,path '*isolate*'; }
-# Everything that is the administrator's or a user's, in a form to compare.
+# Prints everything that belongs to the administrator or a user, in a form to compare.
 belongings() {
   zfs list -H -o name,type,isolate:clone,creation -t filesystem,snapshot -r rpool
   find /var/lib/isolate /home/tester -printf '%p %y %m %s\n' | grep -v /signal | sort
@@ -27,11 +27,11 @@ belongings() {
 # The same without fresh clones, which come and go.
 templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v 'debisl_'; }
 
-@test "files are where Debian has them, and nothing lies elsewhere" {
+@test "all files are where Debian has them, and no other files are installed" {
   local file odd
   odd=$(dpkg --listfiles isolate-clones | grep -vE '^(/\.|/usr/(s?bin|libexec|lib/(sysusers|tmpfiles)\.d|share)(/.*)?|/usr(/lib)?|/lib(/systemd(/system(/[^/]+)?)?)?)$' || true)
   [[ -z $odd ]] || complain "$odd"
-  for file in /usr/bin/{isolate,isolatectl,seccomp_wrapper} /usr/sbin/isolated /usr/libexec/isolate/isolate-{init,lxc,x11} \
+  for file in /usr/bin/{isolate,isolatectl,seccomp_wrapper} /usr/sbin/isolated /usr/libexec/isolate/isolate-{init,lxc,wayland,x11} \
     /usr/share/man/man1/{isolate,isolatectl,seccomp_wrapper}.1.gz /usr/share/man/man5/isolate.toml.5.gz \
     /usr/share/man/man8/isolated.8.gz /usr/share/doc/isolate-clones/copyright \
     /usr/share/bash-completion/completions/{isolate,isolatectl,isolated} \
@@ -44,7 +44,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   expect_output ''
 }
 
-@test "nothing that the package depends on is missing, and all programs start" {
+@test "all dependencies are installed, and all programs start" {
   local program
   succeeds dpkg --audit
   expect_output ''
@@ -54,7 +54,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   done
 }
 
-@test "no set-user-id program, and nothing that others can write" {
+@test "no program is set-user-id, and others can write no file" {
   local file found=''
   while read -r file; do
     [[ -L $file || -d $file ]] || found+=$(find "$file" \( -perm /6000 -o -perm /022 -o ! -user root \) -print)
@@ -62,13 +62,13 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   [[ -z $found ]] || complain "$found"
 }
 
-@test "the group is there without members of its own, the socket listens, and the service waits for it" {
+@test "the group exists without members, the socket listens, and the service waits for it" {
   [[ $(systemctl is-enabled isolated.socket) == enabled && $(systemctl is-active isolated.socket) == active ]]
   [[ $(systemctl is-enabled isolated.service) == disabled && $(systemctl is-active isolated.service) == inactive ]]
   [[ $(stat -c %U:%G:%a /var/lib/isolate /run/isolate/mounts | sort -u) == root:root:700 ]]
 }
 
-@test "it is not installed beside the other program of that name" {
+@test "the package can't be installed beside the other program of that name" {
   local folder=$SCRATCH/other
   mkdir -p "$folder/DEBIAN" "$folder/usr/bin"
   printf 'Package: isolate\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: other\n' >"$folder/DEBIAN/control"
@@ -79,7 +79,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   [[ $(status_of_package) == installed && -s /usr/bin/isolate ]]
 }
 
-@test "an upgrade under a running guest: the daemon is another, the lease and the pool are the same" {
+@test "an upgrade under a running guest replaces the daemon and keeps the lease and the pool" {
   local clone before
   start_run -z zfs:debisl -- true
   clone=$(leased_clone)
@@ -96,7 +96,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   refute zfs list "$PARENT/$clone"
 }
 
-@test "an upgrade leaves stopped what was stopped" {
+@test "an upgrade does not start stopped units" {
   systemctl disable --now isolated.socket
   succeeds dpkg --install "$WORK/next.deb"
   [[ $(systemctl is-enabled isolated.socket) == disabled && $(systemctl is-active isolated.service) == inactive ]]
@@ -106,7 +106,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   expect_full_pool 2
 }
 
-@test "a removal under a running guest: it goes on to its end, and its clone is gone after the next installation" {
+@test "after a removal a running guest continues to its end, and the next installation removes its clone" {
   local clone before
   before=$(templates)
   systemctl enable --now isolate_regenerate@debisl.path
@@ -114,7 +114,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   clone=$(leased_clone)
   succeeds dpkg --remove isolate-clones
   [[ ! -e /usr/bin/isolate && ! -S /run/isolate/org.isolate.Manager ]]
-  no_process_with '^/usr/sbin/isolated' || complain "the daemon lives on"
+  no_process_with '^/usr/sbin/isolated' || complain "the daemon is still running"
   [[ -z $(units_of_package) ]] || complain "$(units_of_package)"
   a_process_with "^sleep $MARK" || complain "the guest is gone"
   [[ $(templates) == "$before" ]]
@@ -127,7 +127,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
   refute zfs list "$PARENT/$clone"
 }
 
-@test "a purge destroys nothing of anybody's, says what stays, and a new installation goes on with it" {
+@test "a purge destroys no data of users, says what remains, and a new installation uses it again" {
   local before kept
   isolatectl -q template create own --from "$WORK/small"
   succeeds isolate -q --keep -z zfs:debisl sh -c 'echo text >/tmp/../root/kept || true'
@@ -154,7 +154,7 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
 }
 expect_full_pool_beside_kept() { wait_until 60 pool_is debisl fresh "$1" || complain "$(isolatectl pool list)"; }
 
-@test "a purge where nobody has made anything leaves nothing" {
+@test "a purge without any data leaves nothing" {
   local hidden=$WORK/hidden
   systemctl stop isolated.socket
   mv /var/lib/isolate "$hidden"

@@ -1,6 +1,6 @@
 # suites: trixie
-# ZFS pools in trouble: full, exported, imported again, with datasets that are held busy. Who asks is told in one line, others
-# are served, and when the trouble is over, all is as before.
+# ZFS pools in trouble: full, exported, imported again, with busy datasets. Affected users get one error line, others
+# are served, and afterwards everything is as before.
 
 load daemon
 
@@ -12,7 +12,7 @@ setup_file() {
 }
 teardown_file() { take_down_service; }
 
-# Each test has a pool of its own, on a file, with a template and two fresh clones.
+# Each test has its own pool in a file, with a template and two fresh clones.
 setup() {
   common_setup
   truncate --size 256M "$WORK/small.img"
@@ -47,7 +47,7 @@ tiny_is_full() {
 expect_full_tiny() {
   wait_until 90 tiny_is_full || complain "$(isolatectl pool list; small_clones; journalctl --unit isolated.service --lines 30 --no-pager)"
 }
-# Until nothing more goes in, be it a byte.
+# Writes until not a single byte more fits.
 fill() {
   dd if=/dev/zero of=/small/filling bs=1M 2>/dev/null || true
   zpool sync small
@@ -55,7 +55,7 @@ fill() {
   zpool sync small
 }
 
-@test "a run that fills the pool is told so, and the next one has room again" {
+@test "a run that fills the pool gets an error, and the next one has space again" {
   run --separate-stderr in_tiny sh -c 'cat /dev/zero >/large'
   [[ $status != 0 && $status != 125 ]]
   expect_in_errors 'no space left'
@@ -65,12 +65,12 @@ fill() {
   expect_full_tiny
 }
 
-@test "while one run has filled the pool, others run or are told in one line; other pools don't notice" {
+@test "while one run has filled the pool, others run or fail in one line, and other pools are not affected" {
   start "$ISOLATE" -q -z "$SMALL/tiny" sh -c "cat /dev/zero >/large 2>/dev/null; echo ready; exec sleep $MARK"
   wait_until 120 run_is_ready || complain "$(cat "$SCRATCH/err")"
   zpool sync small
   run --separate-stderr in_tiny cat /etc/passwd
-  [[ $status == 0 || $status == 125 ]] || complain "neither"
+  [[ $status == 0 || $status == 125 ]] || complain "status"
   [[ $status == 0 ]] || one_error_line isolate
   succeeds in_clone_of_member true
   kill_started TERM
@@ -78,7 +78,7 @@ fill() {
   succeeds in_tiny sh -c 'echo text >/file'
 }
 
-@test "a pool that others have filled: root's refresh says so, and when there is room it is filled" {
+@test "if others have filled the pool, root's refresh reports it, and fills the pool later when there is space" {
   fill
   run --separate-stderr isolate -f -r "$SMALL/tiny" 4
   if [[ $status != 0 ]]; then one_error_line isolate; fi
@@ -90,7 +90,7 @@ fill() {
   succeeds in_tiny cat /etc/passwd
 }
 
-@test "an exported pool: one line for each who asks, the daemon serves others, and after the import all is there" {
+@test "with an exported pool, runs fail in one line, others are served, and after the import everything is back" {
   local before
   succeeds in_tiny true
   expect_full_tiny
@@ -117,7 +117,7 @@ fill() {
   [[ -n $before ]]
 }
 
-@test "a pool in use is not exported; after the run it is" {
+@test "a pool in use can't be exported; after the run it can" {
   start_run -z "$SMALL/tiny" -- 'echo text >/file'
   refute zpool export small
   succeeds in_clone_of_member true
@@ -130,7 +130,7 @@ fill() {
   expect_full_tiny
 }
 
-@test "fresh clones that somebody has destroyed, or that a pool from a backup lacks, are made anew" {
+@test "fresh clones that somebody destroyed, or that a pool from a backup lacks, are made again" {
   local name
   for name in $(small_clones); do zfs destroy "$name"; done
   succeeds isolate -q -r "$SMALL/tiny"
@@ -143,7 +143,7 @@ fill() {
   expect_full_tiny
 }
 
-@test "a clone that is held busy stays until it is free; meanwhile the pool is full, and others are served" {
+@test "a busy clone stays until it is free, and meanwhile the pool is full and others are served" {
   local clone
   start_run -z "$SMALL/tiny" -- true
   clone=$(small_leased)
@@ -165,7 +165,7 @@ fill() {
 }
 small_leased() { find "$STORE"/zfs/*/tiny/leased -mindepth 1 -printf '%f\n'; }
 
-@test "a template's dataset that is unmounted, read-only or in somebody's hands is no trouble to runs" {
+@test "runs work if a template's dataset is unmounted, read-only or busy" {
   local holder
   (cd /small/tiny && exec sleep 1000) 3>&- &
   holder=$!

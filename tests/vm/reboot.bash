@@ -1,5 +1,5 @@
-# What the files about reboots share: each of them runs in another boot of the same guest. What was there before is told by
-# files in $KNOWN.
+# Shared by the test files about reboots. Each of them runs in another boot of the same guest. Files in $KNOWN record
+# what was there before.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # the test files use them; WORK comes from the runner
 
@@ -9,7 +9,7 @@ KNOWN=$WORK/known
 SIZE=5
 HOME_OF_MEMBER=/home/tester
 
-# As on any machine with OpenZFS; the guest's own first boot does without.
+# Like any machine with OpenZFS. The guest's own first boot does not import pools.
 let_systemd_import_pools() {
   local unit
   for unit in zfs-load-module zfs-import-cache zfs-mount systemd-udev-settle; do
@@ -20,8 +20,8 @@ let_systemd_import_pools() {
   zpool set cachefile=/etc/zfs/zpool.cache rpool
 }
 
-# Twenty runs of a member's, that go on when the test has ended: twelve that wait, and eight that begin again and again. Each
-# begins with a file of the member's.
+# Starts twenty runs of a member that continue after the test: twelve that wait, and eight that are started again and
+# again. Each first writes a file of the member.
 start_runs() {
   local number
   rm -rf "$HOME_OF_MEMBER/files"
@@ -48,10 +48,10 @@ remember() {
   zfs list -H -o name,guid -t snapshot -r "$DATASET" >"$KNOWN/snapshots"
 }
 
-# --- what must hold after a boot ---------------------------------------------------------------------------------------
+# --- what must hold after a boot --------------------------------------------------------------------------------------
 
 expect_another_boot() {
-  [[ $(</proc/sys/kernel/random/boot_id) != $(<"$KNOWN/boot") ]] || complain "the same boot"
+  [[ $(</proc/sys/kernel/random/boot_id) != $(<"$KNOWN/boot") ]] || complain "the guest was not rebooted"
   mountpoint --quiet /isolate/debisl || complain "the pool was not imported: $(systemctl --failed)"
 }
 
@@ -61,11 +61,11 @@ expect_files_of_member() {
 }
 
 expect_template() {
-  [[ $(zfs list -H -o name,guid -t snapshot -r "$DATASET") == "$(<"$KNOWN/snapshots")" ]] || complain "other snapshots"
+  [[ $(zfs list -H -o name,guid -t snapshot -r "$DATASET") == "$(<"$KNOWN/snapshots")" ]] || complain "snapshots differ"
   [[ $(find /isolate/debisl -xdev | wc -l) -gt 5000 ]]
 }
 
-# The pool has its size, of clones of this boot; of those before only the kept one is there.
+# Expects the pool to have its size, with clones of this boot, and of the earlier clones only the kept one to exist.
 expect_pool_of_this_boot() {
   local old
   wait_until 120 has_size || complain "$(isolatectl pool list; clones_of debisl

@@ -1,10 +1,10 @@
 # suites: trixie
 # then: systemctl reboot, tests/vm/reboot_in_order.bats
-# The guest is booted again in the middle of twenty leases. First in order: systemd stops everything.
+# The guest is rebooted with twenty running leases. First in order: systemd stops everything.
 
 load reboot
 
-@test "a member's twenty leases, a clone that is kept, a pool of five" {
+@test "before the reboot: a member has twenty leases, a clone is kept, the pool has five clones" {
   let_systemd_import_pools
   set_up_service "$SIZE"
   succeeds isolate -q --keep -z "$DATASET" sh -c 'echo kept >/root/kept; sync /root/kept'

@@ -8,22 +8,22 @@ teardown_file() {
   isolate -q -f -r "$DATASET" 0
 }
 
-@test "the guest has booted, and the daemon with it" {
+@test "after the crash the guest boots and starts the daemon" {
   expect_another_boot
   [[ $(systemctl is-active isolated.socket) == active && $(systemctl is-active isolated.service) == active ]]
 }
 
-@test "without a run of anybody's the pool is full again, and nothing else is left" {
+@test "the pool is full again without a run, and nothing else is left" {
   expect_pool_of_this_boot
 }
 
-@test "nothing that belongs to somebody is lost" {
+@test "no data of users is lost" {
   expect_files_of_member
   expect_template
   expect_kept_clone
 }
 
-@test "runs of members and of root" {
+@test "members and root can run fresh clones" {
   succeeds in_clone_of_member test ! -e /file
   succeeds isolate -q -z "$DATASET" test ! -e /file
   wait_until 60 has_size || complain "$(isolatectl pool list)"

@@ -1,26 +1,27 @@
 # then: echo b >/proc/sysrq-trigger, tests/vm/reboot_at_once.bats
-# After a reboot in order, see reboot.bats. The next one is like a loss of power: nothing is stopped, nothing written.
+# After a reboot in order, see reboot.bats. The next one is like a power failure: nothing is stopped and nothing is
+# written.
 
 load reboot
 
-@test "the guest has booted, the pool is there, the socket listens, and nothing runs" {
+@test "after the reboot the pool is imported, the socket listens, and nothing runs" {
   expect_another_boot
   [[ $(systemctl is-active isolated.socket) == active && $(systemctl is-active isolated.service) == inactive ]]
   [[ $(stat -c %U:%G:%a /run/isolate/org.isolate.Manager) == root:isolate:660 ]]
 }
 
-@test "the first run of a member sees a fresh clone, and the daemon that it starts clears away what was" {
+@test "a member's first run gets a fresh clone, and starts the daemon, which removes the old clones" {
   succeeds in_clone_of_member test ! -e /file
   expect_pool_of_this_boot
 }
 
-@test "nothing that belongs to somebody is lost" {
+@test "no data of users is lost" {
   expect_files_of_member
   expect_template
   expect_kept_clone
 }
 
-@test "twenty leases again, and a daemon that keeps the pool from boot on" {
+@test "before the crash: a member has twenty leases, and the daemon starts at boot" {
   systemctl --quiet enable isolated.service
   start_runs
   remember

@@ -1,6 +1,6 @@
 # suites: trixie
-# isolatectl ps, kill and exec on leases of the daemon as a service of systemd, with what its unit lets it do, and in the
-# sessions of systemd's users.
+# isolatectl ps, kill and exec on leases of the daemon as a service of systemd, within the limits of its unit, and in
+# the sessions of systemd's users.
 
 load daemon
 
@@ -17,7 +17,7 @@ start_lease() {
   CLONE=$(leased_clone)
 }
 
-@test "a member sees what his lease uses, and ends it" {
+@test "a member can see what their lease uses, and end it" {
   local row
   start_lease
   remember_log
@@ -29,7 +29,7 @@ start_lease() {
   log_since | grep -q "killed lease $CLONE" || complain "$(log_since)"
 }
 
-@test "a stopped one too, and one of his by root" {
+@test "a member can end a stopped lease, and root can end a member's lease" {
   start_lease
   kill -STOP "$STARTED_PID"
   succeeds ctl_of_member kill "$CLONE"
@@ -41,7 +41,7 @@ start_lease() {
   [[ $STATUS == 137 ]] || complain "status $STATUS"
 }
 
-@test "further commands in it: of the member's after another login, and of root's" {
+@test "a member can run further commands after another login, and root can as well" {
   start_lease
   succeeds runuser -l tester -c "isolatectl exec $CLONE sh -c 'id -u; cat /proc/1/comm'"
   expect_output $'0\nisolate-init'

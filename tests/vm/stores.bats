@@ -1,5 +1,5 @@
 # suites: trixie, short
-# OpenZFS that maps ids: what a run as root sees, what lies on disk, and how pools of clones are kept.
+# OpenZFS that maps ids: what root's run sees, what is on disk, and how pools of clones are kept.
 
 load vm
 
@@ -19,12 +19,12 @@ cleared() {
   no_clones debisl && no_zfs_state
 }
 
-@test "a run's root is a ZFS dataset of its own that it can write, and nothing of it is left" {
+@test "a run's root is its own writable ZFS dataset, and nothing of it is left" {
   local before
   before=$(mounts)
   succeeds isolate -z "$DATASET" sh -c 'id -u; stat -f -c %T /; stat -c %u:%g / /etc/passwd; touch /new; chown 33:65535 /new; stat -c %u:%g /new'
   expect_output $'0\nzfs\n0:0\n0:0\n33:65535'
-  [[ $stderr != *read-only* ]] || complain "a warning"
+  [[ $stderr != *read-only* ]] || complain "an unexpected warning"
   succeeds isolate -q -z "$DATASET" test ! -e /new
   expect_no_errors
   wait_until 5 no_clones debisl || complain "$(clones_of debisl)"
@@ -32,7 +32,7 @@ cleared() {
   no_new_mounts "$before"
 }
 
-@test "what a run writes lies in its dataset, owned by 0 to 65535, while its processes have ids of a private range" {
+@test "a run's files are in its dataset with owners 0 to 65535, while its processes have ids of a private range" {
   local clone pid
   start_run -z "$DATASET" -- 'echo text >/file; chown 33:65535 /file; touch /mine; chmod 4755 /mine
     head -c 8388608 /dev/urandom >/large; sync /large'
@@ -49,7 +49,7 @@ cleared() {
   wait_until 5 no_clones debisl || complain "$(clones_of debisl)"
 }
 
-@test "a leased clone stands in its own run's mount table, and in no other" {
+@test "a leased clone appears in its own run's mount table, and in no other" {
   local clone second own other
   start_run -z "$DATASET" -- 'echo one >/number'
   own=$(pid_of_run)
@@ -65,7 +65,7 @@ cleared() {
   names_clone "$other" "$second" || complain "$(cat "/proc/$other/mountinfo")"
   refute names_clone "$other" "$clone"
   refute names_clone "$own" "$second"
-  # What was started meanwhile has copied none, and what mounts all that is to be mounted leaves clones alone.
+  # Processes that were started meanwhile have copied no mount, and mounting everything leaves clones alone.
   zfs mount -a
   expect_not_mounted "$clone"
   refute unshare --mount grep -F "$PARENT/debisl_" /proc/self/mountinfo
@@ -97,7 +97,7 @@ fails_with_words() {
   [[ $status != 0 && $output == *"$1"* ]] || complain "${*:2}: $output"
 }
 
-@test "a clone is mounted as its properties say" {
+@test "a clone is mounted with the options of its properties" {
   zfs set setuid=off exec=on atime=on relatime=on "$PARENT"
   succeeds isolate -q -e chroot -z "$DATASET" awk '$5 == "/" { print "," $6 "," }' /proc/self/mountinfo
   [[ $output == *,nosuid,* && $output == *,relatime,* && $output != *,noatime,* ]] || complain "options"
@@ -108,7 +108,7 @@ fails_with_words() {
   for property in exec atime relatime; do zfs inherit "$property" "$PARENT"; done
 }
 
-@test "snapshots that somebody makes of a clone are not mounted for who looks into .zfs" {
+@test "a look into .zfs mounts no snapshots that somebody made of a clone" {
   local clone before
   start_run -z "$DATASET" -- true
   clone=$(clones_of debisl)
@@ -122,14 +122,14 @@ fails_with_words() {
 }
 in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
 
-@test "nobody but root reaches a clone's files" {
+@test "only root can reach a clone's files" {
   start_run -z "$DATASET" -- 'cp /bin/sh /sh; chmod 4755 /sh'
   run setpriv --reuid 1000 --regid 1000 --init-groups ls "$MOUNTS"
   [[ $status != 0 && $output == *'Permission denied'* ]] || complain "a user reads $MOUNTS"
   kill_started TERM
 }
 
-@test "two runs have nothing in common: neither ids nor files" {
+@test "two runs share neither ids nor files" {
   local first second
   start_run -z "$DATASET" -- 'echo one >/number'
   first=$(id_of_process "$(pid_of_run)" Uid)
@@ -147,26 +147,26 @@ in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
   succeeds isolate -q -z "$DATASET" cat /etc/debian_version
 }
 
-@test "chroot engine: a clone of ZFS with the host's ids" {
+@test "with the chroot engine a ZFS clone has the host's ids" {
   succeeds isolate -q -e chroot -z "$DATASET" sh -c 'touch /new; stat -c %u /new; stat -f -c %T /; cat /proc/self/uid_map'
   [[ ${lines[0]} == 0 && ${lines[1]} == zfs && ${lines[2]} =~ ^\ +0\ +0\ +4294967295$ ]] || complain "lines"
 }
 
-@test "hooks read and write the clone" {
+@test "hooks can read and write the clone" {
   succeeds env PRE_SPAWN_HOOK='echo before >"$ROOTFS/root/hook"' POST_SPAWN_HOOK="cp \"\$ROOTFS/root/after\" $SCRATCH/" \
     "$ISOLATE" -q -z "$DATASET" sh -c 'cat /root/hook; echo after >/root/after'
   expect_output before
   [[ $(<"$SCRATCH/after") == after ]]
 }
 
-@test "a run that ends before its command has started leaves no clone" {
+@test "a run that ends before its command starts leaves no clone" {
   fails_plainly 125 isolate 'PRE_SPAWN_HOOK' -- env PRE_SPAWN_HOOK=false "$ISOLATE" -q -z "$DATASET" true
   no_clones debisl || complain "after a hook that failed: $(clones_of debisl)"
   fails_plainly 125 isolate 'working directory' -- isolate -q -p /nonexistent -z "$DATASET" true
   no_clones debisl || complain "without its working directory: $(clones_of debisl)"
 }
 
-@test "hooks have the clone mounted for themselves alone" {
+@test "hooks have the clone mounted for themselves only" {
   succeeds env PRE_SPAWN_HOOK="grep -c ' $PARENT/debisl_' /proc/1/mountinfo /proc/self/mountinfo >$SCRATCH/pre; true" \
     POST_SPAWN_HOOK="grep -c ' $PARENT/debisl_' /proc/1/mountinfo /proc/self/mountinfo >$SCRATCH/post; true" \
     "$ISOLATE" -q -z "$DATASET" true
@@ -174,7 +174,7 @@ in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
   [[ $(<"$SCRATCH/post") == $'/proc/1/mountinfo:0\n/proc/self/mountinfo:1' ]] || complain "$(<"$SCRATCH/post")"
 }
 
-@test "isolate -r NAME 5 keeps five fresh clones; a run takes one, the next -r makes the next" {
+@test "isolate -r NAME 5 keeps five fresh clones; a run takes one, and the next -r makes another" {
   local before taken
   succeeds isolate -r "$DATASET" 5
   expect_pool debisl fresh 5
@@ -188,10 +188,10 @@ in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
   succeeds isolate -q -r "$DATASET"
   expect_pool debisl fresh 5
   grep -qxF "$PARENT/$taken" <<<"$before" || complain "$taken is none of: $before"
-  [[ $(clones_of debisl) != *"$taken"* ]] || complain "the used one is still there: $taken"
+  [[ $(clones_of debisl) != *"$taken"* ]] || complain "the used clone still exists: $taken"
 }
 
-@test "-f replaces all that are unused, -s makes none, a smaller number takes some away" {
+@test "-f replaces all unused clones, -s makes none, and a smaller number removes some" {
   local before
   isolate -q -r "$DATASET" 3
   before=$(clones_of debisl)
@@ -206,7 +206,7 @@ in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
   expect_pool debisl size 3
 }
 
-@test "-f spares a clone that is in use" {
+@test "-f does not touch a clone in use" {
   local used
   start_run -z "$DATASET" -- 'echo text >/file'
   used=$(clones_of debisl)
@@ -218,7 +218,7 @@ in_guest() { nsenter --target "$1" --mount --root -- "${@:2}"; }
   [[ $STATUS == 143 ]]
 }
 
-@test "an empty pool makes clones on the spot, many at a time" {
+@test "with an empty pool runs make their clones at once, many at a time" {
   local number runs=()
   isolate -q -r "$DATASET" 2
   for number in {1..8}; do
@@ -235,24 +235,24 @@ settled() {
   pool_is debisl fresh "$1" && pool_is debisl leased 0 && pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == "$1" ]]
 }
 
-@test "after a SIGKILL of isolate its guest ends, and the next refresh destroys the clone" {
+@test "after SIGKILL of isolate its guest ends, and the next refresh destroys the clone" {
   start_run -z "$DATASET" -- 'head -c 16777216 /dev/urandom >/large'
   kill_started KILL
-  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest is still running"
   succeeds isolate -r "$DATASET" 0
   pool_settles debisl waiting 0
   no_clones debisl || complain "$(clones_of debisl)"
 }
 
-@test "after a SIGKILL of isolate and its guest gc destroys the clone" {
+@test "after SIGKILL of isolate and the end of its guest, gc destroys the clone" {
   start_run -z "$DATASET" -- 'head -c 16777216 /dev/urandom >/large'
   kill_started KILL
-  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest lives on"
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the guest is still running"
   succeeds isolatectl gc
   no_clones debisl || complain "$(clones_of debisl) $output $stderr"
 }
 
-@test "a busy clone is kept, told of, and tried again" {
+@test "a busy clone is kept, reported, and tried again" {
   start_run -z "$DATASET" -- true
   hold_clone "$(clones_of debisl)"
   kill_started TERM
@@ -263,7 +263,7 @@ settled() {
   expect_pool debisl fresh 1
   kill "$HOLDER"
   wait "$HOLDER" || true
-  wait_until 10 no_longer_busy || complain "it stays: $(isolatectl pool status zfs:debisl --json)"
+  wait_until 10 no_longer_busy || complain "the clone stays: $(isolatectl pool status zfs:debisl --json)"
 }
 no_longer_busy() {
   isolate -q -r "$DATASET" 2>/dev/null
@@ -275,14 +275,15 @@ no_longer_busy() {
   isolate -q -r "$DATASET" 2
   before=$(clones_of debisl)
   echo 01234567-89ab-cdef-0123-456789abcdef >"$SCRATCH/boot_id"
-  # With the engine chroot: no user namespace may mount a /proc where something covers a part of the host's.
+  # Use the chroot engine, because the kernel allows no new /proc in a user namespace while a mount covers part of the
+  # host's.
   succeeds unshare --mount sh -ec 'mount --bind "$1" /proc/sys/kernel/random/boot_id
     isolate -q -e chroot -z "$2" true
     isolate -q -r "$2"' sh "$SCRATCH/boot_id" "$DATASET"
   expect_none_in_common "$before" "$(clones_of debisl)"
 }
 
-@test "--keep leaves the clone where it can be looked at until gc --kept, also for those that run meanwhile" {
+@test "--keep leaves the clone on the host until gc --kept, and other runs do not see it" {
   local kept
   succeeds isolate --keep -z "$DATASET" sh -c 'echo kept >/kept'
   expect_pool debisl kept 1

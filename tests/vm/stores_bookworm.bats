@@ -1,6 +1,6 @@
 # suites: bookworm
-# OpenZFS before 2.2 maps no ids: a template that belongs to root can only be read, and the run says so; one that belongs
-# to a range of ids is used with that range.
+# OpenZFS before 2.2 can't map ids: a template that belongs to root can only be read, and isolate says so. A template
+# that belongs to a range of ids is used with that range.
 
 load vm
 
@@ -21,7 +21,7 @@ teardown() {
   return "$status"
 }
 
-@test "a template of root's: a read-only root, and a warning that says what to do" {
+@test "a template of root's gives a read-only root, and a warning that says what to do" {
   succeeds isolate -z "$DATASET" sh -c 'id -u; cat /etc/debian_version; touch /new 2>/dev/null || echo "not written"'
   [[ ${lines[0]} == 0 && ${lines[1]} == 12.* && ${lines[2]} == 'not written' ]] || complain "lines"
   expect_in_errors "can't map ids: the root is read-only"
@@ -29,7 +29,7 @@ teardown() {
   wait_until 5 no_clones debisl || complain "$(clones_of debisl)"
 }
 
-@test "with -q the warning stays, since it is one" {
+@test "-q does not suppress that warning" {
   succeeds isolate -q -z "$DATASET" true
   expect_in_errors "can't map ids: the root is read-only"
 }
@@ -39,7 +39,7 @@ teardown() {
   expect_output text
 }
 
-@test "-u and -g with a template of that range: a root that can be written, without a warning" {
+@test "with -u and -g and a template of that range the root is writable, without a warning" {
   local clone pid
   succeeds isolate -q -u "$BASE" -g "$BASE" -z "$RANGE" sh -c 'id -u; touch /new; stat -c %u:%g /new /etc/passwd'
   expect_output $'0\n0:0\n0:0'
@@ -61,12 +61,12 @@ teardown() {
   expect_output 0:0
 }
 
-@test "the chroot engine has the host's ids and can write a template of root's" {
+@test "the chroot engine uses the host's ids and can write a template of root's" {
   succeeds isolate -q -e chroot -z "$DATASET" sh -c 'touch /new; stat -c %u /new'
   expect_output 0
 }
 
-@test "pools are kept as with any ZFS" {
+@test "pools work as with any ZFS" {
   local before
   succeeds isolate -q -r "$RANGE" 3
   expect_pool range fresh 3

@@ -1,5 +1,5 @@
 # suites: trixie bookworm
-# Templates in ZFS: made, changed and removed; and what is never destroyed.
+# Templates in ZFS: how they are made, changed and removed, and what is never destroyed.
 
 load vm
 
@@ -14,15 +14,15 @@ teardown() {
   if zfs list "$PARENT/small" >/dev/null 2>&1; then remove_small || zfs destroy -R "$PARENT/small" || status=1; fi
   return "$status"
 }
-# The generations of a template, old ones first.
+# Prints the generations of a template, oldest first.
 snapshots_of() { zfs list -H -o name -t snapshot -s creation "$PARENT/$1"; }
 newest_snapshot_of() { snapshots_of "$1" | tail -n 1; }
 create_small() { isolatectl -q --store "zfs:$PARENT" template create small --from "$WORK/small"; }
 remove_small() { isolatectl template remove zfs:small; }
-# Without warnings: that an older ZFS gives a read-only root is not the matter of these tests.
+# Hides warnings: these tests are not about the read-only root of an older ZFS.
 in_small() { isolate -q -z "$PARENT/small" "$@" 2>/dev/null; }
 
-@test "a template is created in ZFS, shown, and removed with its clones" {
+@test "a template can be created in ZFS, shown, and removed with its clones" {
   succeeds create_small
   succeeds in_small cat /etc/passwd
   expect_output root:x:0:0::/root:/bin/sh
@@ -35,7 +35,7 @@ in_small() { isolate -q -z "$PARENT/small" "$@" 2>/dev/null; }
   no_clones small || complain "$(clones_of small)"
 }
 
-@test "template edit: what succeeds is the next generation, what fails leaves the dataset as it was" {
+@test "template edit: a success makes the next generation, a failure does not change the dataset" {
   local before
   create_small
   before=$(snapshots_of small | wc -l)
@@ -48,12 +48,12 @@ in_small() { isolate -q -z "$PARENT/small" "$@" 2>/dev/null; }
   expect_output $'edited\nroot:x:0:0::/root:/bin/sh'
 }
 
-@test "template edit: what an editor that is killed has done is kept apart, and dropped when its user says so" {
+@test "template edit: changes of a killed editor are kept apart until they are discarded" {
   create_small
   start "$ISOLATECTL" -q template edit zfs:small -- sh -c "rm -rf /etc; echo ready; exec sleep $MARK"
   wait_until 30 run_is_ready || complain "$(cat "$SCRATCH/err")"
   kill_started KILL
-  wait_until 5 no_process_with "^sleep $MARK" || complain "the editor's shell lives on"
+  wait_until 5 no_process_with "^sleep $MARK" || complain "the shell is still running"
   succeeds in_small cat /etc/passwd
   isolatectl_refuses unpublished -- isolatectl template edit zfs:small -- true
   succeeds isolatectl template edit zfs:small --discard
@@ -61,7 +61,7 @@ in_small() { isolate -q -z "$PARENT/small" "$@" 2>/dev/null; }
   succeeds in_small cat /etc/passwd
 }
 
-@test "fresh clones of an older generation are replaced at the next refresh, runs go on with theirs" {
+@test "the next refresh replaces fresh clones of an older generation, and runs keep theirs" {
   local before
   isolate -q -r "$DATASET" 2
   before=$(clones_of debisl)
@@ -83,7 +83,7 @@ fresh_ones_only() {
   pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == 2 ]]
 }
 
-@test "what was changed in the dataset counts from the next snapshot on, also one made by zfs itself" {
+@test "changes in the dataset take effect from the next snapshot on, even if zfs itself makes it" {
   create_small
   zfs mount "$PARENT/small"
   touch "$(mount_point_of small)/by-hand"
@@ -94,10 +94,11 @@ fresh_ones_only() {
 }
 mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
 
-@test "only what carries our mark and descends from the template is destroyed" {
+@test "only what has our mark and descends from the template is destroyed" {
   local keep=("${DATASET}_1" "${DATASET}_2" "${DATASET}_3" "$PARENT/other_4" "$PARENT/data") snapshot name
   snapshot=$(newest_snapshot_of debisl)
-  # Named like clones: a dataset, a clone without the mark, one with the mark of another template, one that inherits it.
+  # Names like those of clones: a dataset, a clone without the mark, one with another template's mark, and one that
+  # inherits it.
   zfs create "${keep[0]}"
   zfs clone "$snapshot" "${keep[1]}"
   zfs snapshot "${keep[0]}@other"
@@ -113,7 +114,7 @@ mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
   zfs destroy -r "${keep[0]}"
 }
 
-@test "a clone with our mark that no state knows of goes with the next refresh" {
+@test "the next refresh removes a clone with our mark that no state knows of" {
   local snapshot
   snapshot=$(newest_snapshot_of debisl)
   zfs clone -o mountpoint=none -o "isolate:clone=$snapshot" "$snapshot" "${DATASET}_7"
@@ -121,7 +122,7 @@ mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
   no_clones debisl || complain "$(clones_of debisl)"
 }
 
-@test "a clone whose making a crash has broken off has no mark: it goes if it is known and nobody has written to it" {
+@test "an unfinished clone without a mark is removed if it is recorded and nobody has written to it" {
   local snapshot making="$STORE/zfs/${PARENT/\//%}/debisl/making"
   snapshot=$(newest_snapshot_of debisl)
   zfs clone -o mountpoint=none "$snapshot" "${DATASET}_8"
@@ -132,35 +133,35 @@ mount_point_of() { findmnt --noheadings --output TARGET --source "$PARENT/$1"; }
   run --separate-stderr isolate -r "$DATASET" 0
   expect_in_errors "${DATASET}_9 is not a clone that isolate made"
   refute zfs list "${DATASET}_8"
-  [[ -e /isolate/debisl_9/mine ]] || complain "written to, and gone"
-  zfs list "${DATASET}_10" || complain "known to nobody, and gone"
+  [[ -e /isolate/debisl_9/mine ]] || complain "a clone with changes is gone"
+  zfs list "${DATASET}_10" || complain "a clone that is not recorded is gone"
   zfs destroy "${DATASET}_9"
   zfs destroy "${DATASET}_10"
   succeeds isolate -q -r "$DATASET" 0
   no_zfs_state || complain "left: $(zfs_state)"
 }
 
-@test "a template that was not made by isolatectl, or of which something else was made, is not removed" {
+@test "a template that isolatectl did not make, or from which something else was made, can't be removed" {
   run --separate-stderr isolatectl template remove zfs:debisl
-  [[ $status == 1 && $stderr == *'was not made by isolatectl'* ]] || complain "one made by hand"
+  [[ $status == 1 && $stderr == *'was not made by isolatectl'* ]] || complain "a template made by hand was removed"
   create_small
   zfs clone "$(newest_snapshot_of small)" "$PARENT/theirs"
   run --separate-stderr remove_small
-  [[ $status == 1 && $stderr == *'was made from the template'* ]] || complain "with a clone of somebody"
+  [[ $status == 1 && $stderr == *'was made from the template'* ]] || complain "one with a clone was removed"
   zfs destroy "$PARENT/theirs"
   zfs create "$PARENT/small/data"
   run --separate-stderr remove_small
-  [[ $status == 1 && $stderr == *'lies in the template'* ]] || complain "with a dataset in it"
+  [[ $status == 1 && $stderr == *'lies in the template'* ]] || complain "one with a dataset in it was removed"
   zfs destroy "$PARENT/small/data"
   succeeds remove_small
 }
 
-@test "a template in use is not removed" {
+@test "a template in use can't be removed" {
   create_small
   start_run -z "$PARENT/small" -- true
   run --separate-stderr remove_small
   expect_status 1
   zfs list "$PARENT/small" >/dev/null
   kill_started TERM
-  wait_until 10 remove_small || complain "it can't be removed afterwards"
+  wait_until 10 remove_small || complain "the template can't be removed afterwards"
 }

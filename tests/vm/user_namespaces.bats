@@ -1,9 +1,9 @@
 # suites: trixie
-# Where ordinary users may make no user namespaces: members run clones of the daemon's as everywhere else, with each engine
-# and without a warning, and all others are told why they can't. Two switches forbid them here: Debian's
-# kernel.unprivileged_userns_clone, with which nobody can make one below another one, root neither, and
-# user.max_user_namespaces, which counts for root, too. Ubuntu's kernel.apparmor_restrict_unprivileged_userns is none of this
-# kernel's, so it is not tried.
+# Without user namespaces for ordinary users, members can still run clones of the daemon, with each engine and without a
+# warning, and all others get an error with the reason. Two switches are tested: Debian's
+# kernel.unprivileged_userns_clone, with which nobody, not even root, can make a nested user namespace, and
+# user.max_user_namespaces, which applies to root as well. This kernel does not have Ubuntu's
+# kernel.apparmor_restrict_unprivileged_userns, so it is not tested.
 
 load daemon
 
@@ -33,14 +33,14 @@ teardown() {
 groups_left() { find /sys/fs/cgroup -type d -name 'lease-*'; }
 no_groups() { [[ -z $(groups_left) ]]; }
 forbid() { sysctl -q kernel.unprivileged_userns_clone=0; }
-# run_in ENGINE OPTION... COMMAND...: a run of the member's that must succeed and warn of nothing.
+# run_in ENGINE OPTION... COMMAND...: runs a command of the member that must succeed without a warning.
 run_in() {
   succeeds member -q -e "$1" -z zfs:debisl "${@:2}"
   stderr=$(grep -v 'the chroot engine does not isolate' <<<"$stderr" || true)
   expect_no_errors
 }
 
-@test "kernel.unprivileged_userns_clone=0: a member runs clones of the daemon's with each engine, without a warning" {
+@test "kernel.unprivileged_userns_clone=0: a member can run the daemon's clones with each engine, without a warning" {
   local engine
   forbid
   for engine in bwrap chroot lxc; do
@@ -53,7 +53,7 @@ run_in() {
 
 FORKS='use POSIX; my $n = 0; for my $id (1 .. 60) { my $pid = fork; last unless defined $pid; if (!$pid) { POSIX::setuid(1000 + $id); sleep 60; exit }
   $n++ } print "$n\n"; kill "KILL", -1'
-@test "kernel.unprivileged_userns_clone=0: the processes of a guest's users are counted together, and nobody else's with them" {
+@test "kernel.unprivileged_userns_clone=0: the limit of processes counts all users of a guest, and nobody outside it" {
   local engine
   forbid
   for _ in {1..40}; do start sleep 1000; done
@@ -61,7 +61,7 @@ FORKS='use POSIX; my $n = 0; for my $id (1 .. 60) { my $pid = fork; last unless 
     run --separate-stderr member -q -e "$engine" --ulimit nproc=30 -z zfs:debisl perl -e "$FORKS"
     [[ ${lines[0]} -ge 15 && ${lines[0]} -le 30 ]] || complain "$engine"
   done
-  # The smaller number counts.
+  # The smaller limit applies.
   run --separate-stderr member -q --ulimit nproc=30 --pids 20 -z zfs:debisl perl -e "$FORKS"
   [[ ${lines[0]} -ge 5 && ${lines[0]} -le 20 ]] || complain "--pids"
   run_in bwrap --ulimit nproc=unlimited id -u
@@ -72,7 +72,7 @@ FORKS='use POSIX; my $n = 0; for my $id (1 .. 60) { my $pid = fork; last unless 
 ATTEMPTS='for d in /media /usr; do mount -o remount,bind,rw $d 2>/dev/null && echo remounted $d; umount $d 2>/dev/null && echo unmounted $d; done
   touch /media/no 2>/dev/null && echo written; mount -t tmpfs none /srv && echo mounted; mkdir /srv/x && mount --rbind / /srv/x &&
   mount -o remount,bind,rw /srv/x/media 2>/dev/null && echo in a copy; : >/mnt/yes'
-@test "kernel.unprivileged_userns_clone=0: a guest with CAP_SYS_ADMIN mounts, and makes no read-only mount writable" {
+@test "kernel.unprivileged_userns_clone=0: a guest with CAP_SYS_ADMIN mounts, but makes no read-only mount writable" {
   local engine shared=$SCRATCH/shared
   forbid
   for engine in bwrap lxc; do
@@ -86,7 +86,7 @@ ATTEMPTS='for d in /media /usr; do mount -o remount,bind,rw $d 2>/dev/null && ec
   done
 }
 
-@test "kernel.unprivileged_userns_clone=0: isolatectl lists, enters and kills such a guest" {
+@test "kernel.unprivileged_userns_clone=0: isolatectl can list, enter and kill such a guest" {
   local engine clone
   forbid
   for engine in bwrap lxc; do
@@ -101,20 +101,20 @@ ATTEMPTS='for d in /media /usr; do mount -o remount,bind,rw $d 2>/dev/null && ec
   done
 }
 
-@test "kernel.unprivileged_userns_clone=0: a system is booted, and starts services for its users" {
+@test "kernel.unprivileged_userns_clone=0: a system boots, and starts services for its users" {
   forbid
   succeeds member -q -e lxc -z overlay:booted sh -c \
     'cat /proc/1/comm; systemd-run --quiet --pipe --wait --uid=65534 sh -c "id -u; cat /proc/self/uid_map | wc -l"'
   expect_output $'systemd\n65534\n2'
-  [[ $stderr != *warning* ]] || complain "a warning"
+  [[ $stderr != *warning* ]] || complain "an unexpected warning"
 }
 
-@test "without the daemon an ordinary user is told which switch it is, and of the daemon" {
+@test "without the daemon the error names the switch, and mentions the daemon" {
   forbid
   isolate_refuses 'kernel.unprivileged_userns_clone is 0' 'group isolate' -- member -q -z small true
 }
 
-@test "user.max_user_namespaces=0 is one line for everybody, with each engine" {
+@test "user.max_user_namespaces=0 gives everybody one error line, with each engine" {
   local engine
   sysctl -q user.max_user_namespaces=0
   for engine in bwrap lxc; do

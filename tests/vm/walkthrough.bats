@@ -1,23 +1,23 @@
 # suites: trixie bookworm, short
-# The whole way, from an empty pool to a system that others use, in the steps and words of an administrator and of a user,
-# with the package as it is installed. Each test goes on where the one before has ended.
+# The whole way from an empty pool to a system that others use, in the steps of an administrator and of a user, with the
+# installed package. Each test continues where the previous one ended.
 
 load vm
 
 teardown() { common_teardown; }
 
 setup_file() {
-  # What the guest was prepared with is not the administrator's.
+  # The administrator starts with an empty pool, not with the one that was prepared.
   zpool destroy rpool
-  # The links to the disk and its partitions come and go behind the last pool.
+  # The links to the disk and its partitions change for a moment after a pool is destroyed.
   udevadm settle
   wait_until 30 zpool create -O mountpoint=none rpool /dev/disk/by-id/virtio-pool
   zfs create -o mountpoint=/isolate rpool/isolate
 }
 
-# What a member types after a login.
+# Runs a command line as a member after a login.
 tester() { runuser --login tester --command "$1"; }
-# Ids can be mapped on ZFS from 2.2 on; before, the root of a member or of a user namespace is read-only.
+# ZFS can map ids from 2.2 on. Before, the root of a member or of a user namespace is read-only.
 maps_ids() { [[ $SUITE != bookworm ]]; }
 
 is_full() { pool_is debisl fresh 5 && pool_is debisl waiting 0 && [[ $(number_of_clones debisl) == 5 ]]; }
@@ -35,7 +35,7 @@ path_unit_is_well() {
 at_rest() { [[ $(systemctl is-active isolate_regenerate@debisl.service) == inactive ]]; }
 daemon_is() { [[ $(systemctl is-active isolated.service) == "$1" ]]; }
 
-# --- root sets it up --------------------------------------------------------------------------------------------------
+# --- root's set-up ----------------------------------------------------------------------------------------------------
 
 @test "the package has made the group, and the socket listens" {
   succeeds getent group isolate
@@ -43,12 +43,12 @@ daemon_is() { [[ $(systemctl is-active isolated.service) == "$1" ]]; }
   daemon_is inactive
 }
 
-@test "zfs create, debootstrap" {
+@test "zfs create and debootstrap make a template" {
   succeeds zfs create rpool/isolate/debisl
   succeeds debootstrap --no-check-gpg --variant=minbase bookworm /isolate/debisl file:///opt/mirror
 }
 
-@test "without a snapshot there is no generation: one line says how to make it" {
+@test "without a snapshot the error says in one line how to make one" {
   run --separate-stderr isolate -z rpool/isolate/debisl true
   expect_status 125
   one_error_line isolate
@@ -59,7 +59,7 @@ daemon_is() { [[ $(systemctl is-active isolated.service) == "$1" ]]; }
   succeeds cp /usr/bin/seccomp_wrapper /isolate/debisl/usr/bin/seccomp_wrapper
 }
 
-@test "isolate -e chroot -t: a shell in the template, in which packages are installed" {
+@test "isolate -e chroot -t opens a shell in the template that can install packages" {
   succeeds isolate -e chroot -t /isolate/debisl -d /opt/mirror:/opt/mirror bash <<'SH'
 set -e
 echo 'deb [trusted=yes] file:///opt/mirror bookworm main' >/etc/apt/sources.list
@@ -71,13 +71,13 @@ SH
   [[ -x /isolate/debisl/bin/busybox && $(</isolate/debisl/etc/installed) == installed ]]
 }
 
-@test "zfs snapshot, isolate -r NAME 5, and what zfs list shows then" {
+@test "after zfs snapshot and isolate -r NAME 5, zfs list shows five clones" {
   succeeds zfs snapshot "rpool/isolate/debisl@$(date "+%Y%m%dT%H%M%SZ")"
   succeeds isolate -r rpool/isolate/debisl 5
   succeeds zfs list -r rpool/isolate
   [[ $(awk 'NR > 1 { print $1 }' <<<"$output" | sed -E 's/_[0-9]{19}$/_TIME/' | uniq -c | tr -s ' \n' ' ') == \
     ' 1 rpool/isolate 1 rpool/isolate/debisl 5 rpool/isolate/debisl_TIME ' ]] || complain "structure"
-  # A clone takes next to nothing, and refers to what the template does.
+  # A clone takes almost no space, and refers to the data of the template.
   [[ -z $(zfs list -H -p -o used,refer -r rpool/isolate | tail -n 5 | awk '$1 > 1000000 || $2 < 50000000') ]] || complain "sizes"
 }
 
@@ -96,7 +96,7 @@ SH
   succeeds isolate -q -n -z rpool/isolate/debisl cat /proc/net/dev
 }
 
-@test "root: -u and -g, hooks, -i, -x, the seccomp wrapper in the template, and without one" {
+@test "root: -u and -g, hooks, -i, -x, with the template's seccomp wrapper and without one" {
   start "$ISOLATE" -q -u 700000 -g 800000 -z rpool/isolate/debisl sh -c "echo ready; exec sleep $MARK"
   wait_until 30 run_is_ready || complain "$(cat "$SCRATCH/err")"
   [[ $(id_of_process "$(pid_of_run)" Uid) == 700000 && $(id_of_process "$(pid_of_run)" Gid) == 800000 ]]
@@ -112,21 +112,21 @@ SH
   [[ $(wc -l <<<"$stderr") -gt 10 ]] || complain "no trace"
 }
 
-@test "the path unit: a run ends, it fires, and the pool is full again with other clones" {
+@test "the path unit fires when a run ends, and the pool is full again with other clones" {
   local before
   succeeds isolate -q -r rpool/isolate/debisl 5
   expect_full
   succeeds systemctl enable --now isolate_regenerate@debisl.path
   before=$(clones_of debisl)
   succeeds isolate -q -z rpool/isolate/debisl cat /etc/installed
-  wait_until 30 another_clone "$before" || complain "nothing was made"
+  wait_until 30 another_clone "$before" || complain "no clone was made"
   expect_full
   path_unit_is_well
   daemon_is inactive
 }
 another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
 
-@test "the path unit: many runs, one after the other and at a time" {
+@test "the path unit works with many runs, one after the other and at a time" {
   local number runs=()
   for number in {1..12}; do
     isolate -q -z rpool/isolate/debisl cat /etc/installed 3>&- >/dev/null 2>&1 &
@@ -138,15 +138,15 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
   path_unit_is_well
 }
 
-# --- others use it ----------------------------------------------------------------------------------------------------
+# --- use by others ----------------------------------------------------------------------------------------------------
 
-@test "before he is a member, a user is told what it takes" {
+@test "a user outside the group gets an error that says how to become a member" {
   run --separate-stderr tester 'isolate -z rpool/isolate/debisl true'
   expect_status 125
   expect_in_errors 'usermod -aG isolate'
 }
 
-@test "a member's runs, with each engine" {
+@test "a member can run clones with each engine" {
   succeeds usermod -aG isolate tester
   succeeds tester 'isolate -q -z rpool/isolate/debisl sh -c "id -u; cat /etc/installed"'
   expect_output $'0\ninstalled'
@@ -159,7 +159,7 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
   daemon_is active
 }
 
-@test "a member's files, variables, directory and hooks" {
+@test "a member can use files, variables, a working directory and hooks" {
   succeeds tester 'mkdir -p files && cd files && isolate -q -z rpool/isolate/debisl -d "$PWD:/mnt" -v NAME:value -p /mnt \
     sh -c "echo \$NAME >here; pwd"'
   expect_output /mnt
@@ -168,7 +168,7 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
   expect_output installed
 }
 
-@test "what a member writes is in his clone, and nowhere when it ends; where ids can't be mapped, he is told so" {
+@test "a member's changes are gone after the run; if ids can't be mapped, the error says so" {
   run --separate-stderr tester 'isolate -q -z rpool/isolate/debisl sh -c "rm -rf /opt 2>/dev/null; touch /new && ls /"'
   if maps_ids; then
     expect_status 0
@@ -183,7 +183,7 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
   expect_output installed
 }
 
-@test "the socket: a member's run starts the daemon, which fills the pool again by itself" {
+@test "a member's run starts the daemon through its socket, and the daemon fills the pool" {
   local before
   systemctl disable --now isolate_regenerate@debisl.path
   systemctl stop isolated.service
@@ -192,11 +192,11 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
   before=$(clones_of debisl)
   succeeds tester 'isolate -q -z rpool/isolate/debisl true'
   daemon_is active
-  wait_until 30 another_clone "$before" || complain "nothing was made"
+  wait_until 30 another_clone "$before" || complain "no clone was made"
   expect_full
 }
 
-@test "the path unit and the daemon side by side" {
+@test "the path unit and the daemon work side by side" {
   local number runs=()
   systemctl enable --now isolate_regenerate@debisl.path
   for number in {1..4}; do
@@ -213,11 +213,11 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
 
 # --- an update --------------------------------------------------------------------------------------------------------
 
-@test "an update: a shell, a snapshot, isolate -f -r; all runs see it, and the clones of before are gone" {
+@test "an update: after a shell, a snapshot and isolate -f -r, all runs see it and old clones are gone" {
   local before
   before=$(clones_of debisl)
   isolate -q -e chroot -t /isolate/debisl bash <<<'echo updated >/etc/installed'
-  # A snapshot's stamp counts seconds.
+  # A snapshot's time stamp counts seconds.
   sleep 1
   succeeds zfs snapshot "rpool/isolate/debisl@$(date "+%Y%m%dT%H%M%SZ")"
   succeeds isolate -f -r rpool/isolate/debisl 5
@@ -229,7 +229,7 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
   expect_none_in_common "$before" "$(clones_of debisl)"
 }
 
-@test "an update while a member runs something: he goes on with what he has" {
+@test "after an update a member's running guest keeps the old generation" {
   start runuser --login tester --command 'cd files && exec isolate -q -z rpool/isolate/debisl -d "$PWD:/mnt" \
     sh -c "echo ready; until test -e /mnt/stop; do sleep 0.2; done; cat /etc/installed"'
   wait_until 30 run_is_ready || complain "$(cat "$SCRATCH/err")"
@@ -247,22 +247,22 @@ another_clone() { [[ -n $(comm -13 <(echo "$1") <(clones_of debisl)) ]]; }
 
 # --- without ZFS, and the end -----------------------------------------------------------------------------------------
 
-@test "without ZFS: isolate -t on a directory, where changes stay" {
+@test "without ZFS, isolate -t on a directory keeps changes" {
   make_small_root /srv/small
   succeeds isolate -q -t /srv/small sh -c 'echo stays >/stays'
   [[ $(</srv/small/stays) == stays ]]
 }
 
-@test "nothing that the daemon did was refused by its own hardening" {
+@test "the daemon's hardening refused nothing that it needs" {
   succeeds journalctl --unit isolated.service --boot --no-pager
-  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "journal"
+  [[ $output != *'not permitted'* && $output != *'error: '* ]] || complain "errors in the journal"
 }
 
-@test "at the end: the units stopped and the pool drained, nothing is left but the template" {
+@test "with the units stopped and the pool drained, only the template is left" {
   succeeds systemctl disable --now isolate_regenerate@debisl.path isolated.socket
   daemon_is inactive
   succeeds isolate -q -f -s -r rpool/isolate/debisl 0
-  # A call destroys for three seconds. What a slow machine does not get done, the next call goes on with.
+  # Each call destroys for at most three seconds. On a slow machine the next call continues.
   wait_until 60 drained || complain "$(clones_of debisl)"
   [[ $(</isolate/debisl/etc/installed) == later ]]
 }

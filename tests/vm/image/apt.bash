@@ -1,10 +1,10 @@
-# Packages of a Debian suite without a trace on the machine: apt with sources, lists and caches below $work/apt.
+# Fetches packages of a Debian suite without changing the machine: apt's sources, lists and caches are below $work/apt.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work and suite come from build
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# Where this machine gets its own packages from.
+# Prints the mirror of this machine's own packages.
 mirror() {
   local found
   found=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 'Component: main' |
@@ -13,15 +13,15 @@ mirror() {
   echo "${found%/}"
 }
 
-# The machine's own setting: package lists that are kept for long are out of date by their own words.
+# Prints the machine's own setting. Package lists that are kept for long expire by their own dates.
 check_valid_until() {
   if apt-config dump | grep -q 'Acquire::Check-Valid-Until "false"'; then echo false; else echo true; fi
 }
 
-# apt_in FOLDER COMMAND ARGUMENT...
+# apt_in FOLDER COMMAND ARGUMENT...: runs a command with the apt configuration of that directory.
 apt_in() { APT_CONFIG=$work/$1/apt.conf "${@:2}"; }
 
-# make_apt FOLDER SUITE [STATUS FILE OF DPKG]
+# make_apt FOLDER SUITE [STATUS FILE OF DPKG]: makes an apt configuration and fetches its package lists.
 make_apt() {
   local folder=$work/$1 suite=$2
   mkdir -p "$folder"/{sources,lists/partial,archives/partial}
@@ -50,7 +50,7 @@ newest_kernel() {
   apt_in apt apt-cache depends linux-image-cloud-amd64 | awk '/Depends:/ { sub("linux-image-", "", $2); print $2; exit }'
 }
 
-# unpack_packages FOLDER TARGET PACKAGE...: their files, and nothing of what they depend on.
+# unpack_packages FOLDER TARGET PACKAGE...: unpacks the files of these packages, without their dependencies.
 unpack_packages() {
   local folder=$1 target=$2 package
   shift 2
@@ -62,7 +62,7 @@ unpack_packages() {
   done
 }
 
-# debian_root TARGET OPTION...: by mmdebstrap, from the same mirror.
+# debian_root TARGET OPTION...: makes a root with mmdebstrap from the same mirror.
 debian_root() {
   local target=$1
   shift

@@ -1,4 +1,4 @@
-# What the emulator starts from: a kernel, an initrd that mounts the root disk, the disks.
+# Makes what the emulator starts from: a kernel, an initrd that mounts the root disk, and the disks.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work, root, image, kernel come from build
 
@@ -10,7 +10,7 @@ make_disks() {
   truncate --size 4G "$image/pool.img"
 }
 
-# The kernel has no driver for virtio disks built in. It has one for NVMe, but QEMU can't freeze such a disk.
+# The kernel has no built-in driver for virtio disks. It has one for NVMe, but QEMU can't freeze such a disk.
 make_initrd() {
   local initrd=$root/mnt/initrd module
   mkdir -p "$initrd"/{bin,dev,root}
@@ -33,7 +33,7 @@ SH
   rm -rf "$initrd"
 }
 
-# In the order in which they have to be loaded, without those that are built in.
+# Prints the modules in the order in which they have to be loaded, without those that are built in.
 modules_of_root_disk() {
   local module
   for module in virtio_pci virtio_blk ext4; do

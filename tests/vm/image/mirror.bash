@@ -1,5 +1,5 @@
-# A mirror of the few packages of Debian 12 that debootstrap and mmdebstrap need, below /opt/mirror in the guest, which has
-# no network.
+# Makes a mirror of the few packages of Debian 12 that debootstrap and mmdebstrap need, below /opt/mirror in the guest,
+# which has no network.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work, root, tarball come from build
 
@@ -9,16 +9,16 @@ make_mirror() {
   pool=$mirror/pool/main
   mkdir -p "$pool" "$dist/main/binary-amd64"
   make_apt mirror bookworm
-  # What the tarball holds is what they would choose.
+  # debootstrap and mmdebstrap would choose the packages that the tarball contains.
   mapfile -t packages < <(tar --extract --to-stdout --file "$tarball" ./var/lib/dpkg/status | sed -n 's/^Package: //p')
   ((${#packages[@]} > 50)) || die "the tarball does not say what it is made of"
-  # What debootstrap alone wants, and one to be installed in a template.
+  # Packages that only debootstrap needs, and one that a test installs in a template.
   (cd "$pool" && apt_in mirror apt-get -q download "${packages[@]}" usr-is-merged busybox-static)
   (cd "$mirror" && dpkg-scanpackages --multiversion pool/main /dev/null >"$dist/main/binary-amd64/Packages")
   write_release >"$dist/Release"
 }
 
-# Without a signature: who uses it has to say that it is trusted.
+# There is no signature, so users of the mirror must mark it as trusted.
 write_release() {
   local index=main/binary-amd64/Packages
   cat <<TEXT

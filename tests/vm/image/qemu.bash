@@ -1,9 +1,9 @@
-# The emulator: the machine's own, or that of Debian's backports.
+# Provides the emulator: the machine's own, or the one of Debian's backports.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work and image come from build
 
-# Before 8.1 a processor could run what another one was just patching, and the guest died now and then
-# (QEMU commit deba78709ae8); 8.2 can freeze into a file.
+# Before 8.1 one processor could run code that another one was patching, and the guest crashed now and then (QEMU commit
+# deba78709ae8). From 8.2 on QEMU can freeze into a file.
 get_emulator() {
   local version
   version=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')
@@ -16,7 +16,7 @@ get_emulator() {
   "$image/qemu" --version
 }
 
-# The libraries that it needs are those of the machine's own qemu-system-x86.
+# The backport uses the libraries of the machine's own qemu-system-x86.
 get_backport() {
   make_apt backports bookworm-backports
   unpack_packages backports "$image/qemu-files" qemu-system-x86 qemu-system-common qemu-system-data seabios

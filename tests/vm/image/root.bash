@@ -1,4 +1,4 @@
-# The guest's root: packages, users, and a systemd that does at boot only what tests need.
+# Makes the guest's root: packages, users, and a systemd that at boot does only what tests need.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # here, root, suite, tarball, system_tarball come from build
 
@@ -18,31 +18,31 @@ configure_guest() {
   echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
   : >"$root/etc/fstab"
   : >"$root/etc/resolv.conf"
-  # The cache of ZFS is not to crowd out the tests.
+  # Limit the cache of ZFS, so that it leaves memory to the tests.
   echo 'options zfs zfs_arc_max=268435456' >"$root/etc/modprobe.d/zfs.conf"
   # uid 1000, with subordinate ids.
   chroot "$root" useradd --create-home --uid 1000 --shell /bin/bash tester
   printf 'root:100000:65536\ntester:200000:65536\n' | tee "$root/etc/subuid" >"$root/etc/subgid"
   install -m 0644 "$tarball" "$root/opt/debian.tar"
   install -m 0644 "$system_tarball" "$root/opt/system.tar"
-  # Packages that tests install come whole, with their man pages.
+  # Install packages completely in tests, with their man pages.
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
   install -m 0755 "$here/agent" "$here/prepare" "$root/usr/local/sbin/"
   install -m 0644 "$here/agent.service" "$root/etc/systemd/system/"
   shorten_boot
   chroot "$root" systemctl --quiet enable agent.service
-  # The bridge is there when a test starts it.
+  # A test that needs the bridge starts it.
   chroot "$root" systemctl --quiet disable lxc.service lxc-net.service
   chroot "$root" systemctl set-default multi-user.target
 }
 
 shorten_boot() {
   local unit
-  # Nothing was updated: no work on caches and databases at boot.
+  # Nothing was updated, so skip work on caches and databases at boot.
   touch "$root/etc/.updated" "$root/var/.updated"
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/etc/systemd/system/getty.target.wants
-  # No console to log in at, no package work, and no wait for pools: there is none before the agent makes it. Tests that
-  # boot the guest again take the links of ZFS away.
+  # No login on a console, no package jobs, and no wait for pools, because none exists before the agent makes it. Tests
+  # that reboot the guest remove these links for ZFS.
   for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
     serial-getty@ttyS0.service systemd-pstore.service systemd-udev-settle.service zfs-load-module.service \
     zfs-import-cache.service zfs-import-scan.service zfs-mount.service zfs-share.service zfs-volume-wait.service; do

@@ -1,4 +1,4 @@
-# The kernel, and zfs.ko and spl.ko for it: what dkms would do, without it.
+# Provides the kernel, and zfs.ko and spl.ko for it. Does the same as dkms, but without dkms.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work, kernel, modules come from build
 
@@ -7,19 +7,19 @@ kernel_modules() {
   if [[ -d $work/kernel/usr/lib/modules ]]; then echo "$work/kernel/usr/lib/modules/$kernel"; else echo "$work/kernel/lib/modules/$kernel"; fi
 }
 
-# A compiler in a root where packages are only unpacked: none of their scripts runs.
+# Compiles in a root where packages are only unpacked, so that none of their scripts runs.
 compile_zfs_modules() {
   local builder=$work/builder folder
   debian_root "$builder" --variant=extract --include="base-files,bash,dash,coreutils,sed,grep,gawk,findutils,diffutils" \
     --include="gzip,xz-utils,tar,file,kmod,make,patch,gcc,libc6-dev,binutils,perl-base" \
     --include="linux-image-$kernel,linux-headers-$kernel,zfs-dkms"
-  # What those scripts would have made.
+  # Make the links that those scripts would have made.
   for folder in bin sbin lib lib64; do
     [[ -e $builder/$folder ]] || ln -s "usr/$folder" "$builder/$folder"
   done
   ln -sf gawk "$builder/usr/bin/awk"
   [[ -e $builder/usr/bin/sh ]] || ln -s dash "$builder/usr/bin/sh"
-  # Without debugging information for make alone, which saves a third of the time; autoconf.h, which the code sees, stays.
+  # Hide debugging information from make only, which saves a third of the time. The code still sees autoconf.h as it is.
   sed -i '/^CONFIG_DEBUG_INFO/d' "$builder/usr/src/linux-headers-$kernel/include/config/auto.conf"
   env -u TMPDIR chroot "$builder" /bin/sh -es "$kernel" <<'SH'
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -37,7 +37,7 @@ SH
   rm -rf "$builder"
 }
 
-# Only what disks, networks and containers need: udev has less to load then, and the image is small.
+# Installs only the modules for disks, networks and containers, so that udev loads less and the image is small.
 install_modules() {
   local from to=$root/usr/lib/modules/$kernel folder
   from=$(kernel_modules)
@@ -46,7 +46,7 @@ install_modules() {
   for folder in net crypto lib block mm fs drivers/{block,net,virtio,char}; do
     [[ ! -d $from/kernel/$folder ]] || cp -a "$from/kernel/$folder" "$to/kernel/$(dirname "$folder")/"
   done
-  # Quicker done here than by the emulated processor at each load.
+  # Decompress here, because the emulated processor would do it slowly at each load.
   find "$to/kernel" -name '*.ko.xz' -print0 | xargs -0r -P "$(nproc)" -n 50 xz --decompress
   tar --directory "$to/extra" --zstd -xf "$modules"
   chroot "$root" depmod "$kernel"

@@ -1,0 +1,35 @@
+// TemplateFiles: reads files of a template as data. No program of the template runs, no link leads out of it, and only
+// regular files are opened, so that neither a pipe nor a device can hold up the reader.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "linux/caller.h"
+#include "store/open.h"
+
+namespace isolate {
+
+class TemplateFiles {
+ public:
+  // Opens the newest generation. Layers are mounted as the guest's overlay is, so that links between them and removed
+  // files count as in a guest. The mount is in no mount namespace and ends with this object. Errors: those of mounting.
+  static Result<TemplateFiles> open(const TemplatePlace& place, OwnerNamespace* owner);
+  // Reads below the directory `root`.
+  explicit TemplateFiles(Fd root) : root_(std::move(root)) {}
+
+  // Errors: ENOENT there is no such file; EFBIG it is longer than `most` bytes; it is not a regular file.
+  Result<std::string> read(const std::string& path, std::size_t most) const;
+  // Returns at most `most` of the names in a directory, sorted.
+  Result<std::vector<std::string>> names(const std::string& path, std::size_t most) const;
+
+ private:
+  Fd root_;
+};
+
+// Reads a regular file, given by an O_PATH descriptor, as above. Errors call it `subject`.
+Result<std::string> read_regular_file(int file, std::size_t most, const std::string& subject);
+
+}  // namespace isolate

@@ -1,0 +1,125 @@
+#include "share/bus_proxy.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "linux/file.h"
+#include "linux/signal_reset.h"
+
+namespace isolate {
+namespace {
+
+constexpr const char* kProgram = "xdg-dbus-proxy";
+constexpr const char* kSocketName = "bus";
+constexpr int kPatience = 5000;  // ms, until the program listens
+// The program's descriptors.
+constexpr int kDirectory = 3;
+constexpr int kLife = 4;
+
+// Gives the program these two descriptors and the standard ones, which are /dev/null here.
+int execute(const std::vector<std::string>& argv, const Fd& directory, const Fd& life) {
+  // Copies above both numbers, because one may be in the place of the other.
+  const int copy = ::fcntl(directory.get(), F_DUPFD_CLOEXEC, kLife + 1);
+  const int copy_of_life = ::fcntl(life.get(), F_DUPFD_CLOEXEC, kLife + 1);
+  if (::dup2(copy, kDirectory) < 0 || ::dup2(copy_of_life, kLife) < 0) return 1;
+  ::syscall(SYS_close_range, kLife + 1, ~0U, 0);
+  reset_signals();
+  auto arguments = pointer_array(argv);
+  auto environment = pointer_array({});
+  ::execve(arguments[0], arguments.data(), environment.data());
+  return 1;
+}
+
+// Whether this process can make files there. In a tmpfs it can't if the user namespace that owns it has not its id
+// (EOVERFLOW), whatever the directory's mode is.
+bool can_make_files(const Fd& directory) {
+  constexpr const char* kName = "check";
+  return ::mkdirat(directory.get(), kName, 0700) == 0 && ::unlinkat(directory.get(), kName, AT_REMOVEDIR) == 0;
+}
+
+// A directory of the caller's. It is gone before the guest starts.
+class PrivateDirectory {
+ public:
+  static Result<PrivateDirectory> make() {
+    const char* runtime = ::getenv("XDG_RUNTIME_DIR");
+    const std::string parent = runtime != nullptr && *runtime == '/' ? runtime : "/tmp";
+    PrivateDirectory directory;
+    std::string path = parent + "/isolate-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) return fail(errno, "mkdtemp in " + parent);
+    directory.path_ = std::move(path);
+    directory.opened_ = TRY(open_file(AT_FDCWD, directory.path_, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    return directory;
+  }
+  PrivateDirectory(PrivateDirectory&& other) noexcept
+      : path_(std::exchange(other.path_, {})), opened_(std::move(other.opened_)) {}
+  PrivateDirectory& operator=(PrivateDirectory&&) = delete;
+  ~PrivateDirectory() {
+    if (!path_.empty()) ::rmdir(path_.c_str());
+  }
+  const Fd& opened() const { return opened_; }
+
+ private:
+  PrivateDirectory() = default;
+  std::string path_;
+  Fd opened_;
+};
+
+// Waits until the program is ready; it then writes a byte.
+Result<void> wait_for_start(const Fd& life, ChildProcess* child) {
+  pollfd ready{life.get(), POLLIN, 0};
+  int answer = -1;
+  do {
+    answer = ::poll(&ready, 1, kPatience);
+  } while (answer < 0 && errno == EINTR);
+  char byte = 0;
+  if (answer == 1 && ::read(life.get(), &byte, 1) == 1) return {};
+  if (answer == 0) return fail(fmt::format("{} is not ready after {} seconds", kProgram, kPatience / 1000));
+  return fail(fmt::format("{} ended with {} before it was ready", kProgram, TRY(child->wait()).describe()));
+}
+
+}  // namespace
+
+Result<std::string> find_bus_proxy() {
+  // PATH is not searched, because the caller's environment must not choose a program that root executes.
+  constexpr std::array kPaths = {"/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy"};
+  for (const char* path : kPaths) {
+    if (::access(path, X_OK) == 0) return std::string(path);
+  }
+  return fail(
+      fmt::format("{0} is not installed, which lets a guest reach only what is allowed; install it (Debian: "
+                  "apt-get install {0})",
+                  kProgram));
+}
+
+Result<BusProxy> BusProxy::start(const std::vector<std::string>& arguments, const Fd& directory) {
+  std::optional<PrivateDirectory> made;
+  if (!can_make_files(directory)) made.emplace(TRY(PrivateDirectory::make()));
+  const auto& place = made ? made->opened() : directory;
+  auto life = TRY(make_pipe(kProgram));
+  std::vector<std::string> argv = {TRY(find_bus_proxy()), fmt::format("--fd={}", kLife)};
+  argv.push_back(arguments.at(0));
+  argv.push_back(fmt::format("/proc/self/fd/{}/{}", kDirectory, kSocketName));
+  argv.emplace_back("--filter");
+  argv.insert(argv.end(), arguments.begin() + 1, arguments.end());
+  auto child = TRY(fork_child(0, [&] { return execute(argv, place, life.write); }));
+  life.write.reset();
+  auto started = wait_for_start(life.read, &child);
+  auto socket = open_file(place.get(), kSocketName, O_PATH | O_NOFOLLOW);
+  ::unlinkat(place.get(), kSocketName, 0);
+  TRY_VOID(std::move(started));
+  return BusProxy(std::move(child), std::move(life.read), TRY(std::move(socket)));
+}
+
+// connect(2) finds a socket by the inode to which the path leads, which may have no name any more.
+std::string BusProxy::socket() const { return fmt::format("/proc/self/fd/{}", socket_.get()); }
+
+}  // namespace isolate

@@ -1,0 +1,22 @@
+// The values of --dbus: a bus, and what of it a guest may use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "share/bus_address.h"
+
+namespace isolate {
+
+// A bus with the options of xdg-dbus-proxy that allow something, such as --talk=org.freedesktop.Notifications. Without
+// any, the guest can connect with the bus but reaches nobody on it.
+struct BusWish {
+  BusKind bus = BusKind::session;
+  std::vector<std::string> rules;
+};
+
+// Parses session|system[,talk=NAME|own=NAME|see=NAME|notifications|portals]... Errors: plain text.
+Result<BusWish> parse_bus_wish(const std::string& value);
+
+}  // namespace isolate

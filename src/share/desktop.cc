@@ -1,0 +1,161 @@
+// What a program with windows needs (--desktop): it asks for other shares, and brings the host's fonts, icons, themes,
+// locale and time zone. The files are in the guest's /tmp and read-only.
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "linux/file.h"
+#include "linux/mount.h"
+#include "linux/root_path.h"
+#include "share/guest_files.h"
+#include "share/locale.h"
+#include "share/share.h"
+
+namespace isolate {
+namespace {
+
+constexpr const char* kName = ".desktop";  // of a directory in the guest's /tmp
+constexpr const char* kDirectory = "/tmp/.desktop/";
+constexpr const char* kFontsFile = "/tmp/.desktop/fonts.conf";
+constexpr const char* kTimeFile = "/etc/localtime";
+// Each is a directory of the form that XDG_DATA_DIRS lists, with fonts, icons and themes in it.
+constexpr std::array kPlaces = {"old", "user", "local", "system"};
+constexpr std::array kThings = {"fonts", "icons", "themes"};
+
+// Of the session: how its programs look and behave. None of them is a path.
+constexpr std::array kVariables = {
+    "LANGUAGE",           "XDG_CURRENT_DESKTOP", "XDG_SESSION_DESKTOP", "XDG_SESSION_TYPE",
+    "DESKTOP_SESSION",    "XCURSOR_THEME",       "XCURSOR_SIZE",        "GTK_THEME",
+    "GDK_SCALE",          "GDK_DPI_SCALE",       "QT_SCALE_FACTOR",     "QT_FONT_DPI",
+    "XKB_DEFAULT_RULES",  "XKB_DEFAULT_MODEL",   "XKB_DEFAULT_LAYOUT",  "XKB_DEFAULT_VARIANT",
+    "XKB_DEFAULT_OPTIONS"};
+
+bool is_set(const char* variable) {
+  const char* value = ::getenv(variable);
+  return value != nullptr && *value != 0;
+}
+
+// Without any display the wish for X11 fails, with a message that says so. All else that is missing is only told.
+std::vector<ShareWish> wishes_of_session(const RunRequest& /*request*/) {
+  std::vector<ShareWish> wishes;
+  const bool has_wayland = is_set("WAYLAND_DISPLAY");
+  if (has_wayland) wishes.push_back({"wayland", "", false});
+  if (!has_wayland || is_set("DISPLAY")) wishes.push_back({"x11", "", has_wayland});
+  wishes.push_back({"pulse", "", true});
+  wishes.push_back({"gpu", "", true});
+  wishes.push_back({"home", "", false});
+  return wishes;
+}
+
+std::string source_of(std::string_view place, const std::string& thing, const std::string& home) {
+  if (place == "system") return "/usr/share/" + thing;
+  if (place == "local") return "/usr/local/share/" + thing;
+  if (home.empty()) return {};
+  return place == "user" ? home + "/.local/share/" + thing : home + "/." + thing;
+}
+
+void add_data(const Caller& caller, SharePlan* plan) {
+  const auto home = caller.home();
+  std::string directories = "/usr/local/share:/usr/share";
+  std::string cursors = "~/.local/share/icons:~/.icons:/usr/share/icons:/usr/share/pixmaps";
+  for (const std::string place : kPlaces) {
+    bool is_used = false;
+    for (const std::string thing : kThings) {
+      RootMount mount;
+      mount.source = source_of(place, thing, home);
+      mount.target = kDirectory + place + "/" + thing;
+      mount.read_only = true;
+      const auto status = status_of(AT_FDCWD, mount.source);
+      if (!status || !S_ISDIR(status->st_mode) || ::access(mount.source.c_str(), R_OK | X_OK) != 0) continue;
+      is_used = true;
+      if (thing == "icons") cursors += ":" + mount.target;
+      plan->mounts.push_back(std::move(mount));
+    }
+    if (is_used) directories += std::string(":") + kDirectory + place;
+  }
+  plan->environment.push_back("XDG_DATA_DIRS=" + directories);
+  plan->environment.push_back("XCURSOR_PATH=" + cursors);
+  RootMount fonts;
+  fonts.target = kFontsFile;
+  fonts.read_only = true;
+  plan->mounts.push_back(std::move(fonts));
+  plan->environment.push_back(std::string("FONTCONFIG_FILE=") + kFontsFile);
+}
+
+// A name such as Europe/Berlin or a rule such as CET-1CEST goes as it is. ":/PATH" names a file of the host.
+void add_time_zone(SharePlan* plan) {
+  const char* zone = ::getenv("TZ");
+  if (zone != nullptr && *zone != 0 && *zone != ':' && *zone != '/')
+    plan->environment.push_back(std::string("TZ=") + zone);
+  const auto status = status_of(AT_FDCWD, kTimeFile);
+  if (!status || !S_ISREG(status->st_mode)) return;
+  RootMount mount;
+  mount.source = kTimeFile;
+  mount.target = kTimeFile;
+  mount.read_only = true;
+  plan->mounts.push_back(std::move(mount));
+}
+
+Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
+                          const std::vector<std::string>& /*wishes*/) {
+  SharePlan plan;
+  add_data(caller, &plan);
+  add_time_zone(&plan);
+  for (const char* variable : kVariables) {
+    if (is_set(variable)) plan.environment.push_back(fmt::format("{}={}", variable, ::getenv(variable)));
+  }
+  plan.locale = locale_of_caller();
+  return plan;
+}
+
+Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) {
+  return mount.source.empty() ? Result<void>() : root->open_bind(mount, number);
+}
+
+// The root's own configuration, and the host's fonts in addition.
+Result<void> write_fonts_file(const RootInProgress& root, const Fd& directory) {
+  std::string text =
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"fonts.dtd\">\n<fontconfig>\n"
+      "<include ignore_missing=\"yes\">/etc/fonts/fonts.conf</include>\n";
+  for (const char* place : kPlaces) text += fmt::format("<dir>{}{}/fonts</dir>\n", kDirectory, place);
+  return write_private_file(root, directory, "fonts.conf", text + "</fontconfig>\n");
+}
+
+Result<void> attach(RootInProgress* root, const RootMount& mount, std::size_t number) {
+  if (mount.target == kTimeFile) {
+    const auto etc = root_path::open(root->root(), "/etc", O_PATH | O_DIRECTORY);
+    const auto is_there = etc && status_of(etc->get(), "localtime", AT_SYMLINK_NOFOLLOW);
+    if (!is_there && (!root->traits().is_template || !root->may_create_targets())) return {};
+    return root->cover_in_etc(TRY(root->opened(number)), "localtime");
+  }
+  const auto directory = TRY(directory_in_tmp(*root, kName, 0755));
+  if (mount.target == kFontsFile) return write_fonts_file(*root, directory);
+  const auto names = text::split(mount.target.substr(std::string_view(kDirectory).size()), '/');
+  const auto place = TRY(directory_below(*root, directory, names[0].c_str(), 0755));
+  const auto target = TRY(directory_below(*root, place, names[1].c_str(), 0755));
+  return mount::attach(TRY(root->opened(number)), target.get(), mount.target);
+}
+
+std::string describe_desktop(const RootMount& mount) {
+  return mount.source.empty() ? fmt::format("make {}, which names the host's fonts", mount.target)
+                              : describe_bind(mount);
+}
+
+constexpr ShareOption kOption = {
+    0, "desktop", nullptr, false, false, "display, sound, graphics, a home, and the look of your session", nullptr};
+
+}  // namespace
+
+const Share kDesktop = {.name = "desktop",
+                        .describe = describe_desktop,
+                        .open = open,
+                        .mount = attach,
+                        .option = &kOption,
+                        .look_up = look_up,
+                        .presets = wishes_of_session};
+
+}  // namespace isolate

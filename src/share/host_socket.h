@@ -1,0 +1,47 @@
+// A socket on which a server of the caller's desktop listens, such as a sound server: checks whose it is, and gives it
+// to a guest.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "linux/caller.h"
+#include "share/share.h"
+
+namespace isolate {
+
+// Connects with a path, or with '@' and the name of an abstract socket. Sending and receiving wait at most 5 seconds.
+Result<Fd> connect_to(const std::string& name);
+// Whether a server of this user may see what the guest does: the caller's own or root's servers may.
+bool is_trusted(uid_t owner, const Caller& caller);
+
+// XDG_RUNTIME_DIR. Errors: plain text: it is not set. `server` is what the caller looks for there.
+Result<std::string> callers_runtime_directory(const char* server);
+
+struct HostSocket {
+  std::string path;
+  Fd file;        // opened with O_PATH, which keeps the inode's number from being used again
+  Fd connection;  // with the server
+  uid_t owner = 0;
+  mode_t mode = 0;
+};
+// Opens a socket and connects with its server. Errors: plain text: nobody listens there; the socket or the server
+// belongs to somebody else than the caller or root. `server` is the server's name for messages.
+Result<HostSocket> open_host_socket(const std::string& path, const char* server, const Caller& caller);
+
+// A file that goes along with a socket, for the guest's root alone.
+struct PrivateFile {
+  std::string name;
+  std::string content;
+};
+
+// Puts a socket of the host into a guest's XDG_RUNTIME_DIR, with the files. Mounts it if the guest's root may connect
+// there, and has a relay connect them otherwise. `directory` is below XDG_RUNTIME_DIR and holds everything; empty:
+// XDG_RUNTIME_DIR itself does.
+Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext& context, std::string directory,
+                                           std::string name, std::vector<PrivateFile> files = {});
+
+}  // namespace isolate

@@ -1,0 +1,94 @@
+#include "share/locale.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "linux/file.h"
+#include "linux/root_path.h"
+
+namespace isolate {
+namespace {
+
+constexpr const char* kFallback = "C.UTF-8";
+constexpr const char* kDirectory = "/usr/lib/locale";
+
+bool is_locale_name(const std::string& name) {
+  const auto is_plain = [](unsigned char letter) { return std::isalnum(letter) != 0 || std::strchr("_.@-", letter); };
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), is_plain);
+}
+
+// Programs have these built in. Debian's C.UTF-8 is in a package that every root has.
+bool is_always_there(const std::string& name) {
+  return name == "C" || name == "POSIX" || name_on_disk(name) == "C.utf8";
+}
+
+// Looks for the name among those that are in the archive (localedef(1)). They are there as texts.
+bool archive_has(const Fd& archive, const std::string& name) {
+  struct stat status {};
+  if (::fstat(archive.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return false;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, archive.get(), 0);
+  if (memory == MAP_FAILED) return false;
+  const bool found = ::memmem(memory, size, name.c_str(), name.size() + 1) != nullptr;
+  ::munmap(memory, size);
+  return found;
+}
+
+// Nothing: the directory can't be read.
+std::optional<bool> has_locale(const std::string& directory, const std::string& locale) {
+  const auto root = open_file(AT_FDCWD, directory, O_PATH | O_DIRECTORY);
+  if (!root || !root_path::open(root->get(), "/", O_RDONLY | O_DIRECTORY)) return std::nullopt;
+  const auto name = name_on_disk(locale);
+  if (root_path::open(root->get(), std::string(kDirectory) + "/" + name, O_PATH | O_DIRECTORY)) return true;
+  const auto archive = root_path::open(root->get(), std::string(kDirectory) + "/locale-archive", O_RDONLY | O_NONBLOCK);
+  return archive && archive_has(*archive, name);
+}
+
+}  // namespace
+
+std::string locale_of_caller() {
+  for (const char* variable : {"LC_ALL", "LANG"}) {
+    const char* value = std::getenv(variable);
+    if (value != nullptr && is_locale_name(value)) return value;
+  }
+  return kFallback;
+}
+
+std::string name_on_disk(const std::string& locale) {
+  const auto dot = locale.find('.');
+  if (dot == std::string::npos) return locale;
+  const auto at = std::min(locale.find('@', dot), locale.size());
+  std::string name = locale.substr(0, dot + 1);
+  for (const unsigned char letter : locale.substr(dot + 1, at - dot - 1)) {
+    if (std::isalnum(letter) != 0) name += static_cast<char>(std::tolower(letter));
+  }
+  return name + locale.substr(at);
+}
+
+void settle_locale(const std::vector<std::string>& directories, SharePlan* plan) {
+  if (plan->locale.empty()) return;
+  bool is_there = is_always_there(plan->locale);
+  bool is_known = is_there;
+  for (const auto& directory : directories) {
+    if (is_there) break;
+    const auto found = has_locale(directory, plan->locale);
+    is_known |= found.has_value();
+    is_there = found.value_or(false);
+  }
+  if (is_known && !is_there) {
+    plan->warnings.push_back(fmt::format(
+        "--desktop: the root has no locale {}, so programs use {}; install it there (Debian: package locales-all)",
+        plan->locale, kFallback));
+    plan->locale = kFallback;
+  }
+  plan->environment.push_back("LANG=" + plan->locale);
+}
+
+}  // namespace isolate

@@ -1,0 +1,29 @@
+# variants: user-bwrap root-lxc: one of each
+# templates: desktop
+# --desktop in a session of Wayland without X11.
+
+load helpers
+load desktop
+
+setup_file() {
+  make_desktop
+  start_weston
+}
+teardown_file() { remove_desktop; }
+
+@test "a session of Wayland gives its display, and X11 is not missed" {
+  read_session
+  run --separate-stderr with_variables "${SESSION[@]}" -- -z desktop --desktop \
+    sh -c 'wayland-info | grep -o wl_compositor; echo "${WAYLAND_DISPLAY:+set} $DISPLAY$XDG_RUNTIME_DIR"'
+  expect_status 0
+  expect_output "wl_compositor
+set /tmp/.runtime"
+  [[ $stderr != *--x11* ]]
+}
+
+@test "a session with both gives both" {
+  start_xvfb
+  succeeds on_desktop --desktop sh -c 'wayland-info | grep -o wl_compositor; xdpyinfo | grep -c "^screen #"'
+  stop_server xvfb
+  expect_output $'wl_compositor\n1'
+}

@@ -1,0 +1,96 @@
+# variants: root-bwrap user-lxc: with root the guest has ids of its own, with a user it has the user's
+# other variants: user-bwrap root-lxc
+# templates: desktop
+# --pipewire gives the guest the caller's PipeWire, and -2 the PulseAudio server in it.
+
+load helpers
+load desktop
+
+setup_file() {
+  make_desktop
+  start_pipewire
+}
+teardown_file() { remove_desktop; }
+
+play() {
+  local player=$1
+  shift
+  on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" timeout 30 "$player" /tone.wav
+}
+
+@test "a tone that is played inside with PipeWire is heard outside" {
+  make_tone 440 1
+  record_outside play pw-play --pipewire
+  expect_tone 440
+  record_outside play pw-play --pipewire -e chroot
+  expect_tone 440
+}
+
+@test "a tone that is played inside with PulseAudio's library is heard outside" {
+  make_tone 660 1
+  record_outside play paplay --pulse
+  expect_tone 660
+}
+
+@test "with --userns=private and with a socket that the guest's ids may not write to" {
+  make_tone 550 1
+  as_caller chmod 0700 "$RUNTIME/pipewire-0"
+  record_outside play pw-play --pipewire --userns=private
+  as_caller chmod 0777 "$RUNTIME/pipewire-0"
+  expect_tone 550
+}
+
+@test "control: without the option there is no PipeWire inside" {
+  run ! on_desktop pw-cli info 0
+  succeeds on_desktop --pipewire pw-cli info 0
+}
+
+@test "the guest sees the streams of others: this is what --pipewire allows" {
+  local pid
+  make_tone 880 5
+  read_session
+  "${CALLER[@]}" env "${SESSION[@]}" pw-play -P "{ application.name = \"player $MARK\" }" "$SCRATCH/tone.wav" 3>&- &
+  pid=$!
+  succeeds on_desktop --pipewire sh -c 'for try in 1 2 3 4 5 6 7 8 9; do
+      pw-cli ls Node | grep -q pw-play && break
+      sleep 0.2
+    done
+    pw-cli ls Node'
+  kill "$pid"
+  expect_in_output pw-play
+}
+
+@test "a killed run leaves nothing, and a directory that is used as the root stays as it was" {
+  local before tree
+  tree=$(desktop_tree)
+  before=$(fingerprint_of_desktop)
+  read_session
+  start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -t "$tree" --pipewire -v HOME:/tmp \
+    sh -c "pw-cli info 0 >/dev/null && exec sleep $MARK"
+  wait_until 20 a_guest_sleeps || complain "$(cat "$SCRATCH/err")"
+  kill_started KILL
+  wait_until 5 no_process_with "$MARK"
+  isolatectl gc
+  fingerprint_of_desktop | diff <(echo "$before") - || complain "the tree was changed"
+}
+
+@test "no server, no XDG_RUNTIME_DIR, a name that is no socket's: one line each" {
+  refused --pipewire 'does not listen there' -- "XDG_RUNTIME_DIR=$SCRATCH"
+  refused 'XDG_RUNTIME_DIR is not set' -- XDG_RUNTIME_DIR=
+  refused PIPEWIRE_REMOTE -- 'PIPEWIRE_REMOTE=[a,b]'
+  refused 'does not listen' other -- PIPEWIRE_REMOTE=other
+  read_session
+  succeeds with_variables "${SESSION[@]}" XDG_RUNTIME_DIR= "PIPEWIRE_REMOTE=$RUNTIME/pipewire-0" -- -q -z desktop \
+    --pipewire pw-cli info 0
+}
+# refused TEXT... -- VARIABLE=VALUE...
+refused() {
+  local texts=()
+  while [[ $1 != -- ]]; do
+    texts+=("$1")
+    shift
+  done
+  shift
+  read_session
+  isolate_refuses "${texts[@]}" -- with_variables "${SESSION[@]}" "$@" -- -z desktop --pipewire true
+}

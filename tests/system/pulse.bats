@@ -1,0 +1,186 @@
+# variants: root-bwrap user-lxc: with root the guest has ids of its own and needs the cookie, with a user not
+# other variants: user-bwrap root-lxc
+# templates: desktop
+# -2 gives the guest the caller's PulseAudio: what it plays is heard outside, and it can record.
+
+load helpers
+load desktop
+
+setup_file() {
+  make_desktop
+  start_pulse
+}
+teardown_file() { remove_desktop; }
+
+play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
+
+@test "a tone that is played inside is heard outside, with its frequency" {
+  make_tone 440 1
+  record_outside play -2
+  expect_tone 440
+}
+
+@test "control: without -2 there is no server inside" {
+  run ! play
+  succeeds on_desktop sh -c 'env | grep -c -e PULSE -e XDG_RUNTIME; ls -A /tmp'
+  expect_output 0
+}
+
+@test "with the chroot engine, with --userns=private, and from the configuration" {
+  local options
+  make_tone 660 0.5
+  for options in '-e chroot -2' '--userns=private --pulse'; do
+    # shellcheck disable=SC2086
+    record_outside play $options
+    expect_tone 660
+  done
+  mkdir -p "$SCRATCH/config/isolate"
+  echo 'pulse = true' >"$SCRATCH/config/isolate/config.toml"
+  read_session
+  record_outside with_variables "${SESSION[@]}" XDG_CONFIG_HOME="$SCRATCH/config" -- -q -z desktop \
+    -d "$SCRATCH/tone.wav:/tone.wav:ro" paplay /tone.wav
+  expect_tone 660
+}
+
+@test "W4: -2 lets the guest record what others play, see their streams, and load modules that act outside" {
+  play_outside 880 10 --client-name="player $MARK"
+  succeeds on_desktop -2 -d "$SCRATCH:/s" sh -c 'timeout 2 parec --device null.monitor --format s16le --rate 48000 \
+    --channels 1 --raw >/s/inside
+    pactl list clients
+    number=$(pactl load-module module-pipe-sink "file=$0/pipe") && ls -l /s/pipe && pactl unload-module "$number"' "$SCRATCH"
+  kill "$STARTED_PID" 2>/dev/null || true
+  expect_tone 880 "$SCRATCH/inside"
+  expect_in_output "player $MARK"
+  grep -q '^p.* /s/pipe$' <<<"$output" || complain "the server has made no pipe"
+}
+
+@test "a directory that is used as the root stays as it was" {
+  local before tree
+  tree=$(desktop_tree)
+  before=$(fingerprint_of_desktop)
+  read_session
+  make_tone 550 0.5
+  record_outside with_variables "${SESSION[@]}" -- -q -t "$tree" -2 -v HOME:/tmp \
+    -d "$SCRATCH/tone.wav:/etc/issue:ro" paplay /etc/issue
+  expect_tone 550
+  fingerprint_of_desktop | diff <(echo "$before") - || complain "the tree was changed"
+}
+
+@test "W1: the cookie is in a file of the guest's root alone, and in no plan, environment or argument" {
+  local cookie
+  cookie=$(od -An -v -tx1 "$DESKTOP/pulse/cookie" | tr -d ' \n')
+  succeeds on_desktop -2 sh -c 'stat -c "%u %a %s %n" /tmp/.runtime /tmp/.runtime/pulse /tmp/.runtime/pulse/cookie
+    od -An -v -tx1 "$PULSE_COOKIE" | tr -d " \n"'
+  [[ ${lines[0]} == '0 700 '*' /tmp/.runtime' && ${lines[1]} == '0 700 '*/pulse &&
+    ${lines[2]} == '0 600 256 /tmp/.runtime/pulse/cookie' && ${lines[3]} == "$cookie" ]] || complain "files"
+  succeeds on_desktop -2 --dry-run true
+  expect_in_output "PulseAudio: $RUNTIME/pulse/native on /tmp/.runtime/pulse/native"
+  expect_in_output PULSE_SERVER=unix:/tmp/.runtime/pulse/native
+  expect_not_in_output "${cookie:0:16}"
+  start_on_desktop -2 sleep "$MARK"
+  wait_until 20 a_guest_sleeps
+  cat /proc/[0-9]*/{cmdline,environ} 2>/dev/null | od -An -v -tx1 | tr -d ' \n' >"$SCRATCH/processes"
+  refute grep -q "${cookie:0:32}" "$SCRATCH/processes"
+  kill_started TERM
+}
+
+@test "a killed run leaves nothing" {
+  start_on_desktop -2 sh -c "pactl info >/dev/null && exec sleep $MARK"
+  wait_until 20 a_guest_sleeps
+  kill_started KILL
+  wait_until 5 no_process_with "$MARK"
+  wait_until 5 no_client_but_ours || complain "$(in_session pactl list short clients)"
+  isolatectl gc
+}
+no_client_but_ours() { [[ $(in_session pactl list short clients | wc -l) == 1 ]]; }
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+# refused TEXT... -- VARIABLE=VALUE...
+refused() {
+  local texts=()
+  while [[ $1 != -- ]]; do
+    texts+=("$1")
+    shift
+  done
+  shift
+  read_session
+  isolate_refuses "${texts[@]}" -- with_variables "${SESSION[@]}" "$@" -- -z desktop -2 true
+}
+
+@test "no server, no XDG_RUNTIME_DIR, a server of the network, a stale socket: one line each" {
+  lock_anonymous_socket
+  refused --pulse 'does not listen there' -- "XDG_RUNTIME_DIR=$SCRATCH"
+  refused 'XDG_RUNTIME_DIR is not set' -- XDG_RUNTIME_DIR=
+  refused 'does not name a socket' PULSE_SERVER=tcp:192.0.2.1 -- PULSE_SERVER=tcp:192.0.2.1
+  refused 'is not a socket' -- "PULSE_SERVER=unix:$ISOLATE"
+  as_caller /usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$SCRATCH/stale"
+  refused 'does not answer' "$SCRATCH/stale" -- "PULSE_SERVER={machine}unix:$SCRATCH/stale"
+}
+
+@test "a cookie that is missing where the guest needs one, or is no cookie" {
+  refused 'No such file' -- "PULSE_COOKIE=$SCRATCH/none"
+  as_caller sh -c 'echo short >"$1"' sh "$SCRATCH/short"
+  refused 'is not a cookie' -- "PULSE_COOKIE=$SCRATCH/short"
+  read_session
+  isolate_refuses 'no cookie' pactl -- with_variables "${SESSION[@]}" PULSE_COOKIE= XDG_CONFIG_HOME="$SCRATCH" -- \
+    -z desktop --userns=private -2 true
+}
+
+@test "the anonymous socket in /tmp: of the caller or root, but of nobody else" {
+  lock_anonymous_socket
+  [[ ! -e /tmp/pulse-socket ]] || complain "/tmp/pulse-socket is there"
+  make_tone 770 0.5
+  in_session pactl load-module module-native-protocol-unix auth-anonymous=1 \
+    "auth-cookie=$DESKTOP/pulse/cookie" socket=/tmp/pulse-socket >"$SCRATCH/module"
+  record_outside with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -q -z desktop -2 -d "$SCRATCH/tone.wav:/tone.wav:ro" \
+    paplay /tone.wav
+  in_session pactl unload-module "$(cat "$SCRATCH/module")"
+  expect_tone 770
+  [[ ! -e /tmp/pulse-socket ]] || complain "it is still there"
+  squat /tmp/pulse-socket
+  isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
+  # The server counts as well as the file.
+  chown "$CALLER_UID" /tmp/pulse-socket
+  isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
+  end_squatter
+}
+# The workers have the same /tmp.
+lock_anonymous_socket() {
+  wait_until 100 mkdir "$BASE/anonymous-socket" 2>/dev/null
+  LOCKED=yes
+}
+teardown() {
+  [[ -z ${LOCKED-} ]] || rmdir "$BASE/anonymous-socket"
+  common_teardown
+}
+squat() {
+  setpriv --reuid "$USER_B_UID" --regid "$USER_B_GID" --clear-groups /usr/bin/python3 -c '
+import os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+server.listen()
+while True:
+    server.accept()' "$1" "$MARK" 3>&- &
+  STARTED+=($!)
+  wait_until 5 test -S "$1"
+}
+end_squatter() {
+  kill -KILL "${STARTED[-1]}"
+  rm -f /tmp/pulse-socket
+}
+
+# bats test_tags=once
+@test "root takes the server of the user who called sudo" {
+  [[ $IDENTITY == root ]] || return 0
+  local runtime=$SCRATCH/run
+  install -d -m 0755 -o "$USER_B_UID" "$runtime"
+  cp "$DESKTOP/pulse/cookie" "$SCRATCH/cookie"
+  squat "$runtime/socket"
+  isolate_refuses "belongs to user $USER_B_UID" -- with_variables "PULSE_SERVER=$runtime/socket" \
+    "PULSE_COOKIE=$SCRATCH/cookie" -- -z desktop -2 true
+  succeeds with_variables "PULSE_SERVER=$runtime/socket" "PULSE_COOKIE=$SCRATCH/cookie" "SUDO_UID=$USER_B_UID" -- \
+    -q -z desktop -2 true
+  end_squatter
+}
