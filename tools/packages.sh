@@ -14,7 +14,7 @@ packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyr
 # shellcheck disable=SC2034
 packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps
   xvfb xserver-xephyr xwayland weston xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils pipewire pipewire-pulse
-  wireplumber desktop-file-utils  xdg-dbus-proxy dbus-daemon dbus-bin libglib2.0-bin)
+  wireplumber desktop-file-utils xdg-dbus-proxy dbus-daemon dbus-bin libglib2.0-bin)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # For building the Debian package and checking it.
