@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034 # packages_for() finds the lists by their names
 packages_build=(g++ cmake ninja-build pkg-config lxc-dev libseccomp-dev libbtrfsutil-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-  libexpected-dev libtomlplusplus-dev libxau-dev libexpat1-dev libxcb1-dev libyaml-dev musl-tools)
+  libexpected-dev libtomlplusplus-dev libwayland-dev libxau-dev libexpat1-dev libxcb1-dev libyaml-dev musl-tools)
 # For unit tests and benchmarks (./dev build --tests).
 # shellcheck disable=SC2034
 packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
@@ -13,8 +13,8 @@ packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
 packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps
-  xvfb xserver-xephyr xwayland weston xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils desktop-file-utils
-  xdg-dbus-proxy dbus-daemon dbus-bin libglib2.0-bin)
+  xvfb xserver-xephyr xwayland weston xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils pipewire pipewire-pulse
+  wireplumber desktop-file-utils xdg-dbus-proxy dbus-daemon dbus-bin libglib2.0-bin)
 # shellcheck disable=SC2034
 packages_lint=(clang-tidy clang-format shellcheck mandoc jq)
 # For building the Debian package and checking it.

@@ -60,8 +60,8 @@ TEST(ExecLineTest, EachCommandIsReadAsItself) {
 }
 
 TEST(ExecLineTest, AnArgumentOfMoreThanALineIsRefused) {
-  for (const std::string argument : {std::string("a\nb"), std::string("a\tb"), std::string("\x1b"), std::string("\xff"),
-                                     std::string("a\0b", 3), std::string("\r")}) {
+  for (const std::string& argument : {std::string("a\nb"), std::string("a\tb"), std::string("\x1b"),
+                                      std::string("\xff"), std::string("a\0b", 3), std::string("\r")}) {
     EXPECT_NE(message_of(exec_line({"a", argument})).find("not a line of printable"), std::string::npos);
   }
 }

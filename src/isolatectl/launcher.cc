@@ -14,8 +14,8 @@
 #include "isolatectl/output.h"
 #include "isolatectl/program_entry.h"
 #include "isolatectl/table.h"
-#include "launch/own_program.h"
 #include "linux/file.h"
+#include "linux/own_program.h"
 #include "request/store_path.h"
 
 namespace isolate {

@@ -79,7 +79,9 @@ TEST_F(RunPlanTest, HomeIsEmptyMemoryWhereThatIsAskedFor) {
 
 TEST_F(RunPlanTest, SharesThatWereLookedUpComeBeforeBindsAndTheirVariablesBeforeTheUsers) {
   RootMount socket{MountKind::bind, "/tmp/socket", "/run/socket", false};
-  facts_.shares = {{socket}, {"DISPLAY=:7", "HOME=/home/a"}, {"a warning"}};
+  facts_.shares.mounts = {socket};
+  facts_.shares.environment = {"DISPLAY=:7", "HOME=/home/a"};
+  facts_.shares.warnings = {"a warning"};
   request_.binds = {{"/srv", "/srv", false}};
   request_.environment = {"DISPLAY=:8"};
   EXPECT_EQ(lines("bind "), (Lines{"bind /run/socket on /tmp/socket", "bind /srv on /srv"}));

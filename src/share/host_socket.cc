@@ -133,7 +133,9 @@ Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext
                                            std::string name, std::vector<PrivateFile> files) {
   const bool is_guests_own = context.has_callers_id && socket.owner == context.caller.uid;
   const bool is_open_to_all = (socket.mode & S_IWOTH) != 0;
-  if (is_guests_own || is_open_to_all) {
+  // A member's launcher has no id of the caller's with --userns=private, so it can't enter the caller's directories.
+  const bool is_reachable = context.has_callers_id || context.caller.is_root();
+  if (is_guests_own || (is_open_to_all && is_reachable)) {
     return std::make_unique<SharedSocket>(std::move(socket), std::move(directory), std::move(name), std::move(files));
   }
   RelayOptions options;

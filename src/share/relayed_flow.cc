@@ -118,31 +118,36 @@ void RelayedFlow::stop() {
 // hides that place. So this looks first, and takes what comes before the descriptors alone.
 Result<std::string_view> RelayedFlow::receive(Portion* scratch) {
   const auto next = peek(from_, scratch->data(), scratch->size());
-  if (next.count < 0 && (errno == EAGAIN || errno == EINTR)) return std::string_view();
-  // The sender has closed its socket without having read everything (ECONNRESET). That concerns the other direction.
-  if (next.count == 0 || (next.count < 0 && errno == ECONNRESET)) {
-    end();
-    return std::string_view();
-  }
-  if (next.count < 0 && errno == EFAULT) return receive_with_descriptors(scratch);
-  if (next.count < 0) return fail(errno, "recvmsg");
+  // Urgent data (MSG_OOB) makes the socket readable for ever, but only a call that takes something steps over it.
+  if (next.count < 0 && errno == EAGAIN) return receive_with_descriptors(scratch, 1);
+  if (next.count < 0 && errno == EFAULT) return receive_with_descriptors(scratch, scratch->size());
+  if (next.count <= 0) return receive_nothing(next.count);
   auto size = static_cast<std::size_t>(next.count);
   if (has_descriptors(next)) {
     const auto before = peek(from_, scratch->data(), size - 1);
-    if (before.count <= 0) return receive_with_descriptors(scratch);
+    if (before.count <= 0) return receive_with_descriptors(scratch, scratch->size());
     size = static_cast<std::size_t>(before.count);
   }
   const auto got = ::recv(from_, scratch->data(), size, MSG_DONTWAIT);
-  if (got <= 0) return fail(errno, "recv");
+  if (got <= 0) return receive_nothing(got);
   return std::string_view(scratch->data(), static_cast<std::size_t>(got));
 }
 
-Result<std::string_view> RelayedFlow::receive_with_descriptors(Portion* scratch) {
+// Decides by the result of a call that has received no bytes.
+Result<std::string_view> RelayedFlow::receive_nothing(ssize_t count) {
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return std::string_view();
+  // The sender has closed its socket without having read everything (ECONNRESET). That concerns the other direction.
+  if (count < 0 && errno != ECONNRESET) return fail(errno, "recvmsg");
+  end();
+  return std::string_view();
+}
+
+Result<std::string_view> RelayedFlow::receive_with_descriptors(Portion* scratch, std::size_t most) {
   if (!budget_.has_room()) {
     is_starved_ = true;
     return std::string_view();
   }
-  iovec bytes{scratch->data(), scratch->size()};
+  iovec bytes{scratch->data(), most};
   ManyDescriptors space;
   msghdr header{};
   header.msg_iov = &bytes;
@@ -150,7 +155,7 @@ Result<std::string_view> RelayedFlow::receive_with_descriptors(Portion* scratch)
   header.msg_control = space.bytes;
   header.msg_controllen = sizeof space.bytes;
   const auto count = ::recvmsg(from_, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (count <= 0) return fail(errno, "recvmsg");
+  if (count <= 0) return receive_nothing(count);
   collect(&header, &descriptors_);
   budget_.used += descriptors_.size();
   if ((header.msg_flags & MSG_CTRUNC) != 0) return fail(EMFILE, "recvmsg");  // some are lost

@@ -2,6 +2,8 @@
 // stream socket to another, and holds at most one portion that the receiver does not take yet.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -76,7 +78,8 @@ class RelayedFlow {
   };
 
   Result<std::string_view> receive(Portion* scratch);
-  Result<std::string_view> receive_with_descriptors(Portion* scratch);
+  Result<std::string_view> receive_nothing(ssize_t count);
+  Result<std::string_view> receive_with_descriptors(Portion* scratch, std::size_t most);
   Result<void> hand_on(std::string_view bytes);
   Result<void> see_answer(std::string_view bytes);
   Result<void> send(std::string_view bytes);

@@ -20,8 +20,8 @@ struct RootMount {
   std::string source;
   bool read_only = false;
   unsigned mode = 0755;
-  bool keeps_groups = false;  // the guest opens the source itself, and so needs the group that gives the caller access
   const Share* share = nullptr;
+  bool keeps_groups = false;  // the guest opens the source itself, and so needs the group that gives the caller access
 };
 
 // A description for people, and the name of the step that makes the mount.

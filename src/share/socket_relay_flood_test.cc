@@ -99,6 +99,29 @@ TEST(SocketRelayFloodTest, ConnectionsBeyondTheLimitWaitUntilOthersEnd) {
   EXPECT_EQ(receive(servers[1], 1).text, "2");
 }
 
+TEST(SocketRelayFloodTest, UrgentDataCostsNoTime) {
+  const World world;
+  const auto client = world.client();
+  const auto server = world.server();
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(::send(client.get(), "!", 1, MSG_OOB), 1);
+  std::this_thread::sleep_for(kMoment);
+  const auto before = world.processor_time();
+  std::this_thread::sleep_for(3 * kMoment);
+  EXPECT_LE(world.processor_time() - before, 2) << "the relay does not wait, it turns";
+  ASSERT_EQ(::send(client.get(), "!", 1, MSG_OOB), 1);
+  send_text(client, "text");
+  ASSERT_TRUE(send_descriptors(client, "x", 2));
+  std::string text;
+  std::size_t descriptors = 0;
+  while (!text.ends_with('x')) {
+    const auto received = receive(server, 100);
+    text += received.text;
+    descriptors += received.descriptors.size();
+  }
+  EXPECT_TRUE(text.ends_with("textx")) << text;
+  EXPECT_EQ(descriptors, 2U);
+}
+
 TEST(SocketRelayFloodTest, AFloodOfConnectionsIsServed) {
   const World world;
   for (int i = 0; i < 500; ++i) {

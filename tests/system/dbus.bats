@@ -167,8 +167,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
     busctl --user call org.freedesktop.DBus / org.freedesktop.DBus.Monitoring BecomeMonitor asu 0 0 2>&1
     echo listening; exec timeout 3 dbus-monitor --session type=signal"
   wait_until 20 grep -qx listening "$SCRATCH/out"
-  local i
-  for i in {1..20}; do
+  for _ in {1..20}; do
     in_session dbus-send --session --type=signal /x "org.example.Test.Secret$MARK"
     sleep 0.1
   done
@@ -227,7 +226,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
 
 @test "bad values, a missing program and a missing bus are one line each, and nothing is made" {
   local value
-  for value in '' bus session, session,talk session,talk= session,talk=one session,talk=:1.5 session,talk=a..b session,own=1.2 \
+  for value in '' bus 'session,' session,talk session,talk= session,talk=one session,talk=:1.5 session,talk=a..b session,own=1.2 \
     session,hear=a.b 'session,talk=*' session,talk=org.freedesktop.DBus system,notifications 'session,talk=a.b ' SESSION; do
     isolate_refuses dbus -- on_desktop "--dbus=$value" true
   done
@@ -247,6 +246,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
 @test "a bus of another user is refused" {
   local address="unix:path=$DESKTOP/foreign/bus"
   install -d -m 0755 -o "$USER_B_UID" -g "$USER_B_GID" "$DESKTOP/foreign"
+  # shellcheck disable=SC2034 # start_server uses it
   SERVER_OWNER=(setpriv "--reuid=$USER_B_UID" "--regid=$USER_B_GID" --clear-groups --)
   start_bus foreign "$address"
   unset SERVER_OWNER

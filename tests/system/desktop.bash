@@ -129,7 +129,8 @@ start_pipewire() {
   # It ends without systemd-logind as well, unless it is told to leave Bluetooth alone.
   mkdir -p "$DESKTOP/config/wireplumber/bluetooth.lua.d"
   echo 'bluez_monitor.enabled = false' >"$DESKTOP/config/wireplumber/bluetooth.lua.d/51-off.lua"
-  start_server wireplumber env "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus" "XDG_CONFIG_HOME=$DESKTOP/config" wireplumber
+  start_server wireplumber env "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus" "XDG_CONFIG_HOME=$DESKTOP/config" \
+    wireplumber
   start_server pipewire-pulse pipewire-pulse
   server_is_up pipewire-pulse test -S "$RUNTIME/pulse/native"
   in_session pactl load-module module-null-sink sink_name=null rate=48000 channels=1 >"$DESKTOP/module"
@@ -159,9 +160,11 @@ beside_sway() {
   as_caller "${BESIDE[@]}" -v WAYLAND_DISPLAY=wayland-1 "$@"
 }
 words_beside_sway() {
-  BESIDE=("$ISOLATE" -q -t "$(desktop_tree compositor)" -d "$RUNTIME" -v "XDG_RUNTIME_DIR=$RUNTIME" -v "SWAYSOCK=$RUNTIME/sway")
   # The guest's root is the identity itself, so that the sockets belong to it.
-  if [[ $IDENTITY == root ]]; then BESIDE+=(-e chroot); else BESIDE+=(-e bwrap); fi
+  local engine=bwrap
+  if [[ $CALLER_UID == 0 ]]; then engine=chroot; fi
+  BESIDE=("$ISOLATE" -q -e "$engine" -t "${SWAY_ROOT:-$(desktop_tree compositor)}" -d "$RUNTIME"
+    -v "XDG_RUNTIME_DIR=$RUNTIME" -v "SWAYSOCK=$RUNTIME/sway")
 }
 
 # --- sound ------------------------------------------------------------------------------------------------------------
@@ -175,8 +178,8 @@ make_tone() {
 record_outside() {
   local pid status=0
   read_session
-  "${CALLER[@]}" env "${SESSION[@]}" parec --device null.monitor --format s16le --rate 48000 --channels 1 --latency-msec 20 \
-    --raw </dev/null >"$SCRATCH/recorded" 2>"$SCRATCH/parec.err" 3>&- &
+  "${SERVER_OWNER[@]:-"${CALLER[@]}"}" env "${SESSION[@]}" parec --device null.monitor --format s16le --rate 48000 \
+    --channels 1 --latency-msec 20 --raw </dev/null >"$SCRATCH/recorded" 2>"$SCRATCH/parec.err" 3>&- &
   pid=$!
   wait_until 10 test -s "$SCRATCH/recorded" || complain "nothing is recorded: $(cat "$SCRATCH/parec.err")" || status=1
   "$@" || status=1

@@ -56,6 +56,13 @@ load helpers
   isolate_refuses template -- isolate true
 }
 
+@test "windows and sound are refused with one line where there is no session" {
+  local option
+  for option in -1 --x11 -2 --pulse --pipewire --wayland; do
+    isolate_refuses "isolate: error: --" "not set" -- isolate -z debian $option true
+  done
+}
+
 @test "option parsing stops at the first word that is not an option" {
   succeeds in_clone printf '%s|' -h --version -z x --
   expect_output '-h|--version|-z|x|--|'

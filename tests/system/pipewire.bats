@@ -1,4 +1,4 @@
-# variants: root-bwrap user-lxc: with root the guest's ids may not write to every socket, with a user they are the user's
+# variants: root-bwrap user-lxc: with root the guest has ids of its own, with a user it has the user's
 # other variants: user-bwrap root-lxc
 # templates: desktop
 # --pipewire gives the guest the caller's PipeWire, and -2 the PulseAudio server in it.
@@ -51,7 +51,11 @@ play() {
   read_session
   "${CALLER[@]}" env "${SESSION[@]}" pw-play -P "{ application.name = \"player $MARK\" }" "$SCRATCH/tone.wav" 3>&- &
   pid=$!
-  succeeds on_desktop --pipewire sh -c "for try in 1 2 3 4 5 6 7 8 9; do pw-cli ls Node | grep -q pw-play && break; sleep 0.2; done; pw-cli ls Node"
+  succeeds on_desktop --pipewire sh -c 'for try in 1 2 3 4 5 6 7 8 9; do
+      pw-cli ls Node | grep -q pw-play && break
+      sleep 0.2
+    done
+    pw-cli ls Node'
   kill "$pid"
   expect_in_output pw-play
 }

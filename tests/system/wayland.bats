@@ -1,4 +1,4 @@
-# variants: root-bwrap user-lxc: with root the guest's ids may not write to the compositor's socket, with a user they may
+# variants: root-bwrap user-lxc: with root the guest may not write to the compositor's socket, with a user it may
 # other variants: user-bwrap root-lxc
 # templates: desktop compositor
 # --wayland gives the guest the caller's Wayland display. A compositor that has security contexts (sway) hides from the
