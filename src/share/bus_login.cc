@@ -13,7 +13,7 @@
 namespace isolate {
 namespace {
 
-constexpr std::size_t kLongestLine = 16 * 1024;  // as the reference implementation
+constexpr std::size_t kLongestLine = 16384;  // as the reference implementation
 constexpr std::string_view kEndOfLine = "\r\n";
 constexpr std::string_view kExternal = "AUTH EXTERNAL ";
 

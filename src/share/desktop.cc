@@ -24,6 +24,9 @@ constexpr const char* kFontsFile = "/tmp/.desktop/fonts.conf";
 constexpr const char* kTimeFile = "/etc/localtime";
 // Each is a directory of the form that XDG_DATA_DIRS lists, with fonts, icons and themes in it.
 constexpr std::array kPlaces = {"old", "user", "local", "system"};
+// Debian has games in directories of their own, which are in the PATH of users but not of root.
+constexpr const char* kPath =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games";
 constexpr std::array kThings = {"fonts", "icons", "themes"};
 
 // Of the session: how its programs look and behave. None of them is a path.
@@ -108,6 +111,7 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
   for (const char* variable : kVariables) {
     if (is_set(variable)) plan.environment.push_back(fmt::format("{}={}", variable, ::getenv(variable)));
   }
+  plan.environment.emplace_back(kPath);
   plan.locale = locale_of_caller();
   return plan;
 }

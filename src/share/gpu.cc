@@ -214,7 +214,12 @@ constexpr ShareOption kOption = {0,      "gpu", nullptr, false, false, "use the 
 
 }  // namespace
 
-const Share kGpu = {
-    .name = "gpu", .describe = describe_gpu, .open = open, .mount = attach, .option = &kOption, .look_up = look_up};
+const Share kGpu = {.name = "gpu",
+                    .describe = describe_gpu,
+                    .open = open,
+                    .mount = attach,
+                    .option = &kOption,
+                    .needs_tmp = false,
+                    .look_up = look_up};
 
 }  // namespace isolate

@@ -225,6 +225,11 @@ constexpr ShareOption kOption = {
 
 }  // namespace
 
-const Share kHome = {.name = "home", .describe = describe_home, .option = &kOption, .look_up = look_up, .start = start};
+const Share kHome = {.name = "home",
+                     .describe = describe_home,
+                     .option = &kOption,
+                     .needs_tmp = false,
+                     .look_up = look_up,
+                     .start = start};
 
 }  // namespace isolate

@@ -54,7 +54,9 @@ class RelayLoop {
     Connection(Fd guest, Fd host, DescriptorBudget* budget, std::unique_ptr<OpeningEditor> editor)
         : ends{End{std::move(guest)}, End{std::move(host)}},
           flows{RelayedFlow(ends[0].socket.get(), ends[1].socket.get(), budget, std::move(editor)),
-                RelayedFlow(ends[1].socket.get(), ends[0].socket.get(), budget, &flows[0])} {}
+                RelayedFlow(ends[1].socket.get(), ends[0].socket.get(), budget)} {
+      flows[1].answer(&flows[0]);
+    }
     std::array<End, 2> ends;
     std::array<RelayedFlow, 2> flows;
   };

@@ -27,9 +27,9 @@ class OpeningEditor {
   // Errors: the connection has to be closed.
   virtual Result<std::string> edit(std::string_view bytes) = 0;
   // Gets what the host sends, which passes unchanged, and returns bytes that were held back for it.
-  virtual std::string see_answer(std::string_view bytes) = 0;
+  virtual std::string see_answer(std::string_view /*bytes*/) { return {}; }
   // The guest's next bytes stay where they are until the host has answered.
-  virtual bool awaits_answer() const = 0;
+  virtual bool awaits_answer() const { return false; }
   virtual bool is_finished() const = 0;  // the rest of the connection passes unchanged
 };
 
@@ -44,17 +44,17 @@ struct DescriptorBudget {
 
 class RelayedFlow {
  public:
-  using Portion = std::array<char, 64 * 1024>;
+  using Portion = std::array<char, 65536>;
 
   // The sockets and the budget have to outlive this object. A null editor: everything passes unchanged.
-  RelayedFlow(int from, int to, DescriptorBudget* budget, std::unique_ptr<OpeningEditor> editor)
+  RelayedFlow(int from, int to, DescriptorBudget* budget, std::unique_ptr<OpeningEditor> editor = nullptr)
       : from_(from), to_(to), budget_(*budget), editor_(std::move(editor)) {}
-  // The flow in the other direction: its editor sees what comes here.
-  RelayedFlow(int from, int to, DescriptorBudget* budget, RelayedFlow* questions)
-      : from_(from), to_(to), budget_(*budget), questions_(questions) {}
   RelayedFlow(const RelayedFlow&) = delete;
   RelayedFlow& operator=(const RelayedFlow&) = delete;
   ~RelayedFlow() { drop_descriptors(); }
+
+  // Names the flow in the other direction, whose editor sees what comes here.
+  void answer(RelayedFlow* questions) { questions_ = questions; }
 
   bool wants_to_read() const { return state_ == State::open && unsent_.empty() && !is_starved_ && !awaits_answer(); }
   bool awaits_answer() const { return editor_ && editor_->awaits_answer(); }

@@ -35,7 +35,6 @@ void append(SharePlan&& more, SharePlan* all) {
   if (!more.locale.empty()) all->locale = std::move(more.locale);
 }
 
-// Most of what the user asks for by an option has its place in the guest's own /tmp.
 Result<void> check_tmp_is_free(const RunRequest& request, const ShareOption& option) {
   for (const auto& bind : request.binds) {
     if (bind.target != "/tmp") continue;
@@ -91,7 +90,7 @@ Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller
     if (share->option == nullptr) continue;
     const auto wishes = wishes_for(*share->option, request);
     if (wishes.empty()) continue;
-    TRY_VOID(check_tmp_is_free(request, *share->option));
+    if (share->needs_tmp) TRY_VOID(check_tmp_is_free(request, *share->option));
     auto found = share->look_up(request, caller, wishes);
     if (!found && is_optional(*share->option, request)) {
       missing.push_back(std::string("--") + share->option->name + ": " + found.error().message());

@@ -126,6 +126,7 @@ struct Share {
 
   // For shares that the user asks for by an option:
   const ShareOption* option = nullptr;
+  bool needs_tmp = true;  // it puts files into the guest's own /tmp
   // Looks at the host with the caller's rights, before isolate makes anything. `wishes` holds the option's values and
   // is not empty. Errors: plain text that says what is missing and what to do.
   Result<SharePlan> (*look_up)(const RunRequest& request, const Caller& caller,

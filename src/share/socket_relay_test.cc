@@ -248,8 +248,6 @@ class LineEditor : public OpeningEditor {
     is_finished_ = true;
     return "other" + held_.substr(end);
   }
-  std::string see_answer(std::string_view /*bytes*/) override { return ""; }
-  bool awaits_answer() const override { return false; }
   bool is_finished() const override { return is_finished_; }
 
  private:

@@ -93,6 +93,12 @@ Test /tmp/.runtime
 $(cksum </etc/localtime)"
 }
 
+@test "games are found" {
+  succeeds on_desktop --desktop sh -c 'echo "$PATH"'
+  expect_in_output ':/usr/bin:'
+  expect_in_output ':/usr/games'
+}
+
 @test "nothing of it is left in the root" {
   local tree before
   [[ $IDENTITY == user ]] || return 0

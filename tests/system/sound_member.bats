@@ -30,6 +30,7 @@ setup() {
   servers_of_member
 }
 
+# shellcheck disable=SC2034 # desktop.bash uses them
 servers_of_member() {
   SERVER_OWNER=(env -i "HOME=$WORK/home-$USER_A" PATH=/usr/sbin:/usr/bin:/sbin:/bin
     setpriv --reuid "$USER_A_UID" --regid "$USER_A_GID" --clear-groups --)
