@@ -22,8 +22,8 @@ constexpr const char* kClientFile = "client.conf";
 constexpr const char* kAnonymousSocket = "/tmp/pulse-socket";
 constexpr std::size_t kCookieSize = 256;
 
-// The guest has a /dev/shm of its own. A server that uses it, because its memfds are turned off, would not find there
-// what a client puts in, and the client would hear and record silence.
+// The guest has a /dev/shm of its own. A server whose memfds are turned off looks for a client's samples in /dev/shm,
+// and the client's connection ends with an error.
 constexpr const char* kClientSettings = "enable-shm = no\nautospawn = no\n";
 
 const char* variable(const char* name) {

@@ -184,3 +184,23 @@ end_squatter() {
     -q -z desktop -2 true
   end_squatter
 }
+
+# Keep this the last one, because it changes the session.
+@test "a server that exchanges samples in /dev/shm, where the guest can't reach them" {
+  as_caller mkdir -m 0700 "$SCRATCH/shm"
+  start_server shm pulseaudio -n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --log-target=stderr --enable-memfd=no \
+    -L 'module-null-sink sink_name=null rate=48000 channels=1' \
+    -L "module-native-protocol-unix auth-cookie=$DESKTOP/pulse/cookie socket=$SCRATCH/shm/socket"
+  server_is_up shm test -S "$SCRATCH/shm/socket"
+  echo 'enable-shm = no' >"$DESKTOP/client.conf"
+  add_to_session "PULSE_SERVER=unix:$SCRATCH/shm/socket" "PULSE_CLIENTCONFIG=$DESKTOP/client.conf"
+  make_tone 330 1
+  record_outside play -2
+  expect_tone 330
+  # Control: without isolate's settings the library uses /dev/shm where the guest has the server's id.
+  if [[ $IDENTITY == user ]]; then
+    run ! play -2 -v PULSE_CLIENTCONFIG:/dev/null
+    expect_in_output shm_open
+  fi
+  stop_server shm
+}
