@@ -38,19 +38,6 @@ Result<Fd> connect_abstract(const std::string& name) {
   return socket;
 }
 
-void collect_descriptors(const msghdr& header, std::vector<Fd>* descriptors) {
-  for (auto* control = CMSG_FIRSTHDR(&header); control != nullptr;
-       control = CMSG_NXTHDR(const_cast<msghdr*>(&header), control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
-    const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
-      descriptors->emplace_back(number);
-    }
-  }
-}
-
 // Returns a pidfd of the peer. SO_PEERPIDFD pins the process that connected; with an older kernel, another process may
 // have got its pid by now.
 Fd pidfd_of(int socket, pid_t pid) {
@@ -130,6 +117,19 @@ Result<void> send_message(int socket, std::string_view message, const std::vecto
   attach_descriptors(descriptors, &space, &header);
   TRY(trace::check(::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT), "sendmsg", "message"));
   return {};
+}
+
+void collect_descriptors(const msghdr& header, std::vector<Fd>* descriptors) {
+  for (auto* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(const_cast<msghdr*>(&header), control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
+      descriptors->emplace_back(number);
+    }
+  }
 }
 
 Result<ReceivedMessage> receive_message(int socket, std::size_t most) {

@@ -41,6 +41,8 @@ struct alignas(cmsghdr) DescriptorSpace {
 };
 // Makes `header` send at most kMostPassed descriptors along. `space` and `descriptors` have to outlive `header`.
 void attach_descriptors(const std::vector<int>& descriptors, DescriptorSpace* space, msghdr* header);
+// Takes the descriptors that recvmsg(2) has put into the control data of `header`.
+void collect_descriptors(const msghdr& header, std::vector<Fd>* descriptors);
 struct ReceivedMessage {
   std::string bytes;  // empty: the peer has closed the connection
   std::vector<Fd> descriptors;

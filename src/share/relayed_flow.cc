@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "linux/socket.h"
+
 namespace isolate {
 namespace {
 
@@ -41,18 +43,6 @@ Received peek(int socket, char* data, std::size_t size) {
 
 // If there is no room for descriptors, the kernel flags a message that has some as truncated.
 bool has_descriptors(const Received& received) { return (received.flags & MSG_CTRUNC) != 0; }
-
-void collect(msghdr* header, std::vector<Fd>* descriptors) {
-  for (auto* control = CMSG_FIRSTHDR(header); control != nullptr; control = CMSG_NXTHDR(header, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
-    const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(control) + i * sizeof number, sizeof number);
-      descriptors->emplace_back(number);
-    }
-  }
-}
 
 void attach(const std::vector<Fd>& descriptors, ManyDescriptors* space, msghdr* header) {
   if (descriptors.empty()) return;
@@ -156,7 +146,7 @@ Result<std::string_view> RelayedFlow::receive_with_descriptors(Portion* scratch,
   header.msg_controllen = sizeof space.bytes;
   const auto count = ::recvmsg(from_, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (count <= 0) return receive_nothing(count);
-  collect(&header, &descriptors_);
+  collect_descriptors(header, &descriptors_);
   budget_.used += descriptors_.size();
   if ((header.msg_flags & MSG_CTRUNC) != 0) return fail(EMFILE, "recvmsg");  // some are lost
   return std::string_view(scratch->data(), static_cast<std::size_t>(count));

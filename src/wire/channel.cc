@@ -74,15 +74,7 @@ Result<bool> Channel::read_some() {
 }
 
 Result<void> Channel::store_descriptors(msghdr* header) {
-  for (auto* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const auto count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(part) + i * sizeof(int), sizeof number);
-      received_.emplace_back(number);
-    }
-  }
+  collect_descriptors(*header, &received_);
   // The kernel drops descriptors if the control buffer or this process's descriptor table is full.
   if ((header->msg_flags & MSG_CTRUNC) != 0) return fail(EPROTO, "descriptors were lost");
   if (received_.size() > kMostDescriptors) return fail(EPROTO, "too many descriptors");

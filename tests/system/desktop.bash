@@ -45,7 +45,8 @@ in_session() {
   read_session
   as_caller env "${SESSION[@]}" "$@"
 }
-# The files of the template, for -t. Tests leave them as they are.
+# The files of the template, for -t. Tests leave them as they are. They use the engine bwrap, because root's containers boot
+# the template's init, which writes to its root.
 desktop_tree() { echo "$STORE/templates/${1:-desktop}/layers/1"; }
 # The same text twice: nothing was changed there, without /usr, which is large.
 fingerprint_of_desktop() {

@@ -65,7 +65,7 @@ play() {
   tree=$(desktop_tree)
   before=$(fingerprint_of_desktop)
   read_session
-  start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -t "$tree" --pipewire -v HOME:/tmp \
+  start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -e bwrap -t "$tree" --pipewire -v HOME:/tmp \
     sh -c "pw-cli info 0 >/dev/null && exec sleep $MARK"
   wait_until 20 a_guest_sleeps || complain "$(cat "$SCRATCH/err")"
   kill_started KILL
