@@ -14,10 +14,7 @@ TEST(IsPlainLineTest, TextOfAnyLanguageIsPlain) {
 }
 
 TEST(IsPlainLineTest, WhatBreaksOrDisguisesALineIsNot) {
-  for (const char* text : {"a\nb", "a\tb", "\x1b[2J", "\x7f", "\u0085", "\u2028",
-                           "\u202e"
-                           "gnp.exe",
-                           "\u2066"}) {
+  for (const char* text : {"a\nb", "a\tb", "\x1b[2J", "\x7f", "\u0085", "\u2028", "\u202e gnp.exe", "\u2066"}) {
     EXPECT_FALSE(is_plain_line(text)) << printable(text);
   }
   EXPECT_FALSE(is_plain_line(std::string_view("a\0b", 3)));
