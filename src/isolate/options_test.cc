@@ -153,7 +153,7 @@ TEST_F(OptionsTest, MalformedValuesAreRefused) {
 
 TEST_F(OptionsTest, AShareIsAskedForByItsLetterItsNameOrAValue) {
   using Wishes = std::vector<ShareWish>;
-  const auto wishes = [this](Words words) {
+  const auto wishes = [](Words words) {
     for (const char* word : {"-z", "t", "true"}) words.emplace_back(word);
     return must(parse(words)).request.shares;
   };

@@ -7,7 +7,6 @@
 namespace isolate {
 namespace {
 
-using test::message_of;
 using test::must;
 
 DesktopEntry parsed(const std::string& lines) { return must(DesktopEntry::parse("[Desktop Entry]\n" + lines)); }
