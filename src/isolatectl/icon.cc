@@ -27,7 +27,7 @@ Result<unsigned> check_header(std::string_view header) {
   if (width == 0 || height == 0 || width > kMostPixels || height > kMostPixels) {
     return fail(fmt::format("it has {} by {} pixels; isolatectl takes 1 to {} each way", width, height, kMostPixels));
   }
-  const auto depth = static_cast<unsigned>(header[8]);
+  const unsigned depth = static_cast<unsigned char>(header[8]);
   const auto depths = [depth](std::initializer_list<unsigned> allowed) {
     return std::find(allowed.begin(), allowed.end(), depth) != allowed.end();
   };
