@@ -66,7 +66,8 @@ std::string name_on_disk(const std::string& locale) {
   if (dot == std::string::npos) return locale;
   const auto at = std::min(locale.find('@', dot), locale.size());
   std::string name = locale.substr(0, dot + 1);
-  for (const unsigned char letter : locale.substr(dot + 1, at - dot - 1)) {
+  for (const char byte : locale.substr(dot + 1, at - dot - 1)) {
+    const auto letter = static_cast<unsigned char>(byte);
     if (std::isalnum(letter) != 0) name += static_cast<char>(std::tolower(letter));
   }
   return name + locale.substr(at);
