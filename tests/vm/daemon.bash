@@ -18,8 +18,10 @@ set_up_service() {
 
 take_down_service() {
   systemctl disable --now isolated.socket isolated.service
-  isolate -q -f -r "$DATASET" 0
+  # The kernel may end the service's mount namespace a moment after the service. Until then the clones are busy.
+  wait_until 60 remove_clones
 }
+remove_clones() { isolate -q -f -r "$DATASET" 0 && [[ $(number_of_clones debisl) == 0 ]]; }
 
 # Each test ends with a full pool and nothing else. The daemon fills it, without a refresh by hand.
 expect_full_pool() {
