@@ -5,7 +5,7 @@
 namespace isolate {
 namespace {
 
-const XCookie kCookie = {"MIT-MAGIC-COOKIE-1", std::string("0123456\0009abcdef", 16)};
+const XCookie kCookie = {"MIT-MAGIC-COOKIE-1", std::string("01234567\0009abcdef", 16)};
 
 std::string request(char order, const XCookie& cookie) {
   const auto number = [order](std::size_t value) {
