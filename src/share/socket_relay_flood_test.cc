@@ -20,7 +20,6 @@ namespace {
 using test::fill;
 using test::is_closed;
 using test::kMoment;
-using test::must;
 using test::receive;
 using test::receive_all;
 using test::send_descriptors;
