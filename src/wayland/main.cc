@@ -42,25 +42,26 @@ Result<std::vector<Fd>> receive_descriptors() {
   return std::move(message.descriptors);
 }
 
+constexpr std::uint32_t kVersion = 1;  // of the protocol, the only one that there is
+
 void describe_guest(wl_proxy* context, ContextRequest request, const char* text) {
-  wl_proxy_marshal_flags(context, static_cast<std::uint32_t>(request), nullptr, kSecurityContext.version, 0, text);
+  wl_proxy_marshal_flags(context, static_cast<std::uint32_t>(request), nullptr, kVersion, 0, text);
 }
 
 Result<void> restrict(const Display& display, const Registry& registry, std::uint32_t name, char** names) {
   TRY_VOID(send_message(wayland_protocol::kControlFd, wayland_protocol::kRestricts));
   const auto descriptors = TRY(receive_descriptors());
   if (descriptors.size() != 2) return fail("isolate has ended");
-  auto* manager = static_cast<wl_proxy*>(wl_registry_bind(registry.get(), name, &kSecurityContextManager, 1));
+  auto* manager = static_cast<wl_proxy*>(wl_registry_bind(registry.get(), name, &kSecurityContextManager, kVersion));
   // The requests "create_listener" and "commit" have the first and the last word; the protocol allows each but once.
   auto* context =
       wl_proxy_marshal_flags(manager, static_cast<std::uint32_t>(ManagerRequest::create_listener), &kSecurityContext,
-                             kSecurityContext.version, 0, nullptr, descriptors[0].get(), descriptors[1].get());
+                             kVersion, 0, nullptr, descriptors[0].get(), descriptors[1].get());
   if (context == nullptr) return fail(errno, "create_listener");
   describe_guest(context, ContextRequest::set_sandbox_engine, "isolate");
   describe_guest(context, ContextRequest::set_app_id, names[0]);
   describe_guest(context, ContextRequest::set_instance_id, names[1]);
-  wl_proxy_marshal_flags(context, static_cast<std::uint32_t>(ContextRequest::commit), nullptr, kSecurityContext.version,
-                         0);
+  wl_proxy_marshal_flags(context, static_cast<std::uint32_t>(ContextRequest::commit), nullptr, kVersion, 0);
   // After this the compositor has accepted the socket, or has refused it with a protocol error.
   TRY_VOID(synchronize(display));
   return send_message(wayland_protocol::kControlFd, wayland_protocol::kDone);
