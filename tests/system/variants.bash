@@ -6,7 +6,8 @@
 #   there
 #   # templates: system               needs a template "system" with an init, besides "debian"
 #   # templates: desktop              needs a template "desktop" with programs that show windows and play sound
-#   # templates: browser              needs the same with a browser
+#   # templates: browser              needs the same with a browser, which takes minutes to make. Such a file runs only
+#   in the whole ./dev test, as a test with the tag "long" does
 #   # templates: compositor           needs one with a Wayland compositor of Debian 13; several names may stand here
 #   # takes long                      starts before the other files, as those with their own stores or daemon do
 #   # builds: release                 not with the sanitizers, because the kernel refuses the same to a guest in any
@@ -28,6 +29,7 @@ list_jobs() {
 }
 
 is_left_out() {
+  if grep -q '^# templates: browser$' "$1" && [[ ${ISOLATE_TEST_LONG:-} != 1 ]]; then return; fi
   # Fault points exist in a sanitizer build, and in the build of ./dev faults.
   if [[ ${ISOLATE_FAULT_POINTS:-} == 1 ]]; then
     grep -q '^# builds: release$' "$1"
