@@ -1,5 +1,5 @@
-// What a template says about one of its programs: data from the program's own .desktop file, and its icons. The
-// template may be hostile; isolatectl takes only what it has checked, and never a command line.
+// Reads how a template describes one of its programs: the program's .desktop file, and its icons. The template may be
+// hostile, so isolatectl takes only values that it has checked, and never a command line.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace isolate {
 
 // Finds in /usr/share/applications the entry that starts `command`: the base names of the programs are the same. An
-// entry with the same arguments is preferred, and then one that menus show. Returns nothing if there is none.
+// entry with the same arguments is preferred, and then one that menus show. Returns nothing if no entry starts it.
 std::optional<DesktopEntry> find_program_entry(const TemplateFiles& files, const std::vector<std::string>& command);
 
 // Copies the keys that describe the program and start nothing: Name, GenericName, Comment and Keywords in all

@@ -60,9 +60,9 @@ class Connections {
   std::size_t waiting_number() const;
   std::size_t waiting_of(uid_t uid) const;
   void drop_newest_of(uid_t uid);
-  // Makes room in the queue for a user who has `own` connections there already. If the queue is full, drops the newest
-  // connection of the user who has most of them. Returns false if this user has too many, or nobody has more than they
-  // have.
+  // Makes room in the queue for another connection of a user, `own` of whose connections wait there already. If the
+  // queue is full, this drops the newest connection of the user with the most. Returns false if the user has reached
+  // their own limit, or if no other user has more connections than they have.
   bool make_room(std::size_t own);
   std::size_t served_of(uid_t uid) const;
   // Returns the user whose turn it is, or waiting_.end() if nobody can be served now.

@@ -54,8 +54,8 @@ constexpr int kRoom = 1 << 18;       // bytes, for what is copied at a time
 constexpr int kUsualRoom = 1 << 16;  // of a pipe whose size nobody has set
 
 // Gives our pipe the flags of the caller's, and both of them room for large portions: with pipes of the usual 64 KiB
-// all programs of a pipeline wait for one another. If the caller has set another size, it stays. The kernel gives less
-// room to a user who has many pipes, which is only slower.
+// all programs of a pipeline wait for one another. If the caller has set another size, it stays. For a user who
+// has many pipes the kernel refuses a larger one; then the data passes in smaller portions, which is slower.
 void imitate_pipe(int callers, int ours) {
   const int size = ::fcntl(callers, F_GETPIPE_SZ);
   ::fcntl(ours, F_SETPIPE_SZ, std::max(kRoom, size));

@@ -42,7 +42,7 @@ struct LauncherFds {
   bool last_in_mount_namespace = false;  // nothing else needs the mount namespace, so the launcher does not copy it
   std::optional<GroupEntry> group;       // the guest's control group; the launcher enters it first
   const std::vector<ControlGroup>* container_groups = nullptr;  // a container's control groups, which it enters too
-  // What the shares hold: an entry for each of the plan's mounts.
+  // Has an entry for each of the plan's mounts: the object that its share keeps during the run, or null.
   const std::vector<std::unique_ptr<Held>>* held = nullptr;
 };
 

@@ -77,7 +77,7 @@ class RootBuilder : public RootInProgress {
     closed_at_the_end_.push_back({target, std::move(tree)});
   }
 
-  // What the share of a mount holds for this run, or null.
+  // Returns the object that the share of this mount keeps during the run, or null.
   Held* held(std::size_t number) const { return held_ == nullptr ? nullptr : (*held_)[number].get(); }
   Result<void> map_ids(const Fd& tree, const std::string& path, bool recursive);
   Result<void> mount_tmpfs(const RootMount& mount, std::size_t number);

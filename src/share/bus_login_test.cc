@@ -14,7 +14,7 @@ using namespace std::string_literals;
 constexpr uid_t kId = 1000;
 #define OWN_ID "31303030"
 
-// What reaches the bus if it answers every line at once.
+// Returns all bytes that the bus receives if it answers each line as soon as it has it.
 std::string whole_login(const std::vector<std::string>& parts) {
   LoginEditor editor(kId);
   std::string passed;

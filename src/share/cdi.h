@@ -11,7 +11,7 @@
 
 namespace isolate {
 
-// What a file asks for. Paths of the guest are absolute and have no "..".
+// The changes to a guest that a file asks for. Paths in the guest are absolute and contain no "..".
 struct CdiEdits {
   struct File {
     std::string source;  // on the host

@@ -1,5 +1,5 @@
-// What a program with windows needs (--desktop): it asks for other shares, and brings the host's fonts, icons, themes,
-// locale and time zone. The files are in the guest's /tmp and read-only.
+// --desktop, for programs with windows: it turns on other shares, and shows the host's fonts, icons, themes, locale and
+// time zone. Their files appear read-only in the guest's /tmp.
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -29,7 +29,7 @@ constexpr const char* kPath =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games";
 constexpr std::array kThings = {"fonts", "icons", "themes"};
 
-// Of the session: how its programs look and behave. None of them is a path.
+// Variables of the session that decide how programs look and behave. None of them holds a path.
 constexpr std::array kVariables = {
     "LANGUAGE",           "XDG_CURRENT_DESKTOP", "XDG_SESSION_DESKTOP", "XDG_SESSION_TYPE",
     "DESKTOP_SESSION",    "XCURSOR_THEME",       "XCURSOR_SIZE",        "GTK_THEME",

@@ -204,3 +204,19 @@ expect_tone() {
   found=$(tone_of "${2:-$SCRATCH/recorded}")
   [[ $found == "$1" ]] || complain "expected a tone of $1 Hz, but found $found"
 }
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+# refused_share OPTION TEXT... -- VARIABLE=VALUE...: in the session with these variables isolate refuses the option in one
+# line that has the texts.
+refused_share() {
+  local option=$1 texts=()
+  shift
+  while [[ $1 != -- ]]; do
+    texts+=("$1")
+    shift
+  done
+  shift
+  read_session
+  isolate_refuses "${texts[@]}" -- with_variables "${SESSION[@]}" "$@" -- -z desktop "$option" true
+}

@@ -83,14 +83,4 @@ play() {
   succeeds with_variables "${SESSION[@]}" XDG_RUNTIME_DIR= "PIPEWIRE_REMOTE=$RUNTIME/pipewire-0" -- -q -z desktop \
     --pipewire pw-cli info 0
 }
-# refused TEXT... -- VARIABLE=VALUE...
-refused() {
-  local texts=()
-  while [[ $1 != -- ]]; do
-    texts+=("$1")
-    shift
-  done
-  shift
-  read_session
-  isolate_refuses "${texts[@]}" -- with_variables "${SESSION[@]}" "$@" -- -z desktop --pipewire true
-}
+refused() { refused_share --pipewire "$@"; }

@@ -96,17 +96,7 @@ no_client_but_ours() { [[ $(in_session pactl list short clients | wc -l) == 1 ]]
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 
-# refused TEXT... -- VARIABLE=VALUE...
-refused() {
-  local texts=()
-  while [[ $1 != -- ]]; do
-    texts+=("$1")
-    shift
-  done
-  shift
-  read_session
-  isolate_refuses "${texts[@]}" -- with_variables "${SESSION[@]}" "$@" -- -z desktop -2 true
-}
+refused() { refused_share -2 "$@"; }
 
 @test "no server, no XDG_RUNTIME_DIR, a server of the network, a stale socket: one line each" {
   lock_anonymous_socket

@@ -111,17 +111,7 @@ descriptors_are() { [[ $(descriptors_of "$1") == "$2" ]]; }
     --wayland sh -c 'ls -A /tmp/.runtime; echo "$WAYLAND_DISPLAY"'
   expect_output $'wayland-0\nwayland-0'
 }
-# refused TEXT... -- VARIABLE=VALUE...
-refused() {
-  local texts=()
-  while [[ $1 != -- ]]; do
-    texts+=("$1")
-    shift
-  done
-  shift
-  read_session
-  isolate_refuses "${texts[@]}" -- with_variables "${SESSION[@]}" "$@" -- -z desktop --wayland true
-}
+refused() { refused_share --wayland "$@"; }
 
 # bats test_tags=once
 @test "a server that speaks something else, or does not speak: one line" {

@@ -2,6 +2,15 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # the test files use them; others set them
 
+setup_file() {
+  place_attacks
+  prepare_x11
+}
+teardown_file() {
+  remove_desktop
+  remove_attacks
+}
+
 # The display with everything that untrusted and trusted differ in, and the client that tries it.
 prepare_x11() {
   make_desktop

@@ -8,15 +8,6 @@ load attacks
 load desktop
 load x11
 
-setup_file() {
-  place_attacks
-  prepare_x11
-}
-teardown_file() {
-  remove_desktop
-  remove_attacks
-}
-
 @test "a window of the template's xterm is on the display, in a picture of it, and gone with the run" {
   is_empty_screen
   start_on_desktop -1 xterm -title "$MARK" -geometry 60x20+100+100 -e sh -c "echo; echo ' in a guest of isolate'; sleep $MARK"

@@ -8,15 +8,6 @@ load attacks
 load desktop
 load x11
 
-setup_file() {
-  place_attacks
-  prepare_x11
-}
-teardown_file() {
-  remove_desktop
-  remove_attacks
-}
-
 # start_nested COMMAND...: a run whose display number is in NESTED, and whose server is the process SERVER.
 start_nested() {
   start_in_guest --x11=nested sh -c 'echo "$DISPLAY"; exec "$@"' sh "$@"

@@ -9,15 +9,6 @@ load attacks
 load desktop
 load x11
 
-setup_file() {
-  place_attacks
-  prepare_x11
-}
-teardown_file() {
-  remove_desktop
-  remove_attacks
-}
-
 @test "W3: what an untrusted guest may do with the windows of others" {
   start_victim
   start_server owner "$X11" own "clipboard $MARK"
