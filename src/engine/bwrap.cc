@@ -1,17 +1,15 @@
-#include <unistd.h>
-
 #include <array>
 
 #include "base/text.h"
 #include "engine/engine.h"
+#include "linux/file.h"
 
 namespace isolate {
 
 // PATH is not searched, so that the caller's environment can't choose which program confines the guest.
 Result<std::string> find_bwrap() {
-  for (const char* path : {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"}) {
-    if (::access(path, X_OK) == 0) return std::string(path);
-  }
+  auto path = first_executable({"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"});
+  if (!path.empty()) return path;
   return fail("bwrap is not installed; install it (Debian: apt-get install bubblewrap), or use another engine with -e");
 }
 

@@ -1,14 +1,13 @@
 #include "isolate/option_table.h"
 
 #include <fmt/format.h>
-#include <limits.h>
-#include <stdlib.h>
 
 #include <array>
 #include <cstdint>
 #include <iterator>
 
 #include "base/text.h"
+#include "linux/file.h"
 #include "store/open.h"
 
 namespace isolate {
@@ -32,13 +31,12 @@ Result<void> set_engine(const std::string& value, Options* options) {
 }
 
 Result<void> set_directory(const std::string& value, Options* options) {
-  char resolved[PATH_MAX];
-  if (::realpath(value.c_str(), resolved) == nullptr)
-    return fail(errno, "template directory " + text::printable(value));
-  if (std::string_view(resolved) == "/") {
+  auto resolved = real_path(value);
+  if (!resolved) return fail(resolved.error().code(), "template directory " + text::printable(value));
+  if (*resolved == "/") {
     return fail("template directory '/' is the host's own root; give the directory of another root");
   }
-  options->request.directory = resolved;
+  options->request.directory = std::move(*resolved);
   options->request.template_name.clear();
   return {};
 }
@@ -56,9 +54,9 @@ Result<void> add_bind(const std::string& value, Options* options) {
     options->request.binds.push_back(TRY(parse_bind(value)));
     return {};
   }
-  char resolved[PATH_MAX];
-  if (::realpath(value.c_str(), resolved) == nullptr) return fail(errno, "bind " + text::printable(value));
-  options->request.binds.push_back(TRY(parse_bind(escaped_colons(resolved))));
+  const auto resolved = real_path(value);
+  if (!resolved) return fail(resolved.error().code(), "bind " + text::printable(value));
+  options->request.binds.push_back(TRY(parse_bind(escaped_colons(*resolved))));
   return {};
 }
 

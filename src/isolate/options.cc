@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "isolate/config.h"
 #include "isolate/option_table.h"
@@ -81,11 +81,6 @@ Result<void> check(const RunRequest& request) {
   return {};
 }
 
-std::string environment(const char* name) {
-  const char* value = ::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 }  // namespace
 
 Result<void> apply_setting(std::string_view name, const std::string& value, Options* options) {
@@ -107,8 +102,8 @@ Result<Options> parse_options(int argc, char** argv) {
   // A mistake in a configuration file must not keep the user from reading the help.
   if (options.help || options.version) return options;
   TRY_VOID(std::move(configured));
-  options.request.pre_hook = environment("PRE_SPAWN_HOOK");
-  options.request.post_hook = environment("POST_SPAWN_HOOK");
+  options.request.pre_hook = environment_variable("PRE_SPAWN_HOOK");
+  options.request.post_hook = environment_variable("POST_SPAWN_HOOK");
   if (options.request.engine == EngineKind::lxc) options.request.lxc = TRY(lxc_settings_from_environment());
   if (!options.refresh) {
     if (options.here) TRY_VOID(bind_here(&options));

@@ -143,9 +143,9 @@ Result<TemplateSource> parse_template_source(const std::string& from) {
     return fail(Error(status.error().code(), "source " + text::printable(from)).advise(advice_on_source(from)));
   }
   if (status && S_ISDIR(status->st_mode)) {
-    char resolved[PATH_MAX];
-    if (::realpath(from.c_str(), resolved) == nullptr) return fail(errno, "source " + text::printable(from));
-    source.path = resolved;
+    auto resolved = real_path(from);
+    if (!resolved) return fail(resolved.error().code(), "source " + text::printable(from));
+    source.path = std::move(*resolved);
     source.kind = TemplateSource::Kind::directory;
     return source;
   }

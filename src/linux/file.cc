@@ -1,12 +1,16 @@
 #include "linux/file.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "base/trace.h"
 #include "linux/directory_stream.h"
 
@@ -41,6 +45,29 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
   auto text = read_all(file.get(), most);
   if (!text) return fail(text.error().code(), "read " + path);
   return text;
+}
+
+Result<std::string> real_path(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (::realpath(path.c_str(), resolved) == nullptr) return fail(errno, text::printable(path));
+  return std::string(resolved);
+}
+
+std::string first_executable(std::initializer_list<std::string> paths) {
+  for (const auto& path : paths) {
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return {};
+}
+
+Result<bool> wait_readable(int fd, int milliseconds) {
+  pollfd state{fd, POLLIN, 0};
+  int ready = -1;
+  do {
+    ready = ::poll(&state, 1, milliseconds);
+  } while (ready < 0 && errno == EINTR);
+  if (ready < 0) return fail(errno, "poll");
+  return ready > 0;
 }
 
 Result<std::string> path_of_descriptor(int fd) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,13 @@ Result<struct stat> status_of(int directory, const std::string& path, int flags 
 // Both read the whole content. Errors: EFBIG it is longer than `most` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 20);
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
+// Resolves all symbolic links. Errors: those of realpath(3); the message is the path.
+Result<std::string> real_path(const std::string& path);
+// Returns the first of these programs that this process may execute; "" if it may execute none. For programs whose
+// places are fixed, because the caller's PATH must not choose them.
+std::string first_executable(std::initializer_list<std::string> paths);
+// Waits until a read would not wait, at most so long (-1: without a limit). Returns false if the time is up.
+Result<bool> wait_readable(int fd, int milliseconds);
 // Returns the current path of an open file as this process sees it.
 Result<std::string> path_of_descriptor(int fd);
 // Closes every descriptor of this process except those in `kept`.

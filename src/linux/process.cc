@@ -182,8 +182,10 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   return ChildProcess(pid, std::move(pidfd));
 }
 
-Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal) {
+Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal,
+                                const std::vector<std::string>& environment) {
   auto arguments = pointer_array(argv);
+  auto variables = pointer_array(environment);
   if (trace::enabled()) trace::line("spawn " + text::join(argv, " "));
   const auto callers = signals_of_caller();  // read before this function blocks signals
   // The child must not receive a signal while it still has this process's handlers.
@@ -203,6 +205,7 @@ Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const Spaw
       return kNotExecuted;
     }
     ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+    if (!environment.empty()) environ = variables.data();
     ::execvp(arguments[0], arguments.data());
     return kNotExecuted;
   });

@@ -83,7 +83,8 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
 
 // The same for a program that receives `death_signal` when this process dies, at whatever moment that is. A program
 // that can't be executed shows as exit status 127.
-Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal);
+Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const SpawnFds& fds, int death_signal,
+                                const std::vector<std::string>& environment = {});
 
 struct Output {
   ExitStatus status;

@@ -95,10 +95,11 @@ Result<Fd> connect_stream(const std::string& name) {
   return socket;
 }
 
-void attach_descriptors(const std::vector<int>& descriptors, DescriptorSpace* space, msghdr* header) {
+void attach_descriptors(const std::vector<int>& descriptors, char* space, msghdr* header) {
   if (descriptors.empty()) return;
   const auto size = sizeof(int) * descriptors.size();
-  header->msg_control = space->bytes;
+  std::memset(space, 0, CMSG_SPACE(size));
+  header->msg_control = space;
   header->msg_controllen = CMSG_SPACE(size);
   auto* control = CMSG_FIRSTHDR(header);
   control->cmsg_level = SOL_SOCKET;
@@ -114,7 +115,7 @@ Result<void> send_message(int socket, std::string_view message, const std::vecto
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
-  attach_descriptors(descriptors, &space, &header);
+  attach_descriptors(descriptors, space.bytes, &header);
   TRY(trace::check(::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT), "sendmsg", "message"));
   return {};
 }

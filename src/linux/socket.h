@@ -39,8 +39,9 @@ constexpr std::size_t kMostPassed = 8;  // descriptors in one message
 struct alignas(cmsghdr) DescriptorSpace {
   char bytes[CMSG_SPACE(sizeof(int) * kMostPassed)] = {};
 };
-// Makes `header` send at most kMostPassed descriptors along. `space` and `descriptors` have to outlive `header`.
-void attach_descriptors(const std::vector<int>& descriptors, DescriptorSpace* space, msghdr* header);
+// Makes `header` send the descriptors along. `space` has CMSG_SPACE bytes for all of them, aligned as cmsghdr is, and
+// outlives `header`.
+void attach_descriptors(const std::vector<int>& descriptors, char* space, msghdr* header);
 // Takes the descriptors that recvmsg(2) has put into the control data of `header`.
 void collect_descriptors(const msghdr& header, std::vector<Fd>* descriptors);
 struct ReceivedMessage {

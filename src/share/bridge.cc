@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstring>
 
 #include "base/random.h"
@@ -23,29 +22,23 @@
 namespace isolate {
 namespace {
 
-template <std::size_t Count>
-Result<std::string> first_executable(const std::array<const char*, Count>& paths, const char* advice) {
-  for (const char* path : paths) {
-    if (::access(path, X_OK) == 0) return std::string(path);
-  }
-  return fail(advice);
-}
-
 // PATH is not searched, because the caller's environment must not choose a program that root executes.
 Result<std::string> find_ip() {
-  constexpr std::array kPaths = {"/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"};
-  return first_executable(kPaths,
-                          "ip is not installed, with which a container is connected with a bridge; install it (Debian: "
-                          "apt-get install iproute2)");
+  auto path = first_executable({"/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"});
+  if (!path.empty()) return path;
+  return fail(
+      "ip is not installed, with which a container is connected with a bridge; install it (Debian: "
+      "apt-get install iproute2)");
 }
 
 // lxc-user-nic is set-user-id root. It connects users' containers with the bridges that /etc/lxc/lxc-usernet allows.
 Result<std::string> find_user_nic() {
-  constexpr std::array kPaths = {"/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic",
-                                 "/usr/lib/lxc/lxc-user-nic"};
-  return first_executable(kPaths,
-                          "an ordinary user's container gets to a bridge by lxc-user-nic alone, which is not installed "
-                          "(Debian: apt-get install lxc); LXC_NET_BR=none gives it the host's network");
+  auto path = first_executable(
+      {"/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic", "/usr/lib/lxc/lxc-user-nic"});
+  if (!path.empty()) return path;
+  return fail(
+      "an ordinary user's container gets to a bridge by lxc-user-nic alone, which is not installed "
+      "(Debian: apt-get install lxc); LXC_NET_BR=none gives it the host's network");
 }
 
 // Waits for the message of isolate-lxc, and returns the sender's pid in this pid namespace. -1: isolate-lxc has ended.

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/environment.h"
 #include "base/text.h"
 
 namespace isolate {
@@ -13,11 +14,6 @@ namespace {
 constexpr const char* kSystemSocket = "/run/dbus/system_bus_socket";
 constexpr const char* kSessionVariable = "DBUS_SESSION_BUS_ADDRESS";
 constexpr const char* kSystemVariable = "DBUS_SYSTEM_BUS_ADDRESS";
-
-std::string variable(const char* name) {
-  const char* value = ::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Returns -1 for a character that is not a hexadecimal digit.
 int digit(char character) {
@@ -59,7 +55,7 @@ std::optional<std::string> socket_of(std::string_view parts) {
       socket = *value;
     }
     if (key == "abstract") socket = '@' + *value;
-    if (key == "runtime" && *value == "yes") socket = variable("XDG_RUNTIME_DIR") + "/bus";
+    if (key == "runtime" && *value == "yes") socket = environment_variable("XDG_RUNTIME_DIR") + "/bus";
   }
   return socket;
 }
@@ -96,7 +92,7 @@ std::string address_of_socket(std::string_view socket) {
 
 Result<BusPlace> place_of_bus(BusKind bus) {
   const char* name = bus == BusKind::session ? kSessionVariable : kSystemVariable;
-  const auto addresses = variable(name);
+  const auto addresses = environment_variable(name);
   if (!addresses.empty()) {
     auto sockets = sockets_of_addresses(addresses);
     if (!sockets) return fail(fmt::format("{}: {}", name, sockets.error().message()));
@@ -107,7 +103,7 @@ Result<BusPlace> place_of_bus(BusKind bus) {
     return BusPlace{std::move(*sockets), name};
   }
   if (bus == BusKind::system) return BusPlace{{kSystemSocket}, kSystemSocket};
-  const auto runtime = variable("XDG_RUNTIME_DIR");
+  const auto runtime = environment_variable("XDG_RUNTIME_DIR");
   if (runtime.starts_with('/')) return BusPlace{{runtime + "/bus"}, runtime + "/bus"};
   return fail(
       fmt::format("there is no session bus, because {} is not set; start isolate from a desktop session, or "

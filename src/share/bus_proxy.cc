@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <optional>
 #include <utility>
 
+#include "base/environment.h"
 #include "linux/file.h"
 #include "linux/signal_reset.h"
 
@@ -50,8 +49,8 @@ bool can_make_files(const Fd& directory) {
 class PrivateDirectory {
  public:
   static Result<PrivateDirectory> make() {
-    const char* runtime = ::getenv("XDG_RUNTIME_DIR");
-    const std::string parent = runtime != nullptr && *runtime == '/' ? runtime : "/tmp";
+    const auto runtime = environment_variable("XDG_RUNTIME_DIR");
+    const std::string parent = runtime.starts_with('/') ? runtime : "/tmp";
     PrivateDirectory directory;
     std::string path = parent + "/isolate-XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) return fail(errno, "mkdtemp in " + parent);
@@ -75,14 +74,10 @@ class PrivateDirectory {
 
 // Waits until the program is ready; it then writes a byte.
 Result<void> wait_for_start(const Fd& life, ChildProcess* child) {
-  pollfd ready{life.get(), POLLIN, 0};
-  int answer = -1;
-  do {
-    answer = ::poll(&ready, 1, kPatience);
-  } while (answer < 0 && errno == EINTR);
+  const auto has_news = TRY(wait_readable(life.get(), kPatience));
   char byte = 0;
-  if (answer == 1 && ::read(life.get(), &byte, 1) == 1) return {};
-  if (answer == 0) return fail(fmt::format("{} is not ready after {} seconds", kProgram, kPatience / 1000));
+  if (has_news && ::read(life.get(), &byte, 1) == 1) return {};
+  if (!has_news) return fail(fmt::format("{} is not ready after {} seconds", kProgram, kPatience / 1000));
   return fail(fmt::format("{} ended with {} before it was ready", kProgram, TRY(child->wait()).describe()));
 }
 
@@ -90,10 +85,8 @@ Result<void> wait_for_start(const Fd& life, ChildProcess* child) {
 
 Result<std::string> find_bus_proxy() {
   // PATH is not searched, because the caller's environment must not choose a program that root executes.
-  constexpr std::array kPaths = {"/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy"};
-  for (const char* path : kPaths) {
-    if (::access(path, X_OK) == 0) return std::string(path);
-  }
+  auto path = first_executable({"/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy"});
+  if (!path.empty()) return path;
   return fail(
       fmt::format("{0} is not installed, which lets a guest reach only what is allowed; install it (Debian: "
                   "apt-get install {0})",

@@ -1,12 +1,12 @@
 // --desktop, for programs with windows: it turns on other shares, and shows the host's fonts, icons, themes, locale and
 // time zone. Their files appear read-only in the guest's /tmp.
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/mount.h"
@@ -37,10 +37,7 @@ constexpr std::array kVariables = {
     "XKB_DEFAULT_RULES",  "XKB_DEFAULT_MODEL",   "XKB_DEFAULT_LAYOUT",  "XKB_DEFAULT_VARIANT",
     "XKB_DEFAULT_OPTIONS"};
 
-bool is_set(const char* variable) {
-  const char* value = ::getenv(variable);
-  return value != nullptr && *value != 0;
-}
+bool is_set(const char* variable) { return !environment_variable(variable).empty(); }
 
 // Without any display the wish for X11 fails, with a message that says so. All else that is missing is only told.
 std::vector<ShareWish> wishes_of_session(const RunRequest& /*request*/) {
@@ -91,9 +88,8 @@ void add_data(const Caller& caller, SharePlan* plan) {
 
 // A name such as Europe/Berlin or a rule such as CET-1CEST goes as it is. ":/PATH" names a file of the host.
 void add_time_zone(SharePlan* plan) {
-  const char* zone = ::getenv("TZ");
-  if (zone != nullptr && *zone != 0 && *zone != ':' && *zone != '/')
-    plan->environment.push_back(std::string("TZ=") + zone);
+  const auto zone = environment_variable("TZ");
+  if (!zone.empty() && zone[0] != ':' && zone[0] != '/') plan->environment.push_back("TZ=" + zone);
   const auto status = status_of(AT_FDCWD, kTimeFile);
   if (!status || !S_ISREG(status->st_mode)) return;
   RootMount mount;
@@ -109,7 +105,7 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
   add_data(caller, &plan);
   add_time_zone(&plan);
   for (const char* variable : kVariables) {
-    if (is_set(variable)) plan.environment.push_back(fmt::format("{}={}", variable, ::getenv(variable)));
+    if (is_set(variable)) plan.environment.push_back(fmt::format("{}={}", variable, environment_variable(variable)));
   }
   plan.environment.emplace_back(kPath);
   plan.locale = locale_of_caller();

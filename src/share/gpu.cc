@@ -34,11 +34,6 @@ std::string read_link(const std::string& path) {
   return length < 0 ? "" : std::string(text, static_cast<std::size_t>(length));
 }
 
-std::string real_path(const std::string& path) {
-  char resolved[PATH_MAX];
-  return ::realpath(path.c_str(), resolved) == nullptr ? "" : resolved;
-}
-
 bool is_node_name(const std::string& name, std::string_view prefix) {
   if (!name.starts_with(prefix) || name.size() == prefix.size()) return false;
   return name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
@@ -118,8 +113,8 @@ class Plan {
     std::set<std::string> done;
     for (const auto number : devices_) {
       const auto by_number = fmt::format("/sys/dev/char/{}:{}", major(number), minor(number));
-      const auto node = real_path(by_number);
-      const auto device = real_path(by_number + "/device");
+      const auto node = real_path(by_number).value_or("");
+      const auto device = real_path(by_number + "/device").value_or("");
       if (!device.starts_with(kSysfs) || !node.starts_with(device + "/")) continue;
       if (done.insert(device).second) plan_.mounts.push_back(mount_of(device, device, S_IFDIR));
       for (const auto& link : {by_number, "/sys/class/drm/" + name_of(node)}) {

@@ -28,19 +28,14 @@ constexpr mode_t kMode = 0700;
 
 bool is_own_directory(const RootMount& mount) { return mount.source.starts_with('/'); }
 
-std::optional<std::string> real_path(const std::string& path) {
-  char resolved[PATH_MAX];
-  if (::realpath(path.c_str(), resolved) == nullptr) return std::nullopt;
-  return resolved;
-}
-
 // The path of the directory without links. The last part may be missing. A shell does not expand the "~" of
 // --home=~/DIR.
 Result<std::string> find_directory(const std::string& given, const Caller& caller) {
   auto path = given.starts_with("~/") ? caller.home() + given.substr(1) : given;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  if (auto there = real_path(path)) return *there;
-  if (errno != ENOENT || status_of(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)) return fail(errno, text::printable(path));
+  auto there = real_path(path);
+  // A link that leads nowhere is no directory to be made.
+  if (there || there.error().code() != ENOENT || status_of(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)) return there;
   const auto slash = path.rfind('/');
   const auto parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const auto name = path.substr(slash == std::string::npos ? 0 : slash + 1);
@@ -54,7 +49,7 @@ Result<std::string> find_directory(const std::string& given, const Caller& calle
 Result<void> check_is_not_the_callers(const std::string& directory, const Caller& caller) {
   const auto entry = user_entry(caller.uid);
   for (const auto& name : {caller.home(), entry ? entry->home : std::string()}) {
-    const auto home = name.empty() ? std::nullopt : real_path(name);
+    const auto home = real_path(name);
     const auto inside = directory == "/" ? directory : directory + "/";
     if (directory != "/" && (!home || *home == "/" || (*home != directory && !home->starts_with(inside)))) continue;
     return fail(

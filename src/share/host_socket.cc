@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/socket.h"
@@ -29,16 +29,22 @@ Result<Fd> connect_to(const std::string& name) {
 // Root may have come from another user by sudo(8), whose server then is as trustworthy as that user.
 bool is_trusted(uid_t owner, const Caller& caller) {
   if (owner == 0 || owner == caller.uid) return true;
-  const char* before_sudo = ::getenv("SUDO_UID");
-  return caller.is_root() && before_sudo != nullptr && std::to_string(owner) == before_sudo;
+  return caller.is_root() && std::to_string(owner) == environment_variable("SUDO_UID");
 }
 
 Result<std::string> callers_runtime_directory(const char* server) {
-  const char* directory = ::getenv("XDG_RUNTIME_DIR");
-  if (directory != nullptr && *directory == '/') return std::string(directory);
+  auto directory = environment_variable("XDG_RUNTIME_DIR");
+  if (directory.starts_with('/')) return directory;
   return fail(fmt::format(
       "XDG_RUNTIME_DIR is not set, so isolate can't find {}; start isolate from the user's session, or set it",
       server));
+}
+
+Result<std::string> path_of_compositor() {
+  auto name = environment_variable("WAYLAND_DISPLAY");
+  if (name.empty()) name = "wayland-0";
+  if (name.starts_with('/')) return name;
+  return TRY(callers_runtime_directory(kCompositor)) + "/" + name;
 }
 
 Result<HostSocket> open_host_socket(const std::string& path, const char* server, const Caller& caller) {
@@ -59,6 +65,13 @@ Result<HostSocket> open_host_socket(const std::string& path, const char* server,
   return HostSocket{path, std::move(*file), std::move(*connection), status.st_uid, status.st_mode};
 }
 
+Result<void> check_is_same(const Fd& tree, const HostSocket& socket) {
+  const auto opened = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+  const auto checked = TRY(status_of(socket.file.get(), "", AT_EMPTY_PATH));
+  if (opened.st_dev == checked.st_dev && opened.st_ino == checked.st_ino) return {};
+  return fail(text::printable(socket.path) + " was replaced in this moment; try again");
+}
+
 namespace {
 
 class SharedSocket : public Held {
@@ -72,13 +85,9 @@ class SharedSocket : public Held {
     return root->open_bind(mount, number);
   }
 
-  Result<void> mount(RootInProgress* root, const RootMount& mount, std::size_t number) override {
+  Result<void> mount(RootInProgress* root, const RootMount& /*mount*/, std::size_t number) override {
     const auto tree = TRY(root->opened(number));
-    const auto opened = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
-    const auto checked = TRY(status_of(socket_.file.get(), "", AT_EMPTY_PATH));
-    if (opened.st_dev != checked.st_dev || opened.st_ino != checked.st_ino) {
-      return fail(text::printable(mount.source) + " was replaced in this moment; try again");
-    }
+    TRY_VOID(check_is_same(tree, socket_));
     return attach_socket(tree, TRY(place(*root)), name_);
   }
 
@@ -119,14 +128,6 @@ class RelayedSocket : public SharedSocket {
   SocketRelay relay_;
 };
 
-// By this name the relay connects with the socket that was checked, whatever the path leads to by then.
-Result<std::string> name_of_socket(std::vector<Fd> further) {
-  static std::vector<Fd> kept;  // the relay's process ends without closing it
-  kept = std::move(further);
-  if (kept.empty()) return fail("the relay has got no socket");
-  return fmt::format("/proc/self/fd/{}", kept.front().get());
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext& context, std::string directory,
@@ -139,7 +140,12 @@ Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext
     return std::make_unique<SharedSocket>(std::move(socket), std::move(directory), std::move(name), std::move(files));
   }
   RelayOptions options;
-  options.prepare = name_of_socket;
+  // By this name the relay connects with the socket that was checked, whatever the path leads to by then.
+  const auto kept = std::make_shared<std::vector<Fd>>();  // lives as long as the relay
+  options.prepare = [kept](std::vector<Fd> further) -> Result<std::string> {
+    *kept = std::move(further);
+    return fmt::format("/proc/self/fd/{}", kept->at(0).get());
+  };
   auto relay = TRY(SocketRelay::start(socket.path, std::move(options)));
   return std::make_unique<RelayedSocket>(std::move(socket), std::move(directory), std::move(name), std::move(files),
                                          std::move(relay));

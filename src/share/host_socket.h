@@ -21,6 +21,10 @@ bool is_trusted(uid_t owner, const Caller& caller);
 // XDG_RUNTIME_DIR. Errors: plain text: it is not set. `server` is what the caller looks for there.
 Result<std::string> callers_runtime_directory(const char* server);
 
+// The Wayland display that WAYLAND_DISPLAY names. Errors: XDG_RUNTIME_DIR is not set.
+constexpr const char* kCompositor = "the Wayland compositor";
+Result<std::string> path_of_compositor();
+
 struct HostSocket {
   std::string path;
   Fd file;        // opened with O_PATH, which keeps the inode's number from being used again
@@ -31,6 +35,9 @@ struct HostSocket {
 // Opens a socket and connects with its server. Errors: plain text: nobody listens there; the socket or the server
 // belongs to somebody else than the caller or root. `server` is the server's name for messages.
 Result<HostSocket> open_host_socket(const std::string& path, const char* server, const Caller& caller);
+
+// Errors: the mount `tree` is of another socket than the one that was checked, which has been replaced since.
+Result<void> check_is_same(const Fd& tree, const HostSocket& socket);
 
 // A file that goes along with a socket, for the guest's root alone.
 struct PrivateFile {

@@ -1,15 +1,15 @@
 #include "share/locale.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 
+#include "base/environment.h"
 #include "linux/file.h"
 #include "linux/root_path.h"
 
@@ -29,16 +29,24 @@ bool is_always_there(const std::string& name) {
   return name == "C" || name == "POSIX" || name_on_disk(name) == "C.utf8";
 }
 
-// Looks for the name among those that are in the archive (localedef(1)). They are there as texts.
+// Looks for the name among those that are in the archive (localedef(1)), where they are texts. The archive belongs to
+// the root and may be of any size, so this reads it in portions, and not for ever.
 bool archive_has(const Fd& archive, const std::string& name) {
-  struct stat status {};
-  if (::fstat(archive.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return false;
-  const auto size = static_cast<std::size_t>(status.st_size);
-  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, archive.get(), 0);
-  if (memory == MAP_FAILED) return false;
-  const bool found = ::memmem(memory, size, name.c_str(), name.size() + 1) != nullptr;
-  ::munmap(memory, size);
-  return found;
+  constexpr std::size_t kPortion = 1 << 20;
+  constexpr std::size_t kMost = 1 << 30;  // that of all locales has 220 MiB
+  const std::string wanted(name.c_str(), name.size() + 1);
+  std::string seen;
+  for (std::size_t read = 0; read < kMost;) {
+    std::string portion(kPortion, '\0');
+    const auto got = ::read(archive.get(), portion.data(), portion.size());
+    if (got <= 0) return false;
+    read += static_cast<std::size_t>(got);
+    // The name may lie across the border of two portions.
+    seen.erase(0, seen.size() - std::min(seen.size(), wanted.size()));
+    seen.append(portion, 0, static_cast<std::size_t>(got));
+    if (seen.find(wanted) != std::string::npos) return true;
+  }
+  return false;
 }
 
 // Nothing: the directory can't be read.
@@ -48,15 +56,17 @@ std::optional<bool> has_locale(const std::string& directory, const std::string& 
   const auto name = name_on_disk(locale);
   if (root_path::open(root->get(), std::string(kDirectory) + "/" + name, O_PATH | O_DIRECTORY)) return true;
   const auto archive = root_path::open(root->get(), std::string(kDirectory) + "/locale-archive", O_RDONLY | O_NONBLOCK);
-  return archive && archive_has(*archive, name);
+  if (!archive) return false;
+  const auto status = status_of(archive->get(), "", AT_EMPTY_PATH);
+  return status && S_ISREG(status->st_mode) && archive_has(*archive, name);
 }
 
 }  // namespace
 
 std::string locale_of_caller() {
   for (const char* variable : {"LC_ALL", "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && is_locale_name(value)) return value;
+    auto value = environment_variable(variable);
+    if (is_locale_name(value)) return value;
   }
   return kFallback;
 }

@@ -1,7 +1,7 @@
 // A PipeWire server (--pipewire): its socket, for sound, cameras and screens.
 #include <fmt/format.h>
-#include <stdlib.h>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "share/guest_files.h"
 #include "share/host_socket.h"
@@ -13,14 +13,14 @@ constexpr const char* kServer = "the PipeWire server";
 constexpr const char* kSocket = "pipewire-0";
 
 Result<std::string> find_socket() {
-  const char* given = ::getenv("PIPEWIRE_REMOTE");
-  const std::string name = given != nullptr && *given != 0 ? given : kSocket;
+  auto name = environment_variable("PIPEWIRE_REMOTE");
+  if (name.empty()) name = kSocket;
   if (name.starts_with('/')) return name;
   if (name.find('/') != std::string::npos || name.starts_with('[')) {
     return fail(fmt::format("PIPEWIRE_REMOTE={} is not the name or the path of a socket", text::printable(name)));
   }
-  const char* directory = ::getenv("PIPEWIRE_RUNTIME_DIR");
-  if (directory != nullptr && *directory == '/') return fmt::format("{}/{}", directory, name);
+  const auto directory = environment_variable("PIPEWIRE_RUNTIME_DIR");
+  if (directory.starts_with('/')) return directory + "/" + name;
   return fmt::format("{}/{}", TRY(callers_runtime_directory(kServer)), name);
 }
 

@@ -1,9 +1,9 @@
 // A PulseAudio server (-2, --pulse), or PipeWire in its place: its socket, PULSE_SERVER, and a copy of the cookie.
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <array>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "linux/file.h"
 #include "share/guest_files.h"
@@ -26,11 +26,6 @@ constexpr std::size_t kCookieSize = 256;
 // and the client's connection ends with an error.
 constexpr const char* kClientSettings = "enable-shm = no\nautospawn = no\n";
 
-const char* variable(const char* name) {
-  const char* value = ::getenv(name);
-  return value != nullptr && *value != 0 ? value : nullptr;
-}
-
 // Reads the first of the servers in a value of PULSE_SERVER (pulse-client.conf(5)): a path, "unix:" and a path, each
 // perhaps behind "{MACHINE}".
 Result<std::string> parse_server(std::string_view value) {
@@ -43,12 +38,13 @@ Result<std::string> parse_server(std::string_view value) {
 }
 
 Result<std::string> usual_socket() {
-  if (const char* directory = variable("PULSE_RUNTIME_PATH")) return fmt::format("{}/{}", directory, kSocket);
+  const auto directory = environment_variable("PULSE_RUNTIME_PATH");
+  if (!directory.empty()) return directory + "/" + kSocket;
   return TRY(callers_runtime_directory(kServer)) + "/pulse/native";
 }
 
 Result<HostSocket> find_server(const Caller& caller) {
-  if (const char* value = variable("PULSE_SERVER")) {
+  if (const auto value = environment_variable("PULSE_SERVER"); !value.empty()) {
     return open_host_socket(TRY(parse_server(value)), kServer, caller);
   }
   const auto path = usual_socket();
@@ -61,11 +57,11 @@ Result<HostSocket> find_server(const Caller& caller) {
 
 // The files in which libpulse looks for the cookie.
 std::vector<std::string> cookie_files(const Caller& caller) {
-  if (const char* file = variable("PULSE_COOKIE")) return {file};
+  if (auto file = environment_variable("PULSE_COOKIE"); !file.empty()) return {file};
   std::vector<std::string> files;
   const auto home = caller.home();
-  const char* configuration = variable("XDG_CONFIG_HOME");
-  files.push_back((configuration != nullptr ? configuration : home + "/.config") + "/pulse/cookie");
+  const auto configuration = environment_variable("XDG_CONFIG_HOME");
+  files.push_back((configuration.empty() ? home + "/.config" : configuration) + "/pulse/cookie");
   files.push_back(home + "/.pulse-cookie");
   return files;
 }
@@ -74,7 +70,7 @@ std::vector<std::string> cookie_files(const Caller& caller) {
 Result<std::string> read_cookie(const Caller& caller) {
   for (const auto& path : cookie_files(caller)) {
     auto content = read_file(path, kCookieSize + 1);
-    if (!content && content.error().code() == ENOENT && variable("PULSE_COOKIE") == nullptr) continue;
+    if (!content && content.error().code() == ENOENT && environment_variable("PULSE_COOKIE").empty()) continue;
     if (!content) return fail("the cookie: " + content.error().message());
     if (content->size() == kCookieSize) return content;
     return fail(fmt::format("{} is not a cookie: it has not {} bytes; remove it, and start the server again",

@@ -1,11 +1,11 @@
 #include "share/relay_loop.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
+#include "linux/file.h"
 #include "linux/socket.h"
 
 namespace isolate {
@@ -19,11 +19,6 @@ constexpr std::chrono::milliseconds kPause{100};
 
 bool is_temporary(int error) {
   return error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-}
-
-bool is_readable(const Fd& fd) {
-  pollfd state{fd.get(), POLLIN, 0};
-  return ::poll(&state, 1, 0) > 0;
 }
 
 }  // namespace
@@ -172,6 +167,8 @@ int RelayLoop::timeout() const {
   return static_cast<int>(std::max<std::int64_t>(left, 0)) + 1;
 }
 
-bool RelayLoop::is_over() const { return is_ending_ && connections_.empty() && !waiting_ && !is_readable(listening_); }
+bool RelayLoop::is_over() const {
+  return is_ending_ && connections_.empty() && !waiting_ && !wait_readable(listening_.get(), 0).value_or(false);
+}
 
 }  // namespace isolate

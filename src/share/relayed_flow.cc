@@ -44,20 +44,10 @@ Received peek(int socket, char* data, std::size_t size) {
 // If there is no room for descriptors, the kernel flags a message that has some as truncated.
 bool has_descriptors(const Received& received) { return (received.flags & MSG_CTRUNC) != 0; }
 
-void attach(const std::vector<Fd>& descriptors, ManyDescriptors* space, msghdr* header) {
-  if (descriptors.empty()) return;
-  const auto size = sizeof(int) * descriptors.size();
-  std::memset(space, 0, sizeof *space);
-  header->msg_control = space->bytes;
-  header->msg_controllen = CMSG_SPACE(size);
-  auto* control = CMSG_FIRSTHDR(header);
-  control->cmsg_level = SOL_SOCKET;
-  control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(size);
-  for (std::size_t i = 0; i < descriptors.size(); ++i) {
-    const int number = descriptors[i].get();
-    std::memcpy(CMSG_DATA(control) + i * sizeof number, &number, sizeof number);
-  }
+std::vector<int> numbers_of(const std::vector<Fd>& descriptors) {
+  std::vector<int> numbers;
+  for (const auto& descriptor : descriptors) numbers.push_back(descriptor.get());
+  return numbers;
 }
 
 }  // namespace
@@ -159,7 +149,7 @@ Result<void> RelayedFlow::send(std::string_view bytes) {
     msghdr header{};
     header.msg_iov = &data;
     header.msg_iovlen = 1;
-    attach(descriptors_, &space, &header);
+    attach_descriptors(numbers_of(descriptors_), space.bytes, &header);
     const auto sent = ::sendmsg(to_, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EAGAIN) break;
     if (sent < 0 && errno == EINTR) continue;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,16 +22,6 @@ constexpr const char* kServe = "serve";
 constexpr const char* kEnd = "end";
 constexpr int kPatience = 10'000;      // ms, until `prepare` has ended
 constexpr int kTimeForTheRest = 1000;  // ms
-
-Result<bool> wait_readable(int fd, int milliseconds) {
-  pollfd state{fd, POLLIN, 0};
-  int ready = -1;
-  do {
-    ready = ::poll(&state, 1, milliseconds);
-  } while (ready < 0 && errno == EINTR);
-  if (ready < 0) return fail(errno, "poll");
-  return ready > 0;
-}
 
 rlim_t descriptor_limit() {
   rlimit limit{};

@@ -1,7 +1,6 @@
 // A Wayland display (--wayland): its socket and WAYLAND_DISPLAY. Where the compositor can, it accepts the guest on a
 // socket of the guest's own, and offers it only what a confined program may use (security-context-v1).
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -19,16 +18,8 @@
 namespace isolate {
 namespace {
 
-constexpr const char* kServer = "the Wayland compositor";
 constexpr const char* kSocket = "wayland-0";
 constexpr const char* kProgram = "isolate-wayland";
-
-Result<std::string> find_socket() {
-  const char* given = ::getenv("WAYLAND_DISPLAY");
-  const std::string name = given != nullptr && *given != 0 ? given : kSocket;
-  if (name.starts_with('/')) return name;
-  return fmt::format("{}/{}", TRY(callers_runtime_directory(kServer)), name);
-}
 
 // isolate-wayland, connected with the compositor.
 class Compositor {
@@ -39,7 +30,8 @@ class Compositor {
     Fd own(ends[0]);
     const Fd theirs(ends[1]);
     auto child =
-        TRY(spawn_tied({TRY(find_own_program(kProgram)), app, instance}, {connection.get(), theirs.get()}, SIGKILL));
+        TRY(spawn_tied({TRY(find_own_program(kProgram)), app, instance}, {connection.get(), theirs.get()}, SIGKILL,
+                       {"LANG=C"}));  // none of the caller's variables, which may name other libraries
     return Compositor(std::move(child), std::move(own));
   }
 
@@ -65,8 +57,7 @@ class Compositor {
   Result<std::string> receive() const {
     constexpr int kPatience = 5000;  // milliseconds
     constexpr std::size_t kLongest = 4096;
-    pollfd control{control_.get(), POLLIN, 0};
-    if (::poll(&control, 1, kPatience) != 1) return fail(std::string(kServer) + " does not answer");
+    if (!TRY(wait_readable(control_.get(), kPatience))) return fail(std::string(kCompositor) + " does not answer");
     auto message = TRY(receive_message(control_.get(), kLongest));
     if (!message.bytes.empty()) return std::move(message.bytes);
     return fail(
@@ -81,7 +72,7 @@ class Compositor {
 
 Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
                           const std::vector<std::string>& /*wishes*/) {
-  const auto server = TRY(open_host_socket(TRY(find_socket()), kServer, caller));
+  const auto server = TRY(open_host_socket(TRY(path_of_compositor()), kCompositor, caller));
   RootMount mount;
   mount.target = fmt::format("{}/{}", kRuntimeDirectory, kSocket);
   mount.source = server.path;
@@ -113,7 +104,7 @@ class RestrictedDisplay : public Held {
 };
 
 Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& context) {
-  auto server = TRY(open_host_socket(mount.source, kServer, context.caller));
+  auto server = TRY(open_host_socket(mount.source, kCompositor, context.caller));
   const auto& request = context.request;
   const auto& app = request.template_name.empty() ? request.directory : request.template_name;
   auto compositor = TRY(Compositor::start(server.connection, app, context.run));

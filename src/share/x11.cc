@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 #include "linux/userns_switches.h"
 #include "share/cookie_guard.h"
 #include "share/guest_files.h"
+#include "share/host_socket.h"
 #include "share/share.h"
 #include "share/socket_relay.h"
 #include "share/x_display.h"
@@ -50,9 +50,8 @@ Result<void> check_mode(const std::string& value) {
 Result<std::string> find_server() {
   const bool is_wayland = has_only_wayland();
   const std::string name = is_wayland ? "Xwayland" : "Xephyr";
-  for (const char* directory : {"/usr/bin/", "/usr/local/bin/"}) {
-    if (::access((directory + name).c_str(), X_OK) == 0) return directory + name;
-  }
+  auto path = first_executable({"/usr/bin/" + name, "/usr/local/bin/" + name});
+  if (!path.empty()) return path;
   return fail(fmt::format(
       "{} is not installed, which makes the window of a nested display; install it (Debian: apt-get install {})", name,
       is_wayland ? "xwayland" : "xserver-xephyr"));
@@ -106,7 +105,7 @@ SharePlan plan_for(unsigned number, const std::string& source) {
 Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& wishes) {
   const auto mode = TRY(mode_of(wishes.back()));
   if (mode == Mode::nested && has_only_wayland()) {
-    TRY(connect_to_compositor(caller));
+    TRY(open_host_socket(TRY(path_of_compositor()), kCompositor, caller));
     TRY_VOID(check_nested(caller));
     return plan_for(TRY(unused_display_number()), "Wayland");
   }
@@ -130,6 +129,11 @@ class SharedDisplay : public Held {
  public:
   SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay)
       : number_(number), cookie_(std::move(cookie)), helper_(std::move(helper)), relay_(std::move(relay)) {}
+  // Binds the display's own socket.
+  SharedDisplay(unsigned number, XCookie cookie, HostSocket socket)
+      : number_(number), cookie_(std::move(cookie)), socket_(std::move(socket)) {
+    socket_.connection.reset();  // the server must not count isolate as a client while the guest runs
+  }
 
   Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) override {
     return relay_ || is_nested() ? Result<void>() : root->open_bind(mount, number);
@@ -143,7 +147,9 @@ class SharedDisplay : public Held {
     } else if (is_nested()) {
       TRY_VOID(attach_socket(helper_->socket(), directory, name));
     } else {
-      TRY_VOID(attach_socket(TRY(root->opened(number)), directory, name));
+      const auto tree = TRY(root->opened(number));
+      TRY_VOID(check_is_same(tree, socket_));
+      TRY_VOID(attach_socket(tree, directory, name));
     }
     const auto runtime = TRY(runtime_directory(*root));
     const auto content = cookie_.bytes.empty() ? std::string() : TRY(authority_file(number_, cookie_));
@@ -154,6 +160,7 @@ class SharedDisplay : public Held {
   bool is_nested() const { return helper_ && helper_->socket(); }
   unsigned number_;
   XCookie cookie_;
+  HostSocket socket_;
   std::optional<XHelper> helper_;
   std::optional<SocketRelay> relay_;
 };
@@ -170,7 +177,8 @@ Result<Display> start_nested(unsigned number, const ShareContext& context) {
   task.kind = XTask::Kind::nested;
   std::vector<Fd> connections;
   if (has_only_wayland()) {
-    connections.push_back(TRY(connect_to_compositor(context.caller)));
+    auto compositor = TRY(open_host_socket(TRY(path_of_compositor()), kCompositor, context.caller));
+    connections.push_back(std::move(compositor.connection));
   } else {
     const auto display = TRY(connect_to_display(context.caller)).display;
     task.socket = display.socket;
@@ -201,15 +209,14 @@ Result<Display> start_untrusted(const ShareContext& context) {
 
 // An abstract socket has no name in the guest's network namespace, and no file to bind. Another socket may admit nobody
 // but the caller.
-bool needs_relay(const XDisplay& display, const ShareContext& context) {
-  if (display.is_abstract()) return true;
-  const auto status = status_of(AT_FDCWD, display.socket);
-  return !context.has_callers_id && status && (status->st_mode & S_IWOTH) == 0;
-}
-
 Result<Display> start_trusted(const XDisplay& display, const ShareContext& context) {
-  std::optional<SocketRelay> relay;
-  if (needs_relay(display, context)) relay = TRY(SocketRelay::start(display.socket));
+  if (!display.is_abstract()) {
+    auto socket = TRY(open_host_socket(display.socket, "the X server", context.caller));
+    if (context.has_callers_id || (socket.mode & S_IWOTH) != 0) {
+      return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::move(socket));
+    }
+  }
+  auto relay = TRY(SocketRelay::start(display.socket));
   return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::nullopt, std::move(relay));
 }
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/environment.h"
 #include "base/text.h"
 #include "linux/file.h"
 #include "linux/socket.h"
@@ -120,24 +121,7 @@ Result<XConnection> connect_to_display(const Caller& caller) {
 }
 
 bool has_only_wayland() {
-  const char* display = ::getenv("DISPLAY");
-  const char* wayland = ::getenv("WAYLAND_DISPLAY");
-  return (display == nullptr || *display == 0) && wayland != nullptr && *wayland != 0;
-}
-
-Result<Fd> connect_to_compositor(const Caller& caller) {
-  const std::string value = ::getenv("WAYLAND_DISPLAY");
-  const auto name = "WAYLAND_DISPLAY=" + text::printable(value);
-  const char* directory = ::getenv("XDG_RUNTIME_DIR");
-  if (!value.starts_with('/') && (directory == nullptr || *directory != '/')) {
-    return fail(name + ": XDG_RUNTIME_DIR, which has its socket, is not set");
-  }
-  auto socket = connect_to(value.starts_with('/') ? value : std::string(directory) + "/" + value);
-  if (!socket) return fail(fmt::format("{}: no compositor answers ({})", name, socket.error().message()));
-  const auto peer = TRY(socket_peer(socket->get()));
-  if (is_trusted(peer.uid, caller)) return socket;
-  return fail(fmt::format("{}: the compositor belongs to user {}, who could see and type what the guest sees and types",
-                          name, peer.uid));
+  return environment_variable("DISPLAY").empty() && !environment_variable("WAYLAND_DISPLAY").empty();
 }
 
 XCookie cookie_for(const XDisplay& display) {

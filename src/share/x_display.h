@@ -38,8 +38,6 @@ Result<XConnection> connect_to_display(const Caller& caller);
 
 // Whether the session has a Wayland compositor and no X display.
 bool has_only_wayland();
-// Connects with the compositor that WAYLAND_DISPLAY names. Errors: as above.
-Result<Fd> connect_to_compositor(const Caller& caller);
 
 // The caller's cookie for a display, from the file that XAUTHORITY names, or from ~/.Xauthority.
 XCookie cookie_for(const XDisplay& display);

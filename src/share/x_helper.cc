@@ -2,11 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,8 +11,9 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "linux/file.h"
 #include "linux/own_program.h"
-#include "linux/signal_reset.h"
+#include "linux/process.h"
 #include "linux/socket.h"
 
 namespace isolate {
@@ -42,37 +40,6 @@ Result<XTask::Kind> kind_of(std::string_view name) {
     if (kKinds[i] == name) return static_cast<XTask::Kind>(i);
   }
   return fail("malformed task");
-}
-
-// Becomes isolate-x11. It gets no variables: the caller's may name another server, and a secret has no place there. It
-// has a session of its own, so that a key that interrupts the command does not end it first.
-int become_helper(int program, int control) {
-  constexpr int kProgramHere = 3;
-  constexpr int kNotExecuted = 127;
-  // Not SIGKILL: isolate-x11 has something to undo when isolate is killed.
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  ::setsid();
-  reset_signals();
-  const int moved = ::fcntl(program, F_DUPFD_CLOEXEC, kProgramHere);
-  if (moved < 0 || ::dup2(control, kXHelperControl) < 0) return kNotExecuted;
-  if (moved != kProgramHere && ::dup3(moved, kProgramHere, O_CLOEXEC) < 0) return kNotExecuted;
-  const int null = ::open("/dev/null", O_RDWR);
-  if (null < 0 || ::dup2(null, STDOUT_FILENO) < 0) return kNotExecuted;
-  ::syscall(SYS_close_range, kProgramHere + 1, ~0U, 0);
-  std::string name = kProgram;
-  std::array<char*, 2> arguments = {name.data(), nullptr};
-  std::array<char*, 1> environment = {nullptr};
-  ::execveat(kProgramHere, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
-  return kNotExecuted;
-}
-
-bool wait_for(int descriptor, int patience) {
-  pollfd end{descriptor, POLLIN, 0};
-  int ready = -1;
-  do {
-    ready = ::poll(&end, 1, patience);
-  } while (ready < 0 && errno == EINTR);
-  return ready > 0;
 }
 
 }  // namespace
@@ -127,7 +94,7 @@ Result<XCookie> unpacked_answer(std::string_view message) {
 }
 
 Result<XHelper> XHelper::start(const XTask& task, const std::vector<Fd>& connections) {
-  const auto program = TRY(open_own_program(kProgram));
+  const auto program = TRY(find_own_program(kProgram));
   int ends[2];
   TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", kProgram));
   Fd own(ends[0]);
@@ -135,14 +102,17 @@ Result<XHelper> XHelper::start(const XTask& task, const std::vector<Fd>& connect
   std::vector<int> descriptors;
   for (const auto& connection : connections) descriptors.push_back(connection.get());
   TRY_VOID(send_message(own.get(), packed(task), descriptors));
-  XHelper helper(TRY(fork_child(0, [&] { return become_helper(program.get(), other.get()); })), std::move(own));
+  const auto null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
+  // Not SIGKILL: isolate-x11 has something to undo when isolate is killed. It gets none of the caller's variables,
+  // which may name another server or libraries.
+  XHelper helper(TRY(spawn_tied({program}, {other.get(), null.get()}, SIGTERM, {"LANG=C"})), std::move(own));
   other.reset();  // so that the end of isolate-x11 shows as the end of the connection
   TRY_VOID(helper.wait_for_answer());
   return helper;
 }
 
 Result<void> XHelper::wait_for_answer() {
-  if (!wait_for(control_.get(), kPatience)) return fail(fmt::format("{} does not answer", kProgram));
+  if (!TRY(wait_readable(control_.get(), kPatience))) return fail(fmt::format("{} does not answer", kProgram));
   auto received = TRY(receive_message(control_.get(), kLongestXMessage));
   if (received.bytes.empty()) return fail(fmt::format("{} ended with {}", kProgram, TRY(process_.wait()).describe()));
   cookie_ = TRY(unpacked_answer(received.bytes));
@@ -154,7 +124,8 @@ XHelper::~XHelper() {
   // Not only close it, because another child of isolate may still have a copy of this end.
   if (control_) ::shutdown(control_.get(), SHUT_RDWR);
   // ChildProcess kills it if it takes longer. Then the server forgets the cookie by itself, a few seconds later.
-  if (process_.running()) wait_for(process_.pidfd(), kPatienceAtEnd);
+  if (process_.running()) [[maybe_unused]]
+    auto ended = wait_readable(process_.pidfd(), kPatienceAtEnd);
 }
 
 }  // namespace isolate

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "linux/file.h"
 #include "linux/process.h"
 
 namespace isolate::zfs {
@@ -17,9 +17,8 @@ namespace {
 
 // Does not search PATH: the caller's environment must not choose a program that runs as root.
 Result<std::string> find_program() {
-  for (const char* path : {"/usr/sbin/zfs", "/sbin/zfs", "/usr/local/sbin/zfs"}) {
-    if (::access(path, X_OK) == 0) return std::string(path);
-  }
+  auto path = first_executable({"/usr/sbin/zfs", "/sbin/zfs", "/usr/local/sbin/zfs"});
+  if (!path.empty()) return path;
   return fail("zfs is not installed; install it (Debian: apt-get install zfsutils-linux, of contrib)");
 }
 

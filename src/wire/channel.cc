@@ -92,7 +92,7 @@ Result<void> Channel::send(std::string_view text, const std::vector<int>& descri
     msghdr header{};
     header.msg_iov = &data;
     header.msg_iovlen = 1;
-    if (sent == 0) attach_descriptors(descriptors, &space, &header);
+    if (sent == 0) attach_descriptors(descriptors, space.bytes, &header);
     const ssize_t put = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
       sent += static_cast<std::size_t>(put);

@@ -1,8 +1,8 @@
 // isolate-x11: the process beside a run with --x11=untrusted or --x11=nested. isolate starts it with one end of a
 // connection as standard input, sends it a task (share/x_helper.h), and closes the connection at the end of the run.
-#include <poll.h>
 #include <unistd.h>
 
+#include "linux/file.h"
 #include "linux/socket.h"
 #include "share/x_helper.h"
 #include "x11/nested.h"
@@ -14,9 +14,7 @@ namespace isolate::x11 {
 namespace {
 
 Result<void> do_task() {
-  pollfd source{kXHelperControl, POLLIN, 0};
-  while (::poll(&source, 1, -1) < 0 && errno == EINTR) {
-  }
+  TRY(wait_readable(kXHelperControl, -1));
   auto received = TRY(receive_message(kXHelperControl, kLongestXMessage));
   const auto task = TRY(unpacked(received.bytes));
   const bool is_check = task.kind == XTask::Kind::check_security;
@@ -34,6 +32,8 @@ Result<void> do_task() {
 int main() {
   constexpr int kOwnFailure = 125;
   isolate::x11::hold_termination();
+  // In a session of its own, a key that interrupts the command does not end this process first.
+  ::setsid();
   if (isatty(isolate::kXHelperControl) == 1 || !isolate::socket_peer(isolate::kXHelperControl)) {
     ::dprintf(STDERR_FILENO, "isolate-x11 is a part of isolate and not started by hand; use isolate --x11=nested\n");
     return kOwnFailure;

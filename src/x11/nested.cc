@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -198,12 +197,8 @@ Error failure_of_server(const XTask& task) {
 }
 
 Result<void> wait_until_ready(const XTask& task, int ready) {
-  pollfd source{ready, POLLIN, 0};
   char byte = 0;
-  while (::poll(&source, 1, kPatience) < 0) {
-    if (errno != EINTR) return fail(errno, "poll");
-  }
-  if (source.revents == 0 || ::read(ready, &byte, 1) != 1) return fail(failure_of_server(task));
+  if (!TRY(wait_readable(ready, kPatience)) || ::read(ready, &byte, 1) != 1) return fail(failure_of_server(task));
   return {};
 }
 

@@ -19,6 +19,7 @@ sigset_t termination() {
 }  // namespace
 
 void hold_termination() {
+  ::signal(SIGTERM, SIG_DFL);  // the caller may ignore it, and an ignored signal is not held
   const auto set = termination();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }

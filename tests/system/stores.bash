@@ -11,7 +11,9 @@
 KINDS=(overlay btrfs zfs)
 only_kinds() { KINDS=("$@"); }
 ZFS_PARENT=isotest/isolate
-ZFS_BASE=500000 # the ZFS template belongs to these ids, because zfs-fuse can't map ids
+# The ZFS template belongs to these ids, because zfs-fuse can't map ids. useradd gives no user a range up here
+# (SUB_UID_MAX is 600100000), so that no user of this machine or of another test run has them.
+ZFS_BASE=700000000
 
 # Call these in setup_file and teardown_file.
 make_stores() {

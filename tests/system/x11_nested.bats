@@ -151,7 +151,7 @@ is_gone() {
   for mode in trusted untrusted; do
     fails_plainly 125 isolate 'Wayland only' '--x11=nested' -- with_variables "${wayland[@]}" -- -q -z debian --x11=$mode true
   done
-  fails_plainly 125 isolate 'no compositor answers' -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" WAYLAND_DISPLAY=none -- \
+  fails_plainly 125 isolate 'the Wayland compositor does not listen there' -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" WAYLAND_DISPLAY=none -- \
     -q -z debian --x11=nested true
   fails_plainly 125 isolate 'Xwayland is not installed' -- in_private_mounts 'mount --bind /dev/null /usr/bin/Xwayland' \
     env "${wayland[@]}" "$ISOLATE" --store "$STORE" -q -z debian --x11=nested true
