@@ -29,6 +29,13 @@ build_folder() {
   esac
 }
 
+# Has the compiler's results cached across checkouts where ccache is installed.
+use_compiler_cache() {
+  command -v ccache >/dev/null || return 0
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
+}
+
 # configure_preset PRESET [OPTION OF CMAKE...]: configures a preset. If the build folder was copied or moved together with the
 # checkout, it contains the old path, and CMake has to start over.
 configure_preset() {
@@ -39,6 +46,7 @@ configure_preset() {
   if [[ -e $folder/CMakeCache.txt ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$folder/CMakeCache.txt"; then
     fresh=(--fresh)
   fi
+  use_compiler_cache
   cmake --preset "$preset" "${fresh[@]}" "${@:2}" --log-level=WARNING >/dev/null
 }
 

@@ -12,7 +12,7 @@ packages_build_tests=(libgtest-dev libgmock-dev libbenchmark-dev)
 # shellcheck disable=SC2034
 packages_run=(bubblewrap liblxc-common uidmap mmdebstrap gpg debian-archive-keyring mount tar xz-utils zstd)
 # shellcheck disable=SC2034
-packages_test=(bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps
+packages_test=(ccache bats acl attr lxc jq zsh fish python3 e2fsprogs btrfs-progs zfs-fuse util-linux mount passwd iproute2 procps
   xvfb xserver-xephyr xwayland weston xauth x11-utils xdotool imagemagick pulseaudio pulseaudio-utils pipewire pipewire-pulse
   wireplumber desktop-file-utils xdg-dbus-proxy dbus-daemon dbus-bin libglib2.0-bin)
 # shellcheck disable=SC2034
