@@ -14,6 +14,7 @@ foreach(section 1 5 8)
 endforeach()
 
 install(DIRECTORY ${data}/systemd/ DESTINATION ${ISOLATE_UNIT_DIR} COMPONENT service)
+install(FILES ${data}/config.toml DESTINATION /etc/isolate COMPONENT service)
 install(FILES ${data}/sysusers.d/isolate.conf DESTINATION lib/sysusers.d COMPONENT service)
 install(FILES ${data}/tmpfiles.d/isolate.conf DESTINATION lib/tmpfiles.d COMPONENT service)
 

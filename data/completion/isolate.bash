@@ -26,7 +26,7 @@ _isolate_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2"); }
 _isolate_value() {
   local word=$2
   case $(_isolate_one_option "$1") in
-    --engine | -e) _isolate_words 'bwrap lxc chroot' "$word" ;;
+    --engine | -e) _isolate_words 'bwrap native lxc chroot' "$word" ;;
     --template | -z | --refresh | -r)
       _isolate_words "$(isolatectl --quiet template list 2>/dev/null | awk 'NR > 1 { print $1 }')" "$word"
       ;;

@@ -21,7 +21,7 @@ end
 
 complete -c isolate -n 'not __isolate_before_command' -a '(__fish_complete_subcommand --fcs-skip=1)'
 complete -c isolate -n __isolate_before_command -f -a '(__fish_complete_command)'
-complete -c isolate -n __isolate_before_command -s e -l engine -x -a 'bwrap lxc chroot' -d 'What confines'
+complete -c isolate -n __isolate_before_command -s e -l engine -x -a 'bwrap native lxc chroot' -d 'What confines'
 complete -c isolate -n __isolate_before_command -s t -l template-dir -x -a '(__fish_complete_directories)' -d 'Run on the directory itself; changes stay'
 complete -c isolate -n __isolate_before_command -s z -l template -x -a '(__isolate_templates)' -d 'Run in a fresh clone of the template'
 complete -c isolate -n __isolate_before_command -s d -l bind -r -F -d 'Show a file or directory of the host inside'

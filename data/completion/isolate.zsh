@@ -8,7 +8,7 @@ _isolate_templates() {
 }
 
 _arguments -s -S \
-  '(-e --engine)'{-e+,--engine=}'[what confines the command]:engine:(bwrap lxc chroot)' \
+  '(-e --engine)'{-e+,--engine=}'[what confines the command]:engine:(bwrap native lxc chroot)' \
   '(-t --template-dir -z --template)'{-t+,--template-dir=}'[run on the directory itself; changes stay]:directory:_files -/' \
   '(-z --template -t --template-dir)'{-z+,--template=}'[run in a fresh clone of the template]:template:_isolate_templates' \
   '*'{-d+,--bind=}'[show a file or directory of the host inside, HOST or HOST\:TARGET]:host:_files' \

@@ -2,6 +2,7 @@
 // plan is plain data, and the launcher carries it out.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,18 @@ struct EngineRequest {
   std::vector<std::string> init;  // the command line of isolate-init; the command itself is in isolate-init's setup
 };
 
+// How the launcher confines the guest itself, for an engine without a program.
+struct OwnConfinement {
+  std::uint64_t namespaces = 0;  // CLONE_NEW* of clone(2), besides those that the launcher makes for every engine
+  std::string host_name;         // empty: the host's
+  std::vector<std::string> covered_files;  // files of /proc that the guest must not read
+  bool no_setuid = false;                  // set-user-ID bits and file capabilities in the root do nothing
+};
+
 struct EnginePlan {
-  // The program that confines, with all its arguments. If it is empty, the launcher enters the root itself, in a new
-  // pid namespace.
+  // The program that confines, with all its arguments. If it is empty, the launcher enters the root itself.
   std::vector<std::string> program;
+  OwnConfinement own;       // for an engine without a program
   std::string own_program;  // a program of isolate that the launcher executes in place of program[0]; empty: none
   bool no_new_privileges = false;  // the launcher sets no_new_privs (prctl(2)) before the engine starts
   // The launcher makes a network namespace. Otherwise the engine stays in the host's or makes one itself.
@@ -47,12 +56,16 @@ Result<void> check_lxc();
 EnginePlan plan_bwrap(const EngineRequest& request);
 // LXC, through isolate's program isolate-lxc, which makes a container on the finished root.
 EnginePlan plan_lxc(const EngineRequest& request);
+// isolate's own engine: the launcher makes all namespaces and enters the root, so that no program stands between
+// isolate and isolate-init.
+EnginePlan plan_native(const EngineRequest& request);
 // The root in a mount and a pid namespace and nothing else. This is for maintaining templates and is not a security
 // boundary.
 EnginePlan plan_chroot(const EngineRequest& request);
 
 // The capabilities that each engine gives a command by default. They count inside the run's user namespace.
 CapabilitySet bwrap_capabilities();
+CapabilitySet native_capabilities();
 CapabilitySet lxc_capabilities();
 CapabilitySet lxc_system_capabilities();  // for the init of a system that the lxc engine boots
 CapabilitySet chroot_capabilities();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sched.h>
 
 #include <algorithm>
 
@@ -103,9 +104,29 @@ TEST(LxcTest, TheInitOfASystemCanNotTraceTheProcessesAttachedToIt) {
   EXPECT_EQ(beyond_a_command.names(), (Words{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}));
 }
 
+TEST(NativeTest, TheGuestHasTheNamespacesThatBwrapMakes) {
+  const auto plan = plan_native(request());
+  EXPECT_TRUE(plan.program.empty());
+  EXPECT_EQ(plan.own.namespaces, std::uint64_t{CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP});
+  EXPECT_EQ(plan.own.host_name, "t-abc");
+  EXPECT_TRUE(plan.own_network);
+  auto shared = request();
+  shared.share_network = true;
+  EXPECT_FALSE(plan_native(shared).own_network);
+}
+
+TEST(NativeTest, TheGuestIsConfinedAsWithBwrap) {
+  const auto plan = plan_native(request());
+  EXPECT_TRUE(plan.no_new_privileges);
+  EXPECT_TRUE(plan.own.no_setuid);
+  EXPECT_EQ(plan.own.covered_files, (Words{"/proc/keys", "/proc/key-users"}));
+  EXPECT_EQ(native_capabilities(), bwrap_capabilities());
+}
+
 TEST(ChrootTest, TheLauncherItselfEntersTheRootWithAllCapabilities) {
   const auto plan = plan_chroot(request());
   EXPECT_TRUE(plan.program.empty());
+  EXPECT_EQ(plan.own.host_name, "") << "it keeps the host's";
   EXPECT_FALSE(plan.no_new_privileges) << "maintaining a template needs setuid programs";
   EXPECT_EQ(chroot_capabilities(), CapabilitySet::all());
 }

@@ -86,7 +86,7 @@ TEST(ConfigurationTest, ErrorsAboutUnknownKeysNameFileAndLine) {
 
 TEST(ConfigurationTest, ErrorsAboutWrongValuesNameFileAndLine) {
   EXPECT_EQ(error("quiet = true\nengine = \"docker\"\n"),
-            "config.toml:2: engine 'docker' is unknown; use bwrap, lxc or chroot");
+            "config.toml:2: engine 'docker' is unknown; use bwrap, native, lxc or chroot");
   EXPECT_EQ(error("share-net = \"yes\"\n"), "config.toml:1: share-net is a switch; set it to true or false");
   EXPECT_EQ(error("share-net = 1\n"), "config.toml:1: share-net is a switch; set it to true or false");
   EXPECT_EQ(error("template = 1.5\n"),

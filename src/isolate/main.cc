@@ -40,5 +40,6 @@ int main(int argc, char** argv) {
   if (options->version) return print("isolate " ISOLATE_VERSION "\n");
   isolate::log::set_up("isolate", options->quiet);
   if (options->trace) isolate::trace::enable();
+  for (const auto& warning : options->warnings) isolate::log::warning(warning);
   return options->refresh ? isolate::refresh(*options->refresh) : isolate::run(options->request);
 }

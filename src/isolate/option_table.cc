@@ -27,6 +27,7 @@ Result<void> set_request_switch(const std::string& value, Options* options) {
 
 Result<void> set_engine(const std::string& value, Options* options) {
   options->request.engine = TRY(parse_engine(value));
+  options->engine_named = true;
   return {};
 }
 
@@ -200,7 +201,7 @@ Result<void> set_no_create(const std::string& value, Options* options) {
 }
 
 constexpr std::array kOptions = {
-    Option{'e', "engine", "ENGINE", "bwrap (default), lxc, or chroot, which does not isolate", set_engine},
+    Option{'e', "engine", "ENGINE", "bwrap (default), native, lxc, or chroot, which does not isolate", set_engine},
     Option{'t', "template-dir", "DIR", "run on the directory itself; changes stay", set_directory},
     Option{'z', "template", "NAME", "run in a fresh clone of the template, thrown away at the end", set_template},
     Option{'d', "bind", "HOST[:TARGET][:ro]", "show a file or directory of the host inside; repeatable", add_bind},

@@ -7,6 +7,7 @@
 
 #include "base/environment.h"
 #include "base/text.h"
+#include "engine/engine.h"
 #include "isolate/config.h"
 #include "isolate/option_table.h"
 
@@ -81,6 +82,15 @@ Result<void> check(const RunRequest& request) {
   return {};
 }
 
+// The default engine needs a program, and the native one is always there.
+void choose_engine(Options* options) {
+  if (options->engine_named || find_bwrap()) return;
+  options->request.engine = EngineKind::native;
+  options->warnings.emplace_back(
+      "bwrap is not installed, so isolate's own engine confines the command; -e native, or engine = \"native\" in the "
+      "configuration, chooses it without this warning");
+}
+
 }  // namespace
 
 Result<void> apply_setting(std::string_view name, const std::string& value, Options* options) {
@@ -104,6 +114,7 @@ Result<Options> parse_options(int argc, char** argv) {
   TRY_VOID(std::move(configured));
   options.request.pre_hook = environment_variable("PRE_SPAWN_HOOK");
   options.request.post_hook = environment_variable("POST_SPAWN_HOOK");
+  choose_engine(&options);
   if (options.request.engine == EngineKind::lxc) options.request.lxc = TRY(lxc_settings_from_environment());
   if (!options.refresh) {
     if (options.here) TRY_VOID(bind_here(&options));

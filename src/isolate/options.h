@@ -19,8 +19,10 @@ struct Options {
   bool quiet = false;
   bool help = false;
   bool version = false;
-  bool here = false;             // --here: bind the current directory and start the command there
-  bool directory_named = false;  // --chdir was given, so that --here must not change where the command starts
+  std::vector<std::string> warnings;  // lines for the user
+  bool here = false;                  // --here: bind the current directory and start the command there
+  bool engine_named = false;          // an option or a setting chose the engine
+  bool directory_named = false;       // --chdir was given, so that --here must not change where the command starts
 };
 
 // Reads the configuration files, then argv, which overrides them, and the variables of the environment that isolate

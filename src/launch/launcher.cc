@@ -232,10 +232,8 @@ class Launcher {
   bool becomes_engine() const { return plan_.start == EngineStart::replaces_launcher; }
 
   // Whether the launcher does not enter the guest's own user namespace, because it makes the engine's process directly
-  // inside it. The engine makes a mount namespace of its own there.
-  bool engine_starts_nested() const {
-    return plan_.start == EngineStart::is_child && !plan_.ids.acts_as_root && fds_.nested_user_namespace < 0;
-  }
+  // inside it, where that process has a mount namespace of its own.
+  bool engine_starts_nested() const { return plan_.ids.nested && !becomes_engine() && fds_.nested_user_namespace < 0; }
 
   IdMaps nested_maps() const {
     const unsigned first = plan_.ids.nested_private ? 1 : 0;
@@ -266,31 +264,35 @@ class Launcher {
     }
     die_with_parent();
     // This is the last line of the trace: from here on standard error belongs to the engine.
-    trace::line("execve " + text::join(plan_.engine.program.empty() ? plan_.init : plan_.engine.program, " "));
+    trace::line("execve " + text::join(confines_itself() ? plan_.init : plan_.engine.program, " "));
     TRY_VOID(arrange_descriptors(fds_, &kept_));
     if (becomes_engine()) return execute(plan_.engine.program);
     TRY(make_engine());
     return {};
   }
 
+  bool confines_itself() const { return plan_.start == EngineStart::enters_root; }
+
   Result<ChildProcess> make_engine() {
-    if (plan_.start == EngineStart::enters_root) {
-      auto init = [this] { return exit_code_of(become_first_process()); };
-      return fork_to_execute(init, CLONE_NEWPID | CLONE_NEWUTS, adoption_);
-    }
-    auto engine = [this] { return exit_code_of(execute(plan_.engine.program)); };
-    const bool is_in_place = !plan_.ids.nested || fds_.nested_user_namespace >= 0;
-    if (is_in_place) return fork_to_execute(engine, CLONE_NEWPID, adoption_);
+    auto engine = [this] {
+      return exit_code_of(confines_itself() ? become_first_process() : execute(plan_.engine.program));
+    };
+    if (!engine_starts_nested()) return fork_to_execute(engine, namespaces_of_engine(), adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
       auto outcome = become_root(groups_);
       // A change of ids clears the parent-death signal. isolate may have died meanwhile, and getppid() can't show that
       // in a pid namespace.
       tie_to_parent(adoption_->pidfd());
+      // The mounts of the guest's own mount namespace are copies, which are locked for the guest.
+      if (outcome && confines_itself()) outcome = builder_.reopen();
       return outcome ? engine() : exit_code_of(outcome);
     };
-    return fork_to_execute_below(nested, CLONE_NEWPID, nested_maps(), process_limit(), adoption_);
+    const std::uint64_t mounts = confines_itself() ? CLONE_NEWNS : 0;
+    return fork_to_execute_below(nested, namespaces_of_engine() | mounts, nested_maps(), process_limit(), adoption_);
   }
+
+  std::uint64_t namespaces_of_engine() const { return confines_itself() ? plan_.engine.own.namespaces : CLONE_NEWPID; }
 
   int exit_code_of(const Result<void>& outcome) const {
     if (!outcome) report_error(outcome.error());
@@ -341,10 +343,15 @@ class Launcher {
   }
 
   Result<void> become_first_process() const {
+    const auto& own = plan_.engine.own;
+    if (!own.host_name.empty()) {
+      TRY(trace::check(::sethostname(own.host_name.data(), own.host_name.size()), "sethostname", own.host_name));
+    }
+    TRY_VOID(enter_own_network());
     auto proc = TRY(make_proc());
     auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
     TRY_VOID(mount::attach(proc, place.get(), "/proc"));
-    TRY_VOID(cover_key_files(proc));
+    TRY_VOID(cover_files_of_proc(proc, own.covered_files));
     TRY_VOID(mount::enter_root(builder_.root()));
     auto arguments = pointer_array(plan_.init);
     auto environment = pointer_array({});

@@ -40,7 +40,7 @@ namespace {
 // The chroot engine keeps the host's name.
 std::string name_of_guest(const RunPlan& plan) {
   char name[HOST_NAME_MAX + 1] = {};
-  if (plan.start == EngineStart::enters_root) ::gethostname(name, sizeof name - 1);
+  if (plan.start == EngineStart::enters_root && plan.engine.own.host_name.empty()) ::gethostname(name, sizeof name - 1);
   return *name != 0 ? name : plan.clone_id;
 }
 
@@ -164,6 +164,7 @@ Result<void> RootBuilder::open_clone() {
   const bool recursive = !is_overlay && !plan_.ids.idmap_root && plan_.ids.new_namespace;
   // No device works on an overlay, because it is mounted inside the user namespace. A directory needs nodev for that.
   std::uint64_t attributes = !is_overlay && plan_.ids.new_namespace ? std::uint64_t{MOUNT_ATTR_NODEV} : 0;
+  if (!is_overlay && plan_.engine.own.no_setuid) attributes |= MOUNT_ATTR_NOSUID;
   // A clone becomes read-only in finish(), when all its mount points exist.
   if (!is_overlay && plan_.read_only_root && !plan_.may_create_targets) attributes |= MOUNT_ATTR_RDONLY;
   const bool idmap = plan_.ids.idmap_root;
@@ -207,7 +208,8 @@ Result<void> RootBuilder::mount_root() {
   TRY_VOID(find_root());
   if (::fchdir(stage_.get()) != 0) return fail(errno, "chdir " + plan_.stage);
   if (plan_.root.lower.empty()) return {};
-  mount::Overlay overlay{{}, stage::in_clone(stage::kUpper), stage::in_clone(stage::kWork), plan_.throw_away};
+  mount::Overlay overlay{
+      {}, stage::in_clone(stage::kUpper), stage::in_clone(stage::kWork), plan_.throw_away, plan_.engine.own.no_setuid};
   for (std::size_t i = 0; i < plan_.root.lower.size(); ++i) overlay.lower.push_back(stage::layer(i));
   TRY_VOID(mount::mount_overlay(overlay, stage::kRoot));
   return find_root();

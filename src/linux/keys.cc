@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <string_view>
+
 #include "linux/file.h"
 #include "linux/mount.h"
 
@@ -20,10 +22,10 @@ std::vector<std::string> key_files() {
   return files;
 }
 
-Result<void> cover_key_files(const Fd& proc) {
-  for (const auto& file : key_files()) {
+Result<void> cover_files_of_proc(const Fd& proc, const std::vector<std::string>& files) {
+  for (const auto& file : files) {
     const auto null = TRY(mount::copy_tree(AT_FDCWD, "/dev/null", false));
-    const auto place = TRY(open_file(proc.get(), file.substr(file.rfind('/') + 1), O_PATH | O_NOFOLLOW));
+    const auto place = TRY(open_file(proc.get(), file.substr(std::string_view("/proc/").size()), O_PATH | O_NOFOLLOW));
     TRY_VOID(mount::attach(null, place.get(), file));
   }
   return {};

@@ -17,7 +17,7 @@ void new_session_keyring();
 // reads them. A guest of an ordinary user has the caller's id and could read the names of the caller's keys there, so
 // each engine covers these files with /dev/null.
 std::vector<std::string> key_files();
-// Mounts /dev/null over these files in `proc`, the guest's already attached /proc.
-Result<void> cover_key_files(const Fd& proc);
+// Mounts /dev/null over files of /proc, given by their paths, in `proc`, the guest's already attached /proc.
+Result<void> cover_files_of_proc(const Fd& proc, const std::vector<std::string>& files);
 
 }  // namespace isolate

@@ -71,7 +71,8 @@ Result<void> mount_overlay(const Overlay& overlay, const std::string& target) {
   if (!overlay.upper.empty()) options += ",upperdir=" + overlay.upper + ",workdir=" + overlay.work;
   if (overlay.throw_away) options += ",volatile";
   // Uses mount(2), which accepts a page of options. fsconfig(2) accepts only 256 bytes for the whole list of layers.
-  TRY(trace::check(::mount("overlay", target.c_str(), "overlay", 0, options.c_str()), "mount overlay", options));
+  const unsigned long flags = overlay.no_setuid ? MS_NOSUID : 0;
+  TRY(trace::check(::mount("overlay", target.c_str(), "overlay", flags, options.c_str()), "mount overlay", options));
   return {};
 }
 

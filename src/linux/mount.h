@@ -56,6 +56,7 @@ struct Overlay {
   std::string upper;
   std::string work;
   bool throw_away = false;  // mounts with "volatile", which never syncs: for a clone that nobody keeps
+  bool no_setuid = false;   // mounts with "nosuid"
 };
 // Mounts an overlay on `target`. Paths are relative to the current directory. The overlay keeps its own bookkeeping in
 // user.* attributes ("userxattr", Linux 5.11), so that the same layers work inside and outside of a user namespace.

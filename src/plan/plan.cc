@@ -138,6 +138,8 @@ EnginePlan plan_engine(EngineKind engine, const EngineRequest& request) {
       return plan_bwrap(request);
     case EngineKind::lxc:
       return plan_lxc(request);
+    case EngineKind::native:
+      return plan_native(request);
     case EngineKind::chroot:
       break;
   }
@@ -163,8 +165,10 @@ Result<void> plan_engine(const RunRequest& request, const CallerFacts& facts, Ru
   engine.bridge = bridge_of(request);
   engine.lasting = !request.directory.empty() || !plan->throw_away;
   engine.keeps_log = request.lxc.log;
-  // If the guest has the caller's id, these files of /proc would show it the names of the caller's keys.
-  if (has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan)) engine.covered_files = facts.key_files;
+  // If the guest has the caller's id, these files of /proc would show it the names of the caller's keys. With chroot
+  // they are covered in any case.
+  const bool shows_keys = has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan);
+  if (shows_keys || request.engine == EngineKind::chroot) engine.covered_files = facts.key_files;
   engine.capabilities = plan->capabilities;
   // isolate-init needs this one to map the guest's root to another user.
   if (has_own_user(*plan)) engine.capabilities.add(TRY(CapabilitySet::parse("SETFCAP")));

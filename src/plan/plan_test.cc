@@ -242,8 +242,10 @@ TEST_F(RunPlanTest, TheFirstProcessComesToBeAsTheEngineAndTheRightsOfTheCallerNe
   EXPECT_EQ(plan().start, EngineStart::replaces_launcher);
   request_.engine = EngineKind::lxc;
   EXPECT_EQ(plan().start, EngineStart::is_child) << "it mounts a /proc of its own";
-  request_.engine = EngineKind::chroot;
-  EXPECT_EQ(plan().start, EngineStart::enters_root);
+  for (const auto engine : {EngineKind::native, EngineKind::chroot}) {
+    request_.engine = engine;
+    EXPECT_EQ(plan().start, EngineStart::enters_root);
+  }
   request_.engine = EngineKind::bwrap;
   facts_.ids.range.reset();
   facts_.ids.roots_own = IdMaps{{{0, 0, 65536}}, {{0, 0, 65536}}};

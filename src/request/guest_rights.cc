@@ -16,6 +16,8 @@ CapabilitySet engine_capabilities(EngineKind engine) {
       return bwrap_capabilities();
     case EngineKind::lxc:
       return lxc_capabilities();
+    case EngineKind::native:
+      return native_capabilities();
     case EngineKind::chroot:
       break;
   }

@@ -121,8 +121,9 @@ Result<std::optional<std::string>> parse_variable_of(std::string_view text) {
 Result<EngineKind> parse_engine(std::string_view text) {
   if (text == "bwrap") return EngineKind::bwrap;
   if (text == "lxc") return EngineKind::lxc;
+  if (text == "native") return EngineKind::native;
   if (text == "chroot") return EngineKind::chroot;
-  return fail(fmt::format("engine '{}' is unknown; use bwrap, lxc or chroot", text::printable(text)));
+  return fail(fmt::format("engine '{}' is unknown; use bwrap, native, lxc or chroot", text::printable(text)));
 }
 
 const char* engine_name(EngineKind engine) {
@@ -131,6 +132,8 @@ const char* engine_name(EngineKind engine) {
       return "bwrap";
     case EngineKind::lxc:
       return "lxc";
+    case EngineKind::native:
+      return "native";
     case EngineKind::chroot:
       break;
   }

@@ -16,7 +16,7 @@
 
 namespace isolate {
 
-enum class EngineKind { bwrap, lxc, chroot };
+enum class EngineKind { bwrap, lxc, native, chroot };
 enum class UsernsMode {
   automatic,      // for root a private range; for others id 0 is the caller, and the other ids are the caller's range
   private_range,  // no id inside is the caller's

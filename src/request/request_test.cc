@@ -73,7 +73,7 @@ TEST(EngineNameTest, AnUnknownEngineIsRefusedWithTheKnownNames) {
   EXPECT_EQ(must(parse_engine("bwrap")), EngineKind::bwrap);
   EXPECT_EQ(must(parse_engine("chroot")), EngineKind::chroot);
   EXPECT_EQ(must(parse_engine("lxc")), EngineKind::lxc);
-  EXPECT_EQ(message_of(parse_engine("docker")), "engine 'docker' is unknown; use bwrap, lxc or chroot");
+  EXPECT_EQ(message_of(parse_engine("docker")), "engine 'docker' is unknown; use bwrap, native, lxc or chroot");
   EXPECT_FALSE(parse_engine("BWRAP"));
 }
 

@@ -1,5 +1,5 @@
-# variants: root-bwrap user-lxc: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc
+# variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
+# other variants: user-bwrap root-lxc root-native
 # What the caller brings along: descriptors, environment and arguments. None leads out of the guest or changes how it is
 # confined.
 

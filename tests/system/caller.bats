@@ -1,5 +1,5 @@
-# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc
+# variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
+# other variants: root-bwrap user-lxc user-native
 # What a command gets from the process that started isolate: ignored and blocked signals, and arguments and variables of
 # any length that Linux accepts.
 
@@ -90,7 +90,7 @@ is_up() { [[ -e $SCRATCH/up ]]; }
 }
 
 @test "an edit of a template ignores the signals that the caller ignores" {
-  [[ $ENGINE == bwrap ]] || return 0
+  [[ $ENGINE != lxc ]] || return 0
   isolatectl template create hangup --from "$TREE-small"
   start nohup "$ISOLATECTL" --store "$STORE" template edit hangup -- sh -c "echo >/edited; echo up; sleep 1"
   wait_until 15 grep -qx up "$SCRATCH/out"
@@ -263,7 +263,7 @@ with_group() { "${GROUPED[@]}" "$@"; }
 }
 
 @test "template edit and exec take variables as well" {
-  [[ $ENGINE == bwrap ]] || return 0
+  [[ $ENGINE != lxc ]] || return 0
   local edit=(as_caller env http_proxy=p "$ISOLATECTL" --store "$STORE")
   isolatectl template create variables --from "$TREE-small"
   # shellcheck disable=SC2016
@@ -338,7 +338,7 @@ few_ids() {
 
 # In a container the kernel refuses an inner run its own /proc.
 @test "isolate inside a bwrap guest names the option that the outer run needs, and works with it" {
-  [[ $ENGINE == bwrap ]] || return 0
+  [[ $ENGINE != lxc ]] || return 0
   local inner=(-q -z debian -d "$BINDIR:/opt/bin:ro" -d "$TREE-small:/opt/tree:ro" -d /usr/bin/bwrap
     -d /usr/lib/x86_64-linux-gnu/libcap.so.2)
   # A build with sanitizers is not static, so it needs its libraries.

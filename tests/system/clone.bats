@@ -1,4 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# other variants: root-native user-native
 # Clone mode: every run has its own root, and the template stays as it was.
 
 load helpers

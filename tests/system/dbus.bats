@@ -1,5 +1,5 @@
 # variants: user-bwrap root-lxc: each identity and each engine once; the chroot engine is tried in both
-# other variants: root-bwrap user-lxc
+# other variants: root-bwrap user-lxc root-native user-native
 # templates: desktop
 # builds: release
 # --dbus: message buses through a filter. The buses are private ones, and allow everything that a filter has to refuse.

@@ -1,5 +1,5 @@
 # variants: user-bwrap root-lxc: both identities and both engines once
-# other variants: root-bwrap user-lxc
+# other variants: root-bwrap user-lxc root-native user-native
 # templates: desktop
 # --desktop: windows, sound, graphics and a home by one option, with the fonts, the locale and the time zone of the session.
 

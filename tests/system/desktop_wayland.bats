@@ -1,4 +1,5 @@
 # variants: user-bwrap root-lxc: one of each
+# other variants: root-native user-native
 # templates: desktop
 # --desktop in a session of Wayland without X11.
 

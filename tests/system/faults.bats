@@ -1,4 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# other variants: root-native user-native
 # Faults of the machine. Each gives one clear line and status 125; nothing is lost and nothing is left behind.
 
 load helpers
@@ -132,11 +133,19 @@ except OSError:
   fi
 }
 
-@test "a missing bwrap is an error in one line, and the chroot engine works without it" {
-  local setup
+@test "without bwrap the native engine is used and a warning says so, but -e bwrap is refused" {
+  local setup engine
   setup=$(hide_program bwrap)
-  isolate_refuses bwrap bubblewrap -- in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -z debian true
+  isolate_refuses bwrap bubblewrap -- in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -e bwrap -z debian true
   store_is_clean "$STORE"
+  if [[ $ENGINE == bwrap ]]; then
+    succeeds in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -z debian id -u
+    expect_output 0
+    expect_in_errors 'bwrap is not installed' native
+  fi
+  succeeds in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -e native -z debian id -u
+  expect_output 0
+  expect_no_errors
   succeeds in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -q -e chroot -z debian id -u
   expect_output 0
 }
@@ -147,13 +156,13 @@ except OSError:
   chmod 0755 "$SCRATCH/bwrap"
   # This bwrap does nothing. The command did not run, so the status must not be 0.
   run --separate-stderr in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" \
-    "$ISOLATE" --store "$STORE" -q -z debian true
+    "$ISOLATE" --store "$STORE" -q -e bwrap -z debian true
   expect_status 125
   one_error_line isolate
   : >"$SCRATCH/bwrap"
   chmod 0644 "$SCRATCH/bwrap"
   isolate_refuses bwrap -- \
-    in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" "$ISOLATE" --store "$STORE" -q -z debian true
+    in_private_mounts "mount --bind $SCRATCH/bwrap /usr/bin/bwrap" "$ISOLATE" --store "$STORE" -q -e bwrap -z debian true
 }
 
 @test "a missing newuidmap or newgidmap is an error in one line" {

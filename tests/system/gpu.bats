@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap user-lxc: root's guest has nodes of its own, a user's those of the host
-# other variants: root-lxc
+# other variants: root-lxc user-native
 # --gpu: the graphics devices that the caller may open, and what drivers read about them. The nodes are fakes in a private
 # mount namespace: they open /dev/null and /dev/zero, and only show which ones are bound.
 

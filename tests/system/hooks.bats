@@ -1,5 +1,5 @@
-# variants: user-bwrap root-lxc: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc
+# variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
+# other variants: root-bwrap user-lxc user-native
 # PRE_SPAWN_HOOK and POST_SPAWN_HOOK: shell commands of the caller before and after the command, with the root in
 # $ROOTFS.
 

@@ -1,4 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# other variants: root-native user-native
 # Ids inside: 65536 of them, a root without rights outside, and ranges that isolate refuses.
 
 load helpers

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap: a container gives its root and its users different rights
-# other variants: root-lxc user-lxc
+# other variants: root-lxc user-lxc root-native user-native
 # isolate in a container: a pid namespace in which few other processes have run, or none.
 
 load helpers

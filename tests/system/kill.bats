@@ -1,4 +1,4 @@
-# variants: root-bwrap user-bwrap root-lxc user-lxc: all, because identity and engine decide who starts which process
+# variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native: all, because identity and engine decide who starts which process
 # Ends and signals: whichever process is killed, the guest ends and its clone is removed.
 
 load helpers

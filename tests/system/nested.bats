@@ -1,4 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
+# other variants: root-native user-native
 # Sandboxes in a guest: programs that make their own namespaces.
 
 load helpers

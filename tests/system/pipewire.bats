@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc: with root the guest has ids of its own, with a user it has the user's
-# other variants: user-bwrap root-lxc
+# other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # --pipewire gives the guest the caller's PipeWire, and -2 the PulseAudio server in it.
 

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc: with root the guest has ids of its own and needs the cookie, with a user not
-# other variants: user-bwrap root-lxc
+# other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # -2 gives the guest the caller's PulseAudio: what it plays is heard outside, and it can record.
 

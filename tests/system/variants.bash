@@ -1,5 +1,5 @@
-# Decides which files run in which variants. A variant is an identity and an engine: root-bwrap, user-bwrap, root-lxc,
-# user-lxc. A file's first lines contain:
+# Decides which files run in which variants. A variant is an identity (root, user) and an engine (bwrap, native, lxc),
+# such as root-bwrap. A file's first lines contain:
 #
 #   # variants: root-bwrap user-lxc   variants in each run; after a colon the reason why not more, or why all
 #   # other variants: user-bwrap      variants in the whole ./dev test only; in its sanitizer build if the file runs
@@ -62,9 +62,9 @@ wanted_variants() {
     *) die "ISOLATE_TEST_VARIANTS=$ISOLATE_TEST_VARIANTS: usual, whole, other or all" ;;
   esac
   for variant in $wanted; do
-    [[ $variant =~ ^(root|user)-(bwrap|lxc)$ ]] || die "$1: no such variant: $variant"
+    [[ $variant =~ ^(root|user)-(bwrap|native|lxc)$ ]] || die "$1: no such variant: $variant"
     if [[ " ${ISOLATE_TEST_IDENTITIES:-root user} " == *" ${variant%-*} "* &&
-      " ${ISOLATE_TEST_ENGINES:-bwrap lxc} " == *" ${variant#*-} "* ]]; then
+      " ${ISOLATE_TEST_ENGINES:-bwrap native lxc} " == *" ${variant#*-} "* ]]; then
       echo "$variant"
     fi
   done

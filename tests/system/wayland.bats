@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc: with root the guest may not write to the compositor's socket, with a user it may
-# other variants: user-bwrap root-lxc
+# other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop compositor
 # --wayland gives the guest the caller's Wayland display. A compositor that has security contexts (sway) hides from the
 # guest what a confined program may not use; with another (weston) isolate warns.

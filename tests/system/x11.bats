@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc: each identity and each engine once; x11_modes has the other pairs
-# other variants: user-bwrap root-lxc
+# other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # -1 shows a guest's windows on the caller's display, and everything that is missing for that is reported.
 

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc: each identity and each engine once
-# other variants: user-bwrap root-lxc
+# other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # --x11=nested: an X server of the guest's own in a window, which nobody else reaches and which ends with the run.
 

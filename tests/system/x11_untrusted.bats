@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc: each identity and each engine once
-# other variants: user-bwrap root-lxc
+# other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # --x11=untrusted: what the server refuses to a guest and what it does not, as SECURITY.md says; and how long the cookie
 # is valid.
