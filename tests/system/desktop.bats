@@ -44,7 +44,7 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   read_session
   run --separate-stderr with_variables "${SESSION[@]}" -- -z desktop --desktop true
   expect_status 0
-  [[ $(grep -c 'the guest goes without' <<<"$stderr") == 1 ]]
+  [[ $(grep -c 'the guest runs without' <<<"$stderr") == 1 ]]
   expect_in_errors 'without --gpu: '
 }
 

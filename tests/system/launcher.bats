@@ -257,7 +257,7 @@ two   apps      xterm"
   make_apps
   isolatectl_refuses "no template 'apsp'" 'nearest: apps' -- create a --template apsp -- editor
   for name in ../a a/b .a 'a b' "$(head -c 61 /dev/zero | tr '\0' a)"; do
-    isolatectl_refuses 'not a name of a launcher' -- create --template apps "$name" -- editor
+    isolatectl_refuses "can't be the name of a launcher" -- create --template apps "$name" -- editor
   done
   isolatectl_refuses 'not a line of printable' -- create a --template apps -- editor $'a\nb'
   isolatectl_refuses 'not a line of printable' -- create a --template apps -- editor $'\xff'
