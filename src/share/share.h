@@ -144,7 +144,7 @@ extern const Share kProcessors;  // a read-only /sys with the host's processors 
 extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's network
 extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
 extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
-extern const Share kHome;        // the caller's name and number, and a home of its own (--home)
+extern const Share kHome;        // the caller's name and ids, and a home of the command's own (--home)
 extern const Share kGpu;         // graphics devices (--gpu)
 extern const Share kDesktop;     // what a program with windows needs (--desktop)
 extern const Share kX11;         // an X11 display (-1)
