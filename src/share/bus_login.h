@@ -35,7 +35,7 @@ class LoginEditor : public OpeningEditor {
   bool is_first_ = true;
   bool has_begun_ = false;
   std::size_t sent_ = 0;      // lines
-  std::size_t answered_ = 0;  // lines of those sent
+  std::size_t answered_ = 0;  // of these lines
 };
 
 }  // namespace isolate

@@ -8,7 +8,7 @@
 
 namespace isolate {
 
-// Returns the user as whom the command runs with --home: the caller. Root stays root, with /root as home. Errors: plain
+// Returns the user that the command runs as with --home: the caller. Root stays root, with /root as home. Errors: plain
 // text: the caller's name can't be the name of a directory.
 Result<GuestUser> guest_user(const Caller& caller);
 

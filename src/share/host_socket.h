@@ -40,7 +40,7 @@ Result<HostSocket> open_host_socket(const std::string& path, const char* server,
 // Errors: the mount `tree` is not the socket that was checked, because another one has replaced it since.
 Result<void> check_is_same(const Fd& tree, const HostSocket& socket);
 
-// A file beside a socket that only the guest's root may read.
+// A file next to a socket. Only the guest's root may read it.
 struct PrivateFile {
   std::string name;
   std::string content;
