@@ -34,7 +34,7 @@ _arguments -s -S \
   '--cpus=[processor time limit of the guest, in processors]:number:' \
   '--pids=[limit of the guest'\''s processes and threads]:number:' \
   '--io-weight=[the guest'\''s share of busy disks, 1 to 10000]:weight:' \
-  '*--dbus=[use a message bus, as far as rules allow]:bus and rules:(session session,notifications session,portals session,talk= session,own= session,see= system system,talk= system,own= system,see=)' \
+  '*--dbus=[use a message bus, only as rules allow]:bus and rules:(session session,notifications session,portals session,talk= session,own= session,see= system system,talk= system,own= system,see=)' \
   '--keep[keep the clone and print where it is]' \
   '--store=[the directory of templates and clones]:directory:_files -/' \
   '--dry-run[print the plan of the run and stop]' \
@@ -42,9 +42,9 @@ _arguments -s -S \
   '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
   '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \
   '(-q --quiet)'{-q,--quiet}'[print only warnings and errors]' \
-  '--home=-[run under your name, with a home of its own]::directory:_directories' \
+  '--home=-[run under your name, with its own home]::directory:_directories' \
   '--gpu[use the graphics devices that you may open]' \
-  '--desktop[display, sound, graphics, a home, and the look of your session]' \
+  '--desktop[display, sound, graphics, a home, and your session'\''s look]' \
   '(-1 --x11)-1[show windows on your X11 display]' \
   '(-1 --x11)--x11=-[show windows on your X11 display]::kind of access:(trusted untrusted nested)' \
   '--wayland[show windows on your Wayland display]' \

@@ -171,10 +171,10 @@ Result<void> DaemonLease::receive_reply() {
   }
   // An older daemon that does not know limits would ignore them.
   if (asked_.limits.any() && reply_.group.empty()) {
-    return fail("isolated is of a version without limits; restart it");
+    return fail("the running isolated is an older version without limits; restart isolated");
   }
   if (asked_.nested && asked_.nested->locks_mounts && reply_.nested == wire::Nested::none) {
-    return fail("isolated is of a version that makes no user namespaces for guests; restart it");
+    return fail("the running isolated is an older version that makes no user namespaces for guests; restart isolated");
   }
   return {};
 }

@@ -1,5 +1,5 @@
 // DesktopEntry: the keys in the group [Desktop Entry] of a .desktop file, as the Desktop Entry Specification 1.5
-// defines them. Reads files of others, which may be hostile, and writes isolatectl's own.
+// defines them. Reads the files of templates, which may be hostile, and writes isolatectl's own.
 #pragma once
 
 #include <map>

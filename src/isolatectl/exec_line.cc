@@ -10,7 +10,7 @@
 namespace isolate {
 namespace {
 
-// These must be escaped between quotes.
+// These characters must be escaped between quotes.
 constexpr std::string_view kEscaped = "\"`$\\";
 
 std::string quoted(std::string_view argument) {
@@ -41,7 +41,7 @@ class Reader {
       has_text_ = false;
       word_.clear();
       TRY_VOID(rest_.front() == '"' ? read_quoted() : read_plain());
-      // A word that is only a field code stands for no word at all.
+      // A word that is only a field code stands for no word.
       if (has_text_) return std::optional(word_);
     }
     return std::optional<std::string>();

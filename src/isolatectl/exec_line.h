@@ -1,5 +1,5 @@
 // The value of the key Exec in a .desktop file: a command line with the quoting of the Desktop Entry Specification 1.5
-// ("The Exec key"). The escapes that all values have are not its concern: DesktopEntry undoes and adds them.
+// ("The Exec key"). DesktopEntry handles the escapes that all values have.
 #pragma once
 
 #include <string>

@@ -25,7 +25,8 @@ Result<unsigned> check_header(std::string_view header) {
   const auto width = number_at(header, 0);
   const auto height = number_at(header, 4);
   if (width == 0 || height == 0 || width > kMostPixels || height > kMostPixels) {
-    return fail(fmt::format("it has {} by {} pixels; isolatectl takes 1 to {} each way", width, height, kMostPixels));
+    return fail(fmt::format("it has {} by {} pixels; isolatectl accepts 1 to {} in each direction", width, height,
+                            kMostPixels));
   }
   const unsigned depth = static_cast<unsigned char>(header[8]);
   const auto depths = [depth](std::initializer_list<unsigned> allowed) {
@@ -93,7 +94,7 @@ Result<Icon> make_png(std::string_view content) {
 
 Result<Icon> make_icon(std::string_view content) {
   if (content.size() > kMostIconBytes) {
-    return fail(fmt::format("it has {} bytes; isolatectl takes at most {}", content.size(), kMostIconBytes));
+    return fail(fmt::format("it has {} bytes; isolatectl accepts at most {}", content.size(), kMostIconBytes));
   }
   if (content.starts_with(kPngSignature)) return make_png(content);
   if (content.find('<') == std::string_view::npos) return fail("it is neither a PNG nor an SVG");
@@ -102,7 +103,7 @@ Result<Icon> make_icon(std::string_view content) {
 }
 
 const std::vector<unsigned>& icon_sizes() {
-  // Those of the theme hicolor that applications provide.
+  // The sizes of the theme hicolor that applications provide.
   static const std::vector<unsigned> kSizes = {16, 22, 24, 32, 36, 48, 64, 72, 96, 128, 192, 256, 512};
   return kSizes;
 }

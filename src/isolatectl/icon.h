@@ -1,4 +1,4 @@
-// Icon: an image for the menus of a desktop, checked before anything there decodes it.
+// Icon: an image for the menus of a desktop, which isolatectl checks before the desktop decodes it.
 #pragma once
 
 #include <string>

@@ -21,7 +21,7 @@
 namespace isolate {
 namespace {
 
-// Menus show this icon, which each desktop has, for a launcher without one.
+// The icon of launchers without one of their own. Every desktop has it.
 constexpr const char* kPlainIcon = "application-x-executable";
 
 // Returns the ways to refer to a template in a list of the daemon's: NAME, KIND:NAME, and POOL/PATH/NAME for ZFS.
@@ -100,7 +100,8 @@ class LauncherDraft {
     auto found = find_icons(files, icon);
     icons_ = std::move(found.icons);
     if (!found.problem.empty()) {
-      warnings_.push_back(fmt::format("template '{}': left out an icon: {}", options_.template_name, found.problem));
+      warnings_.push_back(
+          fmt::format("template '{}': the launcher leaves out an icon: {}", options_.template_name, found.problem));
     }
   }
 
@@ -110,7 +111,8 @@ class LauncherDraft {
       icons_.push_back(TRY(read_icon(options_.icon)));
       icon = LauncherFiles::icon_name(options_.name);
     } else if (!options_.icon.empty()) {
-      if (!text::is_plain_line(options_.icon)) return fail("the icon's name is not a line of printable UTF-8 text");
+      if (!text::is_plain_line(options_.icon))
+        return fail("the icon's name is not a single line of printable UTF-8 text");
       icon = options_.icon;
     }
     entry_.set("Icon", icon);
@@ -156,14 +158,14 @@ Result<void> create_launcher(Context& context, const LauncherOptions& options) {
     if (files) {
       draft.describe(*files);
     } else {
-      log::warning(fmt::format("the launcher gets no name and no icon of template '{}': {}", options.template_name,
+      log::warning(fmt::format("the launcher gets no name and no icon from template '{}': {}", options.template_name,
                                files.error().message()));
     }
   } else if (!context.quiet()) {
-    log::info(
-        fmt::format("template '{}' is leased by the daemon, so its files can't be read: the launcher gets no name and "
-                    "no icon of it",
-                    options.template_name));
+    log::info(fmt::format(
+        "template '{}' belongs to the daemon, so isolatectl can't read its files: the launcher gets no name "
+        "and no icon from it",
+        options.template_name));
   }
   TRY_VOID(draft.write(launchers, exec));
   if (!context.quiet()) log::info(fmt::format("launcher {} is {}", options.name, launchers.entry_path(options.name)));

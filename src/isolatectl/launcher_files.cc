@@ -25,9 +25,10 @@ constexpr std::string_view kEnd = ".desktop";
 Result<void> check_launcher_name(const std::string& name) {
   constexpr std::size_t kLongest = 60;
   if (text::is_name(name, kLongest)) return {};
-  return fail(fmt::format(
-      "'{}' is not a name of a launcher: 1 to {} letters, digits, '.', '_' or '-', beginning with a letter or digit",
-      text::printable(name.substr(0, kLongest)), kLongest));
+  return fail(
+      fmt::format("'{}' can't be the name of a launcher: use 1 to {} letters, digits, '.', '_' or '-', and begin with "
+                  "a letter or digit",
+                  text::printable(name.substr(0, kLongest)), kLongest));
 }
 
 // Returns the folders of icons that the entry names, except those that isolatectl never writes to.
@@ -67,7 +68,7 @@ Result<std::map<std::string, DesktopEntry>> LauncherFiles::all() const {
   for (const auto& file : TRY(std::move(files))) {
     if (!file.starts_with(kBegin) || !file.ends_with(kEnd) || file.size() <= kBegin.size() + kEnd.size()) continue;
     const auto name = file.substr(kBegin.size(), file.size() - kBegin.size() - kEnd.size());
-    // Files with such names that isolatectl has not made are no launchers.
+    // Skip files with such names that isolatectl did not make.
     if (auto entry = find(name); entry && *entry) entries.emplace(name, std::move(**entry));
   }
   return entries;
@@ -96,7 +97,7 @@ Result<void> LauncherFiles::make_directory(const std::string& path) const {
   const auto status = TRY(status_of(AT_FDCWD, path));
   if (status.st_uid == owner_) return {};
   return fail(Error(fmt::format("{} belongs to {}", path, Caller{status.st_uid, status.st_gid}.name()))
-                  .advise("launchers are made by the user who starts them"));
+                  .advise("make the launcher as the user who will start it"));
 }
 
 Result<void> LauncherFiles::write_icon(const std::string& name, const Icon& icon) const {
@@ -104,7 +105,7 @@ Result<void> LauncherFiles::write_icon(const std::string& name, const Icon& icon
   for (const auto& directory : {theme(), path.substr(0, path.rfind('/'))}) TRY_VOID(make_directory(directory));
   const auto temporary = path + "." + random_name();
   auto written = replace_file(temporary, icon.content, 0644);
-  // The launcher's earlier icons are gone by now. A file with this name is somebody else's.
+  // The launcher's earlier icons are gone by now, so another program made a file with this name.
   if (written) written = rename_file(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE);
   if (!written) ::unlink(temporary.c_str());
   return written;
@@ -112,7 +113,7 @@ Result<void> LauncherFiles::write_icon(const std::string& name, const Icon& icon
 
 void LauncherFiles::remove_icons(const std::string& name, const DesktopEntry& entry) const {
   for (const auto& folder : folders_of(entry)) {
-    // An icon that is gone already, or can't be removed, harms nothing: no entry names it any more.
+    // If an icon can't be removed, it stays, which is harmless because no entry names it any more.
     ::unlink(icon_path(name, folder).c_str());
   }
 }
@@ -143,7 +144,7 @@ Result<void> LauncherFiles::write(const std::string& name, DesktopEntry entry, c
     if (std::find(folders.begin(), folders.end(), icon.folder) == folders.end()) continue;
     if (auto written = write_icon(name, icon); !written) warnings->push_back(written.error().message());
   }
-  // Desktops notice new icons by the time of the theme's directory. If this fails, they notice them later.
+  // Desktops notice new icons by the modification time of the theme's directory. If this fails, they notice them later.
   if (!folders.empty()) ::utimensat(AT_FDCWD, theme().c_str(), nullptr, 0);
   return {};
 }

@@ -29,7 +29,8 @@ class LauncherFiles {
 
   // Returns the entries of all launchers by name.
   Result<std::map<std::string, DesktopEntry>> all() const;
-  // Returns nothing if there is no such file. Errors: `name` is no name; isolatectl has not made the file.
+  // Returns nothing if there is no such file. Errors: `name` can't be a launcher's name; isolatectl did not make the
+  // file.
   Result<std::optional<DesktopEntry>> find(const std::string& name) const;
   // Writes the launcher, or replaces it atomically, and notes the icons in the entry. Removes icons that it had before.
   // Leaves out an icon whose file exists and is not the launcher's, or that can't be written, and adds the reason to

@@ -62,7 +62,7 @@ void add_create(CLI::App* parent, CommandLine* line) {
 void add_edit(CLI::App* parent, CommandLine* line) {
   auto* verb = parent->add_subcommand("edit",
                                       "open a root shell in the template, or run COMMAND; its changes become the next "
-                                      "generation if COMMAND ends with status 0, or if you say so after a shell");
+                                      "generation if COMMAND ends with status 0, or if you agree after the shell");
   auto& options = line->edit;
   verb->add_option("NAME", options.name)->required();
   verb->add_option("COMMAND", options.command, "command and arguments, after --");
@@ -149,7 +149,7 @@ void add_lease_verbs(CLI::App* app, CommandLine* line) {
   ps->add_flag("--kept", line->kept, "list the clones that were kept with isolate --keep instead");
   ps->callback([line] { line->verb = plain([line](Context& context) { return list_leases(context, line->kept); }); });
   auto* kill = app->add_subcommand("kill", "end a running lease")->fallthrough();
-  kill->add_option("LEASE", line->name, "its clone, as ps shows it")->required();
+  kill->add_option("LEASE", line->name, "the name of its clone, as ps shows it")->required();
   kill->callback([line] { line->verb = plain([line](Context& context) { return kill_lease(context, line->name); }); });
 }
 
@@ -157,14 +157,14 @@ void add_exec(CLI::App* app, CommandLine* line) {
   auto& options = line->exec;
   auto* exec = app->add_subcommand("exec", "run a command in a running lease")->fallthrough();
   exec->add_flag("-t,--tty", options.own_terminal,
-                 "give it a terminal of its own even if standard input or output is not a terminal");
+                 "give the command a terminal of its own even if standard input or output is no terminal");
   exec->add_option("-p,--directory", options.directory, "working directory in the guest (default: that of the run)");
   exec->add_option("-v,--variable", options.variables,
                    "add NAME=VALUE, or NAME with your own value, to the run's environment; repeatable")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  exec->add_option("LEASE", options.lease, "its clone, as ps shows it")->required();
+  exec->add_option("LEASE", options.lease, "the name of its clone, as ps shows it")->required();
   exec->footer("COMMAND [ARG...] follows LEASE. Options after LEASE belong to COMMAND.");
   exec->callback([line] {
     if (line->exec.command.empty()) throw CLI::RequiredError("COMMAND");

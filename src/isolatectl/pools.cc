@@ -74,7 +74,8 @@ Result<void> list_pools(Context& context, const std::string& name) {
 
 Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,
                            const std::string& gid_base) {
-  if (context.asks_daemon()) return fail("pool range needs root, who registers the ranges of the daemon's pools");
+  if (context.asks_daemon())
+    return fail("pool range needs root, because only root registers ranges for the daemon's pools");
   const auto place = TRY(context.find(name));
   const Pool pool(place.store.get(), place.name);
   if (uid_base.empty()) {
@@ -95,7 +96,9 @@ Result<void> range_of_pool(Context& context, const std::string& name, const std:
 
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size) {
   if (context.asks_daemon()) {
-    return fail("resizing a pool needs root; your own store needs no pool, it makes each clone when it is needed");
+    return fail(
+        "pool resize and drain need root; your own store needs no pool, because isolate makes each clone when it is "
+        "needed");
   }
   const auto place = TRY(context.find(name));
   TRY_VOID(remember_store(context.main_store(), place.store->description()));

@@ -83,7 +83,7 @@ std::optional<DesktopEntry> find_program_entry(const TemplateFiles& files, const
   const auto names = files.names(kEntries, kMostEntries);
   for (const auto& name : names ? *names : std::vector<std::string>()) {
     if (!name.ends_with(".desktop") || bytes > kMostBytesOfEntries) continue;
-    // The same for a single file.
+    // The same holds for a single file.
     const auto content = files.read(fmt::format("{}/{}", kEntries, name), DesktopEntry::kMostBytes);
     if (!content) continue;
     bytes += content->size();
@@ -98,7 +98,7 @@ std::optional<DesktopEntry> find_program_entry(const TemplateFiles& files, const
 }
 
 void copy_description(const DesktopEntry& from, DesktopEntry* to) {
-  constexpr std::size_t kMostValues = 1000;  // seven keys in all languages of the world's desktops are fewer
+  constexpr std::size_t kMostValues = 1000;  // more than seven keys in all languages that desktops support
   std::size_t copied = 0;
   for (const auto& [key, raw] : from.all()) {
     const auto bracket = key.find('[');

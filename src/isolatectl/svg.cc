@@ -25,7 +25,7 @@ constexpr std::array kDrawing = {
     "solidcolor", "text",     "textPath", "title",          "tspan",     "use",     "view",    "flowSpan",
     "solidColor", "hatch",    "hatchpath"};
 
-// Namespaces whose elements have effects wherever they stand.
+// Namespaces whose elements have an effect anywhere in a document.
 constexpr std::array kActiveNamespaces = {"http://www.w3.org/1999/xhtml", "http://www.w3.org/2001/XInclude",
                                           "http://www.w3.org/2001/xml-events"};
 
@@ -107,7 +107,7 @@ class Checker {
   }
 
   static void check_declaration(void* self, const XML_Char* /*version*/, const XML_Char* encoding, int /*alone*/) {
-    // Otherwise a desktop would read other characters than were checked here.
+    // In another encoding, a desktop would read other characters than this checks.
     if (encoding != nullptr && lower(encoding) != "utf-8") static_cast<Checker*>(self)->refuse("it is not UTF-8");
   }
 

@@ -1,4 +1,4 @@
-// Decides whether an SVG from somebody else can be given to the programs of a desktop.
+// Decides whether an untrusted SVG can be given to the programs of a desktop.
 #pragma once
 
 #include <string_view>

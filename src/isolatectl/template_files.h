@@ -1,5 +1,5 @@
 // TemplateFiles: reads files of a template as data. No program of the template runs, no link leads out of it, and only
-// regular files are opened, so that neither a pipe nor a device can hold up the reader.
+// regular files are opened, so that no pipe and no device can hold up the reader.
 #pragma once
 
 #include <string>
@@ -14,8 +14,9 @@ namespace isolate {
 
 class TemplateFiles {
  public:
-  // Opens the newest generation. Layers are mounted as the guest's overlay is, so that links between them and removed
-  // files count as in a guest. The mount is in no mount namespace and ends with this object. Errors: those of mounting.
+  // Opens the newest generation. Mounts the layers as a guest's overlay, so that links between them and removed files
+  // have the same effect as in a guest. The mount is in no mount namespace and ends with this object. Errors: those of
+  // mounting.
   static Result<TemplateFiles> open(const TemplatePlace& place, OwnerNamespace* owner);
   // Reads below the directory `root`.
   explicit TemplateFiles(Fd root) : root_(std::move(root)) {}

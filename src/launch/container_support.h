@@ -1,5 +1,5 @@
 // ContainerSupport: what a run with the engine lxc needs on the host besides the container: control groups, a
-// connection with a bridge, a log.
+// connection to a bridge, a log.
 #pragma once
 
 #include <memory>

@@ -35,7 +35,7 @@ struct LauncherFds {
   int control = -1;         // the guest's end of the control socket
   int setup = -1;           // the setup of isolate-init (init_setup.h)
   int boot_setup = -1;      // the setup of the isolate-init that becomes a system's init; -1: no system is booted
-  int bridge = -1;          // the socket on which the engine asks for a connection with a bridge
+  int bridge = -1;          // the socket on which the engine asks for a connection to a bridge
   int log = -1;             // the file to which the engine writes its log
   StreamFds streams;
   int report = -1;                       // the launcher writes a packed error here; a successful start closes it

@@ -1,4 +1,4 @@
-// Connects a container's network with a bridge of the host. A child of isolate waits until the container's side has
+// Connects a container's network to a bridge of the host. A child of isolate waits until the container's side has
 // made its network namespace. Then it makes a veth pair, and puts one end into that namespace as eth0, and the other
 // end into the bridge. The kernel removes the pair together with the namespace.
 
@@ -27,18 +27,17 @@ Result<std::string> find_ip() {
   auto path = first_executable({"/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"});
   if (!path.empty()) return path;
   return fail(
-      "ip is not installed, with which a container is connected with a bridge; install it (Debian: "
-      "apt-get install iproute2)");
+      "ip, which connects a container to a bridge, is not installed; install it (Debian: apt-get install iproute2)");
 }
 
-// lxc-user-nic is set-user-id root. It connects users' containers with the bridges that /etc/lxc/lxc-usernet allows.
+// lxc-user-nic is set-user-id root. It connects users' containers to the bridges that /etc/lxc/lxc-usernet allows.
 Result<std::string> find_user_nic() {
   auto path = first_executable(
       {"/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic", "/usr/lib/lxc/lxc-user-nic"});
   if (!path.empty()) return path;
   return fail(
-      "an ordinary user's container gets to a bridge by lxc-user-nic alone, which is not installed "
-      "(Debian: apt-get install lxc); LXC_NET_BR=none gives it the host's network");
+      "lxc-user-nic, which connects an ordinary user's container to a bridge, is not installed; install it (Debian: "
+      "apt-get install lxc), or use the host's network (LXC_NET_BR=none)");
 }
 
 // Waits for the message of isolate-lxc, and returns the sender's pid in this pid namespace. -1: isolate-lxc has ended.
@@ -76,7 +75,7 @@ Result<void> run(const std::vector<std::string>& command, const std::string& bri
   const auto output = TRY(run_program(command));
   if (output.status.success()) return {};
   const auto said = message_of(text::split(output.err, '\n').front());
-  return fail(fmt::format("no connection with bridge {}: {}", bridge,
+  return fail(fmt::format("can't connect the container to bridge {}: {}", bridge,
                           said.empty() ? output.status.describe() : text::printable(said)));
 }
 
@@ -128,10 +127,10 @@ class BridgeConnector : public Held {
 
 Result<void> check_bridge(const std::string& bridge, const Caller& caller) {
   if (!is_bridge(bridge)) {
-    return fail(
-        fmt::format("there is no bridge {}, with which -n connects a container; name one in LXC_NET_BR, where "
-                    "none stands for the host's network",
-                    bridge));
+    return fail(fmt::format(
+        "there is no bridge {}, to which -n connects a container; name a bridge in LXC_NET_BR, or set it to "
+        "none for the host's network",
+        bridge));
   }
   if (caller.is_root()) {
     TRY(find_ip());

@@ -97,8 +97,8 @@ Result<BusPlace> place_of_bus(BusKind bus) {
     auto sockets = sockets_of_addresses(addresses);
     if (!sockets) return fail(fmt::format("{}: {}", name, sockets.error().message()));
     if (sockets->empty()) {
-      return fail(
-          fmt::format("{}={} names no Unix socket, and isolate shares only these", name, text::printable(addresses)));
+      return fail(fmt::format("{}={} names no Unix socket, and isolate can share no other kind of bus", name,
+                              text::printable(addresses)));
     }
     return BusPlace{std::move(*sockets), name};
   }

@@ -13,7 +13,7 @@
 namespace isolate {
 namespace {
 
-constexpr std::size_t kLongestLine = 16384;  // as the reference implementation
+constexpr std::size_t kLongestLine = 16384;  // the limit of the reference implementation
 constexpr std::string_view kEndOfLine = "\r\n";
 constexpr std::string_view kExternal = "AUTH EXTERNAL ";
 
@@ -29,10 +29,10 @@ std::string login_line(uid_t uid) {
 Result<void> check_login(BusKind bus, const std::string& socket, uid_t uid) {
   const auto connected = connect_stream(socket);
   if (!connected) return fail(fmt::format("no bus answers ({})", text::printable(connected.error().message())));
-  // The system bus has a user of its own. Root may use everybody's bus.
+  // The system bus runs as a user of its own. Root may use any user's bus.
   const auto owner = TRY(socket_peer(connected->get())).uid;
   if (bus == BusKind::session && uid != 0 && owner != 0 && owner != uid) {
-    return fail(fmt::format("the bus at {} belongs to user {}, who could see and change what the guest says",
+    return fail(fmt::format("the bus at {} belongs to user {}, who could see and change the guest's messages",
                             text::printable(socket), owner));
   }
   ::fcntl(connected->get(), F_SETFL, 0);
@@ -73,7 +73,7 @@ std::string LoginEditor::edited(const std::string& line) {
   const std::string beginning = begins_with_zero ? std::string(1, '\0') : "";
   const auto words = line.substr(beginning.size());
   has_begun_ = words == "BEGIN" || words.starts_with("BEGIN ") || words.starts_with("BEGIN\t");
-  // Without an id the bus takes that of the process that connects.
+  // Without an id the bus takes the user id of the process that connects.
   const bool has_id =
       words.starts_with(kExternal) && words.find_first_not_of(' ', kExternal.size()) != std::string::npos;
   return has_id ? beginning + login_line(uid_) : line;

@@ -12,7 +12,7 @@
 
 namespace isolate {
 
-// Logs in to the bus at that socket, and leaves again. Errors: plain text: nobody listens there, the bus belongs to
+// Logs in to the bus at that socket, and disconnects. Errors: plain text: no bus listens there, the bus belongs to
 // another user than `uid` or root, it refuses that user, or it does not answer.
 Result<void> check_login(BusKind bus, const std::string& socket, uid_t uid);
 
@@ -35,7 +35,7 @@ class LoginEditor : public OpeningEditor {
   bool is_first_ = true;
   bool has_begun_ = false;
   std::size_t sent_ = 0;      // lines
-  std::size_t answered_ = 0;  // of these
+  std::size_t answered_ = 0;  // of these lines
 };
 
 }  // namespace isolate

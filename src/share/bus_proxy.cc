@@ -38,14 +38,14 @@ int execute(const std::vector<std::string>& argv, const Fd& directory, const Fd&
   return 1;
 }
 
-// Whether this process can make files there. In a tmpfs it can't if the user namespace that owns it has not its id
-// (EOVERFLOW), whatever the directory's mode is.
+// Whether this process can make files there. In a tmpfs it can't (EOVERFLOW) if the user namespace that owns the tmpfs
+// does not map this process's id, whatever the directory's mode is.
 bool can_make_files(const Fd& directory) {
   constexpr const char* kName = "check";
   return ::mkdirat(directory.get(), kName, 0700) == 0 && ::unlinkat(directory.get(), kName, AT_REMOVEDIR) == 0;
 }
 
-// A directory of the caller's. It is gone before the guest starts.
+// A directory that only the caller may enter. It is removed before the guest starts.
 class PrivateDirectory {
  public:
   static Result<PrivateDirectory> make() {
@@ -72,7 +72,7 @@ class PrivateDirectory {
   Fd opened_;
 };
 
-// Waits until the program is ready; it then writes a byte.
+// Waits until the program is ready, which it reports with a byte.
 Result<void> wait_for_start(const Fd& life, ChildProcess* child) {
   const auto has_news = TRY(wait_readable(life.get(), kPatience));
   char byte = 0;
@@ -88,8 +88,8 @@ Result<std::string> find_bus_proxy() {
   auto path = first_executable({"/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy"});
   if (!path.empty()) return path;
   return fail(
-      fmt::format("{0} is not installed, which lets a guest reach only what is allowed; install it (Debian: "
-                  "apt-get install {0})",
+      fmt::format("{0} is not installed; it keeps a guest from names that no rule allows; install it (Debian: apt-get "
+                  "install {0})",
                   kProgram));
 }
 
@@ -112,7 +112,8 @@ Result<BusProxy> BusProxy::start(const std::vector<std::string>& arguments, cons
   return BusProxy(std::move(child), std::move(life.read), TRY(std::move(socket)));
 }
 
-// connect(2) finds a socket by the inode to which the path leads, which may have no name any more.
+// connect(2) finds a socket by the inode that the path leads to, so this works although the socket has no name any
+// more.
 std::string BusProxy::socket() const { return fmt::format("/proc/self/fd/{}", socket_.get()); }
 
 }  // namespace isolate

@@ -31,7 +31,7 @@ bool is_element(std::string_view element) {
   });
 }
 
-// A well-known name (D-Bus specification, "Bus names"), or one and ".*" for it and all names below it.
+// A well-known name (D-Bus specification, "Bus names"), or one followed by ".*", for it and all names below it.
 bool is_bus_name(std::string_view name) {
   constexpr std::size_t kLongest = 255;
   if (name.ends_with(".*")) name.remove_suffix(2);
@@ -55,7 +55,8 @@ Result<std::string> rule_for(const std::string& word, BusKind bus) {
   }
   const auto name = word.substr(equals + 1);
   if (name == kBusItself) {
-    return fail(fmt::format("dbus: {} is the bus itself, which every guest reaches as far as that is harmless", name));
+    return fail(
+        fmt::format("dbus: {} is the bus itself, which needs no rule: every guest can make its harmless calls", name));
   }
   if (is_bus_name(name)) return fmt::format("--{}={}", policy, name);
   return fail(

@@ -1,4 +1,4 @@
-// The values of --dbus: a bus, and what of it a guest may use.
+// The values of --dbus: a bus, and what a guest may do on it.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace isolate {
 
 // A bus with the options of xdg-dbus-proxy that allow something, such as --talk=org.freedesktop.Notifications. Without
-// any, the guest can connect with the bus but reaches nobody on it.
+// any, the guest can connect to the bus but reaches no other program on it.
 struct BusWish {
   BusKind bus = BusKind::session;
   std::vector<std::string> rules;

@@ -12,7 +12,7 @@
 namespace isolate {
 namespace {
 
-// A node of a YAML document. One that is missing, or of another kind than it is used as, is empty.
+// A node of a YAML document. A node that is missing, or of another kind than the caller expects, is empty.
 class Node {
  public:
   Node(yaml_document_t* document, yaml_node_t* node) : document_(document), node_(node) {}
@@ -69,7 +69,7 @@ std::vector<std::string> values_of(const std::vector<std::string>& arguments, co
   return values;
 }
 
-// A hook is a command that a container program executes as root before the container starts. isolate executes none:
+// A hook is a command that a container program executes as root before the container starts. isolate executes no hook:
 // it does itself what these two hooks of NVIDIA do.
 Result<void> add_hook(const Node& hook, CdiEdits* edits) {
   const auto arguments = hook["args"].texts();
@@ -129,7 +129,7 @@ Result<std::optional<CdiEdits>> edits_of(const Node& root) {
   return edits;
 }
 
-// Adds what is not there yet. Devices of one file often repeat what the others have.
+// Adds the elements that `into` lacks. The devices of a file often repeat each other's elements.
 template <typename T>
 void merge(std::vector<T>&& from, std::vector<T>* into) {
   for (auto& one : from) {
@@ -176,7 +176,8 @@ Result<CdiEdits> read_cdi(const std::vector<std::string>& directories) {
       if (*edits) merge(std::move(**edits), &all);
     }
   }
-  // The directories of the specification may be one, and a device may repeat what the file says for all.
+  // The directories of the specification may be the same one, and a device may repeat what its file says for all
+  // devices.
   CdiEdits once;
   merge(std::move(all), &once);
   return once;

@@ -30,8 +30,8 @@ struct CdiEdits {
 // nothing if the file is not about graphics devices: its kind is not VENDOR/gpu. Errors: plain text: it is malformed.
 Result<std::optional<CdiEdits>> parse_cdi(std::string_view text);
 
-// Reads all files in these directories, by default those of the specification, and puts together what they ask for.
-// Errors name the file.
+// Reads all files in these directories, by default those of the specification, and merges their edits. Errors name the
+// file.
 Result<CdiEdits> read_cdi(const std::vector<std::string>& directories = {"/etc/cdi", "/var/run/cdi"});
 
 }  // namespace isolate

@@ -20,7 +20,7 @@ std::size_t number_at(std::string_view bytes, std::size_t at) {
 
 std::size_t padded(std::size_t length) { return (length + 3) / 4 * 4; }
 
-// The time that this takes must not tell how many bytes of a guess are right.
+// Takes the same time for every guess, so that the time does not reveal how many bytes of the guess are right.
 bool is_same(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   unsigned difference = 0;
@@ -37,7 +37,7 @@ Result<std::string> CookieGuard::edit(std::string_view bytes) {
   if (held_.size() < kHeader) return std::string();
   const auto kind_length = number_at(held_, kKindLengthAt);
   const auto data_length = number_at(held_, kDataLengthAt);
-  // This comes before waiting for the rest, so that a client can't make the relay hold more.
+  // Check the lengths before waiting for the rest, so that a client can't make the relay hold more.
   if (kind_length != cookie_.kind.size() || data_length != cookie_.bytes.size()) return fail("not the guest's cookie");
   if (held_.size() < kHeader + padded(kind_length) + padded(data_length)) return std::string();
   const std::string_view all = held_;

@@ -1,5 +1,5 @@
-// CookieGuard: lets a client of the guest pass to an X server only with the guest's own cookie. A server that would
-// accept the caller's clients without any cookie, as xhost(1) can tell it, would trust these.
+// CookieGuard: lets a client of the guest connect to an X server only with the guest's own cookie. Without the guard, a
+// server that accepts the caller's clients without any cookie, as xhost(1) can tell it to, would trust the guest's.
 #pragma once
 
 #include <string>

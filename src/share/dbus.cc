@@ -1,4 +1,4 @@
-// Message buses (--dbus): a socket for each, behind which a filter passes on only what the user has named.
+// Message buses (--dbus): a socket for each bus, behind a filter that passes on only what the user's rules allow.
 #include <fmt/format.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -33,7 +33,7 @@ const char* variable_name(BusKind bus) {
   return bus == BusKind::session ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS";
 }
 
-// A guest with the host's network reaches the host's abstract sockets itself.
+// A guest with the host's network reaches the host's abstract sockets without the filter.
 Result<void> check_filter_holds(BusKind bus, const BusPlace& place, const RunRequest& request) {
   const bool is_abstract = std::any_of(place.sockets.begin(), place.sockets.end(),
                                        [](const std::string& socket) { return socket.starts_with('@'); });
@@ -102,7 +102,7 @@ class FilteredBus : public Held {
   }
 
  private:
-  // A directory of the caller's in the stage's tmpfs. It is not mounted in the guest.
+  // Makes a directory for the filter in the stage's tmpfs. The guest does not see it.
   Result<Fd> make_place(const RootInProgress& root) const {
     const auto directory = "filter-" + name_;
     TRY_VOID(make_directory(root.stage(), directory, 0700));
@@ -125,7 +125,7 @@ Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& 
     *proxy = TRY(BusProxy::start(arguments, further.at(0)));
     return (*proxy)->socket();
   };
-  // Root's id is unknown to the user namespace that owns the stage's tmpfs, so root could make no socket there.
+  // The user namespace that owns the stage's tmpfs does not map root's id, so root could make no socket there.
   Fd place;
   if (context.caller.is_root()) place = TRY(mount::make("tmpfs", {{"mode", "0700"}}, MOUNT_ATTR_NOSUID));
   auto relay = TRY(SocketRelay::start("", std::move(options)));
@@ -138,7 +138,7 @@ std::string describe_bus(const RootMount& mount) {
 }
 
 constexpr ShareOption kOption = {
-    0, "dbus", "BUS[,RULE]...", true, true, "use a message bus, as far as rules such as talk=NAME allow", check_wish};
+    0, "dbus", "BUS[,RULE]...", true, true, "use a message bus, only as rules such as talk=NAME allow", check_wish};
 
 }  // namespace
 

@@ -22,7 +22,7 @@ constexpr const char* kName = ".desktop";  // of a directory in the guest's /tmp
 constexpr const char* kDirectory = "/tmp/.desktop/";
 constexpr const char* kFontsFile = "/tmp/.desktop/fonts.conf";
 constexpr const char* kTimeFile = "/etc/localtime";
-// Each is a directory of the form that XDG_DATA_DIRS lists, with fonts, icons and themes in it.
+// Each is a directory in the guest that XDG_DATA_DIRS lists, with fonts, icons and themes in it.
 constexpr std::array kPlaces = {"old", "user", "local", "system"};
 // Debian has games in directories of their own, which are in the PATH of users but not of root.
 constexpr const char* kPath =
@@ -39,7 +39,8 @@ constexpr std::array kVariables = {
 
 bool is_set(const char* variable) { return !environment_variable(variable).empty(); }
 
-// Without any display the wish for X11 fails, with a message that says so. All else that is missing is only told.
+// Without any display the wish for X11 fails, with a message that says so. If anything else is missing, isolate only
+// warns.
 std::vector<ShareWish> wishes_of_session(const RunRequest& /*request*/) {
   std::vector<ShareWish> wishes;
   const bool has_wayland = is_set("WAYLAND_DISPLAY");
@@ -86,7 +87,7 @@ void add_data(const Caller& caller, SharePlan* plan) {
   plan->environment.push_back(std::string("FONTCONFIG_FILE=") + kFontsFile);
 }
 
-// A name such as Europe/Berlin or a rule such as CET-1CEST goes as it is. ":/PATH" names a file of the host.
+// Passes on a name such as Europe/Berlin or a rule such as CET-1CEST. ":/PATH" would name a file of the host.
 void add_time_zone(SharePlan* plan) {
   const auto zone = environment_variable("TZ");
   if (!zone.empty() && zone[0] != ':' && zone[0] != '/') plan->environment.push_back("TZ=" + zone);
@@ -116,7 +117,7 @@ Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t numb
   return mount.source.empty() ? Result<void>() : root->open_bind(mount, number);
 }
 
-// The root's own configuration, and the host's fonts in addition.
+// Includes the root's own configuration, and adds the host's fonts.
 Result<void> write_fonts_file(const RootInProgress& root, const Fd& directory) {
   std::string text =
       "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"fonts.dtd\">\n<fontconfig>\n"
@@ -146,7 +147,7 @@ std::string describe_desktop(const RootMount& mount) {
 }
 
 constexpr ShareOption kOption = {
-    0, "desktop", nullptr, false, false, "display, sound, graphics, a home, and the look of your session", nullptr};
+    0, "desktop", nullptr, false, false, "display, sound, graphics, a home, and your session's look", nullptr};
 
 }  // namespace
 

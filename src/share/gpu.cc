@@ -21,8 +21,8 @@
 namespace isolate {
 namespace {
 
-// RootMount::mode has the type of the mount's source, as st_mode does: a device, a file or directory to read, or a
-// symbolic link to make, whose text is the source.
+// RootMount::mode holds a file type, as st_mode does: a device, a file or directory that is read-only, or a symbolic
+// link that isolate makes, whose text is RootMount::source.
 constexpr const char* kSysfs = "/sys/";
 
 std::string parent_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
@@ -39,7 +39,7 @@ bool is_node_name(const std::string& name, std::string_view prefix) {
   return name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
 }
 
-// The devices of the host's graphics cards. With a CDI file NVIDIA's are also in that.
+// The devices of the host's graphics cards. A CDI file may name those of NVIDIA again.
 std::vector<std::string> nodes_of_host() {
   std::vector<std::string> paths;
   for (const auto& name : list_directory(AT_FDCWD, "/dev/dri").value_or(std::vector<std::string>())) {
@@ -79,7 +79,8 @@ class Plan {
     add_files(cdi);
     if (has_nvidia_ && cdi.files.empty()) {
       plan_.warnings.emplace_back(
-          "--gpu: no file in /etc/cdi names NVIDIA's libraries, so the guest has only those of its root; make one: "
+          "--gpu: no file in /etc/cdi names NVIDIA's libraries, so the guest has only those of its root; make the "
+          "file: "
           "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml");
     }
     return std::move(plan_);
@@ -107,8 +108,8 @@ class Plan {
                     closed_));
   }
 
-  // What libdrm reads: by the number of a node, the directory of its device, and in that the device's ids, and which
-  // nodes it has (drmGetDevices2(), drmGetNodeTypeFromFd()). Other programs look into /sys/class/drm.
+  // Adds what libdrm reads (drmGetDevices2(), drmGetNodeTypeFromFd()): a link from the number of each node to the
+  // directory of its device, which holds the device's ids and its nodes. Other programs look into /sys/class/drm.
   void add_sysfs() {
     std::set<std::string> done;
     for (const auto number : devices_) {
@@ -126,10 +127,11 @@ class Plan {
   void add_files(CdiEdits& cdi) {
     for (const auto& file : cdi.files) {
       struct stat status {};
-      // The file may be older than the driver, and the driver without one of its libraries is better than none.
+      // The CDI file may be older than the driver. Go on, because most programs work without one of the libraries.
       if (::stat(file.source.c_str(), &status) != 0 || ::access(file.source.c_str(), R_OK) != 0) {
-        plan_.warnings.push_back(fmt::format("--gpu: {}, which a CDI file names, is not there; generate the file again",
-                                             text::printable(file.source)));
+        plan_.warnings.push_back(
+            fmt::format("--gpu: a CDI file names {}, which can't be read; generate the CDI file again",
+                        text::printable(file.source)));
         continue;
       }
       plan_.mounts.push_back(mount_of(file.source, file.target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG));
@@ -146,7 +148,7 @@ class Plan {
     }
     if (!request_.directory.empty() && !cdi.files.empty()) {
       plan_.warnings.push_back(
-          "--gpu: with -t isolate makes no links to NVIDIA's libraries in the directory; programs may miss them");
+          "--gpu: with -t isolate makes no links to NVIDIA's libraries in the directory; programs may not find them");
     }
   }
 
@@ -175,7 +177,7 @@ Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t numb
   return mount.mode == S_IFLNK || is_shown_as_it_is ? Result<void>() : root->open_bind(mount, number);
 }
 
-// A link never replaces what the root has. In a directory that a run works on, isolate makes none.
+// A link never replaces a file of the root. In a directory that a run works on, isolate makes no links.
 Result<void> make_link(RootInProgress* root, const RootMount& mount) {
   const auto parent = TRY(root_path::directory(root->root(), parent_of(mount.target), true));
   if (::symlinkat(mount.source.c_str(), parent.get(), name_of(mount.target).c_str()) == 0 || errno == EEXIST) return {};
@@ -183,7 +185,7 @@ Result<void> make_link(RootInProgress* root, const RootMount& mount) {
 }
 
 // The guest's /sys is in memory at this point, and becomes read-only at the end. A run on a directory without a /sys
-// has none.
+// does not get one.
 Result<void> add_to_sys(RootInProgress* root, const RootMount& mount) {
   if (!root->ordinary_directory("/sys", false)) return {};
   if (mount.mode == S_IFLNK) return make_link(root, mount);

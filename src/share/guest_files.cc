@@ -38,7 +38,7 @@ Result<Fd> runtime_directory(const RootInProgress& root) {
   const bool is_there = ::faccessat(root.tmp(), kName, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   auto directory = TRY(directory_in_tmp(root, kName, 0700));
   if (is_there) return directory;
-  // A container's systemd empties /tmp when it boots (tmpfiles.d(5)), but stops at mounts.
+  // A container's systemd empties /tmp when it boots (tmpfiles.d(5)), but leaves mounts alone.
   TRY_VOID(mount::attach(TRY(mount::copy_tree(root.tmp(), kName, false)), directory.get(), kRuntimeDirectory));
   return directory_in_tmp(root, kName, 0700);
 }
@@ -47,7 +47,7 @@ Result<Fd> directory_in_tmp(const RootInProgress& root, const char* name, mode_t
   const auto is_there = ::faccessat(root.tmp(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   auto directory = TRY(directory_in(root, root.tmp(), name, mode));
   if (is_there) return directory;
-  // A system in the root empties /tmp when it boots (tmpfiles.d(5)), but leaves alone what is mounted there.
+  // A container's systemd empties /tmp when it boots (tmpfiles.d(5)), but leaves mounts alone.
   const auto tree = TRY(mount::copy_tree(root.tmp(), name, false));
   TRY_VOID(mount::set_attributes(tree, {0, -1, true, false}, name));
   TRY_VOID(mount::attach(tree, directory.get(), name));
@@ -72,7 +72,7 @@ Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::strin
 }
 
 Result<std::optional<std::string>> text_of_root(const RootInProgress& root, const std::string& path) {
-  // O_NONBLOCK: it may be a pipe, and opening that would wait for a writer.
+  // O_NONBLOCK: the file may be a pipe, and opening a pipe would wait for a writer.
   const auto file = root_path::open(root.root(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!file) return std::string();
   const auto mode = TRY(status_of(file->get(), "", AT_EMPTY_PATH)).st_mode;

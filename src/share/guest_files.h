@@ -24,12 +24,11 @@ Result<void> write_private_file(const RootInProgress& root, const Fd& directory,
                                 std::string_view content);
 // Mounts a socket of the host on a name in the directory.
 Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::string& name);
-// Listens on a new stream socket with that name, to which every process of the guest may connect that may enter the
-// directory.
+// Listens on a new stream socket with that name. Every process of the guest that may enter the directory may connect.
 Result<Fd> listen_for_guest(const Fd& directory, const std::string& name);
 
-// Returns the text of a file of the root; "" if there is none. Returns nothing if it must stay as it is: there is a
-// directory in its place, or it has more than 1 MiB.
+// Returns the text of a file of the root; "" if there is no such file. Returns nothing if isolate must not cover the
+// file: a directory is in its place, or it has more than 1 MiB.
 Result<std::optional<std::string>> text_of_root(const RootInProgress& root, const std::string& path);
 // Mounts a file in memory with this text on /etc/NAME. The root's own file does not change.
 Result<void> cover_with_text(RootInProgress* root, const std::string& name, std::string_view text, bool read_only);

@@ -14,7 +14,7 @@ constexpr std::size_t kName = 0;
 constexpr std::size_t kId = 2;
 constexpr std::size_t kLongestName = 64;
 
-// The first line of the file with that number; nothing if there is none.
+// The name in the first line of the file with that id; nothing if there is no such line.
 std::optional<std::string> name_of(std::string_view file, std::uint32_t id) {
   for (const auto& line : text::split(file, '\n')) {
     const auto fields = text::split(line, ':');
@@ -23,7 +23,7 @@ std::optional<std::string> name_of(std::string_view file, std::uint32_t id) {
   return std::nullopt;
 }
 
-// The lines of the file, without those that have this name or number.
+// The lines of the file, without those that have this name or id.
 std::string without(std::string_view file, std::string_view name, std::uint32_t id) {
   std::string kept;
   for (const auto& line : text::split(file, '\n')) {
@@ -41,8 +41,7 @@ Result<GuestUser> guest_user(const Caller& caller) {
   if (caller.is_root()) return GuestUser{"root", 0, 0, "/root"};
   GuestUser user{caller.name(), caller.uid, caller.gid, ""};
   if (!text::is_name(user.name, kLongestName)) {
-    return fail(
-        fmt::format("your name '{}' has characters that the name of a home can't have", text::printable(user.name)));
+    return fail(fmt::format("your user name '{}' can't be the name of a home directory", text::printable(user.name)));
   }
   user.home = "/home/" + user.name;
   return user;

@@ -1,5 +1,5 @@
-// The caller's name and number, and a home of its own (--home). The home is a directory of the clone, or in memory if
-// the root's files are not to change, or a directory of the host that the caller names.
+// The caller's name and ids, and a home directory of the guest's own (--home). The home is a directory of the clone, or
+// in memory if the root's files must not change, or a directory of the host that the caller names.
 #include <fmt/format.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -28,13 +28,13 @@ constexpr mode_t kMode = 0700;
 
 bool is_own_directory(const RootMount& mount) { return mount.source.starts_with('/'); }
 
-// The path of the directory without links. The last part may be missing. A shell does not expand the "~" of
-// --home=~/DIR.
+// Resolves the links in the path of a directory, whose last part may be missing. Expands "~/" at the beginning, because
+// a shell does not expand it in --home=~/DIR.
 Result<std::string> find_directory(const std::string& given, const Caller& caller) {
   auto path = given.starts_with("~/") ? caller.home() + given.substr(1) : given;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   auto there = real_path(path);
-  // A link that leads nowhere is no directory to be made.
+  // Do not make a directory in place of a link that leads nowhere.
   if (there || there.error().code() != ENOENT || status_of(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)) return there;
   const auto slash = path.rfind('/');
   const auto parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
@@ -45,7 +45,8 @@ Result<std::string> find_directory(const std::string& given, const Caller& calle
   return (*above == "/" ? "" : *above) + "/" + name;
 }
 
-// A guest that by mistake got the caller's own home, or a directory with it inside, could read and change everything.
+// A guest that got the caller's own home by mistake, or a directory above it, could read and change all of the caller's
+// files.
 Result<void> check_is_not_the_callers(const std::string& directory, const Caller& caller) {
   const auto entry = user_entry(caller.uid);
   for (const auto& name : {caller.home(), entry ? entry->home : std::string()}) {
@@ -53,8 +54,8 @@ Result<void> check_is_not_the_callers(const std::string& directory, const Caller
     const auto inside = directory == "/" ? directory : directory + "/";
     if (directory != "/" && (!home || *home == "/" || (*home != directory && !home->starts_with(inside)))) continue;
     return fail(
-        fmt::format("{} is or contains your own home, which the guest must not get; name a directory of its own, "
-                    "or bind files with -d",
+        fmt::format("{} is or contains your own home, which the guest must not get; name another directory, or bind "
+                    "single files with -d",
                     text::printable(directory)));
   }
   return {};
@@ -76,8 +77,7 @@ Result<void> check_owner(const struct stat& status, const std::string& directory
 Result<std::string> look_up_directory(const std::string& given, const RunRequest& request, const Caller& caller) {
   if (!caller.is_root() && (request.userns == UsernsMode::private_range || request.uid_base || request.gid_base)) {
     return fail(
-        "with --userns=private, -u or -g nobody in the guest is you, and a directory of yours is no use there; leave "
-        "DIR out");
+        "with --userns=private, -u or -g the guest has no id of yours and can't use your directory; leave DIR out");
   }
   auto directory = TRY(find_directory(given, caller));
   TRY_VOID(check_is_not_the_callers(directory, caller));
@@ -96,7 +96,7 @@ Result<RootMount> plan_home(const GuestUser& user, const RunRequest& request, co
   }
   if (request.directory.empty() && !request.read_only) return mount;
   mount.source = kInMemory;
-  // In a directory that isolate must not change, no home can be made in /home. So all of /home is in memory there.
+  // With -t isolate must not make a directory in the root's /home. So all of /home is in memory.
   if (user.uid != 0 && !request.directory.empty()) mount.target = kHomes;
   if (request.directory.empty()) return mount;
   const auto there = status_of(AT_FDCWD, request.directory + mount.target, AT_SYMLINK_NOFOLLOW);
@@ -127,12 +127,12 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
   return plan;
 }
 
-// What the mounts of one run have to know.
+// Makes the mounts of one run.
 class Home : public Held {
  public:
   explicit Home(GuestUser user) : user_(std::move(user)) {}
 
-  // Makes the caller's directory if it is missing, and notes which one it is.
+  // Makes the caller's directory if it is missing, and remembers its inode.
   Result<void> find(const RootMount& mount, const Caller& caller) {
     const auto made = ::mkdir(mount.source.c_str(), kMode) == 0;
     if (!made && errno != EEXIST) return fail(errno, "make " + text::printable(mount.source));
@@ -157,7 +157,7 @@ class Home : public Held {
   Result<void> cover(RootInProgress* root, const RootMount& mount) const {
     const auto name = mount.target.substr(sizeof "/etc");
     const auto of_root = TRY(text_of_root(*root, mount.target));
-    // A directory without such a file has no use for one with a single line, and isolate makes nothing there unasked.
+    // With -t isolate makes no file in the root that the user did not ask for.
     if (!of_root || (of_root->empty() && !root->traits().is_template)) return {};
     const auto is_group = mount.target == kGroup;
     const auto of_host = is_group ? read_file(kGroup).value_or("") : "";
@@ -165,12 +165,12 @@ class Home : public Held {
                            mount.read_only);
   }
 
-  // Somebody could have put another directory into its place since find().
+  // Another directory may have replaced it since find().
   Result<void> attach(RootInProgress* root, const RootMount& mount, std::size_t number) const {
     const auto tree = TRY(root->opened(number));
     const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
     if (!directory_ || status.st_dev != directory_->st_dev || status.st_ino != directory_->st_ino) {
-      return fail(text::printable(mount.source) + " was replaced meanwhile");
+      return fail(text::printable(mount.source) + " was replaced during the start; try again");
     }
     return root->attach_tree(tree, mount.target, true);
   }
@@ -183,9 +183,9 @@ class Home : public Held {
     return {};
   }
 
-  // A template may have a directory of that name, whose owner then changes in the clone.
+  // If the template has a directory of that name, its owner changes in the clone.
   Result<void> make_in_clone(RootInProgress* root, const RootMount& mount) const {
-    if (user_.uid == 0) return {};  // it has /root
+    if (user_.uid == 0) return {};  // the root has /root already
     TRY(root_path::directory(root->root(), kHomes, true));
     const auto home = TRY(root_path::directory(root->root(), mount.target, true, kMode));
     const auto opened = TRY(open_file(home.get(), ".", O_RDONLY | O_DIRECTORY));
@@ -216,7 +216,7 @@ std::string describe_home(const RootMount& mount) {
 }
 
 constexpr ShareOption kOption = {
-    0, "home", "DIR", false, false, "run under your name, with a home of its own, kept in DIR", nullptr};
+    0, "home", "DIR", false, false, "run under your name, with its own home, or DIR as its home", nullptr};
 
 }  // namespace
 

@@ -17,7 +17,7 @@ namespace isolate {
 
 Result<Fd> connect_to(const std::string& name) {
   auto socket = TRY(connect_stream(name));
-  // A server that accepts nobody must not keep isolate waiting for ever.
+  // A server that does not accept connections must not keep isolate waiting forever.
   if (::fcntl(socket.get(), F_SETFL, 0) != 0) return fail(errno, "fcntl " + name);
   const timeval patience{5, 0};
   for (const int side : {SO_RCVTIMEO, SO_SNDTIMEO}) {
@@ -26,7 +26,7 @@ Result<Fd> connect_to(const std::string& name) {
   return socket;
 }
 
-// Root may have come from another user by sudo(8), whose server then is as trustworthy as that user.
+// After sudo(8), the servers of the user who became root are trusted as well.
 bool is_trusted(uid_t owner, const Caller& caller) {
   if (owner == 0 || owner == caller.uid) return true;
   return caller.is_root() && std::to_string(owner) == environment_variable("SUDO_UID");
@@ -52,12 +52,13 @@ Result<HostSocket> open_host_socket(const std::string& path, const char* server,
   auto file = open_file(AT_FDCWD, path, O_PATH);
   if (!file) return fail(fmt::format("{}: {} does not listen there ({})", shown, server, file.error().message()));
   const auto status = TRY(status_of(file->get(), "", AT_EMPTY_PATH));
-  if (!S_ISSOCK(status.st_mode)) return fail(fmt::format("{}: it is not a socket, so {} is not there", shown, server));
+  if (!S_ISSOCK(status.st_mode))
+    return fail(fmt::format("{} is not a socket, so {} does not listen there", shown, server));
   const auto refuse = [&](const char* what, uid_t owner) {
     return fail(fmt::format("{}: {} belongs to user {}, who would get what the guest sends", shown, what, owner));
   };
   if (!is_trusted(status.st_uid, caller)) return refuse("the socket", status.st_uid);
-  // By this name it is the same socket that was checked, whatever the path leads to now.
+  // This name leads to the socket that was checked, whatever the path leads to now.
   auto connection = connect_to(fmt::format("/proc/self/fd/{}", file->get()));
   if (!connection) return fail(fmt::format("{}: {} does not answer; is it running?", shown, server));
   const auto peer = TRY(socket_peer(connection->get()));
@@ -69,7 +70,7 @@ Result<void> check_is_same(const Fd& tree, const HostSocket& socket) {
   const auto opened = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
   const auto checked = TRY(status_of(socket.file.get(), "", AT_EMPTY_PATH));
   if (opened.st_dev == checked.st_dev && opened.st_ino == checked.st_ino) return {};
-  return fail(text::printable(socket.path) + " was replaced in this moment; try again");
+  return fail(text::printable(socket.path) + " was replaced during the start; try again");
 }
 
 namespace {
@@ -134,13 +135,14 @@ Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext
                                            std::string name, std::vector<PrivateFile> files) {
   const bool is_guests_own = context.has_callers_id && socket.owner == context.caller.uid;
   const bool is_open_to_all = (socket.mode & S_IWOTH) != 0;
-  // A member's launcher has no id of the caller's with --userns=private, so it can't enter the caller's directories.
+  // With --userns=private the launcher of a member's run does not have the caller's id, so it can't enter the caller's
+  // directories.
   const bool is_reachable = context.has_callers_id || context.caller.is_root();
   if (is_guests_own || (is_open_to_all && is_reachable)) {
     return std::make_unique<SharedSocket>(std::move(socket), std::move(directory), std::move(name), std::move(files));
   }
   RelayOptions options;
-  // By this name the relay connects with the socket that was checked, whatever the path leads to by then.
+  // This name leads the relay to the socket that was checked, whatever the path leads to by then.
   const auto kept = std::make_shared<std::vector<Fd>>();  // lives as long as the relay
   options.prepare = [kept](std::vector<Fd> further) -> Result<std::string> {
     *kept = std::move(further);

@@ -13,7 +13,8 @@
 
 namespace isolate {
 
-// Connects with a path, or with '@' and the name of an abstract socket. Sending and receiving wait at most 5 seconds.
+// Connects to a socket: a path, or '@' and the name of an abstract socket. Sending and receiving wait at most 5
+// seconds.
 Result<Fd> connect_to(const std::string& name);
 // Whether a server of this user may see what the guest does: the caller's own or root's servers may.
 bool is_trusted(uid_t owner, const Caller& caller);
@@ -28,26 +29,26 @@ Result<std::string> path_of_compositor();
 struct HostSocket {
   std::string path;
   Fd file;        // opened with O_PATH, which keeps the inode's number from being used again
-  Fd connection;  // with the server
+  Fd connection;  // to the server
   uid_t owner = 0;
   mode_t mode = 0;
 };
-// Opens a socket and connects with its server. Errors: plain text: nobody listens there; the socket or the server
-// belongs to somebody else than the caller or root. `server` is the server's name for messages.
+// Opens a socket and connects to its server. Errors: plain text: no server listens there; the socket or the server
+// belongs to neither the caller nor root. `server` is the server's name for messages.
 Result<HostSocket> open_host_socket(const std::string& path, const char* server, const Caller& caller);
 
-// Errors: the mount `tree` is of another socket than the one that was checked, which has been replaced since.
+// Errors: the mount `tree` is not the socket that was checked, because another one has replaced it since.
 Result<void> check_is_same(const Fd& tree, const HostSocket& socket);
 
-// A file that goes along with a socket, for the guest's root alone.
+// A file next to a socket. Only the guest's root may read it.
 struct PrivateFile {
   std::string name;
   std::string content;
 };
 
-// Puts a socket of the host into a guest's XDG_RUNTIME_DIR, with the files. Mounts it if the guest's root may connect
-// there, and has a relay connect them otherwise. `directory` is below XDG_RUNTIME_DIR and holds everything; empty:
-// XDG_RUNTIME_DIR itself does.
+// Puts a socket of the host into a guest's XDG_RUNTIME_DIR, with the files. Mounts the socket if the guest's root
+// may connect to it; otherwise a relay connects the guest. `directory` is the directory below XDG_RUNTIME_DIR for all
+// of them; empty: XDG_RUNTIME_DIR itself.
 Result<std::unique_ptr<Held>> share_socket(HostSocket socket, const ShareContext& context, std::string directory,
                                            std::string name, std::vector<PrivateFile> files = {});
 

@@ -29,11 +29,11 @@ bool is_always_there(const std::string& name) {
   return name == "C" || name == "POSIX" || name_on_disk(name) == "C.utf8";
 }
 
-// Looks for the name among those that are in the archive (localedef(1)), where they are texts. The archive belongs to
-// the root and may be of any size, so this reads it in portions, and not for ever.
+// Looks for the name in the archive of locales (localedef(1)), which holds the names as text. The archive belongs to
+// the root and may be of any size, so this reads it in portions, up to a limit.
 bool archive_has(const Fd& archive, const std::string& name) {
   constexpr std::size_t kPortion = 1 << 20;
-  constexpr std::size_t kMost = 1 << 30;  // that of all locales has 220 MiB
+  constexpr std::size_t kMost = 1 << 30;  // the archive of all locales has 220 MiB
   const std::string wanted(name.c_str(), name.size() + 1);
   std::string seen;
   for (std::size_t read = 0; read < kMost;) {

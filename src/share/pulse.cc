@@ -17,7 +17,7 @@ constexpr const char* kDirectory = "pulse";
 constexpr const char* kSocket = "native";
 constexpr const char* kCookieFile = "cookie";
 constexpr const char* kClientFile = "client.conf";
-// Where an administrator may have a server listen that asks for no cookie: module-native-protocol-unix with
+// An administrator may have a server listen here that asks for no cookie: module-native-protocol-unix with
 // auth-anonymous=1 and this socket.
 constexpr const char* kAnonymousSocket = "/tmp/pulse-socket";
 constexpr std::size_t kCookieSize = 256;
@@ -26,8 +26,8 @@ constexpr std::size_t kCookieSize = 256;
 // and the client's connection ends with an error.
 constexpr const char* kClientSettings = "enable-shm = no\nautospawn = no\n";
 
-// Reads the first of the servers in a value of PULSE_SERVER (pulse-client.conf(5)): a path, "unix:" and a path, each
-// perhaps behind "{MACHINE}".
+// Parses the first server in a value of PULSE_SERVER (pulse-client.conf(5)): a path, or "unix:" and a path. "{MACHINE}"
+// may precede either.
 Result<std::string> parse_server(std::string_view value) {
   const auto shown = "PULSE_SERVER=" + text::printable(value);
   auto server = value.substr(0, value.find(' '));
@@ -73,7 +73,7 @@ Result<std::string> read_cookie(const Caller& caller) {
     if (!content && content.error().code() == ENOENT && environment_variable("PULSE_COOKIE").empty()) continue;
     if (!content) return fail("the cookie: " + content.error().message());
     if (content->size() == kCookieSize) return content;
-    return fail(fmt::format("{} is not a cookie: it has not {} bytes; remove it, and start the server again",
+    return fail(fmt::format("{} is not a cookie, because it does not have {} bytes; remove it, and restart the server",
                             text::printable(path), kCookieSize));
   }
   return std::string();
@@ -90,7 +90,7 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
   if (cookie.empty() && server.path != kAnonymousSocket && may_have_other_ids(request, caller)) {
     return fail(
         fmt::format("there is no cookie in {}, and without one the server refuses a guest with other ids than "
-                    "yours; run pactl info once, which makes it, or set PULSE_COOKIE",
+                    "yours; run pactl info once to make the cookie, or set PULSE_COOKIE",
                     text::printable(cookie_files(caller).front())));
   }
   RootMount mount;
@@ -108,7 +108,8 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
 Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& context) {
   auto server = TRY(open_host_socket(mount.source, kServer, context.caller));
   auto cookie = TRY(read_cookie(context.caller));
-  // libpulse makes a cookie in the home directory when it finds none, and that may be in a root given by -t.
+  // Without a cookie file, libpulse would make one in the guest's home directory, which with -t is a directory of the
+  // host.
   if (cookie.empty()) cookie.assign(kCookieSize, '\0');
   std::vector<PrivateFile> files = {{kCookieFile, std::move(cookie)}, {kClientFile, kClientSettings}};
   return share_socket(std::move(server), context, kDirectory, kSocket, std::move(files));

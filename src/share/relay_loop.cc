@@ -79,7 +79,7 @@ void RelayLoop::handle_connection(std::uint64_t id, std::size_t side, std::uint3
 }
 
 void RelayLoop::accept_one() {
-  // The limit may have been reached in this very round.
+  // The loop may have reached the limit in this round.
   if (connections_.size() >= limits_.connections) return;
   if (!waiting_) {
     waiting_ = Fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -92,7 +92,7 @@ void RelayLoop::accept_one() {
     return;
   }
   auto guest = std::move(waiting_);
-  // If nobody listens on the host, the guest sees that its connection is closed.
+  // If no server listens on the host, the guest sees that its connection is closed.
   if (host) add(std::move(guest), std::move(*host));
 }
 
@@ -108,7 +108,7 @@ void RelayLoop::close(std::uint64_t id) {
   connections_.erase(id);
 }
 
-// Descriptors in transit have been sent or closed since. Each of these flows checks the budget again.
+// Called when descriptors in transit have been sent or closed. Each of these flows checks the budget again.
 void RelayLoop::feed_starved() {
   if (starved_.empty() || !budget_.has_room()) return;
   for (const auto id : std::exchange(starved_, {})) {
@@ -128,7 +128,7 @@ void RelayLoop::update(std::uint64_t id) {
   auto& connection = *connections_.at(id);
   bool is_starved = false;
   for (std::size_t side = 0; side < 2; ++side) {
-    // The user may have as many epoll registrations as the kernel allows (ENOSPC), and the guest's count as well.
+    // The kernel limits the epoll registrations of a user (ENOSPC), and the guest's registrations count, too.
     if (!register_end(&connection, side, 2 * id + side)) return close(id);
     is_starved = is_starved || connection.flows[side].is_starved();
   }
@@ -136,7 +136,7 @@ void RelayLoop::update(std::uint64_t id) {
 }
 
 // epoll reports a hang-up again and again, whatever the events are. So an end that is hung up is registered only while
-// something can be done about it. Every other end stays registered, because its hang-up has to be noticed.
+// the loop can do something about it. Every other end stays registered, so that the loop notices its hang-up.
 Result<void> RelayLoop::register_end(Connection* connection, std::size_t side, std::uint64_t key) const {
   auto& end = connection->ends[side];
   const std::uint32_t in = connection->flows[side].wants_to_read() ? static_cast<std::uint32_t>(EPOLLIN) : 0U;

@@ -29,7 +29,7 @@ using MakeEditor = std::function<std::unique_ptr<OpeningEditor>()>;
 
 class RelayLoop {
  public:
-  // `control` becomes readable when the loop should end. A null `make_editor`: nothing is changed.
+  // `control` becomes readable when the loop should end. A null `make_editor`: the relay changes nothing.
   RelayLoop(Fd listening, std::string target, int control, const RelayLimits& limits, MakeEditor make_editor)
       : listening_(std::move(listening)),
         target_(std::move(target)),
@@ -38,8 +38,8 @@ class RelayLoop {
         budget_{limits.descriptors, 0},
         make_editor_(std::move(make_editor)) {}
 
-  // Returns after the control socket has become readable and all connections are closed. Clients that have ended by
-  // then have still been served.
+  // Returns after the control socket has become readable and all connections are closed. Delivers what clients that
+  // have ended sent before.
   Result<void> run();
 
  private:

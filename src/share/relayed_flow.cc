@@ -78,7 +78,7 @@ Result<void> RelayedFlow::see_answer(std::string_view bytes) {
   const auto released = editor_->see_answer(bytes);
   if (editor_->is_finished()) editor_.reset();
   if (released.empty()) return {};
-  // Nothing was read meanwhile, so this is all that can be unsent, besides what the editor let pass before.
+  // The flow has read nothing since then, so only this and what the editor let pass before can be unsent.
   const auto bytes_to_send = std::exchange(unsent_, {}) + released;
   return send(bytes_to_send);
 }
@@ -95,10 +95,10 @@ void RelayedFlow::stop() {
 // Returns the next bytes; they are empty if there are none now, or if the sender has ended. A receiver may expect the
 // descriptors of a message in the very call with which it reads the message's first byte, so they must keep their place
 // among the bytes. But the kernel hands over a message with descriptors together with bytes that came before it, which
-// hides that place. So this looks first, and takes what comes before the descriptors alone.
+// hides that place. So this peeks first, and takes what comes before the descriptors separately.
 Result<std::string_view> RelayedFlow::receive(Portion* scratch) {
   const auto next = peek(from_, scratch->data(), scratch->size());
-  // Urgent data (MSG_OOB) makes the socket readable for ever, but only a call that takes something steps over it.
+  // Urgent data (MSG_OOB) keeps the socket readable, and only a call that takes something steps over it.
   if (next.count < 0 && errno == EAGAIN) return receive_with_descriptors(scratch, 1);
   if (next.count < 0 && errno == EFAULT) return receive_with_descriptors(scratch, scratch->size());
   if (next.count <= 0) return receive_nothing(next.count);
@@ -157,7 +157,7 @@ Result<void> RelayedFlow::send(std::string_view bytes) {
       stop();
       return {};
     }
-    // Among these errors: the kernel refuses to pass one of the descriptors, or so many.
+    // The kernel may refuse to pass one of the descriptors, or so many of them.
     if (sent < 0) return fail(errno, "sendmsg");
     drop_descriptors();
     bytes.remove_prefix(static_cast<std::size_t>(sent));

@@ -26,7 +26,8 @@ class OpeningEditor {
   // Returns the bytes to send instead of `bytes`. It may hold some back until the next call, but only a bounded number.
   // Errors: the connection has to be closed.
   virtual Result<std::string> edit(std::string_view bytes) = 0;
-  // Gets what the host sends, which passes unchanged, and returns bytes that were held back for it.
+  // Gets what the host sends, which the relay passes on unchanged. Returns bytes for the host that were held back until
+  // this answer.
   virtual std::string see_answer(std::string_view /*bytes*/) { return {}; }
   // The guest's next bytes stay where they are until the host has answered.
   virtual bool awaits_answer() const { return false; }
@@ -59,12 +60,12 @@ class RelayedFlow {
   bool wants_to_read() const { return state_ == State::open && unsent_.empty() && !is_starved_ && !awaits_answer(); }
   bool awaits_answer() const { return editor_ && editor_->awaits_answer(); }
   bool wants_to_write() const { return !unsent_.empty(); }
-  // The sender has passed descriptors, for which the budget has no room.
+  // The sender has passed descriptors for which the budget has no room.
   bool is_starved() const { return is_starved_; }
   void retry() { is_starved_ = false; }
   bool is_finished() const { return state_ == State::finished; }
 
-  // Sends what is left of the last portion, or receives the next one and sends it. It never waits. `scratch` may be
+  // Sends what is left of the last portion, or receives the next one and sends it. Never waits. `scratch` may be
   // shared by all flows. Errors: the connection has to be closed, because something of it would be lost.
   Result<void> move(Portion* scratch);
   // The receiver takes nothing any more. The sender's next write fails.

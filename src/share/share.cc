@@ -103,7 +103,7 @@ Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller
     }
     append(std::move(*found), &all);
   }
-  if (!missing.empty()) all.warnings.push_back("the guest goes without " + text::join(missing, "; without "));
+  if (!missing.empty()) all.warnings.push_back("the guest runs without " + text::join(missing, "; and without "));
   return all;
 }
 
@@ -138,7 +138,7 @@ bool has_network_of_host(const RunRequest& request) {
 }
 
 std::string bridge_of(const RunRequest& request) {
-  // Only a container can have a network of its own that is connected with a bridge.
+  // Only a container can have a network of its own that is connected to a bridge.
   const bool is_bridged = request.engine == EngineKind::lxc && request.share_network;
   return is_bridged ? request.lxc.bridge : "";
 }

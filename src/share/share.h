@@ -17,16 +17,16 @@
 
 namespace isolate {
 
-// RootInProgress: what a share may do with the root while the launcher puts the root together. Paths are relative to
+// RootInProgress: what a share may do with the root while the launcher puts the root together. Paths are resolved in
 // the root and never lead out of it. `number` is the mount's position in the plan.
 class RootInProgress {
  public:
   // The facts that shares base their decisions on.
   struct Traits {
-    bool is_template = false;     // the root is a clone; otherwise a directory, in which isolate makes nothing unasked
+    bool is_template = false;     // a clone; otherwise a directory, where isolate makes only what the user asks for
     bool maps_ids = false;        // the run is root's and the guest's ids differ from those of the host's users
     bool root_is_id_one = false;  // in the user namespace that owns the mounts, the guest's root is id 1
-    std::string host_name;        // the guest's
+    std::string host_name;        // of the guest
   };
 
   RootInProgress() = default;
@@ -38,12 +38,12 @@ class RootInProgress {
   // False: missing mount points must not be made in the root, because it is read-only.
   virtual bool may_create_targets() const = 0;
   virtual int root() const = 0;   // its top directory
-  virtual int stage() const = 0;  // the stage's, a tmpfs
+  virtual int stage() const = 0;  // the top directory of the stage, a tmpfs
   virtual int tmp() const = 0;    // the guest's /tmp, a directory of that tmpfs; always writable here
 
   // The launcher calls the first two with the caller's rights, before it mounts the stage. open_bind() opens the source
-  // of the mount; open_device() makes a device node of the guest's own instead. opened() returns later what they have
-  // opened, as a mount. Its error ENOENT: they have opened nothing.
+  // of the mount; open_device() makes a device node of the guest's own instead. Later, opened() returns the result as a
+  // mount. Errors of opened(): ENOENT the first two have opened nothing.
   virtual Result<void> open_bind(const RootMount& mount, std::size_t number) = 0;
   virtual Result<void> open_device(std::size_t number, const struct stat& device, const std::string& subject) = 0;
   virtual Result<Fd> opened(std::size_t number) = 0;
@@ -61,14 +61,14 @@ class RootInProgress {
 };
 
 // Something that a share has prepared or started for one run: a cookie, a connection, a process outside the guest. It
-// ends when this object is destroyed. If isolate is killed, its processes notice that and end as well.
+// ends when this object is destroyed. If isolate is killed, the share's processes notice that and end as well.
 class Held {
  public:
   Held() = default;
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
   virtual ~Held() = default;
-  // The guest's end of the connection to it. -1: there is no connection.
+  // The guest's end of a connection to such a process. -1: there is no connection.
   virtual int guest_end() const { return -1; }
   // Do in the launcher what `open` and `mount` of Share do for a share that holds nothing.
   virtual Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number);
@@ -81,16 +81,16 @@ struct ShareOption {
   const char* name = nullptr;
   const char* value = nullptr;  // the placeholder for the value in the help text; null: the option takes no value
   bool needs_value = false;     // otherwise the value is optional, and only --NAME=VALUE gives it
-  bool is_repeatable = false;   // otherwise a later one overrides an earlier one
+  bool is_repeatable = false;   // otherwise a later value overrides an earlier one
   const char* help = nullptr;
   Result<void> (*check)(const std::string& value) = nullptr;  // null: every value is valid
 };
 
-// The user as whom the command runs.
+// The user that the command runs as.
 struct GuestUser {
   std::string name;
   std::uint32_t uid =
-      0;  // 0: the guest's root; otherwise the command gets a user namespace, in which the root is this id
+      0;  // 0: the guest's root; otherwise the command gets a user namespace in which the root has this id
   std::uint32_t gid = 0;
   std::string home;
   bool operator==(const GuestUser&) const = default;
@@ -102,16 +102,16 @@ struct SharePlan {
   std::vector<std::string> environment;  // NAME=VALUE; the user's own variables override them
   std::vector<std::string> warnings;     // lines for the caller
   std::optional<GuestUser> user;         // nothing: the guest's root
-  std::string locale;                    // the wanted one, see settle_locale(); empty: none
+  std::string locale;                    // the caller's, see settle_locale(); empty: none is wanted
 };
 
-// What start() may know of the run.
+// What start() may know about the run.
 struct ShareContext {
   const RunRequest& request;
   Caller caller;
   std::string run;              // the id of the clone
   bool has_callers_id = false;  // on the host the command's processes belong to the caller
-  std::uint32_t root_uid = 0;   // on the host, that of the guest's root
+  std::uint32_t root_uid = 0;   // the host's id of the guest's root
   std::uint32_t root_gid = 0;
 };
 
@@ -144,7 +144,7 @@ extern const Share kProcessors;  // a read-only /sys with the host's processors 
 extern const Share kResolvConf;  // the host's /etc/resolv.conf, with the host's network
 extern const Share kHosts;       // /etc/hosts with localhost and the guest's name
 extern const Share kTun;         // /dev/net/tun, with LXC_MAP_TUN
-extern const Share kHome;        // the caller's name and number, and a home of its own (--home)
+extern const Share kHome;        // the caller's name and ids, and a home of the command's own (--home)
 extern const Share kGpu;         // graphics devices (--gpu)
 extern const Share kDesktop;     // what a program with windows needs (--desktop)
 extern const Share kX11;         // an X11 display (-1)
@@ -161,7 +161,7 @@ Result<void> add_wish(const ShareOption& option, const std::string& value, RunRe
 // Adds the wishes of options that stand for others.
 void expand_presets(RunRequest* request);
 
-// Calls look_up() of every share that the request asks for. If one fails that is optional, the result has a warning.
+// Calls look_up() of every share that the request asks for. If an optional share fails, the result has a warning.
 Result<SharePlan> look_up_shares(const RunRequest& request, const Caller& caller);
 // The mounts of the shares that need no looking up, in the order in which they are mounted.
 std::vector<RootMount> plan_shares(const RunRequest& request);
@@ -169,13 +169,13 @@ std::vector<RootMount> plan_shares(const RunRequest& request);
 Result<std::vector<std::unique_ptr<Held>>> start_shares(const std::vector<RootMount>& mounts,
                                                         const ShareContext& context);
 
-// Whether the guest uses the host's network. A container that is connected with a bridge does not.
+// Whether the guest uses the host's network. A container that is connected to a bridge does not.
 bool has_network_of_host(const RunRequest& request);
-// The bridge with which a container is connected; empty: none.
+// The bridge to which a container is connected; empty: none.
 std::string bridge_of(const RunRequest& request);
-// Errors: there is no such bridge; the program that connects a container with it is not installed.
+// Errors: there is no such bridge; the program that connects a container to it is not installed.
 Result<void> check_bridge(const std::string& bridge, const Caller& caller);
-// Starts the child that connects the next container with the bridge.
+// Starts the child that connects the next container to the bridge.
 Result<std::unique_ptr<Held>> start_bridge(const std::string& bridge, const Caller& caller);
 
 }  // namespace isolate

@@ -15,7 +15,7 @@
 namespace isolate {
 namespace {
 
-constexpr rlim_t kOwnDescriptors = 32;  // more than the relay has besides connections and what they pass
+constexpr rlim_t kOwnDescriptors = 32;  // more than the relay has, not counting connections and what they pass
 constexpr rlim_t kMostDescriptors = 4096;
 constexpr std::size_t kLongestMessage = 4096;
 constexpr const char* kServe = "serve";
@@ -88,7 +88,7 @@ class RelayProcess {
   RelayLimits limits_;
 };
 
-// The process may hold the connections and what they pass, and only these: its limit lets nothing else in.
+// Limits the descriptors of the process to the connections and what they pass.
 void set_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

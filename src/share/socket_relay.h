@@ -1,5 +1,5 @@
 // SocketRelay: a process outside the guest that connects a socket of the guest with a socket of the host. The guest can
-// neither reach the host's socket itself nor send anything there that the relay would not pass on.
+// neither reach the host's socket itself nor send anything there that the relay does not pass on.
 #pragma once
 
 #include <functional>
@@ -17,13 +17,13 @@ struct RelayOptions {
   std::size_t most_connections = RelayLimits{}.connections;
   MakeEditor make_editor;  // called for each connection, in the relay's process; null: nothing is changed
   // Called in the relay's process before it accepts the first connection. Gets the further descriptors of serve(), and
-  // returns the target. Null: it is the target of start().
+  // returns the target. Null: the target is that of start().
   std::function<Result<std::string>(std::vector<Fd> further)> prepare;
 };
 
 // The process has the caller's ids and no descriptor but its own. It hands bytes and descriptors on in both directions
-// and in order, and holds at most 64 KiB for each direction of a connection. It reads nothing from an end while the
-// other does not take it. If descriptors can't be handed on, it closes them and the connection.
+// and in order, and holds at most 64 KiB for each direction of a connection. It reads nothing from one end while the
+// other end does not take what was read. If descriptors can't be handed on, it closes them and the connection.
 class SocketRelay {
  public:
   // `target` is a path, or '@' and the name of an abstract socket. The process waits until serve() is called, and dies
@@ -37,7 +37,7 @@ class SocketRelay {
   // Passes on what the guest has sent until now, for at most a second, and ends the process.
   ~SocketRelay();
 
-  // The launcher calls this once, with a socket from listen_for_guest(). `further` are for `prepare`. Errors: the relay
+  // The launcher calls this once, with a socket from listen_for_guest(). `further` is for `prepare`. Errors: the relay
   // has ended; the error of `prepare`.
   Result<void> serve(const Fd& listening, const std::vector<int>& further = {}) const;
 

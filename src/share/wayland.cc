@@ -1,5 +1,5 @@
-// A Wayland display (--wayland): its socket and WAYLAND_DISPLAY. Where the compositor can, it accepts the guest on a
-// socket of the guest's own, and offers it only what a confined program may use (security-context-v1).
+// A Wayland display (--wayland): its socket and WAYLAND_DISPLAY. If the compositor has security-context-v1, it accepts
+// the guest on a socket of the guest's own, and offers it only what a confined program may use.
 #include <fmt/format.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ namespace {
 constexpr const char* kSocket = "wayland-0";
 constexpr const char* kProgram = "isolate-wayland";
 
-// isolate-wayland, connected with the compositor.
+// isolate-wayland, connected to the compositor.
 class Compositor {
  public:
   static Result<Compositor> start(const Fd& connection, const std::string& app, const std::string& instance) {
@@ -43,7 +43,7 @@ class Compositor {
     return fail(answer);
   }
 
-  // Has it accept clients on the socket until the other end of the pipe is closed.
+  // Has the compositor accept clients on the socket until the other end of the pipe is closed.
   Result<void> accept_on(const Fd& listening, const Fd& pipe) const {
     TRY_VOID(send_message(control_.get(), "\n", {listening.get(), pipe.get()}));
     const auto answer = TRY(receive());
@@ -83,7 +83,7 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
     plan.warnings.emplace_back(
         "--wayland: the compositor can't restrict the guest, because it lacks security-context-v1; so the guest may "
         "use "
-        "everything that your programs may, such as pictures of the screen where the compositor offers them");
+        "everything that your programs may, such as screenshots if the compositor offers them");
   }
   return plan;
 }
@@ -99,7 +99,7 @@ class RestrictedDisplay : public Held {
 
  private:
   Compositor compositor_;
-  // The compositor stops to accept clients when no process holds the writing end, that is when isolate ends.
+  // The compositor stops accepting clients when no process holds the writing end any more, that is, when isolate ends.
   Pipe life_;
 };
 

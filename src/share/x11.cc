@@ -34,7 +34,7 @@ Result<Mode> mode_of(const std::string& value) {
   return fail(fmt::format("x11: '{}' is not one of trusted, untrusted and nested", text::printable(value)));
 }
 
-// The mode that the user asked for; the option is not repeatable, so there is one.
+// The mode that the user asked for. The option is not repeatable, so there is at most one.
 Result<Mode> mode_of(const RunRequest& request) {
   const auto wish = std::find_if(request.shares.begin(), request.shares.end(),
                                  [](const ShareWish& one) { return one.option == "x11"; });
@@ -52,9 +52,9 @@ Result<std::string> find_server() {
   const std::string name = is_wayland ? "Xwayland" : "Xephyr";
   auto path = first_executable({"/usr/bin/" + name, "/usr/local/bin/" + name});
   if (!path.empty()) return path;
-  return fail(fmt::format(
-      "{} is not installed, which makes the window of a nested display; install it (Debian: apt-get install {})", name,
-      is_wayland ? "xwayland" : "xserver-xephyr"));
+  return fail(
+      fmt::format("{} is not installed; --x11=nested needs it for its window; install it (Debian: apt-get install {})",
+                  name, is_wayland ? "xwayland" : "xserver-xephyr"));
 }
 
 XTask task_for(XTask::Kind kind, const XDisplay& display) {
@@ -70,8 +70,8 @@ Result<void> check_no_way_around(const RunRequest& request, unsigned number, con
   if (!has_network_of_host(request) || !accepts_without_cookie(number)) return {};
   return fail(fmt::format(
       "display :{}: with the host's network the guest reaches its abstract socket, where the X server accepts and "
-      "trusts clients of yours without a cookie; do without the host's network, or forbid that (xhost shows what is "
-      "allowed, such as xhost -si:localuser:{})",
+      "trusts clients of yours without a cookie; leave out the host's network, or forbid such clients (xhost lists "
+      "what is allowed; try xhost -si:localuser:{})",
       number, text::printable(caller.name())));
 }
 
@@ -124,7 +124,7 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
   return plan_for(display.number, display.socket);
 }
 
-// The socket and a cookie for the guest. With a helper, the cookie ends with this object.
+// The socket and a cookie for the guest. If a helper made the cookie, it ends with this object.
 class SharedDisplay : public Held {
  public:
   SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay)
@@ -207,8 +207,8 @@ Result<Display> start_untrusted(const ShareContext& context) {
   return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay));
 }
 
-// An abstract socket has no name in the guest's network namespace, and no file to bind. Another socket may admit nobody
-// but the caller.
+// A relay is needed for an abstract socket, which the guest's network namespace lacks and which is no file to bind, and
+// for a socket to which only the caller may connect, if the guest has other ids.
 Result<Display> start_trusted(const XDisplay& display, const ShareContext& context) {
   if (!display.is_abstract()) {
     auto socket = TRY(open_host_socket(display.socket, "the X server", context.caller));

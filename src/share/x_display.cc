@@ -54,7 +54,7 @@ bool read_fully(int socket, void* data, std::size_t size) {
   return ::recv(socket, data, size, MSG_WAITALL) == static_cast<ssize_t>(size);
 }
 
-// The parts of the X protocol that ask for a connection (X Window System Protocol, "Connection Setup").
+// The messages of the X protocol that set up a connection (X Window System Protocol, "Connection Setup").
 struct SetupRequest {
   std::uint8_t byte_order = 'l';
   std::uint8_t unused = 0;
@@ -94,7 +94,7 @@ Result<XDisplay> parse_display(const char* value) {
   if (colon == std::string_view::npos) return fail(shown(text) + " is not of the form :NUMBER");
   const auto host = text.substr(0, colon);
   if (!host.empty() && host != "unix") {
-    return fail(shown(text) + " is a display that is reached through the network; isolate shares only local ones");
+    return fail(shown(text) + " is reached through the network; isolate shares only local displays");
   }
   const auto number = text::number(std::string(without_screen(text.substr(colon + 1))), "DISPLAY", 0, kMostDisplays);
   if (!number) return fail(shown(text) + " is not of the form :NUMBER");
@@ -116,7 +116,7 @@ Result<XConnection> connect_to_display(const Caller& caller) {
   }
   const auto peer = TRY(socket_peer(socket->get()));
   if (is_trusted(peer.uid, caller)) return XConnection{std::move(display), std::move(*socket)};
-  return fail(fmt::format("{}: the X server belongs to user {}, who could see and type what the guest sees and types",
+  return fail(fmt::format("{}: the X server belongs to user {}, who could see the guest's windows and type into them",
                           shown(value), peer.uid));
 }
 

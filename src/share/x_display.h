@@ -28,8 +28,8 @@ struct XCookie {
 // display of another machine, or it has another form.
 Result<XDisplay> parse_display(const char* value);
 
-// Connects with the display that DISPLAY names, as libxcb does: with its socket in /tmp/.X11-unix, or else with its
-// abstract one. Errors: plain text: nobody listens there; the server belongs to somebody else than the caller or root.
+// Connects to the display that DISPLAY names, as libxcb does: to its socket in /tmp/.X11-unix, or else to its abstract
+// one. Errors: plain text: no server listens there; the server belongs to neither the caller nor root.
 struct XConnection {
   XDisplay display;
   Fd socket;
@@ -42,14 +42,14 @@ bool has_only_wayland();
 // The caller's cookie for a display, from the file that XAUTHORITY names, or from ~/.Xauthority.
 XCookie cookie_for(const XDisplay& display);
 
-// Asks the server to accept a client with this cookie. Errors: plain text: it refuses.
+// Asks the server to accept a client with this cookie. Errors: plain text: the server refuses it.
 Result<void> check_access(const XConnection& connection, const XCookie& cookie);
 
 // Whether the server at the abstract socket of a display accepts clients of this process's user without a cookie.
 bool accepts_without_cookie(unsigned number);
 
 // Chooses a number for a guest's own server. A guest with the host's network sees the host's abstract sockets, and
-// libX11 prefers those to the socket in the guest's /tmp, so none may have that number.
+// libX11 prefers those to the socket in the guest's /tmp, so this avoids the numbers of abstract sockets.
 Result<unsigned> unused_display_number();
 
 // The content of a file for XAUTHORITY with one cookie for display `number`, whatever the host's name is.

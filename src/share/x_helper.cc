@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kProgram = "isolate-x11";
 constexpr std::array<std::string_view, 3> kKinds = {"check", "untrusted", "nested"};
 
-// A new server needs a second on a busy machine; one that needs this long hangs.
+// A new server needs a second on a busy machine. A server that needs longer than this hangs.
 constexpr int kPatience = 20'000;      // milliseconds
 constexpr int kPatienceAtEnd = 3'000;  // milliseconds
 
@@ -103,10 +103,10 @@ Result<XHelper> XHelper::start(const XTask& task, const std::vector<Fd>& connect
   for (const auto& connection : connections) descriptors.push_back(connection.get());
   TRY_VOID(send_message(own.get(), packed(task), descriptors));
   const auto null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
-  // Not SIGKILL: isolate-x11 has something to undo when isolate is killed. It gets none of the caller's variables,
-  // which may name another server or libraries.
+  // Not SIGKILL, because isolate-x11 has to revoke the cookie when isolate is killed. It gets none of the caller's
+  // variables, which may name another server or libraries.
   XHelper helper(TRY(spawn_tied({program}, {other.get(), null.get()}, SIGTERM, {"LANG=C"})), std::move(own));
-  other.reset();  // so that the end of isolate-x11 shows as the end of the connection
+  other.reset();  // so that isolate notices the end of isolate-x11 as the end of the connection
   TRY_VOID(helper.wait_for_answer());
   return helper;
 }
@@ -121,9 +121,9 @@ Result<void> XHelper::wait_for_answer() {
 }
 
 XHelper::~XHelper() {
-  // Not only close it, because another child of isolate may still have a copy of this end.
+  // Closing it is not enough, because another child of isolate may still have a copy of this end.
   if (control_) ::shutdown(control_.get(), SHUT_RDWR);
-  // ChildProcess kills it if it takes longer. Then the server forgets the cookie by itself, a few seconds later.
+  // If isolate-x11 takes longer, ChildProcess kills it, and the server forgets the cookie a few seconds later.
   if (process_.running()) [[maybe_unused]]
     auto ended = wait_readable(process_.pidfd(), kPatienceAtEnd);
 }

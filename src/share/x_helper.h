@@ -14,7 +14,7 @@
 
 namespace isolate {
 
-// What isolate-x11 should do. It receives this as a message, because a cookie must not stand in an argument list.
+// What isolate-x11 should do. isolate-x11 receives this as a message, because a cookie must not be in an argument list.
 struct XTask {
   enum class Kind {
     check_security,  // say whether the server has the SECURITY extension
@@ -22,13 +22,13 @@ struct XTask {
     nested,          // run the server `program` until isolate ends
   };
   Kind kind = Kind::check_security;
-  // nested: that of the X display on which the server shows its window; empty: the connection that goes along with the
-  // task is one with a Wayland compositor
+  // nested: the socket of the X display on which the server shows its window; empty: the connection that is sent along
+  // with the task is one to a Wayland compositor
   std::string socket;
   std::string program;  // nested: the server, Xephyr or Xwayland
-  std::string title;    // nested: that of the window, which only Xephyr can have
+  std::string title;    // nested: the title of the window, which only Xephyr can set
   unsigned number = 0;  // nested: the display number of the new server
-  // nested: who the server runs as, if isolate-x11 runs as root
+  // nested: the user that the server runs as, if isolate-x11 runs as root
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   XCookie cookie;  // the caller's
@@ -42,16 +42,16 @@ std::string packed(const Result<XCookie>& answer);
 Result<XCookie> unpacked_answer(std::string_view message);
 constexpr std::size_t kLongestXMessage = 16384;
 
-// isolate-x11 has its end of the connection with isolate as this descriptor.
+// isolate-x11 has its end of the connection to isolate as this descriptor.
 constexpr int kXHelperControl = 0;
 
 class XHelper {
  public:
-  // Starts isolate-x11 and waits until it has done its task. `connections` are with the caller's display.
+  // Starts isolate-x11 and waits until it has done its task. `connections` lead to the caller's display.
   static Result<XHelper> start(const XTask& task, const std::vector<Fd>& connections);
   XHelper(XHelper&&) = default;
   XHelper& operator=(XHelper&&) = delete;
-  // Tells isolate-x11 to undo everything and to end, and waits for that for a short time.
+  // Tells isolate-x11 to undo everything and to end, and waits a short time for that.
   ~XHelper();
 
   // The cookie for the guest.

@@ -1,4 +1,4 @@
-// isolate-wayland: has a Wayland compositor accept a guest on a socket of its own, by the protocol security-context-v1.
+// isolate-wayland: asks a Wayland compositor, by the protocol security-context-v1, to accept a guest on its own socket.
 // It is a program of its own because isolate is linked statically, and Debian has libwayland-client only as a shared
 // library. isolate starts it, with descriptors and messages as wire/wayland_protocol.h says.
 //
@@ -34,7 +34,7 @@ Result<void> synchronize(const Display& display) {
   return fail(wl_display_get_error(display.get()), "the Wayland compositor has ended the connection");
 }
 
-// Waits for isolate, which sends nothing if the guest's root can't be made.
+// Waits for isolate's message. If isolate can't make the guest's root, it closes the connection without one.
 Result<std::vector<Fd>> receive_descriptors() {
   pollfd control{wayland_protocol::kControlFd, POLLIN, 0};
   if (::poll(&control, 1, -1) != 1) return fail(errno, "poll");
@@ -53,7 +53,7 @@ Result<void> restrict(const Display& display, const Registry& registry, std::uin
   const auto descriptors = TRY(receive_descriptors());
   if (descriptors.size() != 2) return fail("isolate has ended");
   auto* manager = static_cast<wl_proxy*>(wl_registry_bind(registry.get(), name, &kSecurityContextManager, kVersion));
-  // The requests "create_listener" and "commit" have the first and the last word; the protocol allows each but once.
+  // "create_listener" has to be the first request and "commit" the last; the protocol allows each only once.
   auto* context =
       wl_proxy_marshal_flags(manager, static_cast<std::uint32_t>(ManagerRequest::create_listener), &kSecurityContext,
                              kVersion, 0, nullptr, descriptors[0].get(), descriptors[1].get());
@@ -69,7 +69,7 @@ Result<void> restrict(const Display& display, const Registry& registry, std::uin
 
 Result<void> serve(char** names) {
   const Display display(wl_display_connect_to_fd(wayland_protocol::kCompositorFd), &wl_display_disconnect);
-  if (!display) return fail(errno, "connect with the Wayland compositor");
+  if (!display) return fail(errno, "connect to the Wayland compositor");
   const Registry registry(wl_display_get_registry(display.get()), &wl_registry_destroy);
   std::uint32_t manager = 0;
   wl_registry_add_listener(registry.get(), &kListener, &manager);

@@ -20,7 +20,7 @@ constexpr int kSetupFd = 6;
 
 // Descriptors for engines that use them:
 constexpr int kBootSetupFd = 7;  // the setup for isolate-init when it executes the init of a system in the root
-constexpr int kBridgeFd = 8;     // a socket to ask for a connection with a bridge of the host
+constexpr int kBridgeFd = 8;     // a socket to ask for a connection to a bridge of the host
 constexpr int kLogFd = 9;        // a file in memory
 constexpr int kLastFd = kLogFd;
 

@@ -1,4 +1,4 @@
-// isolate-x11: the process beside a run with --x11=untrusted or --x11=nested. isolate starts it with one end of a
+// isolate-x11: the helper process of a run with --x11=untrusted or --x11=nested. isolate starts it with one end of a
 // connection as standard input, sends it a task (share/x_helper.h), and closes the connection at the end of the run.
 #include <unistd.h>
 
@@ -32,15 +32,15 @@ Result<void> do_task() {
 int main() {
   constexpr int kOwnFailure = 125;
   isolate::x11::hold_termination();
-  // In a session of its own, a key that interrupts the command does not end this process first.
+  // In a session of its own, this process does not get the Ctrl-C that interrupts the command.
   ::setsid();
   if (isatty(isolate::kXHelperControl) == 1 || !isolate::socket_peer(isolate::kXHelperControl)) {
-    ::dprintf(STDERR_FILENO, "isolate-x11 is a part of isolate and not started by hand; use isolate --x11=nested\n");
+    ::dprintf(STDERR_FILENO, "isolate-x11 is started by isolate and not by hand; run isolate --x11=nested\n");
     return kOwnFailure;
   }
   const auto outcome = isolate::x11::do_task();
   if (outcome) return 0;
-  // isolate reports the error. It may have ended already, and then nobody waits for one.
+  // isolate reports the error. If isolate has ended already, nobody needs it, so a failure to send is ignored.
   auto sent = isolate::x11::answer(isolate::fail(outcome.error()));
   return kOwnFailure;
 }

@@ -31,7 +31,7 @@ constexpr const char* kHostCookie = "/tmp/display-cookie";
 constexpr const char* kCookie = "/tmp/cookie";
 constexpr const char* kLog = "/tmp/log";
 constexpr const char* kSockets = "/tmp/.X11-unix";
-// The socket of the caller's display. Its number differs from that of the new server, which is never so low.
+// The socket of the caller's display. The new server's number is never as low as 0, so the two differ.
 constexpr const char* kHostSocket = "/tmp/.X11-unix/X0";
 
 constexpr const char* kSize = "1280x800";  // until the user resizes the window
@@ -49,7 +49,7 @@ Result<XCookie> fresh_cookie() {
   return cookie;
 }
 
-// An ordinary user may have these namespaces only inside a user namespace, in which they keep their own ids.
+// An ordinary user can make these namespaces only inside a user namespace, in which they keep their own ids.
 Result<void> enter_own_namespaces(bool needs_network) {
   if (!is_root()) {
     const auto caller = Caller::current();
@@ -114,7 +114,7 @@ Result<void> become_user_of_server(const XTask& task) {
 constexpr int kReady = 3;
 constexpr int kCompositor = 4;
 
-// Rootful Xwayland has had a frame and a size that the user chooses since version 23.1.
+// Since version 23.1, rootful Xwayland can have a frame, and a size that the user can change.
 Result<std::vector<std::string>> options_of_xwayland(const XTask& task) {
   std::vector<std::string> options = {"-shm"};
   const auto help = TRY(run_program({task.program, "-help"}));
@@ -154,7 +154,7 @@ std::vector<std::string> variables(const XTask& task) {
   return all;
 }
 
-// Gives the server /dev/null, the log, `ready` and the connection with the compositor, and nothing else.
+// Gives the server /dev/null, the log, `ready` and the connection to the compositor, and nothing else.
 Result<void> arrange_descriptors(const Fd& log, int ready, const Fd& compositor) {
   constexpr int kAbove = kCompositor + 1;
   const Fd null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
@@ -211,7 +211,7 @@ Result<void> run_nested_server(const XTask& task, const Fd& compositor) {
   TRY_VOID(make_own_tmp(task, cookie));
   auto ready = TRY(make_pipe("server"));
   const auto parent = own_pidfd();
-  // As the first process of a pid namespace it takes all programs with it that it has started.
+  // The server is the first process of a pid namespace, so all programs that it has started end with it.
   const auto server = TRY(fork_child(CLONE_NEWPID, [&] {
     const auto outcome = become_server(task, words, parent, ready.write.get(), compositor);
     if (!outcome) ::dprintf(STDERR_FILENO, "%s\n", outcome.error().message().c_str());

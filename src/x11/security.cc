@@ -60,7 +60,7 @@ unsigned send(xcb_connection_t* connection, void* request, std::size_t size, Req
 
 Error refusal(const char* what, const xcb_generic_error_t* error) {
   return Error(error == nullptr ? fmt::format("{}: the X server has closed the connection", what)
-                                : fmt::format("{}: the X server refuses it with error {}", what, error->error_code));
+                                : fmt::format("{}: the X server refuses this with error {}", what, error->error_code));
 }
 
 }  // namespace
@@ -78,8 +78,8 @@ Result<void> check_security(xcb_connection_t* connection) {
   const auto* data = ::xcb_get_extension_data(connection, &extension);
   if (data != nullptr && data->present != 0) return {};
   return fail(
-      "the X server can't make untrusted cookies, because it has no SECURITY extension, which Xwayland lacks and "
-      "others have switched off; use --x11=nested");
+      "the X server can't make untrusted cookies, because it has no SECURITY extension (Xwayland lacks it, and other "
+      "servers may have it switched off); use --x11=nested");
 }
 
 Result<Authorization> make_untrusted(xcb_connection_t* connection, std::uint32_t seconds) {
@@ -103,7 +103,7 @@ Result<void> revoke(xcb_connection_t* connection, std::uint32_t id) {
   request.id = id;
   const auto sequence = send(connection, &request, sizeof request, kRevoke, false);
   const FreedByC<xcb_generic_error_t> error(::xcb_request_check(connection, {sequence}), &::free);
-  // The connection's own end is no error here: a server that has ended has forgotten the cookie.
+  // A closed connection is no error here, because a server that has ended has forgotten the cookie.
   if (error) return fail(refusal("revoke the untrusted cookie", error.get()));
   return {};
 }

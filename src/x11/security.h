@@ -25,11 +25,11 @@ struct Authorization {
   std::uint32_t id = 0;
   XCookie cookie;
 };
-// Makes a cookie whose clients the server does not trust. The server forgets it `seconds` after the last such client
-// has gone, and before there is a first one, `seconds` from now.
+// Makes a cookie whose clients the server does not trust. The server forgets the cookie `seconds` after its last client
+// has disconnected, or `seconds` from now if no client connects.
 Result<Authorization> make_untrusted(xcb_connection_t* connection, std::uint32_t seconds);
 
-// The server forgets the cookie, and disconnects the clients that use it.
+// Has the server forget the cookie and disconnect the clients that use it.
 Result<void> revoke(xcb_connection_t* connection, std::uint32_t id);
 
 }  // namespace isolate::x11

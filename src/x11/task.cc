@@ -19,7 +19,7 @@ sigset_t termination() {
 }  // namespace
 
 void hold_termination() {
-  ::signal(SIGTERM, SIG_DFL);  // the caller may ignore it, and an ignored signal is not held
+  ::signal(SIGTERM, SIG_DFL);  // the caller may ignore it, and an ignored signal never becomes pending
   const auto set = termination();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
@@ -38,7 +38,7 @@ void wait_for_end(const std::vector<int>& others, const std::function<bool()>& l
       if (errno != EINTR) return;
       continue;
     }
-    // isolate sends nothing more, so whatever happens on its connection is the end.
+    // isolate sends nothing more, so any event on its connection means that it has ended.
     if (sources[0].revents != 0 || sources[1].revents != 0) return;
     if (!look()) return;
   }

@@ -1,4 +1,4 @@
-// The end of isolate-x11's connection with isolate, and waiting for its end.
+// The connection of isolate-x11 to isolate, and waiting for isolate's end.
 #pragma once
 
 #include <functional>
@@ -10,14 +10,14 @@
 
 namespace isolate::x11 {
 
-// From here on SIGTERM does not end this process before it has undone what it did.
+// Blocks SIGTERM, so that it does not end this process before the process has undone what it did.
 void hold_termination();
 
 // Sends the answer to isolate.
 Result<void> answer(const Result<XCookie>& cookie, const std::vector<int>& descriptors = {});
 
-// Waits until isolate has ended or gives up this process, by closing the connection or by SIGTERM. Calls `look` when
-// one of `others` can be read, or its other end is closed, and returns as soon as `look` returns false.
+// Waits until isolate ends or closes the connection, or until SIGTERM arrives. Calls `look` when one of `others` can be
+// read or its other end is closed, and returns as soon as `look` returns false.
 void wait_for_end(const std::vector<int>& others, const std::function<bool()>& look);
 
 }  // namespace isolate::x11

@@ -8,10 +8,10 @@
 namespace isolate::x11 {
 namespace {
 
-// How long the cookie stays valid when this process is killed before it can revoke it, and the guest has no window.
+// How long the cookie stays valid if this process is killed before it can revoke it, and the guest has no client.
 constexpr std::uint32_t kSecondsWithoutClient = 5;
 
-// Throws away what the server sends on its own, such as changes of the keyboard. Returns false if it has ended.
+// Discards what the server sends unasked, such as changes of the keyboard. Returns false if the server has ended.
 bool discard_events(xcb_connection_t* connection) {
   while (auto* event = ::xcb_poll_for_event(connection)) ::free(event);
   return ::xcb_connection_has_error(connection) == 0;
@@ -23,7 +23,7 @@ Result<void> keep_untrusted_cookie(Fd socket, Fd second_socket, const XTask& tas
   const auto connection = TRY(introduce(std::move(socket), task.cookie));
   TRY_VOID(check_security(connection.get()));
   const auto authorization = TRY(make_untrusted(connection.get(), kSecondsWithoutClient));
-  // This client does nothing. While it is there, the server keeps the cookie; when this process is killed, it goes.
+  // This client does nothing but keep the cookie valid. It disconnects when this process is killed.
   auto keeper = introduce(std::move(second_socket), authorization.cookie);
   if (!keeper) {
     TRY_VOID(revoke(connection.get(), authorization.id));

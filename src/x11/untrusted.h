@@ -8,7 +8,7 @@
 namespace isolate::x11 {
 
 // Makes the cookie, sends it to isolate, waits for isolate's end, and revokes the cookie. The sockets are connected
-// with the server. Errors: the server has no SECURITY extension.
+// to the server. Errors: the server has no SECURITY extension.
 Result<void> keep_untrusted_cookie(Fd socket, Fd second_socket, const XTask& task);
 
 }  // namespace isolate::x11

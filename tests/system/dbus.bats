@@ -25,7 +25,7 @@ setup_file() {
 END
   start_bus session "unix:path=$RUNTIME/bus"
   add_to_session "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus"
-  # Names of the host that the guest may reach or not.
+  # Services outside. The rules of a test decide which of them the guest may reach.
   local name
   for name in org.example.Yes org.example.No org.freedesktop.systemd1 org.freedesktop.Notifications \
     org.freedesktop.portal.Desktop org.freedesktop.portal.Flatpak; do
@@ -42,19 +42,19 @@ start_bus() {
   start_server "bus-$1" dbus-daemon "--config-file=$DESKTOP/bus.conf" --nofork --nopidfile "--address=$2" --print-address=1
   server_is_up "bus-$1" grep -q ^unix: "$DESKTOP/bus-$1.log"
 }
-# start_service NAME BUS-NAME [ADDRESS]: its calls are in $DESKTOP/NAME.log.
+# start_service NAME BUS-NAME [ADDRESS]: starts a service that writes the calls it gets to $DESKTOP/NAME.log.
 start_service() {
   start_server "$1" env ${3:+"DBUS_SESSION_BUS_ADDRESS=$3"} "$ATTACKS/bus-service" serve "$2"
   server_is_up "$1" grep -qx ready "$DESKTOP/$1.log"
 }
 
-# with_bus RULES OPTION... COMMAND...: on the session bus, with the test's programs.
+# with_bus RULES OPTION... COMMAND...: runs the command in a guest that has the session bus and the test's programs.
 with_bus() {
   local rules=$1
   shift
   on_desktop -d "$ATTACKS:/mnt:ro" "--dbus=session${rules:+,$rules}" "$@"
 }
-# What a guest does to call a name. A name that the filter hides seems not to exist.
+# The commands with which a guest calls a name. A name that the filter hides seems not to exist.
 CALL='call() { gdbus call --session --timeout 10 -d "$1" -o /x -m org.example.Test.Hello 2>&1 | grep -oE "answer of [A-Za-z0-9.]*|ServiceUnknown" | head -n 1; }'
 call_outside() { in_session gdbus call --session --timeout 10 -d "$1" -o /x -m org.example.Test.Hello; }
 processes_of_filter() { pgrep --full -- "^/usr/bin/xdg-dbus-proxy --fd=4 unix:[a-z]*=.*$WORK" || true; }
@@ -80,7 +80,7 @@ no_filter_runs() { [[ -z $(processes_of_filter) ]]; }
   expect_not_in_output systemd1
 }
 
-@test "nothing but the bus itself is reached when nothing is named" {
+@test "nothing but the bus itself is reachable without a rule" {
   succeeds with_bus '' sh -c "$CALL; call org.example.Yes; call org.freedesktop.Notifications
     /mnt/bus-service serve org.example.Mine; env | grep -E '^(DBUS|XDG_RUNTIME)' | sort"
   expect_output "ServiceUnknown
@@ -90,7 +90,7 @@ DBUS_SESSION_BUS_ADDRESS=unix:path=/tmp/.runtime/bus
 XDG_RUNTIME_DIR=/tmp/.runtime"
 }
 
-@test "a guest that may own a name is called from outside, and owns no other" {
+@test "programs outside can call a guest that may own a name, and the guest can own no other name" {
   read_session
   start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z desktop -d "$ATTACKS:/mnt:ro" \
     --dbus=session,own=org.example.Inside sh -c "/mnt/bus-service serve org.example.Other
@@ -107,7 +107,7 @@ XDG_RUNTIME_DIR=/tmp/.runtime"
   [[ $status != 0 ]] || complain "it still answers"
 }
 
-@test "descriptors go along to the names that are allowed" {
+@test "descriptors can be passed to and from the names that are allowed" {
   succeeds with_bus talk=org.example.Yes sh -c 'echo passed-outside >/tmp/file
     /mnt/bus-service pass org.example.Yes /tmp/file; /mnt/bus-service pass org.example.No /tmp/file; true'
   [[ ${lines[0]} == 'answer of org.example.Yes' && ${lines[1]} == failed:* ]] || complain "lines"
@@ -125,7 +125,7 @@ XDG_RUNTIME_DIR=/tmp/.runtime"
   expect_output $'answer of org.freedesktop.portal.Desktop\nServiceUnknown'
 }
 
-@test "both buses can be had at once, also with addresses that are abstract or escaped" {
+@test "a guest can use both buses at once, also with addresses that are abstract or escaped" {
   local options
   install -d -o "$CALLER_UID" -g "$CALLER_GID" "$DESKTOP/a b"
   start_bus system "unix:path=$DESKTOP/a%20b/system"
@@ -159,7 +159,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
   stop_server bus-system
 }
 
-@test "W5: systemd, eavesdropping and monitoring are refused" {
+@test "W5: the filter refuses systemd, eavesdropping and monitoring" {
   read_session
   start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z desktop --dbus=session,talk=org.example.Yes sh -c "$CALL
     call org.freedesktop.systemd1
@@ -190,7 +190,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
     complain "$(cat "$SCRATCH/out")"
 }
 
-@test "W1, W2: nobody else reaches the filter, and it holds no secret and no descriptor" {
+@test "W1, W2: only the guest can reach the filter, which holds no secret and no other descriptor" {
   read_session
   start env "${SESSION[@]}" "SECRET=secret$MARK" "$ISOLATE" --store "$STORE" -q -z desktop --dbus=session,talk=org.example.Yes \
     sleep "$MARK"
@@ -209,14 +209,14 @@ unix:path=/tmp/.runtime/system_bus_socket"
   kill_started TERM
 }
 
-@test "nothing is left after the end, nor after a SIGKILL of isolate" {
+@test "nothing is left after the run has ended or isolate was killed with SIGKILL" {
   local signal
   for signal in TERM KILL; do
     read_session
     start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z desktop --dbus=session,talk=org.example.Yes sleep "$MARK"
     wait_until 20 a_guest_sleeps
     [[ -n $(processes_of_filter) ]]
-    # env has become isolate.
+    # env has executed isolate, so its pid is that of isolate.
     kill_started "$signal"
     wait_until 5 no_filter_runs || complain "the filter runs on"
     wait_until 5 no_process_with "$MARK" || complain "$(pgrep -af "$MARK")"
@@ -224,7 +224,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
   as_caller "$ISOLATECTL" --store "$STORE" gc >/dev/null 2>&1
 }
 
-@test "bad values, a missing program and a missing bus are one line each, and nothing is made" {
+@test "isolate reports a bad value, a missing program or a missing bus in one line, and makes nothing" {
   local value
   for value in '' bus 'session,' session,talk session,talk= session,talk=one session,talk=:1.5 session,talk=a..b session,own=1.2 \
     session,hear=a.b 'session,talk=*' session,talk=org.freedesktop.DBus system,notifications 'session,talk=a.b ' SESSION; do
@@ -243,7 +243,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
   isolate_refuses 'bind of' -- on_desktop --dbus=session -d "$SCRATCH:/tmp" true
 }
 
-@test "a bus of another user is refused" {
+@test "isolate refuses a bus of another user" {
   local address="unix:path=$DESKTOP/foreign/bus"
   install -d -m 0755 -o "$USER_B_UID" -g "$USER_B_GID" "$DESKTOP/foreign"
   # shellcheck disable=SC2034 # start_server uses it
@@ -251,7 +251,7 @@ unix:path=/tmp/.runtime/system_bus_socket"
   start_bus foreign "$address"
   unset SERVER_OWNER
   run --separate-stderr with_variables "DBUS_SESSION_BUS_ADDRESS=$address" -- -q -z desktop --dbus=session true
-  # Root may use everybody's bus.
+  # Root may use any user's bus.
   [[ $IDENTITY == root || ($status == 125 && $stderr == *"belongs to user $USER_B_UID"*) ]] || complain "not refused"
   stop_server bus-foreign
 }

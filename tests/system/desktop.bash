@@ -1,8 +1,8 @@
-# Private servers of a desktop, and runs of isolate that find them: load it behind helpers. A file that does so has the
-# line "# templates: desktop", calls make_desktop in setup_file and remove_desktop in teardown_file, and starts servers in
-# setup_file for all its tests or in one test. Each server belongs to the identity, or to $SERVER_OWNER where that is set.
+# Private servers of a desktop, and runs of isolate that use them. Load this after helpers. A test file that loads it has
+# the line "# templates: desktop", and calls make_desktop in setup_file and remove_desktop in teardown_file. It starts
+# servers in setup_file for all its tests, or in one test. A server runs as the identity, or as $SERVER_OWNER if that is set.
 #
-#   DESKTOP        the file's directory for servers: NAME.pid and NAME.log of each
+#   DESKTOP        the test file's directory, with NAME.pid and NAME.log of each server
 #   RUNTIME        XDG_RUNTIME_DIR of the identity
 #   SESSION        the variables of the session, NAME=VALUE; start_xvfb and others add theirs
 # shellcheck shell=bash
@@ -26,29 +26,29 @@ remove_desktop() {
   return "$status"
 }
 
-# The variables that the servers have added so far, in SESSION.
+# Sets SESSION to the variables that the servers have added so far.
 read_session() { mapfile -t SESSION <"$DESKTOP/session"; }
 add_to_session() { printf '%s\n' "$@" >>"$DESKTOP/session"; }
 
-# A run on a clone of the template "desktop", or "browser" with TEMPLATE=browser, from within the session.
+# Runs isolate in the session, on a clone of the template "desktop", or "browser" with TEMPLATE=browser.
 on_desktop() {
   read_session
   with_variables "${SESSION[@]}" -- -q -z "${TEMPLATE:-desktop}" "$@"
 }
-# The same in the background; see start().
+# Does the same in the background; see start().
 start_on_desktop() {
   read_session
   start env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z "${TEMPLATE:-desktop}" "$@"
 }
-# A program of the host in the session.
+# Runs a program of the host in the session.
 in_session() {
   read_session
   as_caller env "${SESSION[@]}" "$@"
 }
-# The files of the template, for -t. Tests leave them as they are. They use the engine bwrap, because root's containers boot
-# the template's init, which writes to its root.
+# The directory with the template's files, for -t. Tests must not change it. So they use the engine bwrap, because root's
+# containers boot the template's init, which writes to its root.
 desktop_tree() { echo "$STORE/templates/${1:-desktop}/layers/1"; }
-# The same text twice: nothing was changed there, without /usr, which is large.
+# A text that stays the same as long as these files do. /usr is left out, because it is large.
 fingerprint_of_desktop() {
   local tree
   tree=$(desktop_tree)
@@ -57,7 +57,7 @@ fingerprint_of_desktop() {
 
 # --- servers ----------------------------------------------------------------------------------------------------------
 
-# start_server NAME COMMAND...: as the identity in the session, in the background.
+# start_server NAME COMMAND...: starts a server in the session, as the identity, in the background.
 start_server() {
   local name=$1
   shift
@@ -65,7 +65,7 @@ start_server() {
   "${SERVER_OWNER[@]:-"${CALLER[@]}"}" env "${SESSION[@]}" "$@" </dev/null >"$DESKTOP/$name.log" 2>&1 3>&- &
   echo $! >"$DESKTOP/$name.pid"
 }
-# stop_server NAME [SIGNAL]: TERM unless told, so that the server removes its sockets and locks.
+# stop_server NAME [SIGNAL]: sends SIGNAL, by default TERM, so that the server removes its sockets and locks.
 stop_server() {
   local pid status=0
   pid=$(cat "$DESKTOP/$1.pid") || return 1
@@ -83,20 +83,20 @@ server_ended() {
   state=$(ps -o stat= -p "$1") || return 0
   [[ $state == Z* ]]
 }
-# server_is_up NAME CONDITION...: waits for it, and shows the server's log otherwise.
+# server_is_up NAME CONDITION...: waits for the condition, and shows the server's log if it does not come true.
 server_is_up() {
   local name=$1
   shift
   wait_until 20 "$@" || complain "server $name: $(cat "$DESKTOP/$name.log")"
 }
 
-# An X server that accepts only the cookie in $DESKTOP/xauthority: start_xvfb [OPTION OF XVFB...]. Its display is in
+# start_xvfb [OPTION OF XVFB...]: starts an X server that accepts only the cookie in $DESKTOP/xauthority. Sets
 # DISPLAY_NUMBER.
 start_xvfb() {
   local cookie
   cookie=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   : >"$DESKTOP/xauthority"
-  # Xvfb looks into the file for a cookie only, whatever the number of its display is.
+  # Xvfb takes the cookie from the file, whatever display number the file gives.
   xauth -q -f "$DESKTOP/xauthority" add :0 . "$cookie" 2>/dev/null
   chown "$CALLER_UID:$CALLER_GID" "$DESKTOP/xauthority"
   start_server xvfb Xvfb -displayfd 1 -auth "$DESKTOP/xauthority" -screen 0 1024x768x24 -nolisten tcp -noreset "$@"
@@ -108,7 +108,7 @@ start_xvfb() {
   add_to_session "DISPLAY=:$DISPLAY_NUMBER" "XAUTHORITY=$DESKTOP/xauthority"
 }
 
-# PulseAudio whose one sink "null" plays to nobody: start_pulse [OPTION OF PULSEAUDIO...]. Its socket is
+# start_pulse [OPTION OF PULSEAUDIO...]: starts PulseAudio with one sink, "null", which discards sound. Its socket is
 # $RUNTIME/pulse/native, its cookie $DESKTOP/pulse/cookie.
 start_pulse() {
   install -d -m 0700 -o "$CALLER_UID" -g "$CALLER_GID" "$DESKTOP/pulse"
@@ -119,7 +119,7 @@ start_pulse() {
   server_is_up pulse test -S "$RUNTIME/pulse/native"
 }
 
-# PipeWire with wireplumber and pipewire-pulse, whose one sink "null" plays to nobody. Its sockets are
+# Starts PipeWire with wireplumber and pipewire-pulse, and with one sink, "null", which discards sound. Its sockets are
 # $RUNTIME/pipewire-0 and $RUNTIME/pulse/native.
 start_pipewire() {
   start_server pipewire pipewire
@@ -127,7 +127,7 @@ start_pipewire() {
   # wireplumber ends without a session bus.
   start_server bus dbus-daemon --session --nofork --nopidfile --address="unix:path=$RUNTIME/bus"
   server_is_up bus test -S "$RUNTIME/bus"
-  # It ends without systemd-logind as well, unless it is told to leave Bluetooth alone.
+  # Without systemd-logind it also ends, unless Bluetooth is switched off.
   mkdir -p "$DESKTOP/config/wireplumber/bluetooth.lua.d"
   echo 'bluez_monitor.enabled = false' >"$DESKTOP/config/wireplumber/bluetooth.lua.d/51-off.lua"
   start_server wireplumber env "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus" "XDG_CONFIG_HOME=$DESKTOP/config" \
@@ -139,15 +139,15 @@ start_pipewire() {
 }
 null_is_default() { [[ $(in_session pactl get-default-sink) == null ]]; }
 
-# Weston without a screen, which has no security contexts: start_weston [OPTION OF WESTON...].
+# start_weston [OPTION OF WESTON...]: starts Weston without a screen. It has no security contexts.
 start_weston() {
   add_to_session WAYLAND_DISPLAY=wayland-7
   start_server weston weston --backend=headless-backend.so --socket=wayland-7 --idle-time=0 --no-config --debug "$@"
   server_is_up weston test -S "$RUNTIME/wayland-7"
 }
 
-# Sway of Debian 13 without a screen, which has security contexts. It runs on the files of the template "compositor" ("#
-# templates: compositor") and has the identity's own id. The log holds what its clients ask for.
+# Starts Sway of Debian 13 without a screen. It has security contexts. It runs on the files of the template "compositor"
+# ("# templates: compositor"), with the identity's own id. The log holds the requests of its clients.
 start_sway() {
   add_to_session WAYLAND_DISPLAY=wayland-1
   words_beside_sway
@@ -155,7 +155,7 @@ start_sway() {
     -v WAYLAND_DEBUG=server sh -c 'echo xwayland disable >/tmp/config && exec sway -c /tmp/config'
   server_is_up sway test -S "$RUNTIME/wayland-1"
 }
-# A program of that template in the session, which the compositor does not confine.
+# Runs a program of that template in the session. The compositor does not confine it.
 beside_sway() {
   words_beside_sway
   as_caller "${BESIDE[@]}" -v WAYLAND_DISPLAY=wayland-1 "$@"
@@ -170,7 +170,7 @@ words_beside_sway() {
 
 # --- sound ------------------------------------------------------------------------------------------------------------
 
-# make_tone FREQUENCY SECONDS: in $SCRATCH/tone.wav.
+# make_tone FREQUENCY SECONDS: writes a tone to $SCRATCH/tone.wav.
 make_tone() {
   /usr/bin/python3 -I -S "$HELPERS/tone.py" make "$1" "$2" "$SCRATCH/tone.wav"
   chmod a+r "$SCRATCH/tone.wav"
@@ -188,7 +188,7 @@ record_outside() {
   { wait "$pid" || true; } 2>/dev/null
   return "$status"
 }
-# play_outside FREQUENCY SECONDS OPTION OF PAPLAY...: in the background; its pid is in STARTED_PID.
+# play_outside FREQUENCY SECONDS [OPTION OF PAPLAY...]: plays a tone outside, in the background. Sets STARTED_PID.
 play_outside() {
   make_tone "$1" "$2"
   shift 2
@@ -207,8 +207,8 @@ expect_tone() {
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 
-# refused_share OPTION TEXT... -- VARIABLE=VALUE...: in the session with these variables isolate refuses the option in one
-# line that has the texts.
+# refused_share OPTION TEXT... -- VARIABLE=VALUE...: expects that isolate, in the session with these variables, refuses the
+# option in one line that contains the texts.
 refused_share() {
   local option=$1 texts=()
   shift

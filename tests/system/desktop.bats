@@ -1,7 +1,7 @@
 # variants: user-bwrap root-lxc: both identities and both engines once
 # other variants: root-bwrap user-lxc root-native user-native
 # templates: desktop
-# --desktop: windows, sound, graphics and a home by one option, with the fonts, the locale and the time zone of the session.
+# --desktop: windows, sound, graphics and a home with one option, and the session's fonts, locale and time zone.
 
 load helpers
 load desktop
@@ -20,12 +20,12 @@ setup() {
 }
 
 a_window_named() { in_session xwininfo -root -tree 2>/dev/null | grep -q "$1"; }
-# Keeps a picture of the whole display: take_picture NAME.
+# take_picture NAME: takes a screenshot of the whole display and keeps it.
 take_picture() { in_session import -window root png:- >"$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
-# How many colours the picture has: a window with text has many more than an empty display.
+# The number of colours in the screenshot: a window with text has many more than an empty display.
 colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
 
-@test "a program of GTK and one of Qt show their windows" {
+@test "a GTK program and a Qt program show their windows" {
   local program
   for program in "yad --title=$MARK --text=isolate" "speedcrunch -title $MARK"; do
     # shellcheck disable=SC2086
@@ -38,21 +38,21 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   done
 }
 
-@test "what is missing is told in one line, and the run goes on" {
+@test "isolate reports what is missing in one line, and the run goes on" {
   succeeds on_desktop --desktop sh -c 'echo "$(id -un) $HOME $(pwd) $DISPLAY"'
   expect_output "$NAME $HOME_INSIDE $HOME_INSIDE :$(cat "$DESKTOP/display")"
   read_session
   run --separate-stderr with_variables "${SESSION[@]}" -- -z desktop --desktop true
   expect_status 0
-  [[ $(grep -c 'the guest goes without' <<<"$stderr") == 1 ]]
+  [[ $(grep -c 'the guest runs without' <<<"$stderr") == 1 ]]
   expect_in_errors 'without --gpu: '
 }
 
-@test "without any display the run does not begin" {
+@test "without any display the run fails" {
   isolate_refuses --x11 DISPLAY -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" -- -q -z desktop --desktop true
 }
 
-@test "an option of one's own counts more than the preset" {
+@test "an option that the user gives overrides the one that --desktop would choose" {
   mkdir -m 0700 "$SCRATCH/kept"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/kept"
   succeeds on_desktop --desktop --home="$SCRATCH/kept" sh -c 'touch "$HOME/file"'
@@ -61,7 +61,7 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   isolate_refuses x11 'not one of' -- with_variables "${SESSION[@]}" -- -q -z desktop --desktop --x11=none true
 }
 
-@test "fonts, icons and themes of the host are there, and can't be changed" {
+@test "fonts, icons and themes of the host are visible, and the guest can't change them" {
   as_caller mkdir -p "$CALLER_HOME/.local/share/fonts/$MARK" "$CALLER_HOME/.icons/$MARK"
   as_caller cp "$(find /usr/share/fonts -name '*.ttf' | head -n 1)" "$CALLER_HOME/.local/share/fonts/$MARK/"
   succeeds on_desktop --desktop sh -c "fc-list | grep -o $MARK | sort -u; ls -d /tmp/.desktop/*/icons/$MARK
@@ -84,7 +84,7 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   expect_output C
 }
 
-@test "the time zone and the names of the session come along" {
+@test "the guest gets the session's time zone and the variables that describe its desktop" {
   read_session
   succeeds with_variables "${SESSION[@]}" TZ=ABC5 XDG_CURRENT_DESKTOP=Test -- -q -z desktop --desktop \
     sh -c 'date +%Z; echo "$XDG_CURRENT_DESKTOP $XDG_RUNTIME_DIR"; cksum </etc/localtime'
@@ -93,13 +93,13 @@ Test /tmp/.runtime
 $(cksum </etc/localtime)"
 }
 
-@test "games are found" {
+@test "PATH includes the directories of games" {
   succeeds on_desktop --desktop sh -c 'echo "$PATH"'
   expect_in_output ':/usr/bin:'
   expect_in_output ':/usr/games'
 }
 
-@test "nothing of it is left in the root" {
+@test "--desktop leaves nothing in the root" {
   local tree before
   [[ $IDENTITY == user ]] || return 0
   tree=$(desktop_tree)
@@ -108,7 +108,7 @@ $(cksum </etc/localtime)"
   [[ $(cd "$tree" && find . | sort | md5sum) == "$before" ]]
 }
 
-@test "sound is part of it" {
+@test "--desktop includes sound" {
   start_pulse
   read_session
   run --separate-stderr with_variables "${SESSION[@]}" -- -z desktop --desktop pactl info

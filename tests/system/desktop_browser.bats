@@ -1,6 +1,6 @@
-# variants: user-bwrap: a browser is large, and other files run in more
+# variants: user-bwrap: a browser is slow, and other files cover the other variants
 # templates: browser
-# A browser shows a page in its window with --desktop, and takes a picture of a page without a window.
+# A browser shows a page in its window with --desktop, and takes a screenshot of a page without a window.
 
 load helpers
 load desktop
@@ -22,7 +22,7 @@ setup() {
   chmod -R a+rX "$SCRATCH/page"
 }
 
-# The share of points in the picture that have the page's colour, in percent.
+# The share of pixels in the screenshot that have the page's colour, in percent.
 blue_in() {
   convert "$1" -fuzz 3% -fill black +opaque '#1060c0' -fill white -opaque '#1060c0' -format '%[fx:int(100*mean)]' info:
 }
@@ -37,7 +37,7 @@ blue_in() {
   kill_started TERM
 }
 
-@test "firefox-esr --screenshot writes a picture into the home" {
+@test "firefox-esr --screenshot writes a screenshot into the home" {
   mkdir -m 0700 "$SCRATCH/home"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/home"
   succeeds on_desktop --home="$SCRATCH/home" -d "$SCRATCH/page:/page:ro" \

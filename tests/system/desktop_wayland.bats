@@ -1,7 +1,7 @@
 # variants: user-bwrap root-lxc: one of each
 # other variants: root-native user-native
 # templates: desktop
-# --desktop in a session of Wayland without X11.
+# --desktop in a Wayland session, without X11 and with it.
 
 load helpers
 load desktop
@@ -12,7 +12,7 @@ setup_file() {
 }
 teardown_file() { remove_desktop; }
 
-@test "a session of Wayland gives its display, and X11 is not missed" {
+@test "in a Wayland session the guest gets its display, and isolate does not warn that X11 is missing" {
   read_session
   run --separate-stderr with_variables "${SESSION[@]}" -- -z desktop --desktop \
     sh -c 'wayland-info | grep -o wl_compositor; echo "${WAYLAND_DISPLAY:+set} $DISPLAY$XDG_RUNTIME_DIR"'
@@ -22,7 +22,7 @@ set /tmp/.runtime"
   [[ $stderr != *--x11* ]]
 }
 
-@test "a session with both gives both" {
+@test "in a session with both the guest gets both" {
   start_xvfb
   succeeds on_desktop --desktop sh -c 'wayland-info | grep -o wl_compositor; xdpyinfo | grep -c "^screen #"'
   stop_server xvfb

@@ -1,11 +1,11 @@
-# variants: root-bwrap user-bwrap user-lxc: root's guest has nodes of its own, a user's those of the host
+# variants: root-bwrap user-bwrap user-lxc: root's guest has nodes of its own, a user's guest those of the host
 # other variants: root-lxc user-native
 # --gpu: the graphics devices that the caller may open, and what drivers read about them. The nodes are fakes in a private
 # mount namespace: they open /dev/null and /dev/zero, and only show which ones are bound.
 
 load helpers
 
-# A /dev with the nodes, and a /sys with what it says of two cards: one of PCI, and a virtual one.
+# Makes a /dev with device nodes, and a /sys that describes one PCI card.
 with_cards='
   dev=$SCRATCH/dev
   mkdir -p $dev
@@ -40,13 +40,13 @@ on_cards() {
   expect_output $'card0\nrenderD128\n1'
 }
 
-@test "root's guest can open each" {
+@test "root's guest can open each node" {
   [[ $IDENTITY == root ]] || return 0
   succeeds on_cards -z debian --gpu sh -c 'ls /dev/dri; : >/dev/dri/renderD128; head -c 1 /dev/dri/card0 | wc -c'
   expect_output $'card0\ncard1\nrenderD128\n1'
 }
 
-@test "the chroot engine, template mode, and --home have them, too" {
+@test "the nodes work with the chroot engine, -t and --home, too" {
   local open='ls /dev/dri | head -n 1; : >/dev/dri/renderD128'
   succeeds on_cards -e chroot -z debian --gpu sh -c "$open"
   expect_output card0
@@ -69,7 +69,7 @@ on_cards() {
   expect_in_errors 'supplementary group'
 }
 
-@test "/sys has what drivers read about the card, read-only, and nothing of others" {
+@test "/sys has what drivers read about the card, read-only, and nothing about other devices" {
   succeeds on_cards -z debian --gpu sh -c 'ls /sys/dev/char; cat /sys/dev/char/1:3/device/vendor
     ls -d /sys/devices/virtual/* /sys/class/drm/renderD128/device/drm; touch /sys/x 2>&1
     touch /sys/devices/virtual/0000:00:02.0/x 2>&1 || true'
@@ -77,7 +77,7 @@ on_cards() {
   [[ $(grep -c 'Read-only file system' <<<"$output") == 2 ]]
 }
 
-@test "without a device, or without access, the run does not begin" {
+@test "without a device, or without access to it, the run fails" {
   local MORE='rm -r /dev/dri;'
   isolate_refuses 'no graphics device' -- on_cards -z debian --gpu true
   [[ $IDENTITY == user ]] || return 0
@@ -85,7 +85,7 @@ on_cards() {
   isolate_refuses 'may not open /dev/dri/card0' 'groups video and render' -- on_cards -z debian --gpu true
 }
 
-# A driver of NVIDIA's with its library, as nvidia-ctk describes it.
+# A driver of NVIDIA's with its library, in a CDI file as nvidia-ctk writes it.
 with_nvidia='
   mknod /dev/nvidia0 c 1 3; mknod /dev/nvidiactl c 1 3; mknod /dev/nvidia-uvm c 1 3; chmod 0666 /dev/nvidia*
   mount -t tmpfs none /etc/cdi 2>/dev/null || { mkdir /etc/cdi; mount -t tmpfs none /etc/cdi; }
@@ -141,7 +141,7 @@ ro"
   [[ ! -e $SCRATCH/hook-ran ]]
 }
 
-@test "a hook that isolate does not know is told, and a malformed file is an error" {
+@test "isolate warns about a hook that it does not know, and refuses a malformed file" {
   local FORM=json MORE=$with_nvidia
   export FORM
   echo '{"kind": "nvidia.com/gpu", "containerEdits": {"hooks": [{"args": ["x", "chmod", "/a"]}]}}' >"$SCRATCH/cdi.json"
@@ -152,7 +152,7 @@ ro"
   isolate_refuses /etc/cdi/cdi.json 'absolute path' -- on_cards -z debian --gpu true
 }
 
-@test "--dry-run names each thing" {
+@test "--dry-run names each device, file and link" {
   succeeds on_cards -z debian --dry-run --gpu true
   expect_in_output 'bind /dev/dri/renderD128 on /dev/dri/renderD128'
   expect_in_output 'link /sys/dev/char/1:3 to ../../devices/virtual/0000:00:02.0/drm/renderD128'

@@ -25,12 +25,12 @@ make_apps() {
   isolatectl template create apps --from "$SCRATCH/apps"
   ROOT=$STORE/templates/apps/layers/1
 }
-# plant PATH: a file of the template with the content of standard input.
+# plant PATH: makes a file of the template with the content of standard input.
 plant() { as_caller sh -c 'mkdir -p "$(dirname "$1")"; cat >"$1"' sh "$ROOT/$1"; }
 plant_entry() { printf '%s\n' '[Desktop Entry]' Type=Application "${@:2}" | plant "usr/share/applications/$1.desktop"; }
 plant_svg() { echo "<svg xmlns='http://www.w3.org/2000/svg'>$2</svg>" | plant "usr/share/icons/hicolor/scalable/apps/$1.svg"; }
 
-# The words that a desktop starts, in WORDS.
+# Sets WORDS to the command line that a desktop starts.
 words_of() {
   mapfile -d '' -t WORDS < <(as_caller /usr/bin/python3 -I -S "$HELPERS/desktop_exec.py" "$(entry "$1")")
   [[ ${#WORDS[@]} -gt 0 ]] || complain "Exec of $1 is not as the specification has it: $(value "$1" Exec)"
@@ -70,7 +70,7 @@ expect_one_warning() {
   succeeds as_caller "$ISOLATECTL" launcher remove "own-$MARK"
 }
 
-@test "the template's entry gives its description, in all languages, and nothing that starts something" {
+@test "the template's entry gives its description in all languages, and nothing that starts a program" {
   make_apps
   plant_entry editor 'Name=Editor' 'Name[de]=Texteditor' 'GenericName=Text Editor' 'Comment=Edit text' 'Keywords=text;' \
     'Categories=Utility;TextEditor;' StartupWMClass=Editor Terminal=false 'Exec=/usr/bin/editor %U' TryExec=/bin/evil Path=/ \
@@ -106,7 +106,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   expect_value mine Icon application-x-executable
 }
 
-@test "what an edit changed in the template counts" {
+@test "a launcher takes what an edit changed in the template" {
   STORE=$SCRATCH/store
   as_caller mkdir -m 0700 "$STORE"
   copy_of_tree "$SCRATCH/small"
@@ -121,7 +121,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   [[ -f $ICONS/scalable/apps/isolate-sh.svg ]]
 }
 
-@test "W6: a hostile entry of the template is data or nothing" {
+@test "W6: a launcher takes only checked values from a hostile entry, or nothing" {
   make_apps
   plant_entry a $'Name=x\\nExec=evil' $'Comment=\e[2J' 'GenericName='$'\xff' 'Categories=Game;";' 'Terminal=$(id)' Exec=editor \
     'Keywords='"$(head -c 2000 /dev/zero | tr '\0' k)"
@@ -144,7 +144,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   expect_value a Name a
 }
 
-@test "W6: directories of the template that lead outside hold nothing" {
+@test "W6: isolatectl reads nothing through directories of the template that lead outside" {
   local way
   make_apps
   as_caller mkdir -p "$SCRATCH/outside/applications" "$SCRATCH/outside/hicolor/scalable/apps"
@@ -209,7 +209,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   [[ ! -e $ICONS ]]
 }
 
-@test "--icon takes a file of the host, checked in the same way, or a name" {
+@test "--icon takes a file of the host, which isolatectl checks in the same way, or a name" {
   make_apps
   as_caller sh -c 'cd "$1"; echo "<svg xmlns=\"http://www.w3.org/2000/svg\"/>" >good.svg; echo "<svg/>" >bad.svg; mkfifo pipe.svg' sh "$SCRATCH"
   succeeds create a -q --template apps --icon "$SCRATCH/good.svg" -- editor
@@ -224,7 +224,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   [[ ! -e $ICONS/scalable/apps/isolate-a.svg ]]
 }
 
-@test "launchers are listed and removed, and files of others stay" {
+@test "isolatectl lists and removes launchers, and leaves other files alone" {
   local before
   make_apps
   succeeds launcher list
@@ -252,12 +252,12 @@ two   apps      xterm"
   [[ $(find "$DATA" ! -type d | sort) == "$before" ]]
 }
 
-@test "what can't become a launcher is refused, and nothing is written" {
+@test "isolatectl refuses what can't become a launcher, and writes nothing" {
   local name
   make_apps
   isolatectl_refuses "no template 'apsp'" 'nearest: apps' -- create a --template apsp -- editor
   for name in ../a a/b .a 'a b' "$(head -c 61 /dev/zero | tr '\0' a)"; do
-    isolatectl_refuses 'not a name of a launcher' -- create --template apps "$name" -- editor
+    isolatectl_refuses "can't be the name of a launcher" -- create --template apps "$name" -- editor
   done
   isolatectl_refuses 'not a line of printable' -- create a --template apps -- editor $'a\nb'
   isolatectl_refuses 'not a line of printable' -- create a --template apps -- editor $'\xff'
@@ -266,7 +266,7 @@ two   apps      xterm"
   [[ ! -e $DATA ]] || complain "$(find "$DATA")"
 }
 
-@test "nothing is written into another user's directory" {
+@test "isolatectl writes nothing into another user's directory" {
   make_apps
   mkdir -p "$APPLICATIONS"
   chown -R "$USER_B_UID" "$DATA"

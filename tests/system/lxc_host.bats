@@ -58,7 +58,7 @@ CONNECT='use Socket; $SIG{ALRM} = sub { die "no answer" }; alarm 10; socket(my $
   [[ $IDENTITY == user ]] || return 0
   : >"$SCRATCH/usernet"
   chmod 0644 "$SCRATCH/usernet"
-  fails_plainly 125 isolate 'no connection with bridge brtest' -- in_network_with_bridge env LXC_NET_BR=brtest \
+  fails_plainly 125 isolate "can't connect the container to bridge brtest" -- in_network_with_bridge env LXC_NET_BR=brtest \
     "$ISOLATE" --store "$STORE" -q -e lxc -n -z debian touch "/$MARK"
 }
 

@@ -16,7 +16,7 @@ setup() {
 }
 
 
-# What a command says about the user that it is.
+# What a command says about its user.
 whoami_inside='echo "$(id -un) $(id -u):$(id -g) $HOME $USER $LOGNAME $(pwd)"'
 
 @test "the command is the caller, and starts in its home" {
@@ -26,12 +26,12 @@ $NAME:$HOME_INSIDE
 $NUMBERS:700"
 }
 
-@test "the chroot engine does the same" {
+@test "--home works in the same way with the chroot engine" {
   succeeds in_clone -e chroot --home sh -c "$whoami_inside"
   expect_output "$NAME $NUMBERS $HOME_INSIDE $NAME $NAME $HOME_INSIDE"
 }
 
-@test "a home goes with the clone" {
+@test "a home is removed with the clone" {
   succeeds in_clone --home sh -c 'echo mine >"$HOME/file" && cat ~/file'
   expect_output mine
   succeeds in_clone --home sh -c 'ls "$HOME"'
@@ -61,7 +61,7 @@ $CALLER_UID:$CALLER_GID:644" ]]
   [[ ! -e $SCRATCH/new ]]
 }
 
-@test "DIR is never the caller's own home, nor a link to it, nor above it, nor somebody else's" {
+@test "DIR is never the caller's own home, a link to it, a directory above it, or another user's directory" {
   ln -s "$CALLER_HOME" "$SCRATCH/link"
   isolate_refuses 'own home' -- in_clone --home="$CALLER_HOME" true
   isolate_refuses 'own home' -- in_clone --home="$CALLER_HOME/" true
@@ -79,7 +79,7 @@ $CALLER_UID:$CALLER_GID:644" ]]
   isolate_refuses 'not a directory' -- in_clone --home="$SCRATCH/file" true
   ln -s "$SCRATCH/nowhere" "$SCRATCH/dangling"
   isolate_refuses 'dangling' -- in_clone --home="$SCRATCH/dangling" true
-  # A directory in the caller's home is none of these.
+  # Control: a directory in the caller's home is accepted.
   succeeds in_clone --home="$CALLER_HOME/of-a-guest" sh -c 'touch made'
   rm "$CALLER_HOME/of-a-guest/made"
   rmdir "$CALLER_HOME/of-a-guest"
@@ -108,7 +108,7 @@ $NUMBERS"
   expect_output "$USER_A_UID"
 }
 
-@test "in template mode the directory stays as it was" {
+@test "with -t the directory stays as it was" {
   local before
   before=$(fingerprint "$TREE" | tail -n +2) # LXC changes the time of the top directory
   succeeds isolate -q -t "$TREE" --home sh -c "$whoami_inside; touch file; stat -f -c %T ."
@@ -123,7 +123,7 @@ tmpfs"
 ${NUMBERS%:*}"
 }
 
-@test "a template's own directory of that name becomes the user's in the clone" {
+@test "if the template has a directory of that name, it belongs to the user in the clone" {
   [[ $IDENTITY == user ]] || return 0 # root stays root
   succeeds isolate -q -z debian --home sh -c 'grep -c "^root:" /etc/passwd; grep "^$USER:" /etc/group /etc/passwd | wc -l'
   copy_of_tree "$SCRATCH/tree"
@@ -136,7 +136,7 @@ ${NUMBERS%:*}"
 $USER_A_UID:700"
 }
 
-@test "it goes together with --here, -p, -d and --chdir" {
+@test "--home works together with --here, -p, -d and -v" {
   mkdir "$SCRATCH/work"
   chown "$CALLER_UID:$CALLER_GID" "$SCRATCH/work"
   cd "$SCRATCH/work" || return 1
@@ -154,7 +154,7 @@ $NUMBERS"
   expect_output other
 }
 
-@test "--userns=single and private" {
+@test "--home works with --userns=single and private, but private accepts no DIR" {
   [[ $IDENTITY == user ]] || return 0 # root stays root
   succeeds in_clone --userns=single --home="$SCRATCH/kept" sh -c "$whoami_inside; touch file"
   expect_output "$NAME $NUMBERS $HOME_INSIDE $NAME $NAME $HOME_INSIDE"
@@ -190,18 +190,18 @@ EXTRA="
   [[ $STATUS == 0 ]]
 }
 
-@test "hooks see the user's root as ever" {
+@test "hooks run outside and see the root, as without --home" {
   succeeds with_variables PRE_SPAWN_HOOK='test -d "$ROOTFS/etc" && id -u >&2' -- -q -z debian --home id -un
   expect_output "$NAME"
 }
 
-@test "a limit on processes counts those of the user" {
+@test "--ulimit nproc limits the user's processes in the guest" {
   [[ $IDENTITY == user ]] || return 0 # root stays root
   run in_clone --home --ulimit nproc=20 sh -c 'for i in $(seq 40); do sleep 5 & done'
   [[ $status != 0 || $output == *fork* ]]
 }
 
-@test "without a user namespace for the command the run fails, and never runs it as root" {
+@test "without a user namespace for the command the run fails, and the command never runs as root" {
   [[ $IDENTITY == user ]] || return 0 # root stays root
   fails_plainly 125 isolate --home -- with_kernel_limit max_user_namespaces 2 "$ISOLATE" --store "$STORE" -q -z debian \
     --home id -u

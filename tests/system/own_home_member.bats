@@ -12,7 +12,7 @@ SIZE=2
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
 
-@test "a member has their own name and number, with each engine" {
+@test "a member has their own name and ids, with each engine" {
   local engine
   for engine in bwrap lxc chroot; do
     succeeds run_in overlay -q -e "$engine" --home sh -c 'echo "$(id -un) $(id -u):$(id -g) $HOME"; pwd; touch f; stat -c %u:%a . f
@@ -27,7 +27,7 @@ CapEff:	0000000000000000
   settles overlay "$SIZE"
 }
 
-@test "what they keep in a directory of theirs is theirs" {
+@test "files that the guest leaves in --home=DIR belong to the member" {
   make_shared
   succeeds run_in overlay --home="$SHARED" sh -c 'echo kept >file; stat -c %u file'
   expect_output "$USER_A_UID"
@@ -37,14 +37,14 @@ CapEff:	0000000000000000
   settles overlay "$SIZE"
 }
 
-@test "with --userns=private they still have their number, and files inside are of their range" {
+@test "with --userns=private a member still has their user id inside" {
   succeeds run_in overlay --userns=private --home sh -c 'id -u; touch f; stat -c %u f'
   expect_output "$USER_A_UID
 $USER_A_UID"
   settles overlay "$SIZE"
 }
 
-@test "isolatectl exec enters as the same user" {
+@test "isolatectl exec runs its command as the same user" {
   KIND=overlay start_member_guest --home
   succeeds member "$ISOLATECTL" exec "$CLONE" sh -c 'id -un; pwd'
   expect_output "$USER_A

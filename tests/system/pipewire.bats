@@ -1,4 +1,4 @@
-# variants: root-bwrap user-lxc: with root the guest has ids of its own, with a user it has the user's
+# variants: root-bwrap user-lxc: root's guest has ids of its own, a user's guest has the user's
 # other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # --pipewire gives the guest the caller's PipeWire, and -2 the PulseAudio server in it.
@@ -32,7 +32,7 @@ play() {
   expect_tone 660
 }
 
-@test "with --userns=private and with a socket that the guest's ids may not write to" {
+@test "--pipewire works with --userns=private, and with a socket that the guest's ids may not write to" {
   make_tone 550 1
   as_caller chmod 0700 "$RUNTIME/pipewire-0"
   record_outside play pw-play --pipewire --userns=private
@@ -45,7 +45,7 @@ play() {
   succeeds on_desktop --pipewire pw-cli info 0
 }
 
-@test "the guest sees the streams of others: this is what --pipewire allows" {
+@test "the guest sees the streams of other programs, as SECURITY.md says of --pipewire" {
   local pid
   make_tone 880 5
   read_session
@@ -60,7 +60,7 @@ play() {
   expect_in_output pw-play
 }
 
-@test "a killed run leaves nothing, and a directory that is used as the root stays as it was" {
+@test "a killed run leaves nothing, and with -t the directory stays as it was" {
   local before tree
   tree=$(desktop_tree)
   before=$(fingerprint_of_desktop)
@@ -74,7 +74,7 @@ play() {
   fingerprint_of_desktop | diff <(echo "$before") - || complain "the tree was changed"
 }
 
-@test "no server, no XDG_RUNTIME_DIR, a name that is no socket's: one line each" {
+@test "isolate reports in one line: no server, no XDG_RUNTIME_DIR, a name that can't be a socket's" {
   refused --pipewire 'does not listen there' -- "XDG_RUNTIME_DIR=$SCRATCH"
   refused 'XDG_RUNTIME_DIR is not set' -- XDG_RUNTIME_DIR=
   refused PIPEWIRE_REMOTE -- 'PIPEWIRE_REMOTE=[a,b]'

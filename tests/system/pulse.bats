@@ -1,4 +1,4 @@
-# variants: root-bwrap user-lxc: with root the guest has ids of its own and needs the cookie, with a user not
+# variants: root-bwrap user-lxc: root's guest has ids of its own and needs the cookie, a user's guest does not
 # other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
 # -2 gives the guest the caller's PulseAudio: what it plays is heard outside, and it can record.
@@ -26,7 +26,7 @@ play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
   expect_output 0
 }
 
-@test "with the chroot engine, with --userns=private, and from the configuration" {
+@test "sound works with the chroot engine, with --userns=private, and from the configuration" {
   local options
   make_tone 660 0.5
   for options in '-e chroot -2' '--userns=private --pulse'; do
@@ -54,7 +54,7 @@ play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
   grep -q '^p.* /s/pipe$' <<<"$output" || complain "the server has made no pipe"
 }
 
-@test "a directory that is used as the root stays as it was" {
+@test "with -t the directory stays as it was" {
   local before tree
   tree=$(desktop_tree)
   before=$(fingerprint_of_desktop)
@@ -66,7 +66,7 @@ play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
   fingerprint_of_desktop | diff <(echo "$before") - || complain "the tree was changed"
 }
 
-@test "W1: the cookie is in a file of the guest's root alone, and in no plan, environment or argument" {
+@test "W1: only the guest's root can read the file with the cookie, which is in no plan, environment or argument" {
   local cookie
   cookie=$(od -An -v -tx1 "$DESKTOP/pulse/cookie" | tr -d ' \n')
   succeeds on_desktop -2 sh -c 'stat -c "%u %a %s %n" /tmp/.runtime /tmp/.runtime/pulse /tmp/.runtime/pulse/cookie
@@ -98,7 +98,7 @@ no_client_but_ours() { [[ $(in_session pactl list short clients | wc -l) == 1 ]]
 
 refused() { refused_share -2 "$@"; }
 
-@test "no server, no XDG_RUNTIME_DIR, a server of the network, a stale socket: one line each" {
+@test "isolate reports in one line: no server, no XDG_RUNTIME_DIR, a server on the network, a stale socket" {
   lock_anonymous_socket
   refused --pulse 'does not listen there' -- "XDG_RUNTIME_DIR=$SCRATCH"
   refused 'XDG_RUNTIME_DIR is not set' -- XDG_RUNTIME_DIR=
@@ -108,7 +108,7 @@ refused() { refused_share -2 "$@"; }
   refused 'does not answer' "$SCRATCH/stale" -- "PULSE_SERVER={machine}unix:$SCRATCH/stale"
 }
 
-@test "a cookie that is missing where the guest needs one, or is no cookie" {
+@test "isolate reports a cookie that is malformed, or missing although the guest needs one" {
   refused 'No such file' -- "PULSE_COOKIE=$SCRATCH/none"
   as_caller sh -c 'echo short >"$1"' sh "$SCRATCH/short"
   refused 'is not a cookie' -- "PULSE_COOKIE=$SCRATCH/short"
@@ -117,7 +117,7 @@ refused() { refused_share -2 "$@"; }
     -z desktop --userns=private -2 true
 }
 
-@test "the anonymous socket in /tmp: of the caller or root, but of nobody else" {
+@test "the anonymous socket in /tmp is used if it belongs to the caller or root, and refused otherwise" {
   lock_anonymous_socket
   [[ ! -e /tmp/pulse-socket ]] || complain "/tmp/pulse-socket is there"
   make_tone 770 0.5
@@ -130,12 +130,12 @@ refused() { refused_share -2 "$@"; }
   [[ ! -e /tmp/pulse-socket ]] || complain "it is still there"
   squat /tmp/pulse-socket
   isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
-  # The server counts as well as the file.
+  # Both the socket and the server have to belong to the caller or root.
   chown "$CALLER_UID" /tmp/pulse-socket
   isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
   end_squatter
 }
-# The workers have the same /tmp.
+# All workers share /tmp, so only one at a time may use the socket there.
 lock_anonymous_socket() {
   wait_until 100 mkdir "$BASE/anonymous-socket" 2>/dev/null
   LOCKED=yes
@@ -175,8 +175,8 @@ end_squatter() {
   end_squatter
 }
 
-# Keep this the last one, because it changes the session.
-@test "a server that exchanges samples in /dev/shm, where the guest can't reach them" {
+# Keep this test the last one, because it changes the session.
+@test "sound works with a server that uses /dev/shm, which the guest can't reach" {
   as_caller mkdir -m 0700 "$SCRATCH/shm"
   start_server shm pulseaudio -n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --log-target=stderr --enable-memfd=no \
     -L 'module-null-sink sink_name=null rate=48000 channels=1' \

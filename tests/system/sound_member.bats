@@ -15,7 +15,7 @@ setup_file() {
   servers_of_member
   make_desktop
   start_pulse
-  # The compositor's root, as the member has it.
+  # The compositor's root. Its files belong to the member, because the compositor runs as the member.
   install -d -m 0755 -o "$USER_A_UID" -g "$USER_A_GID" "$DESKTOP/compositor"
   "${SERVER_OWNER[@]}" tar --extract --no-same-owner --exclude './dev/*' --file "$COMPOSITOR_TARBALL" \
     --directory "$DESKTOP/compositor"
@@ -54,7 +54,7 @@ in_member_session() {
   done
 }
 
-@test "the compositor restricts a member's guest, and keeps nothing of it" {
+@test "the compositor restricts a member's guest, and forgets it after the run" {
   local options
   for options in '' '-e lxc' '--userns=private'; do
     # shellcheck disable=SC2086
@@ -66,7 +66,7 @@ in_member_session() {
   done
 }
 
-@test "another member's servers are refused in one line" {
+@test "isolate refuses another member's servers in one line" {
   read_session
   fails_plainly 125 isolate --pulse -- member_b env "${SESSION[@]}" "$ISOLATE" -z overlay:deb -2 true
   chmod 0711 "$RUNTIME" "$RUNTIME/pulse"

@@ -1,8 +1,8 @@
-# variants: root-bwrap user-lxc: with root the guest may not write to the compositor's socket, with a user it may
+# variants: root-bwrap user-lxc: root's guest may not write to the compositor's socket, a user's guest may
 # other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop compositor
 # --wayland gives the guest the caller's Wayland display. A compositor that has security contexts (sway) hides from the
-# guest what a confined program may not use; with another (weston) isolate warns.
+# guest what a confined program may not use. With a compositor that lacks them (weston) isolate warns.
 
 load helpers
 load desktop
@@ -26,7 +26,7 @@ on_sway() { on_desktop --wayland "$@"; }
 windows_of_sway() { beside_sway swaymsg -t get_tree; }
 sway_shows() { windows_of_sway | grep -q "$1"; }
 
-@test "a window from inside is seen by the compositor, and closes with the run" {
+@test "the compositor shows a window from inside, and the window closes with the run" {
   start_on_desktop --wayland -v GDK_BACKEND=wayland yad --title "yad $MARK"
   wait_until 20 sway_shows "yad $MARK" || complain "$(cat "$SCRATCH/err" "$DESKTOP/sway.log")"
   kill_started KILL
@@ -38,7 +38,7 @@ sway_hides() { ! sway_shows "$1"; }
 
 @test "a compositor with security contexts hides the screen and other privileged things, also with other engines" {
   local options
-  # The control: programs outside may take pictures of the screen.
+  # The control: programs outside may take screenshots.
   succeeds beside_sway wayland-info
   expect_in_output zwlr_screencopy_manager_v1
   expect_in_output zwlr_data_control_manager_v1
@@ -56,8 +56,8 @@ sway_hides() { ! sway_shows "$1"; }
   done
 }
 
-@test "the compositor knows the guest as isolate's, by its template and its clone" {
-  # A system that boots may give itself another name than that of the clone.
+@test "the compositor learns that isolate confines the guest, and the names of its template and clone" {
+  # A system that boots may give itself another name than the clone's.
   succeeds on_sway -e bwrap uname -n
   sway_was_told 'set_sandbox_engine("isolate")'
   sway_was_told 'set_app_id("desktop")'
@@ -66,7 +66,7 @@ sway_hides() { ! sway_shows "$1"; }
 # libwayland writes # or @ between an object's interface and its number.
 sway_was_told() { grep -q "wp_security_context_v1[#@][0-9]*\.$1" "$DESKTOP/sway.log" || complain "not told: $1"; }
 
-@test "when the run has ended or is killed, the compositor keeps nothing of it" {
+@test "the compositor forgets a run that has ended or was killed" {
   local before pid
   pid=$(pgrep --full -- '^sway -c /tmp/config$')
   succeeds on_sway true
@@ -81,7 +81,7 @@ sway_was_told() { grep -q "wp_security_context_v1[#@][0-9]*\.$1" "$DESKTOP/sway.
 descriptors_of() { find "/proc/$1/fd" -mindepth 1 -maxdepth 1 | wc -l; }
 descriptors_are() { [[ $(descriptors_of "$1") == "$2" ]]; }
 
-@test "a compositor without security contexts is used with a warning" {
+@test "with a compositor without security contexts isolate warns and goes on" {
   local options
   for options in '' '-e chroot' '--userns=private'; do
     # shellcheck disable=SC2086
@@ -92,7 +92,7 @@ descriptors_are() { [[ $(descriptors_of "$1") == "$2" ]]; }
   done
 }
 
-@test "a directory that is used as the root stays as it was" {
+@test "with -t the directory stays as it was" {
   local before tree
   tree=$(desktop_tree)
   before=$(fingerprint_of_desktop)
@@ -102,7 +102,7 @@ descriptors_are() { [[ $(descriptors_of "$1") == "$2" ]]; }
   fingerprint_of_desktop | diff <(echo "$before") - || complain "the tree was changed"
 }
 
-@test "no compositor, no XDG_RUNTIME_DIR: one line each; a path in WAYLAND_DISPLAY does without it" {
+@test "isolate reports in one line: no compositor, no XDG_RUNTIME_DIR; a path in WAYLAND_DISPLAY needs no XDG_RUNTIME_DIR" {
   refused --wayland 'does not listen there' wayland-0 -- WAYLAND_DISPLAY=
   refused 'XDG_RUNTIME_DIR is not set' -- XDG_RUNTIME_DIR=
   refused 'is not a socket' -- "WAYLAND_DISPLAY=$ISOLATE"
@@ -114,7 +114,7 @@ descriptors_are() { [[ $(descriptors_of "$1") == "$2" ]]; }
 refused() { refused_share --wayland "$@"; }
 
 # bats test_tags=once
-@test "a server that speaks something else, or does not speak: one line" {
+@test "isolate reports in one line a server that answers wrongly or not at all" {
   speak() {
     "${CALLER[@]}" /usr/bin/python3 -c '
 import socket, sys

@@ -1,14 +1,14 @@
 # variants: root-bwrap user-lxc: each identity and each engine once; x11_modes has the other pairs
 # other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
-# -1 shows a guest's windows on the caller's display, and everything that is missing for that is reported.
+# -1 shows a guest's windows on the caller's display, and isolate reports what is missing for that.
 
 load helpers
 load attacks
 load desktop
 load x11
 
-@test "a window of the template's xterm is on the display, in a picture of it, and gone with the run" {
+@test "the window of the template's xterm is on the display and in a screenshot, and gone after the run" {
   is_empty_screen
   start_on_desktop -1 xterm -title "$MARK" -geometry 60x20+100+100 -e sh -c "echo; echo ' in a guest of isolate'; sleep $MARK"
   wait_until 20 has_window "$MARK" || complain "no window: $(cat "$SCRATCH/err")"
@@ -22,7 +22,7 @@ load x11
 
 is_shown() { in_session xwininfo -name "$1" 2>/dev/null | grep -q 'Map State: IsViewable'; }
 
-@test "the guest gets the display, a private cookie and nothing else of it" {
+@test "the guest gets the display, a private cookie, and nothing else" {
   succeeds in_guest -1 sh -c 'echo "$DISPLAY $XAUTHORITY $XDG_RUNTIME_DIR"; ls /tmp/.X11-unix
     stat -c "%a %u %n" /tmp/.runtime /tmp/.runtime/Xauthority; ls -A /tmp'
   expect_output ":$DISPLAY_NUMBER /tmp/.runtime/Xauthority /tmp/.runtime
@@ -42,14 +42,14 @@ X$DISPLAY_NUMBER
   done
 }
 
-@test "the chroot engine has it, too" {
+@test "--x11 works with the chroot engine, too" {
   local mode
   for mode in trusted untrusted nested; do
     succeeds in_guest -e chroot --x11=$mode /mnt/x11
   done
 }
 
-@test "what is missing or wrong is one line, before anything is made" {
+@test "isolate reports a missing or wrong display in one line, before it makes anything" {
   local cookie=$DESKTOP/xauthority
   refuses_display '' "$cookie" 'DISPLAY is not set'
   refuses_display 'localhost:10.0' "$cookie" 'through the network'
@@ -72,7 +72,7 @@ refuses_display() {
   done
 }
 
-@test "a server that belongs to another user is refused" {
+@test "isolate refuses a server that belongs to another user" {
   SERVER_OWNER=(setpriv --reuid "$USER_B_UID" --regid "$USER_B_GID" --clear-groups --)
   start_other theirs -ac
   fails_plainly 125 isolate "belongs to user $USER_B_UID" -- on_other -1 true
@@ -83,7 +83,7 @@ refuses_display() {
   stop_server theirs
 }
 
-@test "a server of root's is an ordinary user's display as well" {
+@test "an ordinary user can use an X server of root's" {
   # shellcheck disable=SC2034  # desktop.bash uses it
   SERVER_OWNER=(env)
   start_other roots -auth "$DESKTOP/xauthority" +extension SECURITY
@@ -92,7 +92,7 @@ refuses_display() {
   stop_server roots
 }
 
-@test "a display that has an abstract socket only, and one with a directory of its own" {
+@test "a display works that has only an abstract socket, or whose socket is in another directory" {
   start_other abstract -auth "$DESKTOP/xauthority" -nolisten unix +extension SECURITY
   [[ ! -e /tmp/.X11-unix/X$OTHER ]]
   local mode
@@ -112,14 +112,14 @@ refuses_display() {
   done
   rm -r "/tmp/x11-$MARK"
 }
-@test "a server that only the caller may connect to admits a guest with other ids" {
+@test "a guest with other ids reaches a server that only the caller may connect to" {
   chmod 0700 "/tmp/.X11-unix/X$DISPLAY_NUMBER"
   run --separate-stderr in_guest -1 --userns=private /mnt/x11
   chmod 0777 "/tmp/.X11-unix/X$DISPLAY_NUMBER"
   expect_status 0
 }
 
-@test "a directory that is a root stays as it was" {
+@test "with -t the directory stays as it was" {
   copy_of_tree "$SCRATCH/tree"
   rm -rf --one-file-system "$SCRATCH/tree/tmp" "$SCRATCH/tree/usr/lib/python3"
   as_caller mkdir -m 1777 "$SCRATCH/tree/tmp"

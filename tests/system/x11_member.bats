@@ -18,7 +18,7 @@ setup_file() {
   # shellcheck disable=SC2034  # desktop.bash uses it
   SERVER_OWNER=(setpriv --reuid "$USER_A_UID" --regid "$USER_A_GID" --clear-groups --)
   start_xvfb +extension SECURITY
-  # The member's own.
+  # The file with the cookie belongs to the member.
   chown "$USER_A_UID" "$DESKTOP/xauthority"
   X11=$ATTACKS/x11
   export X11 DISPLAY_NUMBER
@@ -42,7 +42,7 @@ with_display() { member env "DISPLAY=:$DISPLAY_NUMBER" "XAUTHORITY=$DESKTOP/xaut
   done
 }
 
-@test "another member's display is refused in one line" {
+@test "isolate refuses another member's display in one line" {
   fails_plainly 125 isolate "belongs to user $USER_A_UID" -- member_b env "DISPLAY=:$DISPLAY_NUMBER" "$ISOLATE" -z overlay:deb -1 true
   settles overlay "$SIZE"
 }

@@ -1,27 +1,27 @@
 # variants: root-bwrap user-lxc: each identity and each engine once
 # other variants: user-bwrap root-lxc user-native root-native
 # templates: desktop
-# --x11=nested: an X server of the guest's own in a window, which nobody else reaches and which ends with the run.
+# --x11=nested: an X server of the guest's own in a window. Only the guest reaches it, and it ends with the run.
 
 load helpers
 load attacks
 load desktop
 load x11
 
-# start_nested COMMAND...: a run whose display number is in NESTED, and whose server is the process SERVER.
+# start_nested COMMAND...: starts a run. Sets NESTED to its display number and SERVER to the pid of its server.
 start_nested() {
   start_in_guest --x11=nested sh -c 'echo "$DISPLAY"; exec "$@"' sh "$@"
   wait_until 30 grep -q : "$SCRATCH/out" || complain "not started: $(cat "$SCRATCH/err")"
   NESTED=$(sed -n '1s/^://p' "$SCRATCH/out")
   SERVER=$(pgrep -x Xephyr)
 }
-# Nothing of the server is there any more.
+# Whether nothing is left of the server.
 is_gone() {
   server_ended "$SERVER" && has_no_window isolate: && [[ -z $(pgrep -x isolate-x11) ]] &&
     [[ ! -e /tmp/.X11-unix/X$NESTED && ! -e /tmp/.X$NESTED-lock ]] && ! grep -q "X$NESTED\$" /proc/net/unix
 }
 
-@test "W3: nothing of the host's windows is seen, and the clipboard is another" {
+@test "W3: the guest sees nothing of the host's windows, and has a clipboard of its own" {
   start_victim
   start_server owner "$X11" own "clipboard $MARK"
   server_is_up owner grep -q owned "$DESKTOP/owner.log"
@@ -38,7 +38,7 @@ is_gone() {
   stop_server victim
 }
 
-@test "keys that are typed into another window do not reach it" {
+@test "keys that are typed into another window do not reach the guest" {
   start_victim
   start_nested /mnt/x11 listen 0 3
   wait_until 20 grep -q listening "$SCRATCH/out"
@@ -49,7 +49,7 @@ is_gone() {
   stop_server victim
 }
 
-@test "its window tells the clone, and the guest's screen follows the window's size" {
+@test "the window's title names the clone, and the guest's screen follows the window's size" {
   TEMPLATE=desktop start_nested xterm -title "$MARK" -geometry 60x20+20+20 -e sleep "$MARK"
   wait_until 10 has_window 'isolate: desktop-'
   wait_until 20 a_guest_sleeps
@@ -88,10 +88,10 @@ is_gone() {
   is_gone
 }
 
-@test "W2: another guest and another user do not reach the server" {
+@test "W2: another guest and another user can't reach the server" {
   start_nested sleep "$MARK"
   wait_until 20 a_guest_sleeps
-  # They get the cookie, so that it is not what keeps them out.
+  # They get the cookie, so that it can't be the lack of it that keeps them out.
   cp "/proc/$(pgrep --full "^sleep $MARK" | head -1)/root/tmp/.runtime/Xauthority" "$SCRATCH/cookie"
   chmod 0644 "$SCRATCH/cookie"
   local try
@@ -122,7 +122,7 @@ is_gone() {
   wait_until 5 is_gone
 }
 
-@test "a server that is not installed, or does not start, is one line" {
+@test "isolate reports in one line that the server is not installed or does not start" {
   read_session
   fails_plainly 125 isolate 'Xephyr is not installed' xserver-xephyr -- in_private_mounts \
     'mount --bind /dev/null /usr/bin/Xephyr' env "${SESSION[@]}" "$ISOLATE" --store "$STORE" -q -z debian --x11=nested true

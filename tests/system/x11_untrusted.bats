@@ -9,7 +9,7 @@ load attacks
 load desktop
 load x11
 
-@test "W3: what an untrusted guest may do with the windows of others" {
+@test "W3: an untrusted guest can do with other windows what SECURITY.md says, and no more" {
   start_victim
   start_server owner "$X11" own "clipboard $MARK"
   server_is_up owner grep -q owned "$DESKTOP/owner.log"
@@ -50,7 +50,7 @@ ring the bell: refused (BadAccess)
 change the keyboard's repeat: refused (BadAccess)
 change the screen saver: allowed
 close its program's connection (KillClient): refused (BadAccess)"
-  # A program of the host's that lost the clipboard lives on, and a trusted guest sees what this one does not.
+  # The host's program that lost the clipboard goes on. Control: a trusted guest sees what this one does not.
   succeeds in_guest -1 /mnt/x11 attack "$VICTIM"
   [[ ${lines[0]} == "take a picture of it: allowed (ff0000)" ]] || complain "trusted"
   wait_until 5 server_ended "$(cat "$DESKTOP/victim.pid")" # by KillClient
@@ -58,7 +58,7 @@ close its program's connection (KillClient): refused (BadAccess)"
   stop_server owner
 }
 
-@test "I6: keys that are typed into another window reach a trusted guest, and no untrusted one" {
+@test "I6: keys that are typed into another window reach a trusted guest, but not an untrusted one" {
   local mode expected
   start_victim
   in_session xdotool windowfocus --sync "$VICTIM"
@@ -74,7 +74,7 @@ close its program's connection (KillClient): refused (BadAccess)"
   stop_server victim
 }
 
-@test "it stays untrusted where the server accepts the caller's clients without a cookie" {
+@test "the guest stays untrusted if the server accepts the caller's clients without a cookie" {
   start_other open -ac +extension SECURITY
   authority_for "$OTHER"
   succeeds on_other --x11=untrusted /mnt/x11 press
@@ -92,7 +92,7 @@ close its program's connection (KillClient): refused (BadAccess)"
   stop_server open
 }
 
-@test "with the host's network a guest without its cookie is refused by the abstract socket, too" {
+@test "with the host's network the server refuses a guest without its cookie at the abstract socket, too" {
   local mode
   for mode in untrusted nested; do
     run --separate-stderr in_guest -n --x11=$mode sh -c "DISPLAY=:$DISPLAY_NUMBER; unset XAUTHORITY; /mnt/x11"
@@ -100,7 +100,7 @@ close its program's connection (KillClient): refused (BadAccess)"
   done
 }
 
-@test "a server without the SECURITY extension: one line, before anything is made" {
+@test "isolate reports a server without the SECURITY extension in one line, before it makes anything" {
   start_other plain -auth "$DESKTOP/xauthority" -extension SECURITY
   authority_for "$OTHER"
   fails_plainly 125 isolate 'no SECURITY extension' '--x11=nested' -- on_other --x11=untrusted true
@@ -139,7 +139,7 @@ cookie_is_invalid() { ! cookie_is_valid; }
   cookie_is_valid
   pkill -KILL --parent "$STARTED_PID" -x isolate-x11
   kill_started KILL
-  # Five seconds after the last client. To try it earlier would make it last longer.
+  # The server forgets it five seconds after the last client. Trying it earlier would make it last longer.
   sleep 7
   cookie_is_invalid
   isolatectl gc

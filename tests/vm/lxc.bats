@@ -237,7 +237,7 @@ CONNECT='cut -s -d: -f1 /proc/net/dev | tr -d " "; ip address add "$0/24" dev et
   expect_output $'lo\neth0\nconnected'
   [[ -z $(ls "/sys/class/net/$BRIDGE/brif") ]] || complain "left on the bridge: $(ls "/sys/class/net/$BRIDGE/brif")"
   : >/etc/lxc/lxc-usernet
-  fails_plainly 125 isolate "no connection with bridge $BRIDGE" -- as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n -z "$DEBIAN" true
+  fails_plainly 125 isolate "can't connect the container to bridge $BRIDGE" -- as_caller env "LXC_NET_BR=$BRIDGE" "$ISOLATE" -q -e lxc -n -z "$DEBIAN" true
 }
 
 @test "twenty containers can run at a time" {
