@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap user-lxc root-lxc root-native user-native: the namespace of the command lies below that of each engine and identity
-# --home: the command has the caller's name and number, and a home of its own.
+# --home: the command has the caller's name and ids, and a home of its own.
 
 load helpers
 
