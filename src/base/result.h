@@ -32,7 +32,8 @@ class Error {
   // One line a user can act on: "context: reason; advice".
   std::string message() const;
 
-  // Converts the error to text and back, to pass it to another process.
+  // Converts the error to text and back, to pass it to another process. Of several packed errors in one text the first
+  // counts.
   std::string packed() const;
   static Error from_packed(const std::string& text);
 

@@ -41,10 +41,17 @@ TEST(ErrorTest, PackingKeepsNewlines) {
   expect_same_after_packing(Error(ENOENT, "open /a\nb").advise("first\nsecond"));
 }
 
+TEST(ErrorTest, OfSeveralPackedErrorsTheFirstCounts) {
+  const auto first = Error(ENOSPC, "mount").advise("make room");
+  const auto unpacked = Error::from_packed(first.packed() + Error(EIO, "read").advise("try again").packed());
+  EXPECT_EQ(unpacked.message(), first.message());
+}
+
 TEST(ErrorTest, UnpackedTextBecomesTheMessage) {
   EXPECT_EQ(Error::from_packed("killed half-way").message(), "killed half-way");
   EXPECT_EQ(Error::from_packed("").message(), "");
   EXPECT_EQ(Error::from_packed("13\nhalf").code(), 0);
+  EXPECT_EQ(Error::from_packed("13\n4\nhalf").code(), 0);
 }
 
 Result<std::unique_ptr<int>> number_or_error(bool works) {

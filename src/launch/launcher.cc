@@ -17,17 +17,17 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "launch/engine_descriptors.h"
+#include "launch/first_process.h"
 #include "launch/group_entry.h"
 #include "launch/root_builder.h"
 #include "linux/file.h"
+#include "linux/gate.h"
 #include "linux/keys.h"
 #include "linux/mount.h"
-#include "linux/network_namespace.h"
 #include "linux/own_program.h"
 #include "linux/process.h"
 #include "linux/process_table.h"
 #include "linux/reporting_child.h"
-#include "linux/root_path.h"
 #include "linux/signal_reset.h"
 #include "linux/supplementary_groups.h"
 #include "linux/terminal_mount.h"
@@ -37,16 +37,6 @@
 
 namespace isolate {
 namespace {
-
-// Returns the map for a user namespace below one that has the map `above`. Id 0 in it is id `first` of the one above,
-// and so on. The kernel does not allow an entry that spans two entries of the map above.
-std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::uint32_t first) {
-  std::vector<IdMapEntry> map;
-  for (const auto& entry : above) {
-    if (entry.inside >= first) map.push_back({entry.inside - first, entry.inside, entry.count});
-  }
-  return map;
-}
 
 class Launcher {
  public:
@@ -93,6 +83,7 @@ class Launcher {
     TRY_VOID(steps_.run("sources", [this] { return open_sources(); }));
     for (const auto& warning : builder_.warnings()) log::warning(warning);
     if (plan_.ids.acts_as_root) TRY_VOID(steps_.run("namespaces", [this] { return enter_namespaces(); }));
+    if (is_born_early()) TRY_VOID(steps_.run("first-process", [this] { return make_first_process(); }));
     TRY_VOID(steps_.run("stage", [this] { return builder_.attach_sources(); }));
     TRY_VOID(steps_.run("root", [this] { return mount_root(); }));
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
@@ -222,7 +213,7 @@ class Launcher {
     Fd made;
     if (fds_.nested_user_namespace < 0) {
       prepare_to_map();
-      made = TRY(make_user_namespace(nested_maps(), MapWriter::direct, process_limit()));
+      made = TRY(make_user_namespace(nested_maps(plan_.ids), MapWriter::direct, process_limit()));
     }
     TRY_VOID(become_root_in(made ? made.get() : fds_.nested_user_namespace, groups_));
     TRY_VOID(mount::new_namespace());
@@ -234,11 +225,6 @@ class Launcher {
   // Whether the launcher does not enter the guest's own user namespace, because it makes the engine's process directly
   // inside it, where that process has a mount namespace of its own.
   bool engine_starts_nested() const { return plan_.ids.nested && !becomes_engine() && fds_.nested_user_namespace < 0; }
-
-  IdMaps nested_maps() const {
-    const unsigned first = plan_.ids.nested_private ? 1 : 0;
-    return {nested_map(plan_.ids.maps.uid, first), nested_map(plan_.ids.maps.gid, first)};
-  }
 
   ProcessLimit process_limit() const { return {plan_.ids.process_limit, std::nullopt}; }
 
@@ -256,6 +242,37 @@ class Launcher {
   }
 
   Result<void> start_engine() {
+    if (first_process_) {
+      first_process_->release();
+      return {};
+    }
+    TRY_VOID(prepare_to_execute());
+    if (becomes_engine()) return execute(plan_.engine.program);
+    TRY(make_engine());
+    return {};
+  }
+
+  // Making the namespaces takes about as long as putting the root together, so the first process does it meanwhile. It
+  // has the launcher's mount namespace, where it finds the finished root. A guest with a user namespace of its own gets
+  // a copy of the mounts, so there the root comes first.
+  bool is_born_early() const { return confines_itself() && !plan_.ids.nested && !is_builder_; }
+
+  Result<void> make_first_process() {
+    first_process_ = TRY(Gate::make());
+    auto body = [this] { return exit_code_of(become_init_early()); };
+    TRY(fork_to_execute(body, namespaces_of_engine(), adoption_));
+    return {};
+  }
+
+  Result<void> become_init_early() {
+    const auto proc = TRY(set_up_namespaces(plan_.engine));
+    if (!first_process_->wait_to_go()) ::_exit(125);  // the launcher has reported its error
+    TRY_VOID(builder_.reopen());
+    TRY_VOID(prepare_to_execute());
+    return become_init(plan_, builder_.root(), proc);
+  }
+
+  Result<void> prepare_to_execute() {
     ::umask(plan_.umask);
     new_session_keyring();
     ignore_terminal_signals();
@@ -265,18 +282,13 @@ class Launcher {
     die_with_parent();
     // This is the last line of the trace: from here on standard error belongs to the engine.
     trace::line("execve " + text::join(confines_itself() ? plan_.init : plan_.engine.program, " "));
-    TRY_VOID(arrange_descriptors(fds_, &kept_));
-    if (becomes_engine()) return execute(plan_.engine.program);
-    TRY(make_engine());
-    return {};
+    return arrange_descriptors(fds_, &kept_);
   }
 
   bool confines_itself() const { return plan_.start == EngineStart::enters_root; }
 
   Result<ChildProcess> make_engine() {
-    auto engine = [this] {
-      return exit_code_of(confines_itself() ? become_first_process() : execute(plan_.engine.program));
-    };
+    auto engine = [this] { return exit_code_of(confines_itself() ? enter_root() : execute(plan_.engine.program)); };
     if (!engine_starts_nested()) return fork_to_execute(engine, namespaces_of_engine(), adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
@@ -289,8 +301,11 @@ class Launcher {
       return outcome ? engine() : exit_code_of(outcome);
     };
     const std::uint64_t mounts = confines_itself() ? CLONE_NEWNS : 0;
-    return fork_to_execute_below(nested, namespaces_of_engine() | mounts, nested_maps(), process_limit(), adoption_);
+    return fork_to_execute_below(nested, namespaces_of_engine() | mounts, nested_maps(plan_.ids), process_limit(),
+                                 adoption_);
   }
+
+  Result<void> enter_root() const { return become_init(plan_, builder_.root(), TRY(set_up_namespaces(plan_.engine))); }
 
   std::uint64_t namespaces_of_engine() const { return confines_itself() ? plan_.engine.own.namespaces : CLONE_NEWPID; }
 
@@ -307,11 +322,6 @@ class Launcher {
     return plan_.engine.looks_into_proc || !on_whole_machine_ || ::access(kFirstChild, F_OK) != 0;
   }
 
-  // A /proc of this process's pid namespace. The kernel lets only a process with rights over that namespace mount it.
-  static Result<Fd> make_proc() {
-    return mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  }
-
   Result<void> show_own_processes() const {
     if (!needs_own_proc()) return {};
     TRY_VOID(mount::new_namespace());
@@ -321,17 +331,9 @@ class Launcher {
     return mount::attach(own_proc_ ? own_proc_ : made, place.get(), "/proc");
   }
 
-  // If /proc/sys can't be written here, only the guest's root can ping; everything else works.
-  Result<void> enter_own_network() const {
-    if (!plan_.engine.own_network) return {};
-    TRY_VOID(new_network_namespace());
-    [[maybe_unused]] auto range = allow_ping();
-    return {};
-  }
-
   Result<void> execute(const std::vector<std::string>& argv) const {
     TRY_VOID(show_own_processes());
-    TRY_VOID(enter_own_network());
+    TRY_VOID(enter_own_network(plan_.engine));
     auto arguments = pointer_array(argv);
     auto environment = pointer_array({});
     if (kept_.engine_program >= 0) {
@@ -340,23 +342,6 @@ class Launcher {
       ::execve(arguments[0], arguments.data(), environment.data());
     }
     return fail(errno, "start " + argv[0]);
-  }
-
-  Result<void> become_first_process() const {
-    const auto& own = plan_.engine.own;
-    if (!own.host_name.empty()) {
-      TRY(trace::check(::sethostname(own.host_name.data(), own.host_name.size()), "sethostname", own.host_name));
-    }
-    TRY_VOID(enter_own_network());
-    auto proc = TRY(make_proc());
-    auto place = TRY(root_path::directory(builder_.root(), "/proc", false));
-    TRY_VOID(mount::attach(proc, place.get(), "/proc"));
-    TRY_VOID(cover_files_of_proc(proc, own.covered_files));
-    TRY_VOID(mount::enter_root(builder_.root()));
-    auto arguments = pointer_array(plan_.init);
-    auto environment = pointer_array({});
-    ::execveat(protocol::kProgramFd, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
-    return fail(errno, "start isolate-init");
   }
 
  public:
@@ -381,6 +366,7 @@ class Launcher {
   bool on_whole_machine_;
   std::array<Fd, 3> terminals_;
   KeptDescriptors kept_;
+  std::optional<Gate> first_process_;  // holds the guest's first process back until the root is finished
 };
 
 }  // namespace

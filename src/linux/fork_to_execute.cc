@@ -15,6 +15,7 @@
 
 #include "base/trace.h"
 #include "linux/file.h"
+#include "linux/gate.h"
 
 namespace isolate {
 namespace {
@@ -75,37 +76,6 @@ class CountedMaker {
   bool has_id_ = false;
   int death_signal_ = 0;
   pid_t parent_ = 0;
-};
-
-// Holds a child back until the parent releases it.
-class Gate {
- public:
-  static Result<Gate> make() {
-    int ends[2];
-    TRY(trace::check(::pipe2(ends, O_CLOEXEC), "pipe2", "child"));
-    return Gate(Fd(ends[0]), Fd(ends[1]));
-  }
-  // Called by the child. Returns false if the parent has given up, or was killed: that also ends a child that is to be
-  // adopted by a process which does not know of it yet.
-  bool wait_to_go() {
-    write_.reset();
-    char byte = 0;
-    ssize_t got = -1;
-    do {
-      got = ::read(read_.get(), &byte, 1);
-    } while (got < 0 && errno == EINTR);
-    return got == 1;
-  }
-  // Called by the parent. If the child has died, nobody reads this, which is harmless.
-  void release() const {
-    const char byte = 0;
-    [[maybe_unused]] auto written = ::write(write_.get(), &byte, 1);
-  }
-
- private:
-  Gate(Fd read, Fd write) : read_(std::move(read)), write_(std::move(write)) {}
-  Fd read_;
-  Fd write_;
 };
 
 // Calls `clone` as the user and with the process limit of the new namespace.

@@ -107,4 +107,22 @@ Result<IdPlan> plan_ids(const RunRequest& request, const Caller& caller, const A
   return plan_for_user(request, caller, ids.owned, root_owner);
 }
 
+namespace {
+
+// Id 0 of the namespace below is id `first` of the one above, and so on.
+std::vector<IdMapEntry> nested_map(const std::vector<IdMapEntry>& above, std::uint32_t first) {
+  std::vector<IdMapEntry> map;
+  for (const auto& entry : above) {
+    if (entry.inside >= first) map.push_back({entry.inside - first, entry.inside, entry.count});
+  }
+  return map;
+}
+
+}  // namespace
+
+IdMaps nested_maps(const IdPlan& plan) {
+  const unsigned first = plan.nested_private ? 1 : 0;
+  return {nested_map(plan.maps.uid, first), nested_map(plan.maps.gid, first)};
+}
+
 }  // namespace isolate

@@ -44,4 +44,8 @@ bool uses_ids_of_host(const RunRequest& request);
 Result<IdPlan> plan_ids(const RunRequest& request, const Caller& caller, const AvailableIds& ids,
                         std::uint32_t root_owner);
 
+// The maps of the guest's own user namespace below the one that owns the mounts (`nested`). There is an entry for each
+// of the maps above, because the kernel allows no entry that spans two of them.
+IdMaps nested_maps(const IdPlan& plan);
+
 }  // namespace isolate

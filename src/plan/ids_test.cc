@@ -244,5 +244,13 @@ TEST_F(IdPlanTest, ABaseDoesNotGoWithAUsersOwnTemplates) {
   });
 }
 
+TEST(NestedMapsTest, EachEntryAboveHasOneAndAPrivateGuestDoesNotHaveTheFirstId) {
+  IdPlan plan;
+  plan.maps = {{{0, 1000, 1}, {1, 100000, 65535}}, {{0, 1001, 1}, {1, 200000, 65535}}};
+  EXPECT_EQ(nested_maps(plan), (IdMaps{{{0, 0, 1}, {1, 1, 65535}}, {{0, 0, 1}, {1, 1, 65535}}}));
+  plan.nested_private = true;
+  EXPECT_EQ(nested_maps(plan), (IdMaps{{{0, 1, 65535}}, {{0, 1, 65535}}}));
+}
+
 }  // namespace
 }  // namespace isolate
