@@ -14,6 +14,7 @@ namespace isolate::bench {
 namespace {
 
 constexpr double kMostTimesBareBwrap = 1.5;
+constexpr double kMostTimesBareBwrapNative = 0.65;
 constexpr double kMostMillisecondsWith = 3;    // how much the options of --with may cost
 constexpr double kMostMillisecondsMore = 0.3;  // how much slower than the isolate of --before it may be
 
@@ -51,8 +52,9 @@ Case floor_case(std::string name, const Setting& setting, bool overlay, bool use
   return {std::move(name), [floor] { return run_floor(floor); }};
 }
 
-std::vector<std::string> isolate_argv(const std::string& program, const Setting& setting) {
-  return {program, "--store", setting.store, "-e", "bwrap", "-z", setting.template_name, "/bin/true"};
+std::vector<std::string> isolate_argv(const std::string& program, const Setting& setting,
+                                      const std::string& engine = "bwrap") {
+  return {program, "--store", setting.store, "-e", engine, "-z", setting.template_name, "/bin/true"};
 }
 
 std::vector<std::string> bwrap_argv(const Setting& setting) {
@@ -76,8 +78,9 @@ constexpr std::size_t kIsolate = 0;
 constexpr std::size_t kBareBwrap = 1;
 constexpr std::size_t kFloorBind = 2;
 constexpr std::size_t kFloorOverlay = 3;
-constexpr std::size_t kSingleId = 4;  // this row and the next one exist for an ordinary user only
-constexpr std::size_t kBothMapHelpers = 7;
+constexpr std::size_t kNative = 4;
+constexpr std::size_t kSingleId = 5;  // this row and the next one exist for an ordinary user only
+constexpr std::size_t kBothMapHelpers = 8;
 
 Result<std::vector<Case>> all_cases(const Options& options, const Setting& setting) {
   const bool user = setting.ordinary_user;
@@ -86,6 +89,7 @@ Result<std::vector<Case>> all_cases(const Options& options, const Setting& setti
       command_case("bare bwrap", bwrap_argv(setting)),
       floor_case(user ? "floor: user namespace, bind" : "floor: bind", setting, false, user),
       floor_case(user ? "floor: user namespace, overlay" : "floor: overlay", setting, true, user),
+      command_case("isolate -e native", isolate_argv(setting.isolate, setting, "native")),
   };
   if (user) {
     auto single = isolate_argv(setting.isolate, setting);
@@ -122,6 +126,8 @@ void print_result(const Setting& setting, const std::vector<Measured>& rows) {
   const auto& bwrap = rows[kBareBwrap].wall_ms;
   const auto& isolate = rows[kIsolate].wall_ms;
   print_aim("isolate / bare bwrap", ratio_of_medians(isolate, bwrap), kMostTimesBareBwrap);
+  print_aim("isolate -e native / bare bwrap", ratio_of_medians(rows[kNative].wall_ms, bwrap),
+            kMostTimesBareBwrapNative);
   if (!setting.with.empty()) {
     const auto& with = rows[rows.size() - (setting.before.empty() ? 1 : 2)].wall_ms;
     const double median = quantile(isolate, 0.5);
