@@ -371,8 +371,9 @@ class Launcher {
 
 }  // namespace
 
-Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* steps) {
+Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& given, Steps* steps) {
   std::optional<Adoption> adoption;
+  auto fds = given;
   const bool becomes_engine = plan.start == EngineStart::replaces_launcher;
   if (!becomes_engine) adoption = TRY(Adoption::prepare());
   const bool on_whole_machine = is_in_first_pid_namespace();
@@ -382,7 +383,7 @@ Result<ChildProcess> launch(const RunPlan& plan, const LauncherFds& fds, Steps* 
     if (!outcome) launcher.report_error(outcome.error());
     return outcome ? 0 : 125;
   };
-  auto launcher = TRY(fork_to_execute(body, becomes_engine ? CLONE_NEWPID : 0));
+  auto launcher = TRY(fork_in_group(becomes_engine ? CLONE_NEWPID : 0, &fds.group, steps, body));
   if (becomes_engine) return launcher;
   auto engine = TRY(adoption->receive_child());
   if (!engine) return launcher;

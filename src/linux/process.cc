@@ -94,18 +94,39 @@ void tie_to_parent(int parent_pidfd) {
   if (ended != 0) ::_exit(1);
 }
 
+namespace {
+
+// Finishes a fork: in the child runs `body`, in the parent returns the child.
+Result<ChildProcess> run_in_child(long pid, int pidfd, const std::function<int()>& body, int parent_pidfd) {
+  if (pid == 0) {
+    tie_to_parent(parent_pidfd);
+    ::_exit(body());
+  }
+  TRY(trace::check(pid, "clone", "child"));
+  return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
+}
+
+}  // namespace
+
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd) {
   int pidfd = -1;
   const Fd self = parent_pidfd < 0 ? own_pidfd() : Fd();
   // Uses clone(2): the seccomp filters of containers refuse clone3(2), because they can't see its arguments.
   const auto flags = namespaces | CLONE_PIDFD | SIGCHLD;
   const long pid = ::syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr);
-  if (pid == 0) {
-    tie_to_parent(parent_pidfd < 0 ? self.get() : parent_pidfd);
-    ::_exit(body());
-  }
-  TRY(trace::check(pid, "clone", "child"));
-  return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
+  return run_in_child(pid, pidfd, body, parent_pidfd < 0 ? self.get() : parent_pidfd);
+}
+
+Result<ChildProcess> fork_child_in_group(int group, std::uint64_t namespaces, const std::function<int()>& body) {
+  int pidfd = -1;
+  const Fd self = own_pidfd();
+  clone_args arguments{};
+  arguments.flags = namespaces | CLONE_PIDFD | CLONE_INTO_CGROUP;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<std::uint64_t>(group);
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  return run_in_child(pid, pidfd, body, self.get());
 }
 
 std::vector<std::string> current_environment() {

@@ -59,6 +59,10 @@ class ChildProcess {
 // (PR_SET_PDEATHSIG). If the flags contain CLONE_PARENT, the child's parent is this process's own parent; then
 // `parent_pidfd` has to be a pidfd of that one.
 Result<ChildProcess> fork_child(std::uint64_t namespaces, const std::function<int()>& body, int parent_pidfd = -1);
+// The same for a child that is born in the control group of version 2 whose directory `group` is (CLONE_INTO_CGROUP,
+// Linux 5.7). The kernel checks what it checks for a move to the group, but a move waits for all processors, 1 to 30
+// ms. Errors: those of a move; ENOSYS or EPERM a container's filter does not allow clone3(2).
+Result<ChildProcess> fork_child_in_group(int group, std::uint64_t namespaces, const std::function<int()>& body);
 
 // Asks the kernel to kill this process when its parent dies. Call it again after a change of user ids, which clears the
 // request.

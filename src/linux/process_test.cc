@@ -266,5 +266,13 @@ TEST(EnvironmentTest, PointersEndWithANull) {
   EXPECT_EQ(pointers[2], nullptr);
 }
 
+TEST(ForkInGroupTest, ADirectoryThatIsNoControlGroupIsAnErrorAndThereIsNoChild) {
+  const auto directory = test::must(open_file(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY));
+  const auto child = fork_child_in_group(directory.get(), 0, [] { return 0; });
+  ASSERT_FALSE(child);
+  EXPECT_TRUE(child.error().code() == EBADF || child.error().code() == ENOSYS) << child.error().message();
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "there is a child";
+}
+
 }  // namespace
 }  // namespace isolate

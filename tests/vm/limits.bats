@@ -92,6 +92,14 @@ expect_killed_for_memory() {
   [[ ! -e $GROUP ]] || complain "the run did not remove it"
 }
 
+# Moving would take the kernel 1 to 30 ms. A launcher that moves takes the step a second time.
+@test "root: the launcher is born in the group and does not move there" {
+  become_root
+  run --separate-stderr as_caller "$ISOLATE" -x --memory 64M -z "$DATASET" true
+  expect_status 0
+  [[ $(grep -c '^+ step control-group$' <<<"$stderr") == 1 ]] || complain "it moved"
+}
+
 @test "a member: the daemon makes the group, which belongs to root" {
   start_run "${LIMITS[@]}" --io-weight 200 -z zfs:debisl -- true
   expect_limits
