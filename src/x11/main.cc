@@ -31,7 +31,7 @@ Result<void> do_task() {
 
 int main() {
   constexpr int kOwnFailure = 125;
-  isolate::x11::hold_termination();
+  isolate::x11::limit_time_of_start();
   // In a session of its own, a key that interrupts the command does not end this process first.
   ::setsid();
   if (isatty(isolate::kXHelperControl) == 1 || !isolate::socket_peer(isolate::kXHelperControl)) {

@@ -220,6 +220,7 @@ Result<void> run_nested_server(const XTask& task, const Fd& compositor) {
   ready.write.reset();
   TRY_VOID(wait_until_ready(task, ready.read.get()));
   const auto socket = TRY(mount::copy_tree(AT_FDCWD, fmt::format("{}/X{}", kSockets, task.number), false));
+  hold_termination();
   TRY_VOID(answer(cookie, {socket.get()}));
   wait_for_end({server.pidfd()}, [] { return false; });
   return {};

@@ -10,6 +10,9 @@
 
 namespace isolate::x11 {
 
+// Ends this process in a while, unless isolate does it before or hold_termination() is called: a display may never
+// answer, and then nobody would end this process if isolate was killed.
+void limit_time_of_start();
 // From here on SIGTERM does not end this process before it has undone what it did.
 void hold_termination();
 
@@ -17,7 +20,8 @@ void hold_termination();
 Result<void> answer(const Result<XCookie>& cookie, const std::vector<int>& descriptors = {});
 
 // Waits until isolate has ended or gives up this process, by closing the connection or by SIGTERM. Calls `look` when
-// one of `others` can be read, or its other end is closed, and returns as soon as `look` returns false.
+// one of `others` can be read, or its other end is closed, and returns as soon as `look` returns false. After its
+// return this process has a few seconds left, even if a display never answers.
 void wait_for_end(const std::vector<int>& others, const std::function<bool()>& look);
 
 }  // namespace isolate::x11

@@ -145,6 +145,21 @@ cookie_is_invalid() { ! cookie_is_valid; }
   isolatectl gc
 }
 
+@test "the helper ends when isolate is killed, even if the X server does not answer" {
+  local pid
+  start_other hung -auth "$DESKTOP/xauthority" +extension SECURITY
+  authority_for "$OTHER"
+  start env "DISPLAY=:$OTHER" "XAUTHORITY=$OTHER_AUTHORITY" "$ISOLATE" --store "$STORE" -q -z debian --x11=untrusted sleep "$MARK"
+  wait_until 20 a_guest_sleeps || complain "no guest: $(cat "$SCRATCH/err")"
+  pid=$(pgrep --parent "$STARTED_PID" -x isolate-x11)
+  kill -STOP "$(cat "$DESKTOP/hung.pid")"
+  kill_started KILL
+  wait_until 10 server_ended "$pid" || complain "the helper is still there"
+  kill -CONT "$(cat "$DESKTOP/hung.pid")"
+  stop_server hung
+  isolatectl gc
+}
+
 @test "windows of an untrusted guest are on the display" {
   start_on_desktop --x11=untrusted xterm -title "$MARK" -geometry 40x10+50+50 -e sleep "$MARK"
   wait_until 20 has_window "$MARK" || complain "no window: $(cat "$SCRATCH/err")"
