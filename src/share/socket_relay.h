@@ -16,6 +16,9 @@ namespace isolate {
 struct RelayOptions {
   std::size_t most_connections = RelayLimits{}.connections;
   MakeEditor make_editor;  // called for each connection, in the relay's process; null: nothing is changed
+  // Called in the relay's process for each connection with the target, before anything is sent. False: the connection
+  // is closed. A target that is a path or an abstract name may belong to another server by then. Null: all are trusted.
+  TrustsHost trusts_host;
   // Called in the relay's process before it accepts the first connection. Gets the further descriptors of serve(), and
   // returns the target. Null: it is the target of start().
   std::function<Result<std::string>(std::vector<Fd> further)> prepare;

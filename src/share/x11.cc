@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "linux/socket.h"
 #include "linux/userns_switches.h"
 #include "share/cookie_guard.h"
 #include "share/guest_files.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr const char* kCookieFile = "Xauthority";
 constexpr const char* kSocketDirectory = ".X11-unix";
+constexpr const char* kXServer = "the X server";
 
 enum class Mode { trusted, untrusted, nested };
 
@@ -183,6 +185,9 @@ Result<Display> start_nested(unsigned number, const ShareContext& context) {
     const auto display = TRY(connect_to_display(context.caller)).display;
     task.socket = display.socket;
     task.cookie = cookie_for(display);
+    if (!display.is_abstract()) {
+      connections.push_back(TRY(open_host_socket(display.socket, kXServer, context.caller)).file);
+    }
   }
   task.program = TRY(find_server());
   task.title = title_of(context);
@@ -194,6 +199,14 @@ Result<Display> start_nested(unsigned number, const ShareContext& context) {
   return std::make_unique<SharedDisplay>(number, std::move(cookie), std::move(helper), std::nullopt);
 }
 
+// The server may have ended, and another user may listen at its place by now.
+TrustsHost trusts_own_server(const Caller& caller) {
+  return [caller](int connection) {
+    const auto peer = socket_peer(connection);
+    return peer && is_trusted(peer->uid, caller);
+  };
+}
+
 Result<Display> start_untrusted(const ShareContext& context) {
   std::vector<Fd> connections;
   auto first = TRY(connect_to_display(context.caller));
@@ -203,6 +216,7 @@ Result<Display> start_untrusted(const ShareContext& context) {
   auto cookie = helper.cookie();
   RelayOptions options;
   options.make_editor = [cookie] { return std::make_unique<CookieGuard>(cookie); };
+  options.trusts_host = trusts_own_server(context.caller);
   auto relay = TRY(SocketRelay::start(first.display.socket, std::move(options)));
   return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay));
 }
@@ -211,12 +225,14 @@ Result<Display> start_untrusted(const ShareContext& context) {
 // but the caller.
 Result<Display> start_trusted(const XDisplay& display, const ShareContext& context) {
   if (!display.is_abstract()) {
-    auto socket = TRY(open_host_socket(display.socket, "the X server", context.caller));
+    auto socket = TRY(open_host_socket(display.socket, kXServer, context.caller));
     if (context.has_callers_id || (socket.mode & S_IWOTH) != 0) {
       return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::move(socket));
     }
   }
-  auto relay = TRY(SocketRelay::start(display.socket));
+  RelayOptions options;
+  options.trusts_host = trusts_own_server(context.caller);
+  auto relay = TRY(SocketRelay::start(display.socket, std::move(options)));
   return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::nullopt, std::move(relay));
 }
 

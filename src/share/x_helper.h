@@ -22,8 +22,8 @@ struct XTask {
     nested,          // run the server `program` until isolate ends
   };
   Kind kind = Kind::check_security;
-  // nested: that of the X display on which the server shows its window; empty: the connection that goes along with the
-  // task is one with a Wayland compositor
+  // nested: that of the X display on which the server shows its window. The file that was checked goes along with the
+  // task, unless the socket is abstract. Empty: a connection with a Wayland compositor goes along.
   std::string socket;
   std::string program;  // nested: the server, Xephyr or Xwayland
   std::string title;    // nested: that of the window, which only Xephyr can have
@@ -47,7 +47,8 @@ constexpr int kXHelperControl = 0;
 
 class XHelper {
  public:
-  // Starts isolate-x11 and waits until it has done its task. `connections` are with the caller's display.
+  // Starts isolate-x11 and waits until it has done its task. `connections` are with the caller's display, or
+  // what goes along with a nested task.
   static Result<XHelper> start(const XTask& task, const std::vector<Fd>& connections);
   XHelper(XHelper&&) = default;
   XHelper& operator=(XHelper&&) = delete;
