@@ -62,9 +62,9 @@ Result<std::string> LoginEditor::edit(std::string_view bytes) {
   return ready;
 }
 
-std::string LoginEditor::see_answer(std::string_view bytes) {
+Result<std::string> LoginEditor::see_answer(std::string_view bytes) {
   answered_ += static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
-  return is_finished() ? std::exchange(held_, {}) : "";
+  return is_finished() ? std::exchange(held_, {}) : std::string();
 }
 
 std::string LoginEditor::edited(const std::string& line) {

@@ -24,7 +24,7 @@ class LoginEditor : public OpeningEditor {
  public:
   explicit LoginEditor(uid_t uid) : uid_(uid) {}
   Result<std::string> edit(std::string_view bytes) override;
-  std::string see_answer(std::string_view bytes) override;
+  Result<std::string> see_answer(std::string_view bytes) override;
   bool awaits_answer() const override { return has_begun_ && !is_finished(); }
   bool is_finished() const override { return has_begun_ && answered_ >= sent_; }
 

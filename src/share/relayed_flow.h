@@ -26,8 +26,9 @@ class OpeningEditor {
   // Returns the bytes to send instead of `bytes`. It may hold some back until the next call, but only a bounded number.
   // Errors: the connection has to be closed.
   virtual Result<std::string> edit(std::string_view bytes) = 0;
-  // Gets what the host sends, which passes unchanged, and returns bytes that were held back for it.
-  virtual std::string see_answer(std::string_view /*bytes*/) { return {}; }
+  // Gets what the host sends, which passes unchanged, and returns bytes that were held back for it. Errors: the
+  // connection has to be closed.
+  virtual Result<std::string> see_answer(std::string_view /*bytes*/) { return std::string(); }
   // The guest's next bytes stay where they are until the host has answered.
   virtual bool awaits_answer() const { return false; }
   virtual bool is_finished() const = 0;  // the rest of the connection passes unchanged

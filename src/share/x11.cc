@@ -1,6 +1,7 @@
 // An X11 display (-1, --x11): its socket, DISPLAY, and a cookie.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -129,8 +130,13 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
 // The socket and a cookie for the guest. With a helper, the cookie ends with this object.
 class SharedDisplay : public Held {
  public:
-  SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay)
-      : number_(number), cookie_(std::move(cookie)), helper_(std::move(helper)), relay_(std::move(relay)) {}
+  SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay,
+                Fd keeper = {})
+      : number_(number),
+        cookie_(std::move(cookie)),
+        keeper_(std::move(keeper)),
+        helper_(std::move(helper)),
+        relay_(std::move(relay)) {}
   // Binds the display's own socket.
   SharedDisplay(unsigned number, XCookie cookie, HostSocket socket)
       : number_(number), cookie_(std::move(cookie)), socket_(std::move(socket)) {
@@ -145,7 +151,8 @@ class SharedDisplay : public Held {
     const auto directory = TRY(directory_in_tmp(*root, kSocketDirectory, 01777));
     const auto name = fmt::format("X{}", number_);
     if (relay_) {
-      TRY_VOID(relay_->serve(TRY(listen_for_guest(directory, name))));
+      const auto further = keeper_ ? std::vector<int>{keeper_.get()} : std::vector<int>();
+      TRY_VOID(relay_->serve(TRY(listen_for_guest(directory, name)), further));
     } else if (is_nested()) {
       TRY_VOID(attach_socket(helper_->socket(), directory, name));
     } else {
@@ -163,6 +170,7 @@ class SharedDisplay : public Held {
   unsigned number_;
   XCookie cookie_;
   HostSocket socket_;
+  Fd keeper_;  // for the relay
   std::optional<XHelper> helper_;
   std::optional<SocketRelay> relay_;
 };
@@ -207,6 +215,27 @@ TrustsHost trusts_own_server(const Caller& caller) {
   };
 }
 
+bool is_hung_up(int socket) {
+  pollfd state{socket, 0, 0};
+  return ::poll(&state, 1, 0) != 0;
+}
+
+// The relay has a copy of the connection that keeps the cookie. While that is open, the server knows the cookie. A
+// server without it, such as the one of the caller's next session, may trust all clients of the caller.
+RelayOptions options_for_untrusted(const std::string& socket, const XCookie& cookie, const Caller& caller) {
+  const auto keeper = std::make_shared<Fd>();  // lives as long as the relay
+  RelayOptions options;
+  options.make_editor = [cookie, keeper] {
+    return std::make_unique<CookieGuard>(cookie, [keeper] { return !is_hung_up(keeper->get()); });
+  };
+  options.trusts_host = trusts_own_server(caller);
+  options.prepare = [keeper, socket](std::vector<Fd> further) -> Result<std::string> {
+    *keeper = std::move(further.at(0));
+    return socket;
+  };
+  return options;
+}
+
 Result<Display> start_untrusted(const ShareContext& context) {
   std::vector<Fd> connections;
   auto first = TRY(connect_to_display(context.caller));
@@ -214,11 +243,9 @@ Result<Display> start_untrusted(const ShareContext& context) {
   connections.push_back(TRY(connect_to_display(context.caller)).socket);
   auto helper = TRY(XHelper::start(task_for(XTask::Kind::untrusted, first.display), connections));
   auto cookie = helper.cookie();
-  RelayOptions options;
-  options.make_editor = [cookie] { return std::make_unique<CookieGuard>(cookie); };
-  options.trusts_host = trusts_own_server(context.caller);
-  auto relay = TRY(SocketRelay::start(first.display.socket, std::move(options)));
-  return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay));
+  auto relay = TRY(SocketRelay::start("", options_for_untrusted(first.display.socket, cookie, context.caller)));
+  return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay),
+                                         std::move(connections[1]));
 }
 
 // An abstract socket has no name in the guest's network namespace, and no file to bind. Another socket may admit nobody

@@ -92,6 +92,28 @@ close its program's connection (KillClient): refused (BadAccess)"
   stop_server open
 }
 
+@test "it stays untrusted if the guest lives longer than the X server" {
+  install -d -o "$CALLER_UID" -g "$CALLER_GID" "$SCRATCH/signs"
+  # The next server on this display does not know the cookie. It would accept and trust the caller's clients without one,
+  # and the relay is such a client.
+  start_other first -ac +extension SECURITY
+  authority_for "$OTHER"
+  start env "DISPLAY=:$OTHER" "XAUTHORITY=$OTHER_AUTHORITY" "$ISOLATE" --store "$STORE" -q -z debian \
+    -d "$ATTACKS:/mnt:ro" -d "$SCRATCH/signs:/signs" --x11=untrusted \
+    sh -c '/mnt/x11 press; echo; until test -e /signs/next; do sleep 0.1; done; /mnt/x11 press'
+  wait_until 20 grep -q '^$' "$SCRATCH/out" || complain "no guest: $(cat "$SCRATCH/err")"
+  stop_server first
+  start_server next Xvfb ":$OTHER" -screen 0 640x480x24 -nolisten tcp -noreset -ac +extension SECURITY
+  server_is_up next as_caller env "DISPLAY=:$OTHER" "$X11"
+  touch "$SCRATCH/signs/next"
+  end_of_started
+  [[ $(cat "$SCRATCH/out") == "press a key by XTEST: refused (no such extension)
+release a key by XTEST: refused (no such extension)
+
+no connection" ]] || complain "$(cat "$SCRATCH/out")"
+  stop_server next
+}
+
 @test "with the host's network a guest without its cookie is refused by the abstract socket, too" {
   local mode
   for mode in untrusted nested; do
