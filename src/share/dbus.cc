@@ -50,7 +50,7 @@ Result<std::string> find_socket(BusKind bus, const RunRequest& request, const Ca
   TRY_VOID(check_filter_holds(bus, place, request));
   std::optional<Error> first;
   for (auto& socket : place.sockets) {
-    auto outcome = check_login(bus, socket, caller.uid);
+    auto outcome = check_login(bus, socket, caller);
     if (outcome) return std::move(socket);
     if (!first) first = std::move(outcome).error();
   }
