@@ -144,6 +144,13 @@ refuses_display() {
   done
 }
 
+@test "a pipe in place of a cookie's file holds nothing up" {
+  mkfifo "$SCRATCH/pipe"
+  chmod 0666 "$SCRATCH/pipe"
+  fails_plainly 125 isolate 'no cookie' -- as_caller timeout -s KILL 10 env "DISPLAY=:$DISPLAY_NUMBER" \
+    "XAUTHORITY=$SCRATCH/pipe" "$ISOLATE" --store "$STORE" -q -z debian -1 true
+}
+
 @test "a relay does not connect the guest with another user's server that takes the place of the display's" {
   # Through a socket that admits only the caller, or with root's guests, a guest needs a relay.
   start_other first -auth "$DESKTOP/xauthority"
