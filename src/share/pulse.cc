@@ -1,5 +1,7 @@
 // A PulseAudio server (-2, --pulse), or PipeWire in its place: its socket, PULSE_SERVER, and a copy of the cookie.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <array>
 
@@ -69,6 +71,10 @@ std::vector<std::string> cookie_files(const Caller& caller) {
 // Empty: there is none.
 Result<std::string> read_cookie(const Caller& caller) {
   for (const auto& path : cookie_files(caller)) {
+    // Opening a pipe would wait for ever for a writer.
+    if (const auto status = status_of(AT_FDCWD, path); status && !S_ISREG(status->st_mode)) {
+      return fail(text::printable(path) + " is not a cookie: it is not a regular file");
+    }
     auto content = read_file(path, kCookieSize + 1);
     if (!content && content.error().code() == ENOENT && environment_variable("PULSE_COOKIE").empty()) continue;
     if (!content) return fail("the cookie: " + content.error().message());

@@ -131,6 +131,11 @@ XCookie cookie_for(const XDisplay& display) {
   char kind[] = "MIT-MAGIC-COOKIE-1";
   char* kinds[] = {kind};
   const int kind_length = sizeof kind - 1;
+  // libXau would wait for ever for the writer of a pipe.
+  struct stat status {};
+  if (const char* file = ::XauFileName(); file == nullptr || ::stat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    return {};
+  }
   const std::unique_ptr<Xauth, decltype(&XauDisposeAuth)> entry(
       XauGetBestAuthByAddr(FamilyLocal, static_cast<unsigned short>(std::strlen(host)), host,
                            static_cast<unsigned short>(number.size()), number.data(), 1, kinds, &kind_length),

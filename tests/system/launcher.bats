@@ -60,6 +60,23 @@ expect_one_warning() {
   expect_not_in_output made
 }
 
+@test "root makes nothing in another user's home, whatever links are there" {
+  [[ $IDENTITY == root ]] || return 0
+  install -d -o "$USER_B_UID" -g "$USER_B_GID" "$SCRATCH/home" "$SCRATCH/home/.local"
+  mkdir "$SCRATCH/outside"
+  fails_plainly 1 isolatectl 'belongs to' -- env HOME="$SCRATCH/home" XDG_DATA_HOME= "$ISOLATECTL" --store "$STORE" \
+    launcher create one --template debian -- xterm
+  ln -s "$SCRATCH/outside" "$SCRATCH/home/.local/share"
+  chown -h "$USER_B_UID" "$SCRATCH/home/.local/share"
+  fails_plainly 1 isolatectl 'belongs to' -- env HOME="$SCRATCH/home" XDG_DATA_HOME= "$ISOLATECTL" --store "$STORE" \
+    launcher create one --template debian -- xterm
+  ln -s "$SCRATCH/home/.local/share" "$SCRATCH/link"
+  chown -h "$USER_B_UID" "$SCRATCH/link"
+  fails_plainly 1 isolatectl 'belongs to' -- env XDG_DATA_HOME="$SCRATCH/link" "$ISOLATECTL" --store "$STORE" \
+    launcher create one --template debian -- xterm
+  [[ -z $(ls -A "$SCRATCH/outside") && $(ls -A "$SCRATCH/home/.local") == share ]]
+}
+
 @test "without --store, the launcher leaves the store to isolate" {
   # Root's usual store is the machine's, which has no template here.
   [[ $IDENTITY == user ]] || return 0
