@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/environment.h"
@@ -39,12 +40,23 @@ constexpr std::array kVariables = {
 
 bool is_set(const char* variable) { return !environment_variable(variable).empty(); }
 
-// Without any display the wish for X11 fails, with a message that says so. All else that is missing is only told.
-std::vector<ShareWish> wishes_of_session(const RunRequest& /*request*/) {
+bool names_a_display(const RunRequest& request) {
+  return std::any_of(request.shares.begin(), request.shares.end(),
+                     [](const ShareWish& wish) { return wish.option == "x11" || wish.option == "wayland"; });
+}
+
+// Without any display the wish for X11 fails, with a message that says so. All else that is missing is only told. A
+// user who names a display gets no other one, because --x11=nested would confine nothing beside the session's Wayland
+// display.
+std::vector<ShareWish> wishes_of_session(const RunRequest& request) {
   std::vector<ShareWish> wishes;
-  const bool has_wayland = is_set("WAYLAND_DISPLAY");
-  if (has_wayland) wishes.push_back({"wayland", "", false});
-  if (!has_wayland || is_set("DISPLAY")) wishes.push_back({"x11", "", has_wayland});
+  if (!names_a_display(request)) {
+    const auto& declined = request.declined;
+    const bool has_wayland =
+        is_set("WAYLAND_DISPLAY") && std::find(declined.begin(), declined.end(), "wayland") == declined.end();
+    if (has_wayland) wishes.push_back({"wayland", "", false});
+    if (!has_wayland || is_set("DISPLAY")) wishes.push_back({"x11", "", has_wayland});
+  }
   wishes.push_back({"pulse", "", true});
   wishes.push_back({"gpu", "", true});
   wishes.push_back({"home", "", false});

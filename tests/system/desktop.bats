@@ -61,6 +61,15 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   isolate_refuses x11 'not one of' -- with_variables "${SESSION[@]}" -- -q -z desktop --desktop --x11=none true
 }
 
+@test "what the configuration sets to false is not part of the preset" {
+  as_caller mkdir -p "$SCRATCH/config/isolate"
+  echo 'pulse = false' | as_caller tee "$SCRATCH/config/isolate/config.toml" >/dev/null
+  read_session
+  succeeds with_variables "${SESSION[@]}" "XDG_CONFIG_HOME=$SCRATCH/config" -- -z desktop --desktop true
+  expect_in_errors --gpu
+  [[ $stderr != *--pulse* ]]
+}
+
 @test "fonts, icons and themes of the host are there, and can't be changed" {
   as_caller mkdir -p "$CALLER_HOME/.local/share/fonts/$MARK" "$CALLER_HOME/.icons/$MARK"
   as_caller cp "$(find /usr/share/fonts -name '*.ttf' | head -n 1)" "$CALLER_HOME/.local/share/fonts/$MARK/"
