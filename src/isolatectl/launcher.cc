@@ -71,10 +71,27 @@ Result<std::vector<std::string>> words_of_run(const Context& context, const std:
 // Reads the image that the user named. Errors: it can't be read, or is refused.
 Result<Icon> read_icon(const std::string& path) {
   const auto shown = text::printable(path);
-  const auto file = TRY(open_file(AT_FDCWD, path, O_PATH));
-  auto icon = make_icon(TRY(read_regular_file(file.get(), kMostIconBytes, shown)));
-  if (!icon) return fail(std::move(icon).error().within("icon " + shown));
+  const auto refuse = [](const Error& error) {
+    return fail(Error(error).within("--icon").advise("name a PNG or SVG file, or an icon that the desktop has"));
+  };
+  const auto file = open_file(AT_FDCWD, path, O_PATH);
+  if (!file) return refuse(file.error());
+  const auto content = read_regular_file(file->get(), kMostIconBytes, shown);
+  if (!content) return refuse(content.error());
+  auto icon = make_icon(*content);
+  if (!icon) return refuse(std::move(icon).error().within(shown));
   return icon;
+}
+
+// Whether the template has the program, by its path or in the PATH that --desktop sets. A relative path can't be known.
+bool has_program(const TemplateFiles& files, const std::string& program) {
+  if (program.starts_with('/')) return files.has_program(program);
+  if (program.find('/') != std::string::npos) return true;
+  for (const char* directory : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+                                "/usr/local/games", "/usr/games"}) {
+    if (files.has_program(std::string(directory) + "/" + program)) return true;
+  }
+  return false;
 }
 
 bool is_path(const std::string& icon) {
@@ -92,6 +109,11 @@ class LauncherDraft {
 
   // Takes the description and, unless the user names an icon, the icons of the template.
   void describe(const TemplateFiles& files) {
+    const auto& program_name = options_.command.front();
+    if (!has_program(files, program_name)) {
+      warnings_.push_back(fmt::format("template '{0}' has no program '{1}'; add it with isolatectl template edit {0}",
+                                      options_.template_name, text::printable(program_name)));
+    }
     const auto program = find_program_entry(files, options_.command);
     if (!program) return;
     copy_description(*program, &entry_);

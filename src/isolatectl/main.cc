@@ -263,7 +263,10 @@ int main_with_exceptions(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
     log::set_up("isolatectl", false);
-    log::error(std::string(error.what()) + "; see isolatectl --help");
+    const bool is_launcher =
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && app.got_subcommand("launcher");
+    const char* advice = is_launcher ? "; write -- before the command and its options" : "";
+    log::error(std::string(error.what()) + advice + "; see isolatectl --help");
     return line.is_exec ? kOwnFailure : 1;
   }
   return run_verb(line);

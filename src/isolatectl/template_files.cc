@@ -53,6 +53,13 @@ Result<std::string> TemplateFiles::read(const std::string& path, std::size_t mos
   return read_regular_file(file.get(), most, text::printable(path));
 }
 
+bool TemplateFiles::has_program(const std::string& path) const {
+  const auto file = root_path::open(root_.get(), path, O_PATH);
+  if (!file) return false;
+  const auto status = status_of(file->get(), "", AT_EMPTY_PATH);
+  return status && S_ISREG(status->st_mode) && (status->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+}
+
 Result<std::vector<std::string>> TemplateFiles::names(const std::string& path, std::size_t most) const {
   auto directory = TRY(root_path::open(root_.get(), path, O_RDONLY | O_DIRECTORY | O_NONBLOCK));
   auto stream = TRY(DirectoryStream::of(std::move(directory), path));

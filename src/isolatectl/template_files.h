@@ -22,6 +22,8 @@ class TemplateFiles {
 
   // Errors: ENOENT there is no such file; EFBIG it is longer than `most` bytes; it is not a regular file.
   Result<std::string> read(const std::string& path, std::size_t most) const;
+  // Whether there is a file that somebody may execute. Links are followed within the template.
+  bool has_program(const std::string& path) const;
   // Returns at most `most` of the names in a directory, sorted.
   Result<std::vector<std::string>> names(const std::string& path, std::size_t most) const;
 

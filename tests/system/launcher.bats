@@ -17,10 +17,11 @@ value() { sed -n "s/^$2=//p" "$(entry "$1")"; }
 expect_value() { [[ $(value "$1" "$2") == "$3" ]] || complain "expected $2=$3, not $(value "$1" "$2")"; }
 is_valid() { succeeds desktop-file-validate "$(entry "$1")" && expect_output ''; }
 
-# A template "apps" with no program in it, whose files are below $ROOT, in a store of its own.
+# A template "apps" with only one program in it, "editor", whose files are below $ROOT, in a store of its own.
 make_apps() {
   STORE=$SCRATCH/store
   as_caller mkdir -p "$SCRATCH/apps/usr/share/applications" "$SCRATCH/apps/etc"
+  as_caller install -D -m 0755 /dev/null "$SCRATCH/apps/usr/bin/editor"
   as_caller mkdir -m 0700 "$STORE"
   isolatectl template create apps --from "$SCRATCH/apps"
   ROOT=$STORE/templates/apps/layers/1
@@ -222,6 +223,24 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   succeeds create a -q --template apps --icon utilities-terminal -- editor
   expect_value a Icon utilities-terminal
   [[ ! -e $ICONS/scalable/apps/isolate-a.svg ]]
+}
+
+@test "a program that the template lacks is named in a warning" {
+  make_apps
+  succeeds create a -q --template apps -- edtior
+  expect_one_warning
+  expect_in_errors "no program 'edtior'"
+  succeeds create b -q --template apps -- /usr/bin/editor
+  expect_no_errors
+  # A link of the template leads to a file of the template, not of the host.
+  as_caller ln -s /bin/true "$ROOT/usr/bin/link"
+  succeeds create c -q --template apps -- link
+  expect_one_warning
+}
+
+@test "options of the command without -- before it: the error says what to write" {
+  make_apps
+  isolatectl_refuses 'not expected: --new' 'write -- before the command' -- create a --template apps editor --new
 }
 
 @test "launchers are listed and removed, and files of others stay" {
