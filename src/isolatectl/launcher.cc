@@ -57,14 +57,17 @@ Result<std::optional<TemplatePlace>> find_readable_template(Context& context, co
 
 // Returns the words that start the command in a fresh clone.
 Result<std::vector<std::string>> words_of_run(const Context& context, const std::string& reference,
-                                              const std::vector<std::string>& command) {
+                                              const LauncherOptions& options) {
   const auto program = TRY(open_own_program("isolate"));
   std::vector<std::string> words = {TRY(path_of_descriptor(program.get()))};
   if (context.main_store() != TRY(store_path("", context.owner().caller()))) {
     words.insert(words.end(), {"--store", context.main_store()});
   }
-  words.insert(words.end(), {"--desktop", "-z", reference, "--"});
-  words.insert(words.end(), command.begin(), command.end());
+  words.insert(words.end(), {"--desktop", "-z", reference});
+  if (options.share_net) words.emplace_back("-n");
+  if (options.home) words.push_back("--home=" + *options.home);
+  words.emplace_back("--");
+  words.insert(words.end(), options.command.begin(), options.command.end());
   return words;
 }
 
@@ -167,11 +170,15 @@ std::string shown_command(const DesktopEntry& entry) {
 }  // namespace
 
 Result<void> create_launcher(Context& context, const LauncherOptions& options) {
+  // The directory in which a desktop starts programs is not the one in which the user is now.
+  if (options.home && !options.home->starts_with('/') && !options.home->starts_with("~/")) {
+    return fail(fmt::format("--home '{}': write a path that begins with '/' or '~/'", text::printable(*options.home)));
+  }
   const auto launchers = TRY(LauncherFiles::of(context.owner().caller()));
   TRY(launchers.find(options.name));
   const auto place = TRY(find_readable_template(context, options.template_name));
   const auto reference = place ? context.reference(*place, options.template_name) : options.template_name;
-  const auto exec = TRY(exec_line(TRY(words_of_run(context, reference, options.command))));
+  const auto exec = TRY(exec_line(TRY(words_of_run(context, reference, options))));
   LauncherDraft draft(options);
   if (place) {
     const auto files = TemplateFiles::open(*place, &context.owner());

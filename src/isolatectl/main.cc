@@ -180,6 +180,8 @@ void add_launcher_verbs(CLI::App* app, CommandLine* line) {
   auto& options = line->launcher;
   create->add_option("NAME", options.name)->required();
   create->add_option("--template", options.template_name, "the template of the clone")->required();
+  create->add_flag("-n,--share-net", options.share_net, "share the host's network, as isolate -n does");
+  create->add_option("--home", options.home, "keep the home in this directory, as isolate --home=DIR does");
   create->add_option("--icon", options.icon,
                      "a PNG or SVG file, or the name of an icon (default: the template's icon)");
   create->add_option("COMMAND", options.command, "command and arguments, after --")->required();

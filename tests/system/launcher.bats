@@ -225,6 +225,19 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   [[ ! -e $ICONS/scalable/apps/isolate-a.svg ]]
 }
 
+@test "the network and a home that stays are part of a launcher that asks for them" {
+  make_apps
+  succeeds create a -q --template apps -n --home "$SCRATCH/my home" -- editor -n
+  is_valid a
+  words_of a
+  [[ ${WORDS[*]} == *" --desktop -z apps -n --home=$SCRATCH/my home -- editor -n" ]] ||
+    complain "${WORDS[*]}"
+  succeeds launcher list
+  expect_in_output 'apps      editor -n'
+  isolatectl_refuses "--home 'guests'" -- create b --template apps --home guests -- editor
+  isolatectl_refuses "--home ''" -- create b --template apps --home '' -- editor
+}
+
 @test "a program that the template lacks is named in a warning" {
   make_apps
   succeeds create a -q --template apps -- edtior
