@@ -136,15 +136,6 @@ refused() { refused_share -2 "$@"; }
   isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
   end_squatter
 }
-# The workers have the same /tmp.
-lock_anonymous_socket() {
-  wait_until 100 mkdir "$BASE/anonymous-socket" 2>/dev/null
-  LOCKED=yes
-}
-teardown() {
-  [[ -z ${LOCKED-} ]] || rmdir "$BASE/anonymous-socket"
-  common_teardown
-}
 squat() {
   setpriv --reuid "$USER_B_UID" --regid "$USER_B_GID" --clear-groups /usr/bin/python3 -c '
 import os, socket, sys
