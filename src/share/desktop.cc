@@ -111,8 +111,7 @@ void add_time_zone(SharePlan* plan) {
   plan->mounts.push_back(std::move(mount));
 }
 
-Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
-                          const std::vector<std::string>& /*wishes*/) {
+Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& /*wishes*/) {
   SharePlan plan;
   add_data(caller, &plan);
   add_time_zone(&plan);
@@ -120,7 +119,13 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
     if (is_set(variable)) plan.environment.push_back(fmt::format("{}={}", variable, environment_variable(variable)));
   }
   plan.environment.emplace_back(kPath);
-  plan.locale = locale_of_caller();
+  // A locale that the user names for the guest counts more than the session's, so whether that is there does not
+  // matter.
+  const auto names_a_locale = [](const std::string& variable) {
+    return variable.starts_with("LANG=") || variable.starts_with("LC_ALL=");
+  };
+  const auto& variables = request.environment;
+  if (std::none_of(variables.begin(), variables.end(), names_a_locale)) plan.locale = locale_of_caller();
   return plan;
 }
 

@@ -91,6 +91,9 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   [[ $(grep -c xx_XX <<<"$stderr") == 1 ]]
   succeeds with_variables "${SESSION[@]}" LANG=xx_XX.UTF-8 LC_ALL=C -- -q -z desktop --desktop sh -c 'echo $LANG'
   expect_output C
+  succeeds with_variables "${SESSION[@]}" LANG=xx_XX.UTF-8 -- -z desktop --desktop -v LANG=POSIX sh -c 'echo $LANG'
+  expect_output POSIX
+  [[ $stderr != *xx_XX* ]]
 }
 
 @test "the time zone and the names of the session come along" {
