@@ -120,6 +120,7 @@ class LauncherDraft {
     const auto program = find_program_entry(files, options_.command);
     if (!program) return;
     copy_description(*program, &entry_);
+    mark_names();
     const auto icon = program->value("Icon");
     if (!options_.icon.empty() || icon.empty()) return;
     auto found = find_icons(files, icon);
@@ -147,6 +148,15 @@ class LauncherDraft {
   }
 
  private:
+  // Menus show this launcher beside the same program of the host and beside other launchers of it.
+  void mark_names() {
+    const auto copied = entry_.all();
+    for (const auto& [key, raw] : copied) {
+      const bool is_name = key == "Name" || key.starts_with("Name[");
+      if (is_name && raw != options_.name) entry_.set_raw(key, fmt::format("{} ({})", raw, options_.name));
+    }
+  }
+
   const LauncherOptions& options_;
   DesktopEntry entry_;
   std::vector<Icon> icons_;

@@ -86,8 +86,8 @@ Comment=Edit text
 GenericName=Text Editor
 Icon=isolate-ed
 Keywords=text;
-Name=Editor
-Name[de]=Texteditor
+Name=Editor (ed)
+Name[de]=Texteditor (ed)
 StartupWMClass=Editor
 Terminal=false
 Type=Application
@@ -118,7 +118,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
     echo "<svg xmlns=\"http://www.w3.org/2000/svg\"/>" >/usr/share/pixmaps/real.svg; ln -s /usr/share/pixmaps/real.svg /usr/share/pixmaps/a.svg'
   succeeds create sh -q --template small -- sh
   expect_no_errors
-  expect_value sh Name Second
+  expect_value sh Name "Second (sh)"
   [[ -f $ICONS/scalable/apps/isolate-sh.svg ]]
 }
 
@@ -166,7 +166,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   as_caller rm -r "$ROOT/usr/share/icons"
   as_caller ln -s "$SCRATCH/outside" "$ROOT/usr/share/icons"
   succeeds create a -q --template apps -- editor
-  expect_value a Name Out
+  expect_value a Name "Out (a)"
   expect_value a Icon application-x-executable
   [[ ! -e $ICONS ]]
 }
