@@ -52,8 +52,8 @@ X$DISPLAY_NUMBER
 @test "isolate reports a missing or wrong display in one line, before it makes anything" {
   local cookie=$DESKTOP/xauthority
   refuses_display '' "$cookie" 'DISPLAY is not set'
-  refuses_display 'localhost:10.0' "$cookie" 'through the network'
-  refuses_display 'host.example:0' "$cookie" 'through the network'
+  refuses_display 'localhost:10.0' "$cookie" 'of another machine'
+  refuses_display 'host.example:0' "$cookie" 'of another machine'
   refuses_display ':nine' "$cookie" 'not of the form'
   refuses_display "$(printf ':0\nx')" "$cookie" 'not of the form'
   refuses_display ':58123' "$cookie" 'no X server answers'
