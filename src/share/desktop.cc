@@ -40,17 +40,17 @@ constexpr std::array kVariables = {
 
 bool is_set(const char* variable) { return !environment_variable(variable).empty(); }
 
-bool names_a_display(const RunRequest& request) {
+bool asks_for(const RunRequest& request, std::string_view option) {
   return std::any_of(request.shares.begin(), request.shares.end(),
-                     [](const ShareWish& wish) { return wish.option == "x11" || wish.option == "wayland"; });
+                     [option](const ShareWish& wish) { return wish.option == option; });
 }
 
-// Without any display the wish for X11 fails, with a message that says so. If anything else is missing, isolate only
-// warns. A user who names a display gets no other one, because --x11=nested would not confine a guest that also had the
-// session's Wayland display.
+// Without any display the run fails, in look_up(). If anything else is missing, isolate only warns. A user who names a
+// display gets no other one, because --x11=nested would not confine a guest that also had the session's Wayland
+// display.
 std::vector<ShareWish> wishes_of_session(const RunRequest& request) {
   std::vector<ShareWish> wishes;
-  if (!names_a_display(request)) {
+  if (!asks_for(request, "x11") && !asks_for(request, "wayland")) {
     const auto& declined = request.declined;
     const bool has_wayland =
         is_set("WAYLAND_DISPLAY") && std::find(declined.begin(), declined.end(), "wayland") == declined.end();
@@ -112,6 +112,12 @@ void add_time_zone(SharePlan* plan) {
 }
 
 Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& /*wishes*/) {
+  // Otherwise the error would be about --x11, which the user may not have typed.
+  if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") && asks_for(request, "x11") && !asks_for(request, "wayland")) {
+    return fail(
+        "neither DISPLAY nor WAYLAND_DISPLAY is set, so there is no display here; start isolate from a graphical "
+        "session");
+  }
   SharePlan plan;
   add_data(caller, &plan);
   add_time_zone(&plan);

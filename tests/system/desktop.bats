@@ -49,7 +49,7 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
 }
 
 @test "without any display the run fails" {
-  isolate_refuses --x11 DISPLAY -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" -- -q -z desktop --desktop true
+  isolate_refuses --desktop 'neither DISPLAY nor WAYLAND_DISPLAY' -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" -- -q -z desktop --desktop true
 }
 
 @test "an option that the user gives overrides the one that --desktop would choose" {
