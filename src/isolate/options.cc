@@ -52,6 +52,14 @@ Error unknown_option(const std::string& word, int code) {
                            nearest));
 }
 
+// Names the word of an error about a value behind several letters: "-1nested" means -1 -n -e sted, which the user may
+// not have meant.
+Error name_word_of_letters(std::string_view word, const Error& error) {
+  const bool is_cluster = optarg != nullptr && word.size() > 2 && word[0] == '-' && word[1] != '-' &&
+                          optarg > word.data() + 2 && optarg < word.data() + word.size();
+  return is_cluster ? Error(error).within(text::printable(std::string(word))) : error;
+}
+
 // Refuses a command that is probably meant as the value of the option before it, which takes a value only after a '='.
 Result<void> check_is_command(const Option& option, const std::string& word) {
   const auto values = text::split(option.value, '|');
@@ -95,7 +103,8 @@ Result<void> parse_arguments(int argc, char** argv, Options* options) {
       return fail(fmt::format("'--{0}=' has no value after the '='; add a value, or write --{0}", known.name));
     }
     without_value = may_lack_value && optarg == nullptr ? &known : nullptr;
-    TRY_VOID(known.apply(optarg != nullptr ? optarg : "true", options));
+    const auto applied = known.apply(optarg != nullptr ? optarg : "true", options);
+    if (!applied) return fail(name_word_of_letters(argv[optind - 1], applied.error()));
   }
   if (directory_given && template_given)
     return fail("-t and -z exclude each other; -t DIR runs on a directory itself, -z NAME in a clone of a template");

@@ -60,6 +60,12 @@ TEST_F(OptionsTest, TheErrorNamesAnUnknownOption) {
   EXPECT_EQ(error({"--nonsense=\033", "true"}), "unknown option '--nonsense=\\x1b'; see isolate --help");
 }
 
+TEST_F(OptionsTest, TheErrorNamesTheWordInWhichAValueFollowsSeveralLetters) {
+  EXPECT_EQ(error({"-1nested", "true"}), "-1nested: engine 'sted' is unknown; use bwrap, lxc or chroot");
+  EXPECT_EQ(error({"-ested", "true"}), "engine 'sted' is unknown; use bwrap, lxc or chroot");
+  EXPECT_EQ(error({"-ne", "sted", "true"}), "engine 'sted' is unknown; use bwrap, lxc or chroot");
+}
+
 TEST_F(OptionsTest, TheErrorNamesTheNearestOption) {
   EXPECT_EQ(error({"--deskop", "true"}), "unknown option '--deskop'; nearest: --desktop; see isolate --help");
   EXPECT_EQ(error({"--tempalte=t", "true"}), "unknown option '--tempalte=t'; nearest: --template; see isolate --help");
