@@ -197,7 +197,7 @@ std::string help_text() {
     if (known.value != nullptr) {
       names += known.needs_value() ? fmt::format(" {}", known.value) : fmt::format("[={}]", known.value);
     }
-    text += fmt::format("  {:<35} {}\n", names, known.help);
+    text += fmt::format("  {:<36} {}\n", names, known.help);
   }
   text +=
       "\nEnvironment: isolate runs the shell commands PRE_SPAWN_HOOK before and POST_SPAWN_HOOK after the command, as\n"
