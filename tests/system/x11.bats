@@ -163,6 +163,7 @@ refuses_display() {
     sh -c '/mnt/x11 && echo connected; until test -e /signs/next; do sleep 0.1; done; /mnt/x11 && echo connected'
   wait_until 20 grep -q '^connected$' "$SCRATCH/out" || complain "no guest: $(cat "$SCRATCH/out" "$SCRATCH/err")"
   stop_server first
+  # shellcheck disable=SC2034  # desktop.bash uses it
   SERVER_OWNER=(setpriv --reuid "$USER_B_UID" --regid "$USER_B_GID" --clear-groups --)
   start_server next Xvfb ":$OTHER" -screen 0 640x480x24 -nolisten tcp -noreset -ac
   unset SERVER_OWNER
