@@ -113,6 +113,8 @@ refused() { refused_share -2 "$@"; }
   as_caller sh -c 'echo short >"$1"' sh "$SCRATCH/short"
   refused 'is not a cookie' -- "PULSE_COOKIE=$SCRATCH/short"
   refused 'is not a cookie' -- PULSE_COOKIE=/etc/services
+  mkfifo -m 0666 "$SCRATCH/pipe"
+  refused 'is not a regular file' -- "PULSE_COOKIE=$SCRATCH/pipe"
   read_session
   isolate_refuses 'no cookie' pactl -- with_variables "${SESSION[@]}" PULSE_COOKIE= XDG_CONFIG_HOME="$SCRATCH" -- \
     -z desktop --userns=private -2 true
