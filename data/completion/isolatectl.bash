@@ -20,7 +20,7 @@ _isolatectl_next() {
     'template edit') echo --env --continue --publish --discard ;;
     'template list') echo --size ;;
     'template create') echo --from --mirror --variant --include --force ;;
-    'launcher create') echo --template --icon ;;
+    'launcher create') echo --template --share-net --home --icon ;;
     gc | 'template gc' | ps) echo --kept ;;
     exec) echo --tty --directory --variable ;;
   esac
@@ -32,7 +32,7 @@ _isolatectl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --) return ;;
-      --store | --from | --mirror | --variant | --include | --template | --icon | --directory | -p | --variable | --env | -v)
+      --store | --from | --mirror | --variant | --include | --template | --home | --icon | --directory | -p | --variable | --env | -v)
         i=$((i + 1))
         ;;
       -*) ;;
@@ -53,6 +53,7 @@ _isolatectl() {
       mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'debian:bookworm debian:trixie' -- "$word")
       ;;
     --template) _isolatectl_templates "$word" ;;
+    --home) _isolatectl_files -d "$word" ;;
     --icon) _isolatectl_files -f "$word" ;;
     --variant) _isolatectl_words 'minbase apt essential buildd important standard' "$word" ;;
     --mirror | --include | --directory | -p | --variable | --env | -v) ;;

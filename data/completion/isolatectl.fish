@@ -53,6 +53,8 @@ complete -c isolatectl -n '__isolatectl_verb pool' -a 'list status resize drain 
 complete -c isolatectl -n '__isolatectl_verb launcher' -a 'create list remove'
 complete -c isolatectl -n '__isolatectl_verb launcher remove' -a '(__isolatectl_launchers)'
 complete -c isolatectl -n '__isolatectl_below launcher create' -l template -x -a '(__isolatectl_templates)' -d 'The template of the clone'
+complete -c isolatectl -n '__isolatectl_below launcher create' -s n -l share-net -d 'Share the host\'s network'
+complete -c isolatectl -n '__isolatectl_below launcher create' -l home -x -a '(__fish_complete_directories)' -d 'Use this directory as the home, and keep it'
 complete -c isolatectl -n '__isolatectl_below launcher create' -l icon -r -F -d 'A PNG or SVG file, or the name of an icon'
 for verb in edit show snapshot remove
     complete -c isolatectl -n "__isolatectl_verb template $verb" -a '(__isolatectl_templates)'

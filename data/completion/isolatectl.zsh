@@ -80,6 +80,8 @@ _isolatectl_launcher() {
   case $line[1] in
     create)
       _arguments $common '--template=[the template of the clone]:template:_isolatectl_templates' \
+        '(-n --share-net)'{-n,--share-net}"[share the host's network]" \
+        '--home=[use this directory as the home, and keep it]:directory:_directories' \
         '--icon=[a PNG or SVG file, or the name of an icon]:icon:_files' '1:name:' '*::command:_normal'
       ;;
     remove) _arguments $common '1:launcher:_isolatectl_launchers' ;;

@@ -1,15 +1,21 @@
 #include "isolate/options.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <getopt.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/environment.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "engine/engine.h"
 #include "isolate/config.h"
 #include "isolate/option_table.h"
+#include "linux/file.h"
 
 namespace isolate {
 namespace {
@@ -17,12 +23,53 @@ namespace {
 // getopt_long(3) reports an option without a letter as kFirstLong, which is larger than any letter, plus its index.
 constexpr int kFirstLong = 1000;
 
-const Option& option_of(int code) {
+const Option* find_option(int code) {
   const auto& table = option_table();
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    if (table[i].letter == code || kFirstLong + static_cast<int>(i) == code) return table[i];
+  for (std::size_t i = 0; code != 0 && i < table.size(); ++i) {
+    if (table[i].letter == code || kFirstLong + static_cast<int>(i) == code) return &table[i];
   }
+  return nullptr;
+}
+
+const Option& option_of(int code) {
+  if (const auto* known = find_option(code)) return *known;
   ::abort();  // unreachable: getopt_long() returns only values that come from the table
+}
+
+// Says why getopt_long(3) returned '?'. `code` is what it left in optopt: 0 for an unknown name, which is then in
+// `word`; an unknown letter; or the code of a known option that takes no value.
+Error unknown_option(const std::string& word, int code) {
+  if (find_option(code) != nullptr) {
+    return Error(fmt::format("option '--{}' takes no value; see isolate --help", find_option(code)->name));
+  }
+  std::string nearest;
+  if (code == 0 && word.starts_with("--")) {
+    std::vector<std::string> names;
+    for (const auto& known : option_table()) names.emplace_back(known.name);
+    nearest = text::nearest_word(word.substr(0, word.find('=')).substr(2), names);
+  }
+  const auto shown = text::printable(code == 0 ? word : fmt::format("-{}", static_cast<char>(code)));
+  return Error(fmt::format("unknown option '{}'{}{}; see isolate --help", shown, nearest.empty() ? "" : "; nearest: --",
+                           nearest));
+}
+
+// Names the word of an error about a value behind several letters: "-1nested" means -1 -n -e sted, which the user may
+// not have meant.
+Error name_word_of_letters(std::string_view word, const Error& error) {
+  const bool is_cluster = optarg != nullptr && word.size() > 2 && word[0] == '-' && word[1] != '-' &&
+                          optarg > word.data() + 2 && optarg < word.data() + word.size();
+  return is_cluster ? Error(error).within(text::printable(std::string(word))) : error;
+}
+
+// Refuses a command that is probably meant as the value of the option before it, which takes a value only after a '='.
+Result<void> check_is_command(const Option& option, const std::string& word) {
+  const auto values = text::split(option.value, '|');
+  const bool is_value = values.size() > 1 && std::find(values.begin(), values.end(), word) != values.end();
+  const auto status = status_of(AT_FDCWD, word);
+  const bool is_directory = option.value == std::string_view("DIR") && status && S_ISDIR(status->st_mode);
+  if (!is_value && !is_directory) return {};
+  return fail(fmt::format("a value of --{0} needs a '=': write --{0}={1}; if {1} is the command, write -- before it",
+                          option.name, text::printable(word)));
 }
 
 Result<void> parse_arguments(int argc, char** argv, Options* options) {
@@ -41,20 +88,31 @@ Result<void> parse_arguments(int argc, char** argv, Options* options) {
   opterr = 0;
   bool directory_given = false;
   bool template_given = false;
+  const Option* without_value = nullptr;  // the last option, if its value is optional and missing
   for (int code = 0; (code = ::getopt_long(argc, argv, letters.c_str(), long_options.data(), nullptr)) != -1;) {
     const auto shown = [argv] { return text::printable(argv[optind - 1]); };
     if (code == '?') {
-      const bool is_letter = optopt > 0 && optopt < kFirstLong && !std::string_view(argv[optind - 1]).starts_with("--");
-      const std::string name = is_letter ? fmt::format("-{}", static_cast<char>(optopt)) : shown();
-      return fail(fmt::format("unknown option '{}'; see isolate --help", text::printable(name)));
+      return fail(unknown_option(argv[optind - 1], optopt));
     }
     if (code == ':') return fail(fmt::format("option '{}' needs a value; see isolate --help", shown()));
     directory_given |= code == 't';
     template_given |= code == 'z';
-    TRY_VOID(option_of(code).apply(optarg != nullptr ? optarg : "true", options));
+    const auto& known = option_of(code);
+    const bool may_lack_value = known.value != nullptr && !known.needs_value();
+    // --home=$DIR with an unset variable must not silently run with a temporary home.
+    if (may_lack_value && optarg != nullptr && *optarg == 0) {
+      return fail(fmt::format("'--{0}=' has no value after the '='; add a value, or write --{0}", known.name));
+    }
+    without_value = may_lack_value && optarg == nullptr ? &known : nullptr;
+    const auto applied = known.apply(optarg != nullptr ? optarg : "true", options);
+    if (!applied) return fail(name_word_of_letters(argv[optind - 1], applied.error()));
   }
   if (directory_given && template_given)
     return fail("-t and -z exclude each other; -t DIR runs on a directory itself, -z NAME in a clone of a template");
+  const bool is_command_marked = std::string_view(argv[optind - 1]) == "--";
+  if (without_value != nullptr && optind < argc && !is_command_marked) {
+    TRY_VOID(check_is_command(*without_value, argv[optind]));
+  }
   for (int i = optind; i < argc; ++i) options->request.command.emplace_back(argv[i]);
   return {};
 }
@@ -98,6 +156,13 @@ Result<void> apply_setting(std::string_view name, const std::string& value, Opti
     if (name != known.name) continue;
     if (known.value == nullptr && value != "true" && value != "false") {
       return fail(fmt::format("{} is a switch; set it to true or false", name));
+    }
+    // A relative path would make the home in the directory where isolate happens to be started.
+    const bool is_path = value.starts_with('/') || value.starts_with("~/") || value == "true" || value == "false";
+    const bool takes_path = known.share != nullptr && known.value != nullptr && known.value == std::string_view("DIR");
+    if (takes_path && !is_path) {
+      return fail(fmt::format("{} '{}': set it to true, or to a path that begins with '/' or '~/'", name,
+                              text::printable(value)));
     }
     return known.apply(value, options);
   }
@@ -143,7 +208,7 @@ std::string help_text() {
     if (known.value != nullptr) {
       names += known.needs_value() ? fmt::format(" {}", known.value) : fmt::format("[={}]", known.value);
     }
-    text += fmt::format("  {:<35} {}\n", names, known.help);
+    text += fmt::format("  {:<36} {}\n", names, known.help);
   }
   text +=
       "\nEnvironment: isolate runs the shell commands PRE_SPAWN_HOOK before and POST_SPAWN_HOOK after the command, as\n"

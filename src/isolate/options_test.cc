@@ -54,8 +54,49 @@ TEST_F(OptionsTest, ParsingStopsAtADoubleDash) {
 TEST_F(OptionsTest, TheErrorNamesAnUnknownOption) {
   EXPECT_EQ(error({"-Z", "true"}), "unknown option '-Z'; see isolate --help");
   EXPECT_EQ(error({"-nZ", "true"}), "unknown option '-Z'; see isolate --help");
-  EXPECT_EQ(error({"--nope", "true"}), "unknown option '--nope'; see isolate --help");
-  EXPECT_EQ(error({"--nope=\033", "true"}), "unknown option '--nope=\\x1b'; see isolate --help");
+  EXPECT_EQ(error({"--keep", "-Zn", "true"}), "unknown option '-Z'; see isolate --help");
+  EXPECT_EQ(error({"-é", "true"}).substr(0, 16), "unknown option '");
+  EXPECT_EQ(error({"--nonsense", "true"}), "unknown option '--nonsense'; see isolate --help");
+  EXPECT_EQ(error({"--nonsense=\033", "true"}), "unknown option '--nonsense=\\x1b'; see isolate --help");
+}
+
+TEST_F(OptionsTest, TheErrorNamesTheWordInWhichAValueFollowsSeveralLetters) {
+  EXPECT_EQ(error({"-1nested", "true"}), "-1nested: engine 'sted' is unknown; use bwrap, lxc or chroot");
+  EXPECT_EQ(error({"-ested", "true"}), "engine 'sted' is unknown; use bwrap, lxc or chroot");
+  EXPECT_EQ(error({"-ne", "sted", "true"}), "engine 'sted' is unknown; use bwrap, lxc or chroot");
+}
+
+TEST_F(OptionsTest, TheErrorNamesTheNearestOption) {
+  EXPECT_EQ(error({"--deskop", "true"}), "unknown option '--deskop'; nearest: --desktop; see isolate --help");
+  EXPECT_EQ(error({"--tempalte=t", "true"}), "unknown option '--tempalte=t'; nearest: --template; see isolate --help");
+}
+
+TEST_F(OptionsTest, RefusesAnOptionalValueThatIsWrittenAsTheNextWord) {
+  EXPECT_EQ(error({"-z", "t", "--x11", "nested", "true"}),
+            "a value of --x11 needs a '=': write --x11=nested; if nested is the command, write -- before it");
+  EXPECT_EQ(error({"-z", "t", "--home", "/usr", "true"}),
+            "a value of --home needs a '=': write --home=/usr; if /usr is the command, write -- before it");
+  EXPECT_EQ(must(parse({"-z", "t", "--x11", "--", "nested"})).request.command, Words{"nested"});
+  EXPECT_EQ(must(parse({"--x11", "-z", "t", "nested"})).request.command, Words{"nested"});
+  EXPECT_EQ(must(parse({"-z", "t", "--home", "/usr/bin/env"})).request.command, Words{"/usr/bin/env"});
+}
+
+TEST_F(OptionsTest, RefusesAnEmptyValueWhereItMayBeMissing) {
+  EXPECT_EQ(error({"-z", "t", "--home=", "true"}),
+            "'--home=' has no value after the '='; add a value, or write --home");
+}
+
+TEST_F(OptionsTest, TheConfigurationTakesOnlyAWholePathForAHome) {
+  for (const char* value : {"\"guests\"", "1", "\"\"", "\"~\""}) {
+    config(std::string("home = ") + value);
+    EXPECT_NE(error({"-z", "t", "true"}).find("set it to true, or to a path that begins with '/' or '~/'"),
+              std::string::npos)
+        << value;
+  }
+  config("pulse = false\ngpu = true");
+  EXPECT_EQ(request({}).shares, (std::vector<ShareWish>{{"gpu", ""}}));
+  config("home = \"~/guests\"");
+  EXPECT_EQ(request({}).shares, (std::vector<ShareWish>{{"home", "~/guests"}}));
 }
 
 TEST_F(OptionsTest, TheErrorNamesTheOptionThatLacksAValue) {
@@ -66,7 +107,8 @@ TEST_F(OptionsTest, TheErrorNamesTheOptionThatLacksAValue) {
 TEST_F(OptionsTest, AValueForASwitchIsAnErrorThatNamesTheSwitch) {
   EXPECT_NE(error({"--share-net=yes", "-z", "t", "true"}).find("--share-net"), std::string::npos)
       << error({"--share-net=yes", "-z", "t", "true"});
-  EXPECT_NE(error({"--keep=yes", "-z", "t", "true"}).find("--keep"), std::string::npos);
+  EXPECT_EQ(error({"--keep=yes", "-z", "t", "true"}), "option '--keep' takes no value; see isolate --help");
+  EXPECT_EQ(error({"--desktop=x", "-z", "t", "true"}), "option '--desktop' takes no value; see isolate --help");
 }
 
 TEST_F(OptionsTest, ATemplateAndADirectoryExcludeEachOther) {
@@ -160,8 +202,8 @@ TEST_F(OptionsTest, AShareIsAskedForByItsLetterItsNameOrAValue) {
   EXPECT_EQ(wishes({"-1"}), (Wishes{{"x11", ""}}));
   EXPECT_EQ(wishes({"--x11"}), (Wishes{{"x11", ""}}));
   EXPECT_EQ(wishes({"--x11=trusted", "-1n"}), (Wishes{{"x11", ""}})) << "a later option overrides an earlier one";
-  const auto next_word = must(parse({"-z", "t", "--x11", "trusted"}));
-  EXPECT_EQ(next_word.request.command, Words{"trusted"}) << "only '=' gives the option a value";
+  const auto next_word = must(parse({"-z", "t", "--x11", "trust"}));
+  EXPECT_EQ(next_word.request.command, Words{"trust"}) << "only '=' gives the option a value";
   EXPECT_NE(error({"--x11=all"}).find("'all'"), std::string::npos);
 }
 

@@ -113,6 +113,8 @@ int exec_in_lease(Context& context, const ExecOptions& options);
 struct LauncherOptions {
   std::string name;
   std::string template_name;
+  bool share_net = false;
+  std::optional<std::string> home;  // the value of isolate --home; nothing: a temporary home
   std::string icon;  // a path on the host, or the name of an icon of the host's themes; empty: that of the template
   std::vector<std::string> command;
 };

@@ -57,24 +57,46 @@ Result<std::optional<TemplatePlace>> find_readable_template(Context& context, co
 
 // Returns the words that start the command in a fresh clone.
 Result<std::vector<std::string>> words_of_run(const Context& context, const std::string& reference,
-                                              const std::vector<std::string>& command) {
+                                              const LauncherOptions& options) {
   const auto program = TRY(open_own_program("isolate"));
   std::vector<std::string> words = {TRY(path_of_descriptor(program.get()))};
   if (context.main_store() != TRY(store_path("", context.owner().caller()))) {
     words.insert(words.end(), {"--store", context.main_store()});
   }
-  words.insert(words.end(), {"--desktop", "-z", reference, "--"});
-  words.insert(words.end(), command.begin(), command.end());
+  words.insert(words.end(), {"--desktop", "-z", reference});
+  if (options.share_net) words.emplace_back("-n");
+  if (options.home) words.push_back("--home=" + *options.home);
+  words.emplace_back("--");
+  words.insert(words.end(), options.command.begin(), options.command.end());
   return words;
 }
 
 // Reads the image that the user named. Errors: it can't be read, or is refused.
 Result<Icon> read_icon(const std::string& path) {
   const auto shown = text::printable(path);
-  const auto file = TRY(open_file(AT_FDCWD, path, O_PATH));
-  auto icon = make_icon(TRY(read_regular_file(file.get(), kMostIconBytes, shown)));
-  if (!icon) return fail(std::move(icon).error().within("icon " + shown));
+  const auto refuse = [](const Error& error) {
+    return fail(
+        Error(error).within("--icon").advise("give a PNG or SVG file, or the name of an icon that the desktop has"));
+  };
+  const auto file = open_file(AT_FDCWD, path, O_PATH);
+  if (!file) return refuse(file.error());
+  const auto content = read_regular_file(file->get(), kMostIconBytes, shown);
+  if (!content) return refuse(content.error());
+  auto icon = make_icon(*content);
+  if (!icon) return refuse(std::move(icon).error().within(shown));
   return icon;
+}
+
+// Whether the template has the program at its path, or in the PATH that --desktop sets. A relative path depends on the
+// guest's working directory, so it counts as present.
+bool has_program(const TemplateFiles& files, const std::string& program) {
+  if (program.starts_with('/')) return files.has_program(program);
+  if (program.find('/') != std::string::npos) return true;
+  for (const char* directory : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+                                "/usr/local/games", "/usr/games"}) {
+    if (files.has_program(std::string(directory) + "/" + program)) return true;
+  }
+  return false;
 }
 
 bool is_path(const std::string& icon) {
@@ -92,9 +114,16 @@ class LauncherDraft {
 
   // Takes the description and, unless the user names an icon, the icons of the template.
   void describe(const TemplateFiles& files) {
+    const auto& program_name = options_.command.front();
+    if (!has_program(files, program_name)) {
+      warnings_.push_back(
+          fmt::format("template '{0}' has no program '{1}'; install it with isolatectl template edit {0}",
+                      options_.template_name, text::printable(program_name)));
+    }
     const auto program = find_program_entry(files, options_.command);
     if (!program) return;
     copy_description(*program, &entry_);
+    mark_names();
     const auto icon = program->value("Icon");
     if (!options_.icon.empty() || icon.empty()) return;
     auto found = find_icons(files, icon);
@@ -124,6 +153,15 @@ class LauncherDraft {
   }
 
  private:
+  // Menus may show this launcher next to the host's own program of this name, or to other launchers for it.
+  void mark_names() {
+    const auto copied = entry_.all();
+    for (const auto& [key, raw] : copied) {
+      const bool is_name = key == "Name" || key.starts_with("Name[");
+      if (is_name && raw != options_.name) entry_.set_raw(key, fmt::format("{} ({})", raw, options_.name));
+    }
+  }
+
   const LauncherOptions& options_;
   DesktopEntry entry_;
   std::vector<Icon> icons_;
@@ -147,11 +185,15 @@ std::string shown_command(const DesktopEntry& entry) {
 }  // namespace
 
 Result<void> create_launcher(Context& context, const LauncherOptions& options) {
+  // A desktop starts programs in another directory than the user's current one, so a relative path would mislead.
+  if (options.home && !options.home->starts_with('/') && !options.home->starts_with("~/")) {
+    return fail(fmt::format("--home '{}': write a path that begins with '/' or '~/'", text::printable(*options.home)));
+  }
   const auto launchers = TRY(LauncherFiles::of(context.owner().caller()));
   TRY(launchers.find(options.name));
   const auto place = TRY(find_readable_template(context, options.template_name));
   const auto reference = place ? context.reference(*place, options.template_name) : options.template_name;
-  const auto exec = TRY(exec_line(TRY(words_of_run(context, reference, options.command))));
+  const auto exec = TRY(exec_line(TRY(words_of_run(context, reference, options))));
   LauncherDraft draft(options);
   if (place) {
     const auto files = TemplateFiles::open(*place, &context.owner());

@@ -91,13 +91,26 @@ Result<std::optional<DesktopEntry>> LauncherFiles::find(const std::string& name)
   return std::optional(std::move(*entry));
 }
 
+// Root with another user's HOME would follow links that this user can make, and make directories there.
 Result<void> LauncherFiles::make_directory(const std::string& path) const {
+  // The owner of "/" is root or, in a user namespace that does not map root, the overflow user.
+  const auto host = TRY(status_of(AT_FDCWD, "/")).st_uid;
+  const auto refuse = [](const std::string& what, const struct stat& status) {
+    return fail(Error(fmt::format("{} belongs to {}", what, Caller{status.st_uid, status.st_gid}.name()))
+                    .advise("make the launcher as the user who will start it"));
+  };
+  for (auto end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const auto prefix = path.substr(0, end);
+    const auto there = status_of(AT_FDCWD, prefix, AT_SYMLINK_NOFOLLOW);
+    if (!there) break;
+    const bool is_trusted = there->st_uid == owner_ || there->st_uid == host;
+    // A user may have directories of others above their own, but root trusts no other user.
+    if (!is_trusted && (S_ISLNK(there->st_mode) || owner_ == 0)) return refuse(prefix, *there);
+    if (end == std::string::npos) break;
+  }
   TRY_VOID(make_directories(path, 0700));
-  // Root with another user's HOME would follow links that this user can make.
   const auto status = TRY(status_of(AT_FDCWD, path));
-  if (status.st_uid == owner_) return {};
-  return fail(Error(fmt::format("{} belongs to {}", path, Caller{status.st_uid, status.st_gid}.name()))
-                  .advise("make the launcher as the user who will start it"));
+  return status.st_uid == owner_ ? Result<void>() : refuse(path, status);
 }
 
 Result<void> LauncherFiles::write_icon(const std::string& name, const Icon& icon) const {

@@ -180,6 +180,8 @@ void add_launcher_verbs(CLI::App* app, CommandLine* line) {
   auto& options = line->launcher;
   create->add_option("NAME", options.name)->required();
   create->add_option("--template", options.template_name, "the template of the clone")->required();
+  create->add_flag("-n,--share-net", options.share_net, "share the host's network, as isolate -n does");
+  create->add_option("--home", options.home, "use this directory as the home, as isolate --home=DIR does");
   create->add_option("--icon", options.icon,
                      "a PNG or SVG file, or the name of an icon (default: the template's icon)");
   create->add_option("COMMAND", options.command, "command and arguments, after --")->required();
@@ -263,7 +265,10 @@ int main_with_exceptions(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
     log::set_up("isolatectl", false);
-    log::error(std::string(error.what()) + "; see isolatectl --help");
+    const bool is_launcher =
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && app.got_subcommand("launcher");
+    const char* advice = is_launcher ? "; write -- before the command and its options" : "";
+    log::error(std::string(error.what()) + advice + "; see isolatectl --help");
     return line.is_exec ? kOwnFailure : 1;
   }
   return run_verb(line);

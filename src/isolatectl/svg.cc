@@ -52,11 +52,39 @@ std::string_view without(std::string_view text, std::string_view leading) {
   return text;
 }
 
-bool is_own_reference(std::string_view value) {
-  const auto reference = lower(without(value, " \t\r\n"));
-  if (reference.empty() || reference.front() == '#') return true;
-  return reference.starts_with("data:image/png;base64,") || reference.starts_with("data:image/jpeg;base64,") ||
-         reference.starts_with("data:image/jpg;base64,");
+// Decodes at most the first `most` bytes of base64. Blanks between the letters have no meaning.
+std::string beginning_of_base64(std::string_view text, std::size_t most) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  unsigned bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    if (bytes.size() == most) break;
+    if (std::string_view(" \t\r\n").find(c) != std::string_view::npos) continue;
+    const auto value = kLetters.find(c);
+    if (value == std::string_view::npos) break;
+    bits = ((bits << 6U) | static_cast<unsigned>(value)) & 0xffffU;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>((bits >> count) & 0xffU);
+  }
+  return bytes;
+}
+
+// Says whether it is a PNG of at most 1024 pixels in each direction. A few bytes can describe so many pixels that a
+// program that decodes them runs out of memory.
+bool is_small_png(std::string_view base64) {
+  constexpr std::string_view kBegin("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
+  constexpr std::size_t kNumber = 4;
+  const auto bytes = beginning_of_base64(base64, kBegin.size() + 2 * kNumber);
+  if (bytes.size() != kBegin.size() + 2 * kNumber || !bytes.starts_with(kBegin)) return false;
+  for (auto at = kBegin.size(); at < bytes.size(); at += kNumber) {
+    const unsigned pixels =
+        static_cast<unsigned char>(bytes[at + 2]) * 256U + static_cast<unsigned char>(bytes[at + 3]);
+    if (bytes[at] != 0 || bytes[at + 1] != 0 || pixels > 1024) return false;
+  }
+  return true;
 }
 
 // Says whether every url(...) in the lower-case text is a part of the document.
@@ -146,6 +174,16 @@ class Checker {
     }
   }
 
+  // Says whether a reference leads to a part of the document, or is a small image itself.
+  bool is_own_reference(std::string_view value) {
+    constexpr int kMostImages = 16;
+    constexpr std::string_view kPng = "data:image/png;base64,";
+    const auto reference = without(value, " \t\r\n");
+    if (reference.empty() || reference.front() == '#') return true;
+    if (lower(reference.substr(0, kPng.size())) != kPng) return false;
+    return ++images_ <= kMostImages && is_small_png(reference.substr(kPng.size()));
+  }
+
   void check_attribute(const Name& name, std::string_view value) {
     const auto local = lower(name.local);
     const auto refuse_it = [&] {
@@ -154,6 +192,8 @@ class Checker {
     if (name.space.empty() && local.starts_with("on")) return refuse_it();
     if (name.space == kXml && local == "base") return refuse_it();
     if ((local == "href" || local == "src") && !is_own_reference(value)) return refuse_it();
+    // Each octave of a turbulence takes as long as the first one, and more than nine make no visible difference.
+    if (local == "numoctaves" && without(value, " \t\r\n+0").size() > 1) return refuse_it();
     if (local == "style" && !is_plain_style(value)) return refuse_it();
     // Attributes such as "fill" are read as style sheets are.
     const bool may_be_style = name.space.empty() && value.find('\\') != std::string_view::npos;
@@ -162,6 +202,7 @@ class Checker {
 
   std::unique_ptr<XML_ParserStruct, decltype(&::XML_ParserFree)> parser_;
   int depth_ = 0;
+  int images_ = 0;
   int styles_ = 0;  // how many elements "style" the parser is in
   std::string style_;
   std::string reason_;

@@ -22,7 +22,7 @@ TEST(SvgTest, DrawingsAreAccepted) {
       svg("<defs><linearGradient id=\"a\"/><linearGradient id=\"b\" xlink:href=\"#a\"/></defs><use href=\"#a\"/>"),
       svg("<rect style=\"fill:url('#a');stroke:none;-inkscape-font-specification:'Sans'\"/>"),
       svg("<style type=\"text/css\">.ColorScheme-Text { color:#232629; }</style><path class=\"ColorScheme-Text\"/>"),
-      svg("<image xlink:href=\"data:image/png;base64,iVBORw0KGgo=\"/>"),
+      svg("<image xlink:href=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAYAAAA=\"/>"),
       svg("<filter id=\"f\"><feGaussianBlur stdDeviation=\"1\"/></filter>"),
       svg("<metadata><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><rdf:li "
           "rdf:resource=\"http://purl.org/dc/dcmitype/StillImage\"/></rdf:RDF></metadata>"),
@@ -76,6 +76,20 @@ TEST(SvgTest, ReferencesToTheOutsideAreRefused) {
                                  svg("<style>a { fill: \\75rl(x) }</style>"),
                                  svg("", "xml:base=\"http://example.org/\"")};
   for (const auto& content : refused) EXPECT_NE(message_of(check_svg(content)), "") << content;
+}
+
+TEST(SvgTest, RefusesDrawingsThatNeedMuchMemoryOrTime) {
+  const auto image = [](const std::string& url) { return "<image href=\"" + url + "\"/>"; };
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += image("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAA=");
+  const std::string refused[] = {svg(image("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAATiAAAE4gAQAAAAA=")),
+                                 svg(image("data:image/png;base64,iVBORw0KGgo=")),
+                                 svg(image("data:image/png;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcG")),
+                                 svg(image("data:image/jpeg;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcG")),
+                                 svg(many),
+                                 svg("<filter><feTurbulence numOctaves=\"1000000000\"/></filter>")};
+  for (const auto& content : refused) EXPECT_NE(message_of(check_svg(content)), "") << content;
+  EXPECT_EQ(message_of(check_svg(svg("<filter><feTurbulence numOctaves=\"3\"/></filter>"))), "");
 }
 
 TEST(SvgTest, OtherDocumentsAndEncodingsAreRefused) {

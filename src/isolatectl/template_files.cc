@@ -53,6 +53,13 @@ Result<std::string> TemplateFiles::read(const std::string& path, std::size_t mos
   return read_regular_file(file.get(), most, text::printable(path));
 }
 
+bool TemplateFiles::has_program(const std::string& path) const {
+  const auto file = root_path::open(root_.get(), path, O_PATH);
+  if (!file) return false;
+  const auto status = status_of(file->get(), "", AT_EMPTY_PATH);
+  return status && S_ISREG(status->st_mode) && (status->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+}
+
 Result<std::vector<std::string>> TemplateFiles::names(const std::string& path, std::size_t most) const {
   auto directory = TRY(root_path::open(root_.get(), path, O_RDONLY | O_DIRECTORY | O_NONBLOCK));
   auto stream = TRY(DirectoryStream::of(std::move(directory), path));
@@ -60,18 +67,6 @@ Result<std::vector<std::string>> TemplateFiles::names(const std::string& path, s
   while (const dirent* entry = names.size() < most ? stream.next() : nullptr) names.emplace_back(entry->d_name);
   std::sort(names.begin(), names.end());
   return names;
-}
-
-Result<std::string> read_regular_file(int file, std::size_t most, const std::string& subject) {
-  const auto status = TRY(status_of(file, "", AT_EMPTY_PATH));
-  if (!S_ISREG(status.st_mode)) return fail(subject + " is not a regular file");
-  if (status.st_size > static_cast<off_t>(most)) return fail(EFBIG, "read " + subject);
-  // O_NONBLOCK: a process that holds a lease on the file (fcntl(2)) can't make this one wait.
-  const auto opened = open_file(AT_FDCWD, fmt::format("/proc/self/fd/{}", file), O_RDONLY | O_NONBLOCK);
-  if (!opened) return fail(opened.error().code(), "open " + subject);
-  auto content = read_all(opened->get(), most);
-  if (!content) return fail(content.error().code(), "read " + subject);
-  return content;
 }
 
 }  // namespace isolate

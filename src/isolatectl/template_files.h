@@ -23,14 +23,13 @@ class TemplateFiles {
 
   // Errors: ENOENT there is no such file; EFBIG it is longer than `most` bytes; it is not a regular file.
   Result<std::string> read(const std::string& path, std::size_t most) const;
+  // Whether a regular file with an execute bit is there. Follows links within the template.
+  bool has_program(const std::string& path) const;
   // Returns at most `most` of the names in a directory, sorted.
   Result<std::vector<std::string>> names(const std::string& path, std::size_t most) const;
 
  private:
   Fd root_;
 };
-
-// Reads a regular file, given by an O_PATH descriptor, as above. Errors call it `subject`.
-Result<std::string> read_regular_file(int file, std::size_t most, const std::string& subject);
 
 }  // namespace isolate

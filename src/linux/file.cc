@@ -70,6 +70,18 @@ Result<bool> wait_readable(int fd, int milliseconds) {
   return ready > 0;
 }
 
+Result<std::string> read_regular_file(int file, std::size_t most, const std::string& subject) {
+  const auto status = TRY(status_of(file, "", AT_EMPTY_PATH));
+  if (!S_ISREG(status.st_mode)) return fail(subject + " is not a regular file");
+  if (status.st_size > static_cast<off_t>(most)) return fail(EFBIG, "read " + subject);
+  // O_NONBLOCK: a process that holds a lease on the file (fcntl(2)) can't make this one wait.
+  const auto opened = open_file(AT_FDCWD, "/proc/self/fd/" + std::to_string(file), O_RDONLY | O_NONBLOCK);
+  if (!opened) return fail(opened.error().code(), "open " + subject);
+  auto content = read_all(opened->get(), most);
+  if (!content) return fail(content.error().code(), "read " + subject);
+  return content;
+}
+
 Result<std::string> path_of_descriptor(int fd) {
   char path[PATH_MAX];
   const auto link = "/proc/self/fd/" + std::to_string(fd);

@@ -20,6 +20,9 @@ Result<struct stat> status_of(int directory, const std::string& path, int flags 
 // Both read the whole content. Errors: EFBIG it is longer than `most` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t most = 1 << 20);
 Result<std::string> read_all(int fd, std::size_t most = 1 << 20);
+// Reads a regular file, given by an O_PATH descriptor, and never opens another kind of file. Errors call it `subject`,
+// and are those of read_all(), or say that it is not a regular file.
+Result<std::string> read_regular_file(int file, std::size_t most, const std::string& subject);
 // Resolves all symbolic links. Errors: those of realpath(3); the message is the path.
 Result<std::string> real_path(const std::string& path);
 // Returns the first of these programs that this process may execute; "" if it may execute none. For programs whose

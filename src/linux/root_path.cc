@@ -32,6 +32,17 @@ Result<Fd> open_existing(int root, const std::string& path, int flags, mode_t mo
 
 Result<Fd> open(int root, const std::string& path, int flags) { return open_existing(root, path, flags); }
 
+Result<Fd> regular_file(int root, const std::string& path) {
+  const auto found = TRY(open_existing(root, path, O_PATH));
+  struct stat status {};
+  TRY(trace::check(::fstat(found.get(), &status), "fstat", path));
+  if (!S_ISREG(status.st_mode)) return fail(EINVAL, path + " is not a regular file");
+  // O_NONBLOCK: a process that holds a lease on the file (fcntl(2)) can't make this process wait.
+  const auto name = "/proc/self/fd/" + std::to_string(found.get());
+  const int file = ::open(name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  return Fd(static_cast<int>(TRY(trace::check(file, "open", path))));
+}
+
 Result<Fd> directory(int root, const std::string& path, bool create, mode_t mode) {
   constexpr int kFlags = O_PATH | O_DIRECTORY;
   auto whole = open_existing(root, path, kFlags);

@@ -14,6 +14,10 @@ namespace isolate::root_path {
 // Errors: ENOENT the path does not exist; ELOOP a loop of links, or a magic link of /proc.
 Result<Fd> open(int root, const std::string& path, int flags);
 
+// Opens a regular file for reading. It never opens another kind of file, because opening a device may set it to work.
+// Errors: those of open(); EINVAL it is not a regular file.
+Result<Fd> regular_file(int root, const std::string& path);
+
 // Returns an O_PATH descriptor of the directory. With `create`, makes it and its missing parents with `mode`, less the
 // umask.
 Result<Fd> directory(int root, const std::string& path, bool create, mode_t mode = 0755);

@@ -66,6 +66,7 @@ struct RunRequest {
   std::string store;          // directory of the overlay store; empty: the caller's own
   std::vector<Bind> binds;
   std::vector<ShareWish> shares;         // in the order in which they were asked for
+  std::vector<std::string> declined;     // options of shares that are set to false, which --desktop leaves out
   std::vector<std::string> environment;  // NAME=VALUE; a later one overrides an earlier one
   std::string working_directory;         // empty: the home of --home, or else "/"
   std::optional<std::uint32_t> uid_base;

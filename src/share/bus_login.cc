@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "linux/socket.h"
+#include "share/host_socket.h"
 
 namespace isolate {
 namespace {
@@ -26,26 +27,26 @@ std::string login_line(uid_t uid) {
 
 }  // namespace
 
-Result<void> check_login(BusKind bus, const std::string& socket, uid_t uid) {
+Result<void> check_login(BusKind bus, const std::string& socket, const Caller& caller) {
   const auto connected = connect_stream(socket);
   if (!connected) return fail(fmt::format("no bus answers ({})", text::printable(connected.error().message())));
-  // The system bus runs as a user of its own. Root may use any user's bus.
+  // The system bus runs as a user of its own.
   const auto owner = TRY(socket_peer(connected->get())).uid;
-  if (bus == BusKind::session && uid != 0 && owner != 0 && owner != uid) {
+  if (bus == BusKind::session && !is_trusted(owner, caller)) {
     return fail(fmt::format("the bus at {} belongs to user {}, who could see and change the guest's messages",
                             text::printable(socket), owner));
   }
   ::fcntl(connected->get(), F_SETFL, 0);
   const timeval patience{5, 0};
   ::setsockopt(connected->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  const std::string request = std::string(1, '\0') + login_line(uid) + std::string(kEndOfLine);
+  const std::string request = std::string(1, '\0') + login_line(caller.uid) + std::string(kEndOfLine);
   char answer[3] = {};
   if (::send(connected->get(), request.data(), request.size(), MSG_NOSIGNAL) < 0 ||
       ::recv(connected->get(), answer, sizeof answer, MSG_WAITALL) != sizeof answer) {
     return fail(fmt::format("the bus at {} does not answer", text::printable(socket)));
   }
   if (std::string_view(answer, sizeof answer) == "OK ") return {};
-  return fail(fmt::format("the bus at {} refuses user {}", text::printable(socket), uid));
+  return fail(fmt::format("the bus at {} refuses user {}", text::printable(socket), caller.uid));
 }
 
 Result<std::string> LoginEditor::edit(std::string_view bytes) {
@@ -62,9 +63,9 @@ Result<std::string> LoginEditor::edit(std::string_view bytes) {
   return ready;
 }
 
-std::string LoginEditor::see_answer(std::string_view bytes) {
+Result<std::string> LoginEditor::see_answer(std::string_view bytes) {
   answered_ += static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
-  return is_finished() ? std::exchange(held_, {}) : "";
+  return is_finished() ? std::exchange(held_, {}) : std::string();
 }
 
 std::string LoginEditor::edited(const std::string& line) {

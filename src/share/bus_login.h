@@ -7,14 +7,15 @@
 #include <string>
 
 #include "base/result.h"
+#include "linux/caller.h"
 #include "share/bus_address.h"
 #include "share/relayed_flow.h"
 
 namespace isolate {
 
-// Logs in to the bus at that socket, and disconnects. Errors: plain text: no bus listens there, the bus belongs to
-// another user than `uid` or root, it refuses that user, or it does not answer.
-Result<void> check_login(BusKind bus, const std::string& socket, uid_t uid);
+// Logs in to the bus at that socket, and disconnects. Errors: plain text: no bus listens there, a session bus belongs
+// to a user whom is_trusted() rejects, the bus refuses the caller, or it does not answer.
+Result<void> check_login(BusKind bus, const std::string& socket, const Caller& caller);
 
 // Replaces the user id with which a client logs in. The bus compares it with the id of the process that connects, which
 // is the relay, while the client sends its id inside the guest. Changes only lines "AUTH EXTERNAL ID" (D-Bus
@@ -24,7 +25,7 @@ class LoginEditor : public OpeningEditor {
  public:
   explicit LoginEditor(uid_t uid) : uid_(uid) {}
   Result<std::string> edit(std::string_view bytes) override;
-  std::string see_answer(std::string_view bytes) override;
+  Result<std::string> see_answer(std::string_view bytes) override;
   bool awaits_answer() const override { return has_begun_ && !is_finished(); }
   bool is_finished() const override { return has_begun_ && answered_ >= sent_; }
 

@@ -23,7 +23,7 @@ std::string whole_login(const std::vector<std::string>& parts) {
     passed += editor.is_finished() ? part : must(editor.edit(part));
     for (std::size_t at = answered; (at = passed.find('\n', at)) != std::string::npos && !editor.is_finished();) {
       answered = ++at;
-      passed += editor.see_answer("OK\r\n");
+      passed += must(editor.see_answer("OK\r\n"));
     }
   }
   return passed;
@@ -49,9 +49,9 @@ TEST(BusLoginTest, TheEndOfTheLoginWaitsForTheAnswers) {
   LoginEditor editor(kId);
   EXPECT_EQ(must(editor.edit("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\nmessage"s)), "\0AUTH EXTERNAL\r\nDATA\r\n"s);
   EXPECT_TRUE(editor.awaits_answer());
-  EXPECT_EQ(editor.see_answer("DATA\r\nOK"), "");
+  EXPECT_EQ(must(editor.see_answer("DATA\r\nOK")), "");
   EXPECT_FALSE(editor.is_finished());
-  EXPECT_EQ(editor.see_answer(" id\r\n"), "BEGIN\r\nmessage");
+  EXPECT_EQ(must(editor.see_answer(" id\r\n")), "BEGIN\r\nmessage");
   EXPECT_TRUE(editor.is_finished());
   EXPECT_FALSE(editor.awaits_answer());
 }

@@ -23,14 +23,17 @@ constexpr int kPatience = 5000;  // ms, until the program listens
 // The program's descriptors.
 constexpr int kDirectory = 3;
 constexpr int kLife = 4;
+constexpr int kBus = 5;
 
-// Gives the program these two descriptors and the standard ones, which are /dev/null here.
-int execute(const std::vector<std::string>& argv, const Fd& directory, const Fd& life) {
-  // Copies above both numbers, because one may be in the place of the other.
-  const int copy = ::fcntl(directory.get(), F_DUPFD_CLOEXEC, kLife + 1);
-  const int copy_of_life = ::fcntl(life.get(), F_DUPFD_CLOEXEC, kLife + 1);
+// Gives the program these descriptors, `bus` only if it is not empty, and the standard ones, which are /dev/null here.
+int execute(const std::vector<std::string>& argv, const Fd& directory, const Fd& life, const Fd& bus) {
+  // Copies above these numbers, because one may be in the place of the other.
+  const int copy = ::fcntl(directory.get(), F_DUPFD_CLOEXEC, kBus + 1);
+  const int copy_of_life = ::fcntl(life.get(), F_DUPFD_CLOEXEC, kBus + 1);
+  const int copy_of_bus = bus ? ::fcntl(bus.get(), F_DUPFD_CLOEXEC, kBus + 1) : -1;
   if (::dup2(copy, kDirectory) < 0 || ::dup2(copy_of_life, kLife) < 0) return 1;
-  ::syscall(SYS_close_range, kLife + 1, ~0U, 0);
+  if (bus && ::dup2(copy_of_bus, kBus) < 0) return 1;
+  ::syscall(SYS_close_range, bus ? kBus + 1 : kBus, ~0U, 0);
   reset_signals();
   auto arguments = pointer_array(argv);
   auto environment = pointer_array({});
@@ -93,17 +96,18 @@ Result<std::string> find_bus_proxy() {
                   kProgram));
 }
 
-Result<BusProxy> BusProxy::start(const std::vector<std::string>& arguments, const Fd& directory) {
+Result<BusProxy> BusProxy::start(const std::vector<std::string>& arguments, const Fd& directory, const Fd& bus) {
   std::optional<PrivateDirectory> made;
   if (!can_make_files(directory)) made.emplace(TRY(PrivateDirectory::make()));
   const auto& place = made ? made->opened() : directory;
   auto life = TRY(make_pipe(kProgram));
   std::vector<std::string> argv = {TRY(find_bus_proxy()), fmt::format("--fd={}", kLife)};
-  argv.push_back(arguments.at(0));
+  // This name leads to the socket that was checked, even if another socket is at its path by then.
+  argv.push_back(bus ? fmt::format("unix:path=/proc/self/fd/{}", kBus) : arguments.at(0));
   argv.push_back(fmt::format("/proc/self/fd/{}/{}", kDirectory, kSocketName));
   argv.emplace_back("--filter");
   argv.insert(argv.end(), arguments.begin() + 1, arguments.end());
-  auto child = TRY(fork_child(0, [&] { return execute(argv, place, life.write); }));
+  auto child = TRY(fork_child(0, [&] { return execute(argv, place, life.write, bus); }));
   life.write.reset();
   auto started = wait_for_start(life.read, &child);
   auto socket = open_file(place.get(), kSocketName, O_PATH | O_NOFOLLOW);

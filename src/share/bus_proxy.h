@@ -15,10 +15,11 @@ Result<std::string> find_bus_proxy();
 
 class BusProxy {
  public:
-  // Starts the program with `arguments`: an address and rules. It dies with this process. It listens in `directory`, or
-  // in a directory of its own if this process can make no files there. When this returns, the socket has no name
-  // any more, so that only this process can connect. Errors: the program ends before it is ready.
-  static Result<BusProxy> start(const std::vector<std::string>& arguments, const Fd& directory);
+  // Starts the program with `arguments`: an address and rules. If `bus` holds a socket (O_PATH), the program connects
+  // to it instead of the address. The program dies with this process. It listens in `directory`, or in a directory of
+  // its own if this process can make no files there. When this returns, the socket has no name any more, so that only
+  // this process can connect. Errors: the program ends before it is ready.
+  static Result<BusProxy> start(const std::vector<std::string>& arguments, const Fd& directory, const Fd& bus);
   // The socket's path for this process.
   std::string socket() const;
 

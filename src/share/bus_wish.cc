@@ -70,6 +70,8 @@ Result<BusWish> parse_bus_wish(const std::string& value) {
   BusWish wish;
   if (words[0] == name_of(BusKind::system)) {
     wish.bus = BusKind::system;
+  } else if (words[0].empty()) {
+    return fail("dbus: the bus is missing; give session or system, as in --dbus=session,notifications");
   } else if (words[0] != name_of(BusKind::session)) {
     return fail(fmt::format("dbus: '{}' is not session or system", text::printable(words[0])));
   }

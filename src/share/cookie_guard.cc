@@ -39,11 +39,21 @@ Result<std::string> CookieGuard::edit(std::string_view bytes) {
   const auto data_length = number_at(held_, kDataLengthAt);
   // Check the lengths before waiting for the rest, so that a client can't make the relay hold more.
   if (kind_length != cookie_.kind.size() || data_length != cookie_.bytes.size()) return fail("not the guest's cookie");
-  if (held_.size() < kHeader + padded(kind_length) + padded(data_length)) return std::string();
+  const auto length = kHeader + padded(kind_length) + padded(data_length);
+  if (held_.size() < length) return std::string();
   const std::string_view all = held_;
   const bool is_own = all.substr(kHeader, kind_length) == cookie_.kind &&
                       is_same(all.substr(kHeader + padded(kind_length), data_length), cookie_.bytes);
   if (!is_own) return fail("not the guest's cookie");
+  is_sent_ = true;
+  auto request = held_.substr(0, length);
+  held_.erase(0, length);
+  return request;
+}
+
+Result<std::string> CookieGuard::see_answer(std::string_view bytes) {
+  if (bytes.empty() || !is_sent_) return std::string();
+  if (!is_valid_()) return fail("the X server has forgotten the guest's cookie");
   is_finished_ = true;
   return std::move(held_);
 }

@@ -1,4 +1,5 @@
 // Message buses (--dbus): a socket for each bus, behind a filter that passes on only what the user's rules allow.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -50,7 +51,7 @@ Result<std::string> find_socket(BusKind bus, const RunRequest& request, const Ca
   TRY_VOID(check_filter_holds(bus, place, request));
   std::optional<Error> first;
   for (auto& socket : place.sockets) {
-    auto outcome = check_login(bus, socket, caller.uid);
+    auto outcome = check_login(bus, socket, caller);
     if (outcome) return std::move(socket);
     if (!first) first = std::move(outcome).error();
   }
@@ -90,15 +91,17 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
 
 class FilteredBus : public Held {
  public:
-  FilteredBus(SocketRelay relay, Fd place, std::string name)
-      : relay_(std::move(relay)), place_(std::move(place)), name_(std::move(name)) {}
+  FilteredBus(SocketRelay relay, Fd place, Fd bus, std::string name)
+      : relay_(std::move(relay)), place_(std::move(place)), bus_(std::move(bus)), name_(std::move(name)) {}
 
   Result<void> mount(RootInProgress* root, const RootMount& /*mount*/, std::size_t /*number*/) override {
     const auto runtime = TRY(runtime_directory(*root));
     const auto listening = TRY(listen_for_guest(runtime, name_));
     Fd made;
     if (!place_) made = TRY(make_place(*root));
-    return relay_.serve(listening, {place_ ? place_.get() : made.get()});
+    std::vector<int> further = {place_ ? place_.get() : made.get()};
+    if (bus_) further.push_back(bus_.get());
+    return relay_.serve(listening, further);
   }
 
  private:
@@ -111,8 +114,18 @@ class FilteredBus : public Held {
 
   SocketRelay relay_;
   Fd place_;  // where the filter listens; empty: in the stage's tmpfs
+  Fd bus_;    // the socket of the bus; empty: it is abstract
   std::string name_;
 };
+
+// Opens the socket of the bus and checks it again. Returns nothing for an abstract socket.
+Result<Fd> open_bus(BusKind bus, const std::string& address, const Caller& caller) {
+  const auto sockets = TRY(sockets_of_addresses(address));
+  if (sockets.at(0).starts_with('@')) return Fd();
+  auto file = TRY(open_file(AT_FDCWD, sockets[0], O_PATH));
+  TRY_VOID(check_login(bus, fmt::format("/proc/self/fd/{}", file.get()), caller));
+  return file;
+}
 
 Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& context) {
   const auto arguments = text::split(mount.source, ' ');
@@ -122,15 +135,18 @@ Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& 
   options.make_editor = [uid] { return std::make_unique<LoginEditor>(uid); };
   const auto proxy = std::make_shared<std::optional<BusProxy>>();  // lives as long as the relay
   options.prepare = [arguments, proxy](const std::vector<Fd>& further) -> Result<std::string> {
-    *proxy = TRY(BusProxy::start(arguments, further.at(0)));
+    const Fd none;
+    *proxy = TRY(BusProxy::start(arguments, further.at(0), further.size() > 1 ? further[1] : none));
     return (*proxy)->socket();
   };
   // The user namespace that owns the stage's tmpfs does not map root's id, so root could make no socket there.
   Fd place;
   if (context.caller.is_root()) place = TRY(mount::make("tmpfs", {{"mode", "0700"}}, MOUNT_ATTR_NOSUID));
+  auto name = mount.target.substr(mount.target.rfind('/') + 1);
+  const auto kind = name == socket_name(BusKind::session) ? BusKind::session : BusKind::system;
+  auto bus = TRY(open_bus(kind, arguments.at(0), context.caller));
   auto relay = TRY(SocketRelay::start("", std::move(options)));
-  return std::make_unique<FilteredBus>(std::move(relay), std::move(place),
-                                       mount.target.substr(mount.target.rfind('/') + 1));
+  return std::make_unique<FilteredBus>(std::move(relay), std::move(place), std::move(bus), std::move(name));
 }
 
 std::string describe_bus(const RootMount& mount) {

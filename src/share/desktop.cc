@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/environment.h"
@@ -39,13 +40,23 @@ constexpr std::array kVariables = {
 
 bool is_set(const char* variable) { return !environment_variable(variable).empty(); }
 
-// Without any display the wish for X11 fails, with a message that says so. If anything else is missing, isolate only
-// warns.
-std::vector<ShareWish> wishes_of_session(const RunRequest& /*request*/) {
+bool asks_for(const RunRequest& request, std::string_view option) {
+  return std::any_of(request.shares.begin(), request.shares.end(),
+                     [option](const ShareWish& wish) { return wish.option == option; });
+}
+
+// Without any display the run fails, in look_up(). If anything else is missing, isolate only warns. A user who names a
+// display gets no other one, because --x11=nested would not confine a guest that also had the session's Wayland
+// display.
+std::vector<ShareWish> wishes_of_session(const RunRequest& request) {
   std::vector<ShareWish> wishes;
-  const bool has_wayland = is_set("WAYLAND_DISPLAY");
-  if (has_wayland) wishes.push_back({"wayland", "", false});
-  if (!has_wayland || is_set("DISPLAY")) wishes.push_back({"x11", "", has_wayland});
+  if (!asks_for(request, "x11") && !asks_for(request, "wayland")) {
+    const auto& declined = request.declined;
+    const bool has_wayland =
+        is_set("WAYLAND_DISPLAY") && std::find(declined.begin(), declined.end(), "wayland") == declined.end();
+    if (has_wayland) wishes.push_back({"wayland", "", false});
+    if (!has_wayland || is_set("DISPLAY")) wishes.push_back({"x11", "", has_wayland});
+  }
   wishes.push_back({"pulse", "", true});
   wishes.push_back({"gpu", "", true});
   wishes.push_back({"home", "", false});
@@ -100,8 +111,13 @@ void add_time_zone(SharePlan* plan) {
   plan->mounts.push_back(std::move(mount));
 }
 
-Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
-                          const std::vector<std::string>& /*wishes*/) {
+Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& /*wishes*/) {
+  // Otherwise the error would be about --x11, which the user may not have typed.
+  if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") && asks_for(request, "x11") && !asks_for(request, "wayland")) {
+    return fail(
+        "neither DISPLAY nor WAYLAND_DISPLAY is set, so there is no display here; start isolate from a graphical "
+        "session");
+  }
   SharePlan plan;
   add_data(caller, &plan);
   add_time_zone(&plan);
@@ -109,7 +125,12 @@ Result<SharePlan> look_up(const RunRequest& /*request*/, const Caller& caller,
     if (is_set(variable)) plan.environment.push_back(fmt::format("{}={}", variable, environment_variable(variable)));
   }
   plan.environment.emplace_back(kPath);
-  plan.locale = locale_of_caller();
+  // A locale that the user sets for the guest overrides the session's, so a missing session locale needs no warning.
+  const auto names_a_locale = [](const std::string& variable) {
+    return variable.starts_with("LANG=") || variable.starts_with("LC_ALL=");
+  };
+  const auto& variables = request.environment;
+  if (std::none_of(variables.begin(), variables.end(), names_a_locale)) plan.locale = locale_of_caller();
   return plan;
 }
 

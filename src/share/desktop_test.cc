@@ -61,6 +61,33 @@ TEST_F(DesktopTest, WhatTheUserAskedForStays) {
   EXPECT_EQ(request_.shares[1].value, "untrusted");
 }
 
+TEST_F(DesktopTest, AddsNoDisplayToOneThatTheUserNames) {
+  const ScopedVariable wayland("WAYLAND_DISPLAY", "wayland-0");
+  const ScopedVariable display("DISPLAY", ":0");
+  request_.shares.push_back({"x11", "nested", false});
+  auto names = added();
+  EXPECT_FALSE(has(names, "wayland"));
+  EXPECT_TRUE(has(names, "pulse?"));
+  request_.shares = {{"desktop", "", false}, {"wayland", "", false}};
+  names = added();
+  EXPECT_FALSE(has(names, "x11") || has(names, "x11?"));
+}
+
+TEST_F(DesktopTest, LeavesOutWhatASettingDeclines) {
+  const ScopedVariable wayland("WAYLAND_DISPLAY", nullptr);
+  request_.declined = {"pulse", "home"};
+  const auto names = added();
+  EXPECT_FALSE(has(names, "pulse?") || has(names, "home"));
+  EXPECT_TRUE(has(names, "gpu?"));
+}
+
+TEST_F(DesktopTest, NeedsX11IfASettingDeclinesWayland) {
+  const ScopedVariable wayland("WAYLAND_DISPLAY", "wayland-0");
+  const ScopedVariable display("DISPLAY", nullptr);
+  request_.declined = {"wayland"};
+  EXPECT_TRUE(has(added(), "x11"));
+}
+
 TEST_F(DesktopTest, OtherRequestsGetNothing) {
   request_.shares.clear();
   EXPECT_TRUE(added().empty());

@@ -72,12 +72,9 @@ Result<void> attach_socket(const Fd& tree, const Fd& directory, const std::strin
 }
 
 Result<std::optional<std::string>> text_of_root(const RootInProgress& root, const std::string& path) {
-  // O_NONBLOCK: the file may be a pipe, and opening a pipe would wait for a writer.
-  const auto file = root_path::open(root.root(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (root_path::open(root.root(), path, O_PATH | O_DIRECTORY)) return std::nullopt;
+  const auto file = root_path::regular_file(root.root(), path);
   if (!file) return std::string();
-  const auto mode = TRY(status_of(file->get(), "", AT_EMPTY_PATH)).st_mode;
-  if (S_ISDIR(mode)) return std::nullopt;
-  if (!S_ISREG(mode)) return std::string();
   auto text = read_all(file->get());
   if (!text) return std::nullopt;
   return std::move(*text);

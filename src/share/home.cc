@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -45,14 +46,24 @@ Result<std::string> find_directory(const std::string& given, const Caller& calle
   return (*above == "/" ? "" : *above) + "/" + name;
 }
 
+bool is_same_file(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+// Whether the directory is the one at `path`, or one above it. The path has no links.
+bool is_or_is_above(const struct stat& directory, const std::string& path) {
+  const auto status = status_of(AT_FDCWD, path);
+  if (status && is_same_file(*status, directory)) return true;
+  return path != "/" && is_or_is_above(directory, path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)));
+}
+
 // A guest that got the caller's own home by mistake, or a directory above it, could read and change all of the caller's
-// files.
-Result<void> check_is_not_the_callers(const std::string& directory, const Caller& caller) {
+// files. The check compares inodes instead of paths, because a bind mount shows the home under another path.
+Result<void> check_is_not_the_callers(const struct stat& status, const std::string& directory, const Caller& caller) {
   const auto entry = user_entry(caller.uid);
-  for (const auto& name : {caller.home(), entry ? entry->home : std::string()}) {
+  for (const auto& name : {std::string("/"), caller.home(), entry ? entry->home : std::string()}) {
     const auto home = real_path(name);
-    const auto inside = directory == "/" ? directory : directory + "/";
-    if (directory != "/" && (!home || *home == "/" || (*home != directory && !home->starts_with(inside)))) continue;
+    if (!home || !is_or_is_above(status, *home)) continue;
     return fail(
         fmt::format("{} is or contains your own home, which the guest must not get; name another directory, or bind "
                     "single files with -d",
@@ -61,7 +72,8 @@ Result<void> check_is_not_the_callers(const std::string& directory, const Caller
   return {};
 }
 
-Result<void> check_owner(const struct stat& status, const std::string& directory, const Caller& caller) {
+Result<void> check_directory(const struct stat& status, const std::string& directory, const Caller& caller) {
+  TRY_VOID(check_is_not_the_callers(status, directory, caller));
   const auto shown = text::printable(directory);
   if (!S_ISDIR(status.st_mode)) return fail(shown + " is not a directory");
   if (status.st_uid != caller.uid) {
@@ -80,9 +92,8 @@ Result<std::string> look_up_directory(const std::string& given, const RunRequest
         "with --userns=private, -u or -g the guest has no id of yours and can't use your directory; leave DIR out");
   }
   auto directory = TRY(find_directory(given, caller));
-  TRY_VOID(check_is_not_the_callers(directory, caller));
   const auto status = status_of(AT_FDCWD, directory, AT_SYMLINK_NOFOLLOW);
-  if (status) TRY_VOID(check_owner(*status, directory, caller));
+  if (status) TRY_VOID(check_directory(*status, directory, caller));
   return directory;
 }
 
@@ -132,12 +143,13 @@ class Home : public Held {
  public:
   explicit Home(GuestUser user) : user_(std::move(user)) {}
 
-  // Makes the caller's directory if it is missing, and remembers its inode.
+  // Makes the caller's directory if it is missing, and remembers its inode. The path may have been changed since it was
+  // looked up, so this checks the directory again.
   Result<void> find(const RootMount& mount, const Caller& caller) {
     const auto made = ::mkdir(mount.source.c_str(), kMode) == 0;
     if (!made && errno != EEXIST) return fail(errno, "make " + text::printable(mount.source));
     directory_ = TRY(status_of(AT_FDCWD, mount.source, AT_SYMLINK_NOFOLLOW));
-    return check_owner(*directory_, mount.source, caller);
+    return check_directory(*directory_, mount.source, caller);
   }
 
   Result<void> open(RootInProgress* root, const RootMount& mount, std::size_t number) override {
@@ -169,7 +181,7 @@ class Home : public Held {
   Result<void> attach(RootInProgress* root, const RootMount& mount, std::size_t number) const {
     const auto tree = TRY(root->opened(number));
     const auto status = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
-    if (!directory_ || status.st_dev != directory_->st_dev || status.st_ino != directory_->st_ino) {
+    if (!directory_ || !is_same_file(status, *directory_)) {
       return fail(text::printable(mount.source) + " was replaced during the start; try again");
     }
     return root->attach_tree(tree, mount.target, true);

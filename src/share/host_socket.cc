@@ -35,9 +35,12 @@ bool is_trusted(uid_t owner, const Caller& caller) {
 Result<std::string> callers_runtime_directory(const char* server) {
   auto directory = environment_variable("XDG_RUNTIME_DIR");
   if (directory.starts_with('/')) return directory;
+  // sudo(8) removes the variable. systemd-logind made this directory for the user who called sudo.
+  const auto user = environment_variable("SUDO_UID");
+  const bool is_number = !user.empty() && user.find_first_not_of("0123456789") == std::string::npos;
+  if (is_number && Caller::current().is_root()) return "/run/user/" + user;
   return fail(fmt::format(
-      "XDG_RUNTIME_DIR is not set, so isolate can't find {}; start isolate from the user's session, or set it",
-      server));
+      "XDG_RUNTIME_DIR is not set, so isolate can't find {}; start isolate from your session, or set it", server));
 }
 
 Result<std::string> path_of_compositor() {
@@ -50,6 +53,10 @@ Result<std::string> path_of_compositor() {
 Result<HostSocket> open_host_socket(const std::string& path, const char* server, const Caller& caller) {
   const auto shown = text::printable(path);
   auto file = open_file(AT_FDCWD, path, O_PATH);
+  if (!file && file.error().code() == EACCES) {
+    return fail(fmt::format("{}: you have no access, so {} seems to belong to another user; name a server of your own",
+                            shown, server));
+  }
   if (!file) return fail(fmt::format("{}: {} does not listen there ({})", shown, server, file.error().message()));
   const auto status = TRY(status_of(file->get(), "", AT_EMPTY_PATH));
   if (!S_ISSOCK(status.st_mode))

@@ -1,7 +1,6 @@
 #include "share/locale.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,10 +54,8 @@ std::optional<bool> has_locale(const std::string& directory, const std::string& 
   if (!root || !root_path::open(root->get(), "/", O_RDONLY | O_DIRECTORY)) return std::nullopt;
   const auto name = name_on_disk(locale);
   if (root_path::open(root->get(), std::string(kDirectory) + "/" + name, O_PATH | O_DIRECTORY)) return true;
-  const auto archive = root_path::open(root->get(), std::string(kDirectory) + "/locale-archive", O_RDONLY | O_NONBLOCK);
-  if (!archive) return false;
-  const auto status = status_of(archive->get(), "", AT_EMPTY_PATH);
-  return status && S_ISREG(status->st_mode) && archive_has(*archive, name);
+  const auto archive = root_path::regular_file(root->get(), std::string(kDirectory) + "/locale-archive");
+  return archive && archive_has(*archive, name);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "share/locale.h"
 
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/testing.h"
 #include "linux/file.h"
@@ -32,6 +35,17 @@ class SettledLocaleTest : public ::testing::Test {
   std::string root_ = directory_.path() + "/root";
   std::size_t warnings_ = 0;
 };
+
+// In a hostile root it may be a device, which does something when it is opened.
+TEST_F(SettledLocaleTest, AnArchiveThatIsNoFileIsNotOpened) {
+  const auto archive = root_ + "/usr/lib/locale/locale-archive";
+  ASSERT_EQ(::mkfifo(archive.c_str(), 0600), 0);
+  const Fd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(::inotify_add_watch(watch.get(), archive.c_str(), IN_OPEN), 0);
+  EXPECT_EQ(settle("de_DE.UTF-8"), Texts{"LANG=C.UTF-8"});
+  char event[4096];
+  EXPECT_EQ(::read(watch.get(), event, sizeof event), -1);
+}
 
 TEST_F(SettledLocaleTest, ALocaleThatTheRootHasIsUsed) {
   ASSERT_TRUE(make_directories(root_ + "/usr/lib/locale/de_DE.utf8", 0755));

@@ -1,11 +1,14 @@
 // A PulseAudio server (-2, --pulse), or PipeWire in its place: its socket, PULSE_SERVER, and a copy of the cookie.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <array>
 
 #include "base/environment.h"
 #include "base/text.h"
 #include "linux/file.h"
+#include "linux/idmap.h"
 #include "share/guest_files.h"
 #include "share/host_socket.h"
 
@@ -55,26 +58,52 @@ Result<HostSocket> find_server(const Caller& caller) {
   return open_host_socket(kAnonymousSocket, kServer, caller);
 }
 
+// Whether the server knows the cookie of the user who became root by sudo(8), and not that of the caller.
+bool is_of_sudo_user(const HostSocket& server, const Caller& caller) {
+  return server.owner != caller.uid && server.owner != 0;
+}
+
 // The files in which libpulse looks for the cookie.
-std::vector<std::string> cookie_files(const Caller& caller) {
+std::vector<std::string> cookie_files(const HostSocket& server, const Caller& caller) {
   if (auto file = environment_variable("PULSE_COOKIE"); !file.empty()) return {file};
   std::vector<std::string> files;
-  const auto home = caller.home();
-  const auto configuration = environment_variable("XDG_CONFIG_HOME");
+  auto home = caller.home();
+  auto configuration = environment_variable("XDG_CONFIG_HOME");
+  if (is_of_sudo_user(server, caller)) {
+    const auto entry = user_entry(server.owner);
+    home = entry ? entry->home : "";
+    configuration.clear();
+  }
   files.push_back((configuration.empty() ? home + "/.config" : configuration) + "/pulse/cookie");
   files.push_back(home + "/.pulse-cookie");
   return files;
 }
 
-// Empty: there is none.
-Result<std::string> read_cookie(const Caller& caller) {
-  for (const auto& path : cookie_files(caller)) {
-    auto content = read_file(path, kCookieSize + 1);
-    if (!content && content.error().code() == ENOENT && environment_variable("PULSE_COOKIE").empty()) continue;
-    if (!content) return fail("the cookie: " + content.error().message());
-    if (content->size() == kCookieSize) return content;
-    return fail(fmt::format("{} is not a cookie, because it does not have {} bytes; remove it, and restart the server",
-                            text::printable(path), kCookieSize));
+// After sudo(8), root reads a file in the user's home only if that user owns it.
+Result<std::string> read_cookie_file(const std::string& path, const HostSocket& server, const Caller& caller) {
+  const auto file = TRY(open_file(AT_FDCWD, path, O_PATH));
+  const auto status = TRY(status_of(file.get(), "", AT_EMPTY_PATH));
+  const bool is_given = !environment_variable("PULSE_COOKIE").empty();
+  if (!is_given && is_of_sudo_user(server, caller) && status.st_uid != server.owner) return fail(EPERM, "open " + path);
+  // Opening a pipe would wait for ever for a writer.
+  return read_regular_file(file.get(), kCookieSize, text::printable(path));
+}
+
+// Returns an empty string if there is no cookie.
+Result<std::string> read_cookie(const HostSocket& server, const Caller& caller) {
+  const bool is_given = !environment_variable("PULSE_COOKIE").empty();
+  for (const auto& path : cookie_files(server, caller)) {
+    auto content = read_cookie_file(path, server, caller);
+    if (content && content->size() == kCookieSize) return content;
+    const int code = content ? EFBIG : content.error().code();
+    if (code == ENOENT && !is_given) continue;
+    if (code == EFBIG) {
+      return fail(
+          fmt::format("{} is not a cookie, because it does not have {} bytes; {}", text::printable(path), kCookieSize,
+                      is_given ? "set PULSE_COOKIE to the server's cookie" : "remove it, and restart the server"));
+    }
+    return fail(fmt::format("the cookie: {}{}", content.error().message(),
+                            is_given ? "; set PULSE_COOKIE to the server's cookie" : ""));
   }
   return std::string();
 }
@@ -86,12 +115,12 @@ bool may_have_other_ids(const RunRequest& request, const Caller& caller) {
 
 Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const std::vector<std::string>& /*wishes*/) {
   const auto server = TRY(find_server(caller));
-  const auto cookie = TRY(read_cookie(caller));
+  const auto cookie = TRY(read_cookie(server, caller));
   if (cookie.empty() && server.path != kAnonymousSocket && may_have_other_ids(request, caller)) {
     return fail(
         fmt::format("there is no cookie in {}, and without one the server refuses a guest with other ids than "
                     "yours; run pactl info once to make the cookie, or set PULSE_COOKIE",
-                    text::printable(cookie_files(caller).front())));
+                    text::printable(cookie_files(server, caller).front())));
   }
   RootMount mount;
   mount.target = fmt::format("{}/{}/{}", kRuntimeDirectory, kDirectory, kSocket);
@@ -107,7 +136,7 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
 
 Result<std::unique_ptr<Held>> start(const RootMount& mount, const ShareContext& context) {
   auto server = TRY(open_host_socket(mount.source, kServer, context.caller));
-  auto cookie = TRY(read_cookie(context.caller));
+  auto cookie = TRY(read_cookie(server, context.caller));
   // Without a cookie file, libpulse would make one in the guest's home directory, which with -t is a directory of the
   // host.
   if (cookie.empty()) cookie.assign(kCookieSize, '\0');

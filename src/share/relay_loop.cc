@@ -92,8 +92,8 @@ void RelayLoop::accept_one() {
     return;
   }
   auto guest = std::move(waiting_);
-  // If no server listens on the host, the guest sees that its connection is closed.
-  if (host) add(std::move(guest), std::move(*host));
+  // If no server listens on the host, or a server of another user, the guest sees that its connection is closed.
+  if (host && (!trusts_host_ || trusts_host_(host->get()))) add(std::move(guest), std::move(*host));
 }
 
 void RelayLoop::add(Fd guest, Fd host) {

@@ -26,17 +26,21 @@ struct RelayLimits {
 };
 
 using MakeEditor = std::function<std::unique_ptr<OpeningEditor>()>;
+using TrustsHost = std::function<bool(int connection)>;
 
 class RelayLoop {
  public:
-  // `control` becomes readable when the loop should end. A null `make_editor`: the relay changes nothing.
-  RelayLoop(Fd listening, std::string target, int control, const RelayLimits& limits, MakeEditor make_editor)
+  // `control` becomes readable when the loop should end. A null `make_editor`: the relay changes nothing. A null
+  // `trusts_host`: the relay trusts every server that listens at the target.
+  RelayLoop(Fd listening, std::string target, int control, const RelayLimits& limits, MakeEditor make_editor,
+            TrustsHost trusts_host)
       : listening_(std::move(listening)),
         target_(std::move(target)),
         control_(control),
         limits_(limits),
         budget_{limits.descriptors, 0},
-        make_editor_(std::move(make_editor)) {}
+        make_editor_(std::move(make_editor)),
+        trusts_host_(std::move(trusts_host)) {}
 
   // Returns after the control socket has become readable and all connections are closed. Delivers what clients that
   // have ended sent before.
@@ -84,6 +88,7 @@ class RelayLoop {
   RelayLimits limits_;
   DescriptorBudget budget_;
   MakeEditor make_editor_;
+  TrustsHost trusts_host_;
   bool is_ending_ = false;
   std::uint32_t listening_events_ = 0;
   Fd waiting_;                        // a client that is accepted, but can't be connected yet

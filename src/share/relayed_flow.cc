@@ -75,7 +75,7 @@ Result<void> RelayedFlow::hand_on(std::string_view bytes) {
 
 Result<void> RelayedFlow::see_answer(std::string_view bytes) {
   if (!editor_ || is_finished()) return {};
-  const auto released = editor_->see_answer(bytes);
+  const auto released = TRY(editor_->see_answer(bytes));
   if (editor_->is_finished()) editor_.reset();
   if (released.empty()) return {};
   // The flow has read nothing since then, so only this and what the editor let pass before can be unsent.

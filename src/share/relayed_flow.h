@@ -27,8 +27,8 @@ class OpeningEditor {
   // Errors: the connection has to be closed.
   virtual Result<std::string> edit(std::string_view bytes) = 0;
   // Gets what the host sends, which the relay passes on unchanged. Returns bytes for the host that were held back until
-  // this answer.
-  virtual std::string see_answer(std::string_view /*bytes*/) { return {}; }
+  // this answer. Errors: the connection has to be closed.
+  virtual Result<std::string> see_answer(std::string_view /*bytes*/) { return std::string(); }
   // The guest's next bytes stay where they are until the host has answered.
   virtual bool awaits_answer() const { return false; }
   virtual bool is_finished() const = 0;  // the rest of the connection passes unchanged

@@ -64,7 +64,12 @@ Result<void> add_wish(const ShareOption& option, const std::string& value, RunRe
   if (is_off || !option.is_repeatable) {
     std::erase_if(request->shares, [&](const ShareWish& wish) { return wish.option == option.name; });
   }
-  if (!is_off) request->shares.push_back({option.name, given, false});
+  std::erase(request->declined, option.name);
+  if (is_off) {
+    request->declined.emplace_back(option.name);
+  } else {
+    request->shares.push_back({option.name, given, false});
+  }
   return {};
 }
 
@@ -76,6 +81,8 @@ void expand_presets(RunRequest* request) {
         return share->option != nullptr && wish.option == share->option->name;
       };
       const auto known = std::find_if(kShares.begin(), kShares.end(), is_its_option);
+      const auto& declined = request->declined;
+      if (std::find(declined.begin(), declined.end(), wish.option) != declined.end()) continue;
       if (known != kShares.end() && wishes_for(*(*known)->option, *request).empty()) {
         request->shares.push_back(std::move(wish));
       }

@@ -47,6 +47,14 @@ TEST_F(WishTest, FalseTakesBackWhatAConfigurationFileAskedFor) {
   EXPECT_EQ(request_.shares, (Wishes{{"once", "one"}}));
 }
 
+TEST_F(WishTest, ALaterValueOverridesFalse) {
+  add(kOnce, "false");
+  EXPECT_EQ(request_.declined, std::vector<std::string>{"once"});
+  add(kOnce, "one");
+  EXPECT_TRUE(request_.declined.empty());
+  EXPECT_EQ(request_.shares, (Wishes{{"once", "one"}}));
+}
+
 TEST_F(WishTest, AnInvalidValueChangesNothing) {
   add(kOnce, "one");
   EXPECT_FALSE(add_wish(kOnce, "bad", &request_));

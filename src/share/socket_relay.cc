@@ -56,7 +56,7 @@ class RelayProcess {
     auto listening = std::move(descriptors.front());
     descriptors.erase(descriptors.begin());
     if (options_.prepare && !prepare(std::exchange(descriptors, {}))) return 1;
-    RelayLoop loop(std::move(listening), target_, control_.get(), limits_, options_.make_editor);
+    RelayLoop loop(std::move(listening), target_, control_.get(), limits_, options_.make_editor, options_.trusts_host);
     return loop.run() ? 0 : 1;
   }
 

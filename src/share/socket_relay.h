@@ -16,6 +16,10 @@ namespace isolate {
 struct RelayOptions {
   std::size_t most_connections = RelayLimits{}.connections;
   MakeEditor make_editor;  // called for each connection, in the relay's process; null: nothing is changed
+  // Called in the relay's process for each connection to the target, before the relay sends anything. If it returns
+  // false, the relay closes the connection: another server may own the target's path or abstract name by then. Null:
+  // the relay trusts every server.
+  TrustsHost trusts_host;
   // Called in the relay's process before it accepts the first connection. Gets the further descriptors of serve(), and
   // returns the target. Null: the target is that of start().
   std::function<Result<std::string>(std::vector<Fd> further)> prepare;

@@ -36,6 +36,17 @@ TEST(SocketRelayTest, BytesPassInBothDirections) {
   EXPECT_EQ(receive(client, 100).text, "answer");
 }
 
+TEST(SocketRelayTest, AHostThatIsNotTrustedGetsNothing) {
+  RelayOptions options;
+  options.trusts_host = [](int /*connection*/) { return false; };
+  const World world(std::move(options));
+  const auto client = world.client();
+  const auto server = world.server();
+  ::send(client.get(), "secret", 6, MSG_NOSIGNAL);
+  EXPECT_TRUE(is_closed(client));
+  EXPECT_EQ(receive(server, 100).text, "");
+}
+
 TEST(SocketRelayTest, ManyBytesArriveInOrder) {
   const World world;
   const auto client = world.client();

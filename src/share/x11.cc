@@ -1,6 +1,7 @@
 // An X11 display (-1, --x11): its socket, DISPLAY, and a cookie.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "linux/socket.h"
 #include "linux/userns_switches.h"
 #include "share/cookie_guard.h"
 #include "share/guest_files.h"
@@ -24,6 +26,7 @@ namespace {
 
 constexpr const char* kCookieFile = "Xauthority";
 constexpr const char* kSocketDirectory = ".X11-unix";
+constexpr const char* kXServer = "the X server";
 
 enum class Mode { trusted, untrusted, nested };
 
@@ -127,8 +130,13 @@ Result<SharePlan> look_up(const RunRequest& request, const Caller& caller, const
 // The socket and a cookie for the guest. If a helper made the cookie, it ends with this object.
 class SharedDisplay : public Held {
  public:
-  SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay)
-      : number_(number), cookie_(std::move(cookie)), helper_(std::move(helper)), relay_(std::move(relay)) {}
+  SharedDisplay(unsigned number, XCookie cookie, std::optional<XHelper> helper, std::optional<SocketRelay> relay,
+                Fd keeper = {})
+      : number_(number),
+        cookie_(std::move(cookie)),
+        keeper_(std::move(keeper)),
+        helper_(std::move(helper)),
+        relay_(std::move(relay)) {}
   // Binds the display's own socket.
   SharedDisplay(unsigned number, XCookie cookie, HostSocket socket)
       : number_(number), cookie_(std::move(cookie)), socket_(std::move(socket)) {
@@ -143,7 +151,8 @@ class SharedDisplay : public Held {
     const auto directory = TRY(directory_in_tmp(*root, kSocketDirectory, 01777));
     const auto name = fmt::format("X{}", number_);
     if (relay_) {
-      TRY_VOID(relay_->serve(TRY(listen_for_guest(directory, name))));
+      const auto further = keeper_ ? std::vector<int>{keeper_.get()} : std::vector<int>();
+      TRY_VOID(relay_->serve(TRY(listen_for_guest(directory, name)), further));
     } else if (is_nested()) {
       TRY_VOID(attach_socket(helper_->socket(), directory, name));
     } else {
@@ -161,6 +170,7 @@ class SharedDisplay : public Held {
   unsigned number_;
   XCookie cookie_;
   HostSocket socket_;
+  Fd keeper_;  // for the relay
   std::optional<XHelper> helper_;
   std::optional<SocketRelay> relay_;
 };
@@ -183,6 +193,9 @@ Result<Display> start_nested(unsigned number, const ShareContext& context) {
     const auto display = TRY(connect_to_display(context.caller)).display;
     task.socket = display.socket;
     task.cookie = cookie_for(display);
+    if (!display.is_abstract()) {
+      connections.push_back(TRY(open_host_socket(display.socket, kXServer, context.caller)).file);
+    }
   }
   task.program = TRY(find_server());
   task.title = title_of(context);
@@ -194,6 +207,35 @@ Result<Display> start_nested(unsigned number, const ShareContext& context) {
   return std::make_unique<SharedDisplay>(number, std::move(cookie), std::move(helper), std::nullopt);
 }
 
+// The server may have ended, and another user's server may listen in its place by now.
+TrustsHost trusts_own_server(const Caller& caller) {
+  return [caller](int connection) {
+    const auto peer = socket_peer(connection);
+    return peer && is_trusted(peer->uid, caller);
+  };
+}
+
+bool is_hung_up(int socket) {
+  pollfd state{socket, 0, 0};
+  return ::poll(&state, 1, 0) != 0;
+}
+
+// The relay has a copy of the connection that keeps the cookie. While it is open, the server knows the cookie. A server
+// that does not know the cookie, such as that of the caller's next session, may trust all clients of the caller.
+RelayOptions options_for_untrusted(const std::string& socket, const XCookie& cookie, const Caller& caller) {
+  const auto keeper = std::make_shared<Fd>();  // lives as long as the relay
+  RelayOptions options;
+  options.make_editor = [cookie, keeper] {
+    return std::make_unique<CookieGuard>(cookie, [keeper] { return !is_hung_up(keeper->get()); });
+  };
+  options.trusts_host = trusts_own_server(caller);
+  options.prepare = [keeper, socket](std::vector<Fd> further) -> Result<std::string> {
+    *keeper = std::move(further.at(0));
+    return socket;
+  };
+  return options;
+}
+
 Result<Display> start_untrusted(const ShareContext& context) {
   std::vector<Fd> connections;
   auto first = TRY(connect_to_display(context.caller));
@@ -201,22 +243,23 @@ Result<Display> start_untrusted(const ShareContext& context) {
   connections.push_back(TRY(connect_to_display(context.caller)).socket);
   auto helper = TRY(XHelper::start(task_for(XTask::Kind::untrusted, first.display), connections));
   auto cookie = helper.cookie();
-  RelayOptions options;
-  options.make_editor = [cookie] { return std::make_unique<CookieGuard>(cookie); };
-  auto relay = TRY(SocketRelay::start(first.display.socket, std::move(options)));
-  return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay));
+  auto relay = TRY(SocketRelay::start("", options_for_untrusted(first.display.socket, cookie, context.caller)));
+  return std::make_unique<SharedDisplay>(first.display.number, std::move(cookie), std::move(helper), std::move(relay),
+                                         std::move(connections[1]));
 }
 
 // A relay is needed for an abstract socket, which the guest's network namespace lacks and which is no file to bind, and
 // for a socket to which only the caller may connect, if the guest has other ids.
 Result<Display> start_trusted(const XDisplay& display, const ShareContext& context) {
   if (!display.is_abstract()) {
-    auto socket = TRY(open_host_socket(display.socket, "the X server", context.caller));
+    auto socket = TRY(open_host_socket(display.socket, kXServer, context.caller));
     if (context.has_callers_id || (socket.mode & S_IWOTH) != 0) {
       return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::move(socket));
     }
   }
-  auto relay = TRY(SocketRelay::start(display.socket));
+  RelayOptions options;
+  options.trusts_host = trusts_own_server(context.caller);
+  auto relay = TRY(SocketRelay::start(display.socket, std::move(options)));
   return std::make_unique<SharedDisplay>(display.number, cookie_for(display), std::nullopt, std::move(relay));
 }
 

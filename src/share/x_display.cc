@@ -94,7 +94,9 @@ Result<XDisplay> parse_display(const char* value) {
   if (colon == std::string_view::npos) return fail(shown(text) + " is not of the form :NUMBER");
   const auto host = text.substr(0, colon);
   if (!host.empty() && host != "unix") {
-    return fail(shown(text) + " is reached through the network; isolate shares only local displays");
+    return fail(shown(text) +
+                " is a display of another machine, or one that ssh forwards; isolate shares only displays of this "
+                "machine, such as :0");
   }
   const auto number = text::number(std::string(without_screen(text.substr(colon + 1))), "DISPLAY", 0, kMostDisplays);
   if (!number) return fail(shown(text) + " is not of the form :NUMBER");
@@ -116,8 +118,10 @@ Result<XConnection> connect_to_display(const Caller& caller) {
   }
   const auto peer = TRY(socket_peer(socket->get()));
   if (is_trusted(peer.uid, caller)) return XConnection{std::move(display), std::move(*socket)};
-  return fail(fmt::format("{}: the X server belongs to user {}, who could see the guest's windows and type into them",
-                          shown(value), peer.uid));
+  return fail(
+      fmt::format("{}: the X server belongs to user {}, who could see the guest's windows and type into them; "
+                  "name a display of your own",
+                  shown(value), peer.uid));
 }
 
 bool has_only_wayland() {
@@ -131,6 +135,11 @@ XCookie cookie_for(const XDisplay& display) {
   char kind[] = "MIT-MAGIC-COOKIE-1";
   char* kinds[] = {kind};
   const int kind_length = sizeof kind - 1;
+  // libXau would wait for ever for the writer of a pipe.
+  struct stat status {};
+  if (const char* file = ::XauFileName(); file == nullptr || ::stat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    return {};
+  }
   const std::unique_ptr<Xauth, decltype(&XauDisposeAuth)> entry(
       XauGetBestAuthByAddr(FamilyLocal, static_cast<unsigned short>(std::strlen(host)), host,
                            static_cast<unsigned short>(number.size()), number.data(), 1, kinds, &kind_length),

@@ -22,8 +22,8 @@ struct XTask {
     nested,          // run the server `program` until isolate ends
   };
   Kind kind = Kind::check_security;
-  // nested: the socket of the X display on which the server shows its window; empty: the connection that is sent along
-  // with the task is one to a Wayland compositor
+  // nested: the socket of the X display on which the server shows its window. Unless it is abstract, the file that was
+  // checked is sent along with the task. Empty: a connection to a Wayland compositor is sent along.
   std::string socket;
   std::string program;  // nested: the server, Xephyr or Xwayland
   std::string title;    // nested: the title of the window, which only Xephyr can set
@@ -47,7 +47,8 @@ constexpr int kXHelperControl = 0;
 
 class XHelper {
  public:
-  // Starts isolate-x11 and waits until it has done its task. `connections` lead to the caller's display.
+  // Starts isolate-x11 and waits until it has done its task. `connections` lead to the caller's display, or are what is
+  // sent along with a nested task.
   static Result<XHelper> start(const XTask& task, const std::vector<Fd>& connections);
   XHelper(XHelper&&) = default;
   XHelper& operator=(XHelper&&) = delete;

@@ -31,7 +31,7 @@ Result<void> do_task() {
 
 int main() {
   constexpr int kOwnFailure = 125;
-  isolate::x11::hold_termination();
+  isolate::x11::limit_time_of_start();
   // In a session of its own, this process does not get the Ctrl-C that interrupts the command.
   ::setsid();
   if (isatty(isolate::kXHelperControl) == 1 || !isolate::socket_peer(isolate::kXHelperControl)) {

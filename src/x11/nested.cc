@@ -81,9 +81,18 @@ unsigned host_number(const XTask& task) {
   return static_cast<unsigned>(text::number(digits, "display", 0, UINT16_MAX).value_or(0));
 }
 
-Result<void> make_own_tmp(const XTask& task, const XCookie& cookie) {
+// The server sends the caller's cookie to this socket, so it must be the one that isolate has checked.
+Result<Fd> copy_host_socket(const XTask& task, const Fd& checked) {
+  auto tree = TRY(mount::copy_tree(AT_FDCWD, task.socket, false));
+  const auto copied = TRY(status_of(tree.get(), "", AT_EMPTY_PATH));
+  const auto wanted = TRY(status_of(checked.get(), "", AT_EMPTY_PATH));
+  if (copied.st_dev == wanted.st_dev && copied.st_ino == wanted.st_ino) return tree;
+  return fail(text::printable(task.socket) + " was replaced during the start; try again");
+}
+
+Result<void> make_own_tmp(const XTask& task, const XCookie& cookie, const Fd& checked) {
   Fd host_socket;
-  if (task.socket.starts_with('/')) host_socket = TRY(mount::copy_tree(AT_FDCWD, task.socket, false));
+  if (task.socket.starts_with('/')) host_socket = TRY(copy_host_socket(task, checked));
   const auto tmpfs = TRY(mount::make("tmpfs", {{"mode", "0700"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   TRY_VOID(mount::attach(tmpfs, TRY(open_file(AT_FDCWD, "/tmp", O_PATH | O_DIRECTORY)).get(), "/tmp"));
   TRY_VOID(give_to_server("/tmp", task));
@@ -204,11 +213,12 @@ Result<void> wait_until_ready(const XTask& task, int ready) {
 
 }  // namespace
 
-Result<void> run_nested_server(const XTask& task, const Fd& compositor) {
+Result<void> run_nested_server(const XTask& task, Fd given) {
   const auto cookie = TRY(fresh_cookie());
   const auto words = TRY(command_line(task));
   TRY_VOID(enter_own_namespaces(is_abstract(task)));
-  TRY_VOID(make_own_tmp(task, cookie));
+  TRY_VOID(make_own_tmp(task, cookie, given));
+  const auto compositor = is_on_wayland(task) ? std::move(given) : Fd();
   auto ready = TRY(make_pipe("server"));
   const auto parent = own_pidfd();
   // The server is the first process of a pid namespace, so all programs that it has started end with it.
@@ -220,6 +230,7 @@ Result<void> run_nested_server(const XTask& task, const Fd& compositor) {
   ready.write.reset();
   TRY_VOID(wait_until_ready(task, ready.read.get()));
   const auto socket = TRY(mount::copy_tree(AT_FDCWD, fmt::format("{}/X{}", kSockets, task.number), false));
+  hold_termination();
   TRY_VOID(answer(cookie, {socket.get()}));
   wait_for_end({server.pidfd()}, [] { return false; });
   return {};

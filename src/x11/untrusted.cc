@@ -29,6 +29,7 @@ Result<void> keep_untrusted_cookie(Fd socket, Fd second_socket, const XTask& tas
     TRY_VOID(revoke(connection.get(), authorization.id));
     return fail(std::move(keeper).error());
   }
+  hold_termination();
   TRY_VOID(answer(authorization.cookie));
   wait_for_end({::xcb_get_file_descriptor(connection.get()), ::xcb_get_file_descriptor(keeper->get())},
                [&] { return discard_events(connection.get()) && discard_events(keeper->get()); });

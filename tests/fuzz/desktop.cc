@@ -1,6 +1,6 @@
-// Reads the input as a .desktop file, and as an image for its icon. From an untrusted entry, isolatectl takes only plain
-// lines of known keys. Reading an entry that was written gives the same entry, and so it is with a command line. An icon
-// that is accepted once is accepted again, unchanged.
+// Reads the input as a .desktop file, and as an image for its icon. From an untrusted entry, isolatectl takes only
+// plain lines of known keys. Reading an entry that was written gives the same entry, and so it is with a command line.
+// An icon that is accepted once is accepted again, unchanged.
 #include <algorithm>
 
 #include "base/plain_line.h"

@@ -55,6 +55,6 @@ teardown_file() {
     "$ATTACKS/bus-service" pass org.example.Inside "$SCRATCH/file"
   expect_output 'answer of org.example.Inside'
   kill_started KILL
-  wait_until 5 no_process_with "xdg-dbus-proxy.*$RUNTIME" || complain "the filter runs on"
+  wait_until 5 no_process_with "^/usr/bin/xdg-dbus-proxy --fd=4 unix:" || complain "the filter runs on"
   settles overlay 2
 }

@@ -49,7 +49,7 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
 }
 
 @test "without any display the run fails" {
-  isolate_refuses --x11 DISPLAY -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" -- -q -z desktop --desktop true
+  isolate_refuses --desktop 'neither DISPLAY nor WAYLAND_DISPLAY' -- with_variables "XDG_RUNTIME_DIR=$RUNTIME" -- -q -z desktop --desktop true
 }
 
 @test "an option that the user gives overrides the one that --desktop would choose" {
@@ -59,6 +59,15 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   [[ -e $SCRATCH/kept/file ]]
   read_session
   isolate_refuses x11 'not one of' -- with_variables "${SESSION[@]}" -- -q -z desktop --desktop --x11=none true
+}
+
+@test "--desktop leaves out what the configuration sets to false" {
+  as_caller mkdir -p "$SCRATCH/config/isolate"
+  echo 'pulse = false' | as_caller tee "$SCRATCH/config/isolate/config.toml" >/dev/null
+  read_session
+  succeeds with_variables "${SESSION[@]}" "XDG_CONFIG_HOME=$SCRATCH/config" -- -z desktop --desktop true
+  expect_in_errors --gpu
+  [[ $stderr != *--pulse* ]]
 }
 
 @test "fonts, icons and themes of the host are visible, and the guest can't change them" {
@@ -82,6 +91,9 @@ colours_in() { identify -format '%k' "$PICTURES/$1-$IDENTITY-$ENGINE.png"; }
   [[ $(grep -c xx_XX <<<"$stderr") == 1 ]]
   succeeds with_variables "${SESSION[@]}" LANG=xx_XX.UTF-8 LC_ALL=C -- -q -z desktop --desktop sh -c 'echo $LANG'
   expect_output C
+  succeeds with_variables "${SESSION[@]}" LANG=xx_XX.UTF-8 -- -z desktop --desktop -v LANG=POSIX sh -c 'echo $LANG'
+  expect_output POSIX
+  [[ $stderr != *xx_XX* ]]
 }
 
 @test "the guest gets the session's time zone and the variables that describe its desktop" {

@@ -76,7 +76,7 @@ make_group() {
 
 # Compiles the attacking programs, once for all files.
 make_attacks() {
-  if cut -d ' ' -f 1 "$BASE/jobs" | xargs grep -q place_attacks; then "$(dirname "${BASH_SOURCE[0]}")/../attacks/build" "$BASE/attacks"; fi
+  if cut -d ' ' -f 1 "$BASE/jobs" | xargs grep -q 'place_attacks\|^load x11'; then "$(dirname "${BASH_SOURCE[0]}")/../attacks/build" "$BASE/attacks"; fi
 }
 
 remove_subordinate_ids() {

@@ -17,10 +17,11 @@ value() { sed -n "s/^$2=//p" "$(entry "$1")"; }
 expect_value() { [[ $(value "$1" "$2") == "$3" ]] || complain "expected $2=$3, not $(value "$1" "$2")"; }
 is_valid() { succeeds desktop-file-validate "$(entry "$1")" && expect_output ''; }
 
-# A template "apps" with no program in it, whose files are below $ROOT, in a store of its own.
+# A template "apps" with only one program in it, "editor", whose files are below $ROOT, in a store of its own.
 make_apps() {
   STORE=$SCRATCH/store
   as_caller mkdir -p "$SCRATCH/apps/usr/share/applications" "$SCRATCH/apps/etc"
+  as_caller install -D -m 0755 /dev/null "$SCRATCH/apps/usr/bin/editor"
   as_caller mkdir -m 0700 "$STORE"
   isolatectl template create apps --from "$SCRATCH/apps"
   ROOT=$STORE/templates/apps/layers/1
@@ -60,6 +61,23 @@ expect_one_warning() {
   expect_not_in_output made
 }
 
+@test "root makes nothing in another user's home, whatever links are there" {
+  [[ $IDENTITY == root ]] || return 0
+  install -d -o "$USER_B_UID" -g "$USER_B_GID" "$SCRATCH/home" "$SCRATCH/home/.local"
+  mkdir "$SCRATCH/outside"
+  fails_plainly 1 isolatectl 'belongs to' -- env HOME="$SCRATCH/home" XDG_DATA_HOME= "$ISOLATECTL" --store "$STORE" \
+    launcher create one --template debian -- xterm
+  ln -s "$SCRATCH/outside" "$SCRATCH/home/.local/share"
+  chown -h "$USER_B_UID" "$SCRATCH/home/.local/share"
+  fails_plainly 1 isolatectl 'belongs to' -- env HOME="$SCRATCH/home" XDG_DATA_HOME= "$ISOLATECTL" --store "$STORE" \
+    launcher create one --template debian -- xterm
+  ln -s "$SCRATCH/home/.local/share" "$SCRATCH/link"
+  chown -h "$USER_B_UID" "$SCRATCH/link"
+  fails_plainly 1 isolatectl 'belongs to' -- env XDG_DATA_HOME="$SCRATCH/link" "$ISOLATECTL" --store "$STORE" \
+    launcher create one --template debian -- xterm
+  [[ -z $(ls -A "$SCRATCH/outside") && $(ls -A "$SCRATCH/home/.local") == share ]]
+}
+
 @test "without --store, the launcher leaves the store to isolate" {
   # Root's usual store is the machine's, which has no template here.
   [[ $IDENTITY == user ]] || return 0
@@ -85,8 +103,8 @@ Comment=Edit text
 GenericName=Text Editor
 Icon=isolate-ed
 Keywords=text;
-Name=Editor
-Name[de]=Texteditor
+Name=Editor (ed)
+Name[de]=Texteditor (ed)
 StartupWMClass=Editor
 Terminal=false
 Type=Application
@@ -117,7 +135,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
     echo "<svg xmlns=\"http://www.w3.org/2000/svg\"/>" >/usr/share/pixmaps/real.svg; ln -s /usr/share/pixmaps/real.svg /usr/share/pixmaps/a.svg'
   succeeds create sh -q --template small -- sh
   expect_no_errors
-  expect_value sh Name Second
+  expect_value sh Name "Second (sh)"
   [[ -f $ICONS/scalable/apps/isolate-sh.svg ]]
 }
 
@@ -165,7 +183,7 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   as_caller rm -r "$ROOT/usr/share/icons"
   as_caller ln -s "$SCRATCH/outside" "$ROOT/usr/share/icons"
   succeeds create a -q --template apps -- editor
-  expect_value a Name Out
+  expect_value a Name "Out (a)"
   expect_value a Icon application-x-executable
   [[ ! -e $ICONS ]]
 }
@@ -222,6 +240,37 @@ X-Isolate-Template=apps' ]] || complain "$(cat "$(entry ed)")"
   succeeds create a -q --template apps --icon utilities-terminal -- editor
   expect_value a Icon utilities-terminal
   [[ ! -e $ICONS/scalable/apps/isolate-a.svg ]]
+}
+
+@test "create -n --home makes a launcher with the host's network and a home that is kept" {
+  make_apps
+  succeeds create a -q --template apps -n --home "$SCRATCH/my home" -- editor -n
+  is_valid a
+  words_of a
+  [[ ${WORDS[*]} == *" --desktop -z apps -n --home=$SCRATCH/my home -- editor -n" ]] ||
+    complain "${WORDS[*]}"
+  succeeds launcher list
+  expect_in_output 'apps      editor -n'
+  isolatectl_refuses "--home 'guests'" -- create b --template apps --home guests -- editor
+  isolatectl_refuses "--home ''" -- create b --template apps --home '' -- editor
+}
+
+@test "create warns about a program that the template lacks" {
+  make_apps
+  succeeds create a -q --template apps -- edtior
+  expect_one_warning
+  expect_in_errors "no program 'edtior'"
+  succeeds create b -q --template apps -- /usr/bin/editor
+  expect_no_errors
+  # A link in the template leads to a file of the template, not of the host.
+  as_caller ln -s /bin/true "$ROOT/usr/bin/link"
+  succeeds create c -q --template apps -- link
+  expect_one_warning
+}
+
+@test "the error for a command's options without -- before them says what to write" {
+  make_apps
+  isolatectl_refuses 'not expected: --new' 'write -- before the command' -- create a --template apps editor --new
 }
 
 @test "isolatectl lists and removes launchers, and leaves other files alone" {

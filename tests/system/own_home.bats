@@ -85,6 +85,14 @@ $CALLER_UID:$CALLER_GID:644" ]]
   rmdir "$CALLER_HOME/of-a-guest"
 }
 
+@test "DIR is not the caller's own home under another path either" {
+  mkdir "$SCRATCH/bound"
+  fails_plainly 125 isolate 'own home' -- in_private_mounts "mount --bind $CALLER_HOME $SCRATCH/bound" \
+    "$ISOLATE" --store "$STORE" -q -z debian --home="$SCRATCH/bound" true
+  fails_plainly 125 isolate 'own home' -- in_private_mounts "mount --bind $(dirname "$CALLER_HOME") $SCRATCH/bound" \
+    "$ISOLATE" --store "$STORE" -q -z debian --home="$SCRATCH/bound" true
+}
+
 @test "the command has no capabilities and can't get any, and root's files are its own" {
   [[ $IDENTITY == user ]] || return 0 # root stays root
   succeeds in_clone --home sh -c 'grep -E "^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)" /proc/self/status; stat -c %u:%g / /etc'

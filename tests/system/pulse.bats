@@ -112,6 +112,9 @@ refused() { refused_share -2 "$@"; }
   refused 'No such file' -- "PULSE_COOKIE=$SCRATCH/none"
   as_caller sh -c 'echo short >"$1"' sh "$SCRATCH/short"
   refused 'is not a cookie' -- "PULSE_COOKIE=$SCRATCH/short"
+  refused 'is not a cookie' -- PULSE_COOKIE=/etc/services
+  mkfifo -m 0666 "$SCRATCH/pipe"
+  refused 'is not a regular file' -- "PULSE_COOKIE=$SCRATCH/pipe"
   read_session
   isolate_refuses 'no cookie' pactl -- with_variables "${SESSION[@]}" PULSE_COOKIE= XDG_CONFIG_HOME="$SCRATCH" -- \
     -z desktop --userns=private -2 true
@@ -134,15 +137,6 @@ refused() { refused_share -2 "$@"; }
   chown "$CALLER_UID" /tmp/pulse-socket
   isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
   end_squatter
-}
-# All workers share /tmp, so only one at a time may use the socket there.
-lock_anonymous_socket() {
-  wait_until 100 mkdir "$BASE/anonymous-socket" 2>/dev/null
-  LOCKED=yes
-}
-teardown() {
-  [[ -z ${LOCKED-} ]] || rmdir "$BASE/anonymous-socket"
-  common_teardown
 }
 squat() {
   setpriv --reuid "$USER_B_UID" --regid "$USER_B_GID" --clear-groups /usr/bin/python3 -c '
@@ -172,6 +166,20 @@ end_squatter() {
     "PULSE_COOKIE=$SCRATCH/cookie" -- -z desktop -2 true
   succeeds with_variables "PULSE_SERVER=$runtime/socket" "PULSE_COOKIE=$SCRATCH/cookie" "SUDO_UID=$USER_B_UID" -- \
     -q -z desktop -2 true
+  # Without PULSE_COOKIE, the cookie is that of this user. isolate reads no file there that they do not own.
+  local home
+  home=$(getent passwd "$USER_B" | cut -d : -f 6)
+  install -d -m 0755 -o "$USER_B_UID" "$home" "$home/.config" "$home/.config/pulse"
+  head -c 256 /dev/urandom >"$home/.config/pulse/cookie"
+  isolate_refuses "$home/.config/pulse/cookie" -- with_variables "PULSE_SERVER=$runtime/socket" "SUDO_UID=$USER_B_UID" -- \
+    -q -z desktop -2 true
+  chown "$USER_B_UID" "$home/.config/pulse/cookie"
+  succeeds with_variables "PULSE_SERVER=$runtime/socket" "SUDO_UID=$USER_B_UID" -- -q -z desktop -2 \
+    sh -c 'cksum <"$PULSE_COOKIE"'
+  expect_output "$(cksum <"$home/.config/pulse/cookie")"
+  rm -r "$home/.config/pulse"
+  # sudo removes XDG_RUNTIME_DIR.
+  isolate_refuses "/run/user/$USER_B_UID/pulse/native" -- with_variables "SUDO_UID=$USER_B_UID" -- -q -z desktop -2 true
   end_squatter
 }
 

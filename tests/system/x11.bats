@@ -52,8 +52,8 @@ X$DISPLAY_NUMBER
 @test "isolate reports a missing or wrong display in one line, before it makes anything" {
   local cookie=$DESKTOP/xauthority
   refuses_display '' "$cookie" 'DISPLAY is not set'
-  refuses_display 'localhost:10.0' "$cookie" 'through the network'
-  refuses_display 'host.example:0' "$cookie" 'through the network'
+  refuses_display 'localhost:10.0' "$cookie" 'of another machine'
+  refuses_display 'host.example:0' "$cookie" 'of another machine'
   refuses_display ':nine' "$cookie" 'not of the form'
   refuses_display "$(printf ':0\nx')" "$cookie" 'not of the form'
   refuses_display ':58123' "$cookie" 'no X server answers'
@@ -142,4 +142,34 @@ refuses_display() {
     /usr/bin/python3 -I -S "$HELPERS/find_secret.py" "$(tail -c 33 "$SCRATCH/out" | head -c 32)" || complain "$mode"
     kill_started TERM
   done
+}
+
+@test "isolate does not wait for a pipe in place of the file with the cookie" {
+  mkfifo "$SCRATCH/pipe"
+  chmod 0666 "$SCRATCH/pipe"
+  fails_plainly 125 isolate 'no cookie' -- as_caller timeout -s KILL 10 env "DISPLAY=:$DISPLAY_NUMBER" \
+    "XAUTHORITY=$SCRATCH/pipe" "$ISOLATE" --store "$STORE" -q -z debian -1 true
+}
+
+@test "a relay does not connect the guest to another user's server that takes the place of the display's" {
+  # Through a socket that admits only the caller, or with root's guests, a guest needs a relay.
+  start_other first -auth "$DESKTOP/xauthority"
+  authority_for "$OTHER"
+  chmod 0600 "/tmp/.X11-unix/X$OTHER"
+  chown "$CALLER_UID" "/tmp/.X11-unix/X$OTHER"
+  install -d -m 0777 "$SCRATCH/signs"
+  start env "DISPLAY=:$OTHER" "XAUTHORITY=$OTHER_AUTHORITY" "$ISOLATE" --store "$STORE" -q -z debian --userns=private \
+    -d "$ATTACKS:/mnt:ro" -d "$SCRATCH/signs:/signs" -1 \
+    sh -c '/mnt/x11 && echo connected; until test -e /signs/next; do sleep 0.1; done; /mnt/x11 && echo connected'
+  wait_until 20 grep -q '^connected$' "$SCRATCH/out" || complain "no guest: $(cat "$SCRATCH/out" "$SCRATCH/err")"
+  stop_server first
+  # shellcheck disable=SC2034  # desktop.bash uses it
+  SERVER_OWNER=(setpriv --reuid "$USER_B_UID" --regid "$USER_B_GID" --clear-groups --)
+  start_server next Xvfb ":$OTHER" -screen 0 640x480x24 -nolisten tcp -noreset -ac
+  unset SERVER_OWNER
+  server_is_up next env "DISPLAY=:$OTHER" "$X11"
+  touch "$SCRATCH/signs/next"
+  end_of_started
+  [[ $(cat "$SCRATCH/out") == $'connected\nno connection' ]] || complain "$(cat "$SCRATCH/out")"
+  stop_server next
 }

@@ -92,6 +92,28 @@ close its program's connection (KillClient): refused (BadAccess)"
   stop_server open
 }
 
+@test "the guest stays untrusted if it outlives the X server" {
+  install -d -o "$CALLER_UID" -g "$CALLER_GID" "$SCRATCH/signs"
+  # The next server on this display does not know the cookie. It would accept and trust the caller's clients without a
+  # cookie, and the relay is such a client.
+  start_other first -ac +extension SECURITY
+  authority_for "$OTHER"
+  start env "DISPLAY=:$OTHER" "XAUTHORITY=$OTHER_AUTHORITY" "$ISOLATE" --store "$STORE" -q -z debian \
+    -d "$ATTACKS:/mnt:ro" -d "$SCRATCH/signs:/signs" --x11=untrusted \
+    sh -c '/mnt/x11 press; echo; until test -e /signs/next; do sleep 0.1; done; /mnt/x11 press'
+  wait_until 20 grep -q '^$' "$SCRATCH/out" || complain "no guest: $(cat "$SCRATCH/err")"
+  stop_server first
+  start_server next Xvfb ":$OTHER" -screen 0 640x480x24 -nolisten tcp -noreset -ac +extension SECURITY
+  server_is_up next as_caller env "DISPLAY=:$OTHER" "$X11"
+  touch "$SCRATCH/signs/next"
+  end_of_started
+  [[ $(cat "$SCRATCH/out") == "press a key by XTEST: refused (no such extension)
+release a key by XTEST: refused (no such extension)
+
+no connection" ]] || complain "$(cat "$SCRATCH/out")"
+  stop_server next
+}
+
 @test "with the host's network the server refuses a guest without its cookie at the abstract socket, too" {
   local mode
   for mode in untrusted nested; do
@@ -142,6 +164,21 @@ cookie_is_invalid() { ! cookie_is_valid; }
   # The server forgets it five seconds after the last client. Trying it earlier would make it last longer.
   sleep 7
   cookie_is_invalid
+  isolatectl gc
+}
+
+@test "the helper ends when isolate is killed, even if the X server does not answer" {
+  local pid
+  start_other hung -auth "$DESKTOP/xauthority" +extension SECURITY
+  authority_for "$OTHER"
+  start env "DISPLAY=:$OTHER" "XAUTHORITY=$OTHER_AUTHORITY" "$ISOLATE" --store "$STORE" -q -z debian --x11=untrusted sleep "$MARK"
+  wait_until 20 a_guest_sleeps || complain "no guest: $(cat "$SCRATCH/err")"
+  pid=$(pgrep --parent "$STARTED_PID" -x isolate-x11)
+  kill -STOP "$(cat "$DESKTOP/hung.pid")"
+  kill_started KILL
+  wait_until 10 server_ended "$pid" || complain "the helper is still there"
+  kill -CONT "$(cat "$DESKTOP/hung.pid")"
+  stop_server hung
   isolatectl gc
 }
 
