@@ -61,9 +61,9 @@ TEST_F(OptionsTest, TheErrorNamesAnUnknownOption) {
 }
 
 TEST_F(OptionsTest, TheErrorNamesTheWordInWhichAValueFollowsSeveralLetters) {
-  EXPECT_EQ(error({"-1nested", "true"}), "-1nested: engine 'sted' is unknown; use bwrap, lxc or chroot");
-  EXPECT_EQ(error({"-ested", "true"}), "engine 'sted' is unknown; use bwrap, lxc or chroot");
-  EXPECT_EQ(error({"-ne", "sted", "true"}), "engine 'sted' is unknown; use bwrap, lxc or chroot");
+  EXPECT_EQ(error({"-1nested", "true"}), "-1nested: engine 'sted' is unknown; use bwrap, native, lxc or chroot");
+  EXPECT_EQ(error({"-ested", "true"}), "engine 'sted' is unknown; use bwrap, native, lxc or chroot");
+  EXPECT_EQ(error({"-ne", "sted", "true"}), "engine 'sted' is unknown; use bwrap, native, lxc or chroot");
 }
 
 TEST_F(OptionsTest, TheErrorNamesTheNearestOption) {
