@@ -85,9 +85,14 @@ class Reader {
 
   // Reads what follows a '%'.
   void read_code() {
-    if (rest_.empty() || take() != '%') return;
-    has_text_ = true;
-    word_ += '%';
+    if (rest_.empty()) return;
+    if (take() == '%') {
+      has_text_ = true;
+      word_ += '%';
+      return;
+    }
+    // An unknown code may be a character of several bytes. A part of it would leave the word without valid UTF-8.
+    while (!rest_.empty() && (static_cast<unsigned char>(rest_.front()) & 0xc0U) == 0x80U) rest_.remove_prefix(1);
   }
 
   char take() {

@@ -75,6 +75,7 @@ TEST(WordsOfExecLineTest, FieldCodesStandForNothing) {
   EXPECT_EQ(must(words_of_exec_line("firefox %u")), (Words{"firefox"}));
   EXPECT_EQ(must(words_of_exec_line("gimp --file=%f -n %% %i")), (Words{"gimp", "--file=", "-n", "%"}));
   EXPECT_EQ(must(words_of_exec_line("a %")), (Words{"a"}));
+  EXPECT_EQ(must(words_of_exec_line("a b%\xc3\x93z")), (Words{"a", "bz"})) << "an unknown code of two bytes";
   EXPECT_EQ(must(words_of_exec_line("%U")), Words());
   EXPECT_EQ(must(words_of_exec_line("   ")), Words());
 }

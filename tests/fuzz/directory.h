@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "linux/file.h"
+#include "linux/tree.h"
 
 namespace isolate::fuzz {
 

@@ -41,7 +41,7 @@ void try_reply(const wire::Json& parameters) {
   const auto reply = wire::lease_reply_from(parameters);
   if (!reply) return fuzz::expect_printable(reply.error());
   const auto again = wire::lease_reply_from(wire::to_json(*reply));
-  fuzz::expect(again && again->maps == reply->maps && again->layers == reply->layers && again->lease == reply->lease,
+  fuzz::expect(again && again->maps == reply->maps && again->store == reply->store && again->lease == reply->lease,
                "a reply survives being written");
 }
 
