@@ -39,7 +39,7 @@ Result<Fd> mount_read_only(const std::string& name, int program) {
   const auto here = TRY(status_of(mounted.get(), "", AT_EMPTY_PATH));
   const auto opened = TRY(status_of(program, "", AT_EMPTY_PATH));
   if (here.st_dev != opened.st_dev || here.st_ino != opened.st_ino) {
-    return fail(name + " was replaced during the start; try again; try again");
+    return fail(name + " was replaced during the start; try again");
   }
   TRY_VOID(mount::set_attributes(mounted, {MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, -1, true, false}, name));
   return mounted;
