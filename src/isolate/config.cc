@@ -104,9 +104,19 @@ Result<void> read_file_if_there(const std::string& path, Options* options) {
   return apply_configuration(*text, path, options);
 }
 
+// Whether the file sets nothing, as the one that the package installs. The parser alone costs more than reading it.
+bool has_only_comments(std::string_view text) {
+  for (const auto& line : text::split(text, '\n')) {
+    const auto first = line.find_first_not_of(" \t\r");
+    if (first != std::string::npos && line[first] != '#') return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<void> apply_configuration(std::string_view text, const std::string& name, Options* options) {
+  if (has_only_comments(text)) return {};
   const auto parsed = toml::parse(text);
   if (parsed.failed()) {
     return fail(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,

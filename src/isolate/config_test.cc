@@ -61,6 +61,14 @@ TEST(ConfigurationTest, AnEmptyFileChangesNothing) {
   EXPECT_EQ(applied("# nothing\n\n").request.template_name, "");
 }
 
+TEST(ConfigurationTest, AFileOfCommentsChangesNothing) {
+  Options options;
+  test::expect_success(apply_configuration("# engine\n\n  #engine = \"chroot\"\r\n\t# end", "config.toml", &options));
+  EXPECT_EQ(options.request.engine, EngineKind::bwrap);
+  test::expect_success(apply_configuration("# engine\nengine = \"chroot\"", "config.toml", &options));
+  EXPECT_EQ(options.request.engine, EngineKind::chroot);
+}
+
 TEST(ConfigurationTest, AListActsLikeARepeatedOption) {
   const auto options = applied("bind = [\"/a:/b:ro\", \"/c:/d\"]\nenv = [\n  \"A=1\",\n  \"B:2\",\n]\n");
   EXPECT_EQ(options.request.binds, (std::vector<Bind>{{"/a", "/b", true}, {"/c", "/d", false}}));

@@ -18,7 +18,8 @@ check_machine() {
   for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
-  [[ ! -e /etc/isolate/config.toml ]] || die "/etc/isolate/config.toml would change what is tested: move it away first"
+  ! grep -qsvE '^[[:space:]]*(#|$)' /etc/isolate/config.toml ||
+    die "the settings in /etc/isolate/config.toml would change what is tested: move it away first"
 }
 
 # make_work_folder NUMBER: makes a worker's directory. It is in memory if possible, so that nothing waits for the disk.
