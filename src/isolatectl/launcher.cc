@@ -205,7 +205,7 @@ Result<void> create_launcher(Context& context, const LauncherOptions& options) {
     }
   } else if (!context.quiet()) {
     log::info(fmt::format(
-        "template '{}' belongs to the daemon, so isolatectl can't read its files: the launcher gets no name "
+        "template '{}' is leased by the daemon, so isolatectl can't read its files: the launcher gets no name "
         "and no icon from it",
         options.template_name));
   }
