@@ -101,7 +101,7 @@ XDG_RUNTIME_DIR=/tmp/.runtime"
   expect_in_output 'answer of org.example.Inside'
   echo passed-inside >"$SCRATCH/file"
   succeeds in_session "$ATTACKS/bus-service" pass org.example.Inside "$SCRATCH/file"
-  grep -q 'call Pass with passed-inside' "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
+  wait_until 10 grep -q 'call Pass with passed-inside' "$SCRATCH/out" || complain "$(cat "$SCRATCH/out")"
   kill_started TERM
   run --separate-stderr call_outside org.example.Inside
   [[ $status != 0 ]] || complain "it still answers"
