@@ -42,7 +42,13 @@ Result<void> close_settings_of_host(const Fd& proc) {
 
 }  // namespace
 
-Result<Fd> make_proc() { return mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC); }
+Result<Fd> make_proc() {
+  auto made = mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  if (made || made.error().code() != EPERM) return made;
+  return fail(std::move(made).error().advise(
+      "the kernel allows a new /proc only where nothing covers a part of the present one, as containers do; give the "
+      "container a whole /proc (docker, podman: --security-opt unmask=ALL or systempaths=unconfined)"));
+}
 
 // If /proc/sys can't be written here, only the guest's root can ping; everything else works.
 Result<void> enter_own_network(const EnginePlan& engine) {
