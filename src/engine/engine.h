@@ -31,6 +31,7 @@ struct OwnConfinement {
   std::string host_name;         // empty: the host's
   std::vector<std::string> covered_files;  // files of /proc that the guest must not read
   bool no_setuid = false;                  // set-user-ID bits and file capabilities in the root do nothing
+  bool closes_settings = false;            // a guest with the id of the host's root can't change the machine in /proc
 };
 
 struct EnginePlan {

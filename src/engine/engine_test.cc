@@ -119,6 +119,7 @@ TEST(NativeTest, TheGuestIsConfinedAsWithBwrap) {
   const auto plan = plan_native(request());
   EXPECT_TRUE(plan.no_new_privileges);
   EXPECT_TRUE(plan.own.no_setuid);
+  EXPECT_TRUE(plan.own.closes_settings);
   EXPECT_EQ(plan.own.covered_files, (Words{"/proc/keys", "/proc/key-users"}));
   EXPECT_EQ(native_capabilities(), bwrap_capabilities());
 }

@@ -15,6 +15,7 @@ EnginePlan plan_native(const EngineRequest& request) {
   plan.own.host_name = request.host_name;
   plan.own.covered_files = request.covered_files;
   plan.own.no_setuid = true;
+  plan.own.closes_settings = true;
   return plan;
 }
 

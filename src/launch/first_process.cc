@@ -3,7 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <utility>
+
 #include "base/trace.h"
+#include "linux/file.h"
 #include "linux/keys.h"
 #include "linux/mount.h"
 #include "linux/network_namespace.h"
@@ -12,8 +16,39 @@
 #include "wire/init_protocol.h"
 
 namespace isolate {
+namespace {
 
-Result<Fd> make_proc() { return mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC); }
+// Whether the host's root is among the ids of this process's user namespace, as in some containers. A directory of
+// /proc shows whether its user and group are both there, and a setting whether this process itself is that user.
+bool has_root_of_host(const Fd& proc) {
+  return ::faccessat(proc.get(), "fs", W_OK, 0) == 0 ||
+         ::faccessat(proc.get(), "sys/kernel/core_pattern", W_OK, 0) == 0;
+}
+
+// Makes what controls the machine read-only for a guest that the kernel would let write there.
+Result<void> close_settings_of_host(const Fd& proc) {
+  if (!has_root_of_host(proc)) return {};
+  // The rest of /proc/sys belongs to the guest's own namespaces.
+  for (const char* name : {"sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "sys/abi", "sys/debug", "sys/dev",
+                           "sys/fs", "sys/kernel", "sys/vm"}) {
+    auto place = open_file(proc.get(), name, O_PATH | O_NOFOLLOW);
+    if (!place && place.error().code() == ENOENT) continue;
+    const auto closed = TRY(mount::copy_tree(proc.get(), name, false));
+    TRY_VOID(mount::set_attributes(closed, {MOUNT_ATTR_RDONLY, -1, true, false}, name));
+    TRY_VOID(mount::attach(closed, TRY(std::move(place)).get(), name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Fd> make_proc() {
+  auto made = mount::make("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  if (made || made.error().code() != EPERM) return made;
+  return fail(std::move(made).error().advise(
+      "the kernel allows a new /proc only where nothing covers a part of the present one, as containers do; give the "
+      "container a whole /proc (docker, podman: --security-opt unmask=ALL or systempaths=unconfined)"));
+}
 
 // If /proc/sys can't be written here, only the guest's root can ping; everything else works.
 Result<void> enter_own_network(const EnginePlan& engine) {
@@ -34,6 +69,7 @@ Result<void> become_init(const RunPlan& plan, int root, const Fd& proc) {
   auto place = TRY(root_path::directory(root, "/proc", false));
   TRY_VOID(mount::attach(proc, place.get(), "/proc"));
   TRY_VOID(cover_files_of_proc(proc, plan.engine.own.covered_files));
+  if (plan.engine.own.closes_settings) TRY_VOID(close_settings_of_host(proc));
   TRY_VOID(mount::enter_root(root));
   auto arguments = pointer_array(plan.init);
   auto environment = pointer_array({});

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ std::vector<std::string> key_files() {
 Result<void> cover_files_of_proc(const Fd& proc, const std::vector<std::string>& files) {
   for (const auto& file : files) {
     const auto null = TRY(mount::copy_tree(AT_FDCWD, "/dev/null", false));
+    TRY_VOID(mount::set_attributes(null, {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, true, false}, file));
     const auto place = TRY(open_file(proc.get(), file.substr(std::string_view("/proc/").size()), O_PATH | O_NOFOLLOW));
     TRY_VOID(mount::attach(null, place.get(), file));
   }

@@ -82,7 +82,7 @@ Result<void> make_all_private() {
 }
 
 Result<void> copy_namespace() {
-  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace"));
+  TRY(trace::check(::unshare(CLONE_NEWNS), "unshare", "mount namespace (limit: sysctl user.max_mnt_namespaces)"));
   return {};
 }
 

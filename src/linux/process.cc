@@ -102,7 +102,12 @@ Result<ChildProcess> run_in_child(long pid, int pidfd, const std::function<int()
     tie_to_parent(parent_pidfd);
     ::_exit(body());
   }
-  TRY(trace::check(pid, "clone", "child"));
+  auto made = trace::check(pid, "clone", "child");
+  if (!made && made.error().code() == ENOSPC) {
+    return fail(std::move(made).error().advise(
+        "a limit of namespaces is reached; see the sysctls user.max_*_namespaces, and raise the one that is too low"));
+  }
+  TRY(std::move(made));
   return ChildProcess(static_cast<pid_t>(pid), Fd(pidfd));
 }
 

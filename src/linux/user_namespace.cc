@@ -36,10 +36,8 @@ Error with_advice(Error error) {
         "user namespaces are forbidden to ordinary users: " + name +
         "; change that as root, or run a clone that the daemon isolated leases to members of the group isolate");
   }
-  if (error.code() == ENOSPC) {
-    return std::move(error).advise(
-        "the limit of user namespaces is reached; raise the sysctl user.max_user_namespaces");
-  }
+  // The call may have asked for other namespaces too, and the error of fork_child says so.
+  if (error.code() == ENOSPC) return error;
   if (const char* container = ::getenv("container");
       error.code() == EPERM && container != nullptr && std::string_view(container) == "isolate") {
     return std::move(error).advise(

@@ -202,6 +202,34 @@ fresh_proc_shows_nothing() { is_refused with_attacks "$@" /mnt/attack fresh-proc
   for_all_rights fresh_proc_shows_nothing --seccomp=none
 }
 
+# Runs a command as root of a user namespace with the ids 0 to 65535 of the host, which some containers have.
+with_ids_of_host() {
+  local pid status=0
+  mkfifo "$SCRATCH/mapped"
+  unshare --user --mount sh -c 'read -r _ <"$1"; shift; exec "$@"' sh "$SCRATCH/mapped" "$@" 3>&- &
+  pid=$!
+  wait_until 5 another_user_namespace "$pid" && echo 0 0 65536 >"/proc/$pid/uid_map" &&
+    echo 0 0 65536 >"/proc/$pid/gid_map" && echo >"$SCRATCH/mapped"
+  wait "$pid" || status=$?
+  rm "$SCRATCH/mapped"
+  return "$status"
+}
+
+@test "P1, P2: a native guest with the id of the host's root can't change the machine through /proc" {
+  if [[ $IDENTITY != root || $ENGINE != native ]]; then
+    note "only root gives the host's ids to a guest, and bwrap leaves /proc/sys open to it"
+    return 0
+  fi
+  # Control: outside of a guest, root of that user namespace may write these files.
+  succeeds with_ids_of_host sh -c 'cd /proc && test -w irq -a -w fs -a -w sys/kernel/core_pattern -a -w sys/vm/drop_caches'
+  succeeds with_ids_of_host "$ISOLATE" --store "$STORE" -q -e native -z debian sh -c '
+    cd /proc && head -n 1 self/uid_map | tr -s " "
+    for file in $(find sysrq-trigger irq bus fs acpi scsi sys -type f 2>/dev/null | grep -v "^sys/net/\|^sys/user/"); do
+      (: >>"$file") 2>/dev/null && echo "$file"
+    done; true'
+  expect_output ' 0 0 65536'
+}
+
 @test "P11: links in place of devices change nothing outside, and /dev holds real devices" {
   copy_of_tree "$SCRATCH/tree"
   echo untouched >"$SCRATCH/victim"

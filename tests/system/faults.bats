@@ -200,10 +200,12 @@ except OSError:
   store_is_clean "$STORE"
 }
 
-@test "mount, pid, net and uts namespaces are switched off: isolate fails in one line" {
-  local kind
-  for kind in mnt pid net uts; do
-    isolate_refuses -- with_kernel_limit "max_${kind}_namespaces" 0 "$ISOLATE" --store "$STORE" -z debian true
+@test "a kind of namespace is switched off: isolate fails in one line, which tells a user that it is about namespaces" {
+  local kind words=()
+  # In that user namespace the kernel refuses root an id map, so root does not get as far.
+  [[ $IDENTITY == root ]] || words=(namespace)
+  for kind in mnt pid net uts ipc cgroup; do
+    isolate_refuses "${words[@]}" -- with_kernel_limit "max_${kind}_namespaces" 0 "$ISOLATE" --store "$STORE" -z debian true
     store_is_clean "$STORE"
   done
 }
