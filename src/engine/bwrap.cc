@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "engine/engine.h"
 #include "linux/file.h"
+#include "linux/machine_settings.h"
 
 namespace isolate {
 
@@ -29,6 +30,11 @@ EnginePlan plan_bwrap(const EngineRequest& request) {
                   "--chdir",          "/"};
   for (const auto& file : request.covered_files)
     plan.program.insert(plan.program.end(), {"--dev-bind", "/dev/null", file});
+  // bwrap itself closes only a part of them, and not /proc/sys.
+  if (request.shares_settings) {
+    for (const auto& name : machine_settings())
+      plan.program.insert(plan.program.end(), {"--ro-bind-try", "/proc/" + name, "/proc/" + name});
+  }
   plan.program.insert(plan.program.end(), {"--cap-drop", "ALL"});
   // bwrap leaves the bounding set as it is. isolate-init removes from it all capabilities that the command is not to
   // have, for which it needs CAP_SETPCAP, and then gives that one up as well.

@@ -20,6 +20,7 @@ struct EngineRequest {
   std::string bridge;    // with share_network: connect a container to this bridge; empty: it has the host's network
   bool lasting = false;  // changes to the root stay, so a system that was booted has to be shut down in order
   std::vector<std::string> covered_files;  // files of /proc that the guest must not read
+  bool shares_settings = false;            // the kernel would let the guest change the machine through /proc
   bool keeps_log = false;                  // have the engine write a log (lxc only)
   CapabilitySet capabilities;
   std::vector<std::string> init;  // the command line of isolate-init; the command itself is in isolate-init's setup

@@ -66,6 +66,16 @@ TEST(BwrapTest, TheCommandLineIsAsExpected) {
   EXPECT_TRUE(plan.no_new_privileges);
 }
 
+TEST(BwrapTest, WhatControlsTheMachineIsReadOnlyForAGuestThatCouldChangeIt) {
+  const auto count = [](const EnginePlan& plan) {
+    return std::count(plan.program.begin(), plan.program.end(), "/proc/sys/kernel");
+  };
+  auto shares = request();
+  EXPECT_EQ(count(plan_bwrap(shares)), 0);
+  shares.shares_settings = true;
+  EXPECT_EQ(count(plan_bwrap(shares)), 2);
+}
+
 TEST(BwrapTest, TheLauncherMakesTheNetworkNamespaceUnlessTheHostsIsShared) {
   auto shared = request();
   shared.share_network = true;

@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/keys.h"
+#include "linux/machine_settings.h"
 #include "linux/mount.h"
 #include "linux/network_namespace.h"
 #include "linux/process.h"
@@ -18,19 +19,10 @@
 namespace isolate {
 namespace {
 
-// Whether the host's root is among the ids of this process's user namespace, as in some containers. A directory of
-// /proc shows whether its user and group are both there, and a setting whether this process itself is that user.
-bool has_root_of_host(const Fd& proc) {
-  return ::faccessat(proc.get(), "fs", W_OK, 0) == 0 ||
-         ::faccessat(proc.get(), "sys/kernel/core_pattern", W_OK, 0) == 0;
-}
-
 // Makes what controls the machine read-only for a guest that the kernel would let write there.
 Result<void> close_settings_of_host(const Fd& proc) {
-  if (!has_root_of_host(proc)) return {};
-  // The rest of /proc/sys belongs to the guest's own namespaces.
-  for (const char* name : {"sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "sys/abi", "sys/debug", "sys/dev",
-                           "sys/fs", "sys/kernel", "sys/vm"}) {
+  if (!may_change_machine(proc.get())) return {};
+  for (const auto& name : machine_settings()) {
     auto place = open_file(proc.get(), name, O_PATH | O_NOFOLLOW);
     if (!place && place.error().code() == ENOENT) continue;
     const auto closed = TRY(mount::copy_tree(proc.get(), name, false));

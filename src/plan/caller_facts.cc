@@ -1,10 +1,13 @@
 #include "plan/caller_facts.h"
 
+#include <fcntl.h>
+
 #include <cstdlib>
 
 #include "engine/engine.h"
 #include "linux/file.h"
 #include "linux/keys.h"
+#include "linux/machine_settings.h"
 #include "linux/terminal.h"
 #include "plan/filters.h"
 #include "request/guest_rights.h"
@@ -47,6 +50,8 @@ Result<CallerFacts> look_up_facts(const RunRequest& request, const Caller& calle
   facts.standard_terminals = count_standard_terminals();
   if (const char* term = std::getenv("TERM")) facts.term = term;
   facts.key_files = key_files();
+  if (const auto proc = open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY))
+    facts.may_change_machine = may_change_machine(proc->get());
   facts.engine_program = TRY(find_engine(request.engine));
   TRY_VOID(find_filters(request, &facts));
   facts.shares = TRY(look_up_shares(request, caller));

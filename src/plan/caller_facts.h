@@ -29,6 +29,7 @@ struct CallerFacts {
   std::optional<std::string> term;     // $TERM
   std::string engine_program;          // the path of the engine's program on the host; empty: the engine has none there
   std::vector<std::string> key_files;  // the files of /proc that list keys
+  bool may_change_machine = false;     // by writing to files of /proc
   SeccompChoice seccomp;               // the request's choice; if it has none, the one of the environment or engine
   std::vector<seccomp::Filter> filters;         // of that choice, in the order in which they are applied
   std::vector<seccomp::Filter> system_filters;  // for the root's own init

@@ -169,6 +169,7 @@ Result<void> plan_engine(const RunRequest& request, const CallerFacts& facts, Ru
   // they are covered in any case.
   const bool shows_keys = has_callers_id(facts, plan->ids) && !may_make_namespaces(*plan);
   if (shows_keys || request.engine == EngineKind::chroot) engine.covered_files = facts.key_files;
+  engine.shares_settings = facts.may_change_machine && plan->ids.shares_own_ids;
   engine.capabilities = plan->capabilities;
   // isolate-init needs this one to map the guest's root to another user.
   if (has_own_user(*plan)) engine.capabilities.add(TRY(CapabilitySet::parse("SETFCAP")));
