@@ -205,6 +205,18 @@ expect_tone() {
   [[ $found == "$1" ]] || complain "expected a tone of $1 Hz, but found $found"
 }
 
+# hears FREQUENCY COMMAND...: expects that the tone which the command plays is recorded outside. On a busy machine the sound
+# server loses samples, so it may try three times.
+hears() {
+  local frequency=$1 try
+  shift
+  for try in 1 2 3; do
+    record_outside "$@"
+    if [[ $(tone_of) == "$frequency" ]]; then return; fi
+  done
+  expect_tone "$frequency"
+}
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 # refused_share OPTION TEXT... -- VARIABLE=VALUE...: expects that isolate, in the session with these variables, refuses the

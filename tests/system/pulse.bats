@@ -16,8 +16,7 @@ play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
 
 @test "a tone that is played inside is heard outside, with its frequency" {
   make_tone 440 1
-  record_outside play -2
-  expect_tone 440
+  hears 440 play -2
 }
 
 @test "control: without -2 there is no server inside" {
@@ -31,25 +30,25 @@ play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
   make_tone 660 0.5
   for options in '-e chroot -2' '--userns=private --pulse'; do
     # shellcheck disable=SC2086
-    record_outside play $options
-    expect_tone 660
+    hears 660 play $options
   done
   mkdir -p "$SCRATCH/config/isolate"
   echo 'pulse = true' >"$SCRATCH/config/isolate/config.toml"
   read_session
-  record_outside with_variables "${SESSION[@]}" XDG_CONFIG_HOME="$SCRATCH/config" -- -q -z desktop \
+  hears 660 with_variables "${SESSION[@]}" XDG_CONFIG_HOME="$SCRATCH/config" -- -q -z desktop \
     -d "$SCRATCH/tone.wav:/tone.wav:ro" paplay /tone.wav
-  expect_tone 660
 }
 
 @test "W4: -2 lets the guest record what others play, see their streams, and load modules that act outside" {
   play_outside 880 10 --client-name="player $MARK"
-  succeeds on_desktop -2 -d "$SCRATCH:/s" sh -c 'timeout 2 parec --device null.monitor --format s16le --rate 48000 \
-    --channels 1 --raw >/s/inside
+  succeeds on_desktop -2 -d "$SCRATCH:/s" sh -c 'for try in 1 2 3; do
+      timeout 2 parec --device null.monitor --format s16le --rate 48000 --channels 1 --raw >"/s/inside$try"
+    done
     pactl list clients
     number=$(pactl load-module module-pipe-sink "file=$0/pipe") && ls -l /s/pipe && pactl unload-module "$number"' "$SCRATCH"
   kill "$STARTED_PID" 2>/dev/null || true
-  expect_tone 880 "$SCRATCH/inside"
+  # A busy machine loses samples.
+  [[ " $(for try in 1 2 3; do tone_of "$SCRATCH/inside$try"; done | tr '\n' ' ') " == *' 880 '* ]] || complain "no tone"
   expect_in_output "player $MARK"
   grep -q '^p.* /s/pipe$' <<<"$output" || complain "the server has made no pipe"
 }
@@ -60,9 +59,8 @@ play() { on_desktop -d "$SCRATCH/tone.wav:/tone.wav:ro" "$@" paplay /tone.wav; }
   before=$(fingerprint_of_desktop)
   read_session
   make_tone 550 0.5
-  record_outside with_variables "${SESSION[@]}" -- -q -e bwrap -t "$tree" -2 -v HOME:/tmp \
+  hears 550 with_variables "${SESSION[@]}" -- -q -e bwrap -t "$tree" -2 -v HOME:/tmp \
     -d "$SCRATCH/tone.wav:/etc/issue:ro" paplay /etc/issue
-  expect_tone 550
   fingerprint_of_desktop | diff <(echo "$before") - || complain "the tree was changed"
 }
 
@@ -126,10 +124,9 @@ refused() { refused_share -2 "$@"; }
   make_tone 770 0.5
   in_session pactl load-module module-native-protocol-unix auth-anonymous=1 \
     "auth-cookie=$DESKTOP/pulse/cookie" socket=/tmp/pulse-socket >"$SCRATCH/module"
-  record_outside with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -q -z desktop -2 -d "$SCRATCH/tone.wav:/tone.wav:ro" \
+  hears 770 with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -q -z desktop -2 -d "$SCRATCH/tone.wav:/tone.wav:ro" \
     paplay /tone.wav
   in_session pactl unload-module "$(cat "$SCRATCH/module")"
-  expect_tone 770
   [[ ! -e /tmp/pulse-socket ]] || complain "it is still there"
   squat /tmp/pulse-socket
   isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
@@ -193,8 +190,7 @@ end_squatter() {
   echo 'enable-shm = no' >"$DESKTOP/client.conf"
   add_to_session "PULSE_SERVER=unix:$SCRATCH/shm/socket" "PULSE_CLIENTCONFIG=$DESKTOP/client.conf"
   make_tone 330 1
-  record_outside play -2
-  expect_tone 330
+  hears 330 play -2
   # Control: without isolate's settings the library uses /dev/shm where the guest has the server's id.
   if [[ $IDENTITY == user ]]; then
     run ! play -2 -v PULSE_CLIENTCONFIG:/dev/null

@@ -48,8 +48,7 @@ in_member_session() {
   make_tone 440 0.5
   for options in '' '-e lxc' '--userns=private'; do
     # shellcheck disable=SC2086
-    record_outside in_member_session $options -2 -d "$SCRATCH/tone.wav:/tone.wav:ro" paplay /tone.wav
-    expect_tone 440
+    hears 440 in_member_session $options -2 -d "$SCRATCH/tone.wav:/tone.wav:ro" paplay /tone.wav
     settles overlay "$SIZE"
   done
 }
