@@ -61,7 +61,7 @@ namespace {
 // After the last process of a mount namespace has ended, the kernel takes a moment to release its mounts, and the
 // dataset is busy until then, so try again.
 Result<std::string> run_when_free(const std::vector<std::string>& arguments) {
-  constexpr int kTries = 4;
+  constexpr int kTries = 10;
   constexpr timespec kPause{0, 50'000'000};
   auto done = run(arguments);
   for (int i = 1; i < kTries && !done && done.error().code() == EBUSY; ++i) {
