@@ -54,7 +54,10 @@ Result<Fd> set_up_namespaces(const EnginePlan& engine) {
   const auto& name = engine.own.host_name;
   if (!name.empty()) TRY(trace::check(::sethostname(name.data(), name.size()), "sethostname", name));
   TRY_VOID(enter_own_network(engine));
-  return make_proc();
+  const auto proc = TRY(make_proc());
+  // Above the numbers that arrange_descriptors() overwrites.
+  return Fd(static_cast<int>(
+      TRY(trace::check(::fcntl(proc.get(), F_DUPFD_CLOEXEC, protocol::kLastFd + 1), "dup", "descriptor of /proc"))));
 }
 
 Result<void> become_init(const RunPlan& plan, int root, const Fd& proc) {

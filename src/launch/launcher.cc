@@ -230,7 +230,6 @@ class Launcher {
 
   // A process that has changed its ids is not dumpable, and then can't write the id maps of its children.
   static void prepare_to_map() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
-
   // The engine ignores the signals that a terminal sends to its foreground: the command decides what they do.
   // isolate-init restores the default actions for the command.
   static void ignore_terminal_signals() {
@@ -247,29 +246,22 @@ class Launcher {
       return {};
     }
     TRY_VOID(prepare_to_execute());
-    if (becomes_engine()) return execute(plan_.engine.program);
+    if (becomes_engine()) return execute(plan_.engine.program, false);
     TRY(make_engine());
     return {};
   }
 
-  // Making the namespaces takes about as long as putting the root together, so the first process does it meanwhile. It
-  // has the launcher's mount namespace, where it finds the finished root. A guest with a user namespace of its own gets
-  // a copy of the mounts, so there the root comes first.
-  bool is_born_early() const { return confines_itself() && !plan_.ids.nested && !is_builder_; }
+  // Making the engine's namespaces takes about as long as putting the root together, so the engine's process does it
+  // meanwhile. It has the launcher's mount namespace, or copies it later, and so finds the finished root. If the
+  // guest's own user namespace was made by the daemon, the root comes first.
+  bool is_born_early() const {
+    return !becomes_engine() && !is_builder_ && (!plan_.ids.nested || engine_starts_nested());
+  }
 
   Result<void> make_first_process() {
     first_process_ = TRY(Gate::make());
-    auto body = [this] { return exit_code_of(become_init_early()); };
-    TRY(fork_to_execute(body, namespaces_of_engine(), adoption_));
+    TRY(make_engine());
     return {};
-  }
-
-  Result<void> become_init_early() {
-    const auto proc = TRY(set_up_namespaces(plan_.engine));
-    if (!first_process_->wait_to_go()) ::_exit(125);  // the launcher has reported its error
-    TRY_VOID(builder_.reopen());
-    TRY_VOID(prepare_to_execute());
-    return become_init(plan_, builder_.root(), proc);
   }
 
   Result<void> prepare_to_execute() {
@@ -288,7 +280,7 @@ class Launcher {
   bool confines_itself() const { return plan_.start == EngineStart::enters_root; }
 
   Result<ChildProcess> make_engine() {
-    auto engine = [this] { return exit_code_of(confines_itself() ? enter_root() : execute(plan_.engine.program)); };
+    auto engine = [this] { return exit_code_of(become_engine()); };
     if (!engine_starts_nested()) return fork_to_execute(engine, namespaces_of_engine(), adoption_);
     prepare_to_map();
     auto nested = [&engine, this] {
@@ -296,16 +288,27 @@ class Launcher {
       // A change of ids clears the parent-death signal. isolate may have died meanwhile, and getppid() can't show that
       // in a pid namespace.
       tie_to_parent(adoption_->pidfd());
-      // The mounts of the guest's own mount namespace are copies, which are locked for the guest.
-      if (outcome && confines_itself()) outcome = builder_.reopen();
       return outcome ? engine() : exit_code_of(outcome);
     };
-    const std::uint64_t mounts = confines_itself() ? CLONE_NEWNS : 0;
-    return fork_to_execute_below(nested, namespaces_of_engine() | mounts, nested_maps(plan_.ids), process_limit(),
-                                 adoption_);
+    return fork_to_execute_below(nested, namespaces_of_engine(), nested_maps(plan_.ids), process_limit(), adoption_);
   }
 
-  Result<void> enter_root() const { return become_init(plan_, builder_.root(), TRY(set_up_namespaces(plan_.engine))); }
+  // Runs in the engine's process.
+  Result<void> become_engine() {
+    Fd proc;
+    const bool has_network = confines_itself() || !needs_own_proc();
+    if (confines_itself()) proc = TRY(set_up_namespaces(plan_.engine));
+    if (!confines_itself() && has_network) TRY_VOID(enter_own_network(plan_.engine));
+    if (first_process_) {
+      if (!first_process_->wait_to_go()) ::_exit(125);  // the launcher has reported its error
+      TRY_VOID(prepare_to_execute());
+    }
+    if (!confines_itself()) return execute(plan_.engine.program, has_network);
+    // In a namespace of its own the guest has copies of the mounts, which are locked for it.
+    if (engine_starts_nested()) TRY_VOID(mount::copy_namespace());
+    TRY_VOID(engine_starts_nested() ? builder_.reopen() : builder_.find_root());
+    return become_init(plan_, builder_.root(), proc);
+  }
 
   std::uint64_t namespaces_of_engine() const { return confines_itself() ? plan_.engine.own.namespaces : CLONE_NEWPID; }
 
@@ -331,9 +334,10 @@ class Launcher {
     return mount::attach(own_proc_ ? own_proc_ : made, place.get(), "/proc");
   }
 
-  Result<void> execute(const std::vector<std::string>& argv) const {
+  Result<void> execute(const std::vector<std::string>& argv, bool has_network) const {
     TRY_VOID(show_own_processes());
-    TRY_VOID(enter_own_network(plan_.engine));
+    // Later than the /proc of its own, because in a container only that one may be writable.
+    if (!has_network) TRY_VOID(enter_own_network(plan_.engine));
     auto arguments = pointer_array(argv);
     auto environment = pointer_array({});
     if (kept_.engine_program >= 0) {

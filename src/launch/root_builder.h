@@ -39,6 +39,8 @@ class RootBuilder : public RootInProgress {
   // says so.
   Result<void> finish();
 
+  // Finds the root that another process with this mount namespace has put together in the plan's way.
+  Result<void> find_root();
   // Finds the root again after this process has entered the guest's own user namespace and copied the mount namespace.
   Result<void> reopen();
   // For a guest whose mount namespace is not a copy of the builder's. hand_over() attaches a copy of the finished root
@@ -83,7 +85,6 @@ class RootBuilder : public RootInProgress {
   Result<void> mount_tmpfs(const RootMount& mount, std::size_t number);
   Result<void> mount_devices(const std::string& target);
   void warn_of_bind(const RootMount& mount, const struct stat& source);
-  Result<void> find_root();
   Result<Fd> target_directory(const std::string& target);
   // Replaces ENOTDIR by an error that names the file in the root that is in the way.
   Result<Fd> name_file_in_the_way(Result<Fd> place, const std::string& target) const;
