@@ -50,17 +50,14 @@ Result<void> enter_own_network(const EnginePlan& engine) {
   return {};
 }
 
-Result<Fd> set_up_namespaces(const EnginePlan& engine) {
+Result<void> set_up_namespaces(const EnginePlan& engine) {
   const auto& name = engine.own.host_name;
   if (!name.empty()) TRY(trace::check(::sethostname(name.data(), name.size()), "sethostname", name));
-  TRY_VOID(enter_own_network(engine));
-  const auto proc = TRY(make_proc());
-  // Above the numbers that arrange_descriptors() overwrites.
-  return Fd(static_cast<int>(
-      TRY(trace::check(::fcntl(proc.get(), F_DUPFD_CLOEXEC, protocol::kLastFd + 1), "dup", "descriptor of /proc"))));
+  return enter_own_network(engine);
 }
 
-Result<void> become_init(const RunPlan& plan, int root, const Fd& proc) {
+Result<void> become_init(const RunPlan& plan, int root) {
+  const auto proc = TRY(make_proc());
   auto place = TRY(root_path::directory(root, "/proc", false));
   TRY_VOID(mount::attach(proc, place.get(), "/proc"));
   TRY_VOID(cover_files_of_proc(proc, plan.engine.own.covered_files));

@@ -15,11 +15,11 @@ Result<Fd> make_proc();
 // Moves this process to a network namespace of its own, if the plan says so.
 Result<void> enter_own_network(const EnginePlan& engine);
 
-// Sets up this process's namespaces, and returns its /proc. It needs no root yet.
-Result<Fd> set_up_namespaces(const EnginePlan& engine);
+// Gives this process's namespaces their host name and network. It needs no root yet.
+Result<void> set_up_namespaces(const EnginePlan& engine);
 
-// Attaches `proc` to the finished root, enters the root and executes isolate-init, which is open as
-// protocol::kProgramFd. Returns only after an error.
-Result<void> become_init(const RunPlan& plan, int root, const Fd& proc);
+// Mounts /proc in the finished root, enters the root and executes isolate-init, which is open as protocol::kProgramFd.
+// This process's mount namespace has to belong to its user namespace. Returns only after an error.
+Result<void> become_init(const RunPlan& plan, int root);
 
 }  // namespace isolate

@@ -295,9 +295,8 @@ class Launcher {
 
   // Runs in the engine's process.
   Result<void> become_engine() {
-    Fd proc;
     const bool has_network = confines_itself() || !needs_own_proc();
-    if (confines_itself()) proc = TRY(set_up_namespaces(plan_.engine));
+    if (confines_itself()) TRY_VOID(set_up_namespaces(plan_.engine));
     if (!confines_itself() && has_network) TRY_VOID(enter_own_network(plan_.engine));
     if (first_process_) {
       if (!first_process_->wait_to_go()) ::_exit(125);  // the launcher has reported its error
@@ -307,7 +306,7 @@ class Launcher {
     // In a namespace of its own the guest has copies of the mounts, which are locked for it.
     if (engine_starts_nested()) TRY_VOID(mount::copy_namespace());
     TRY_VOID(engine_starts_nested() ? builder_.reopen() : builder_.find_root());
-    return become_init(plan_, builder_.root(), proc);
+    return become_init(plan_, builder_.root());
   }
 
   std::uint64_t namespaces_of_engine() const { return confines_itself() ? plan_.engine.own.namespaces : CLONE_NEWPID; }
