@@ -14,7 +14,7 @@ namespace isolate::x11 {
 namespace {
 
 Result<void> do_task() {
-  TRY(wait_readable(kXHelperControl, -1));
+  if (const auto ready = wait_readable(kXHelperControl, -1); !ready) return fail(ready.error());
   auto received = TRY(receive_message(kXHelperControl, kLongestXMessage));
   const auto task = TRY(unpacked(received.bytes));
   const bool is_check = task.kind == XTask::Kind::check_security;
