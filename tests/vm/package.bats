@@ -29,8 +29,11 @@ templates() { zfs list -H -o name,guid -t filesystem,snapshot -r rpool | grep -v
 
 @test "all files are where Debian has them, and no other files are installed" {
   local file odd
-  odd=$(dpkg --listfiles isolate-clones | grep -vE '^(/\.|/usr/(s?bin|libexec|lib/(sysusers|tmpfiles)\.d|share)(/.*)?|/usr(/lib)?|/lib(/systemd(/system(/[^/]+)?)?)?)$' || true)
+  odd=$(dpkg --listfiles isolate-clones | grep -vE '^(/\.|/etc(/isolate(/config\.toml)?)?|/usr/(s?bin|libexec|lib/(sysusers|tmpfiles)\.d|share)(/.*)?|/usr(/lib)?|/lib(/systemd(/system(/[^/]+)?)?)?)$' || true)
   [[ -z $odd ]] || complain "$odd"
+  # It sets nothing: each line is a comment.
+  grep -q '^#engine = "native"$' /etc/isolate/config.toml
+  refute grep -v '^#\|^$' /etc/isolate/config.toml
   for file in /usr/bin/{isolate,isolatectl,seccomp_wrapper} /usr/sbin/isolated /usr/libexec/isolate/isolate-{init,lxc,wayland,x11} \
     /usr/share/man/man1/{isolate,isolatectl,seccomp_wrapper}.1.gz /usr/share/man/man5/isolate.toml.5.gz \
     /usr/share/man/man8/isolated.8.gz /usr/share/doc/isolate-clones/copyright \
