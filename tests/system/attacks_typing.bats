@@ -153,12 +153,13 @@ filters_refuse_request() {
   done
 }
 
-# Finds a virtual console that nobody uses.
+# Finds a virtual console that nobody uses. Another worker's test holds the lock of its console until it ends; its processes
+# can't be seen here.
 free_console() {
-  local number
+  local number lock
   for number in {40..63}; do
     if [[ -c /dev/tty$number ]] && ! pgrep --terminal "tty$number" >/dev/null &&
-      (: 3<>"/dev/tty$number") 2>/dev/null; then
+      (: 3<>"/dev/tty$number") 2>/dev/null && exec {lock}>"$BASE/console-$number" && flock --nonblock "$lock"; then
       CONSOLE=/dev/tty$number
       return 0
     fi
