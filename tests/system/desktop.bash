@@ -62,6 +62,7 @@ start_server() {
   local name=$1
   shift
   read_session
+  : >"$DESKTOP/$name.log" # an earlier server of that name may have filled it
   "${SERVER_OWNER[@]:-"${CALLER[@]}"}" env "${SESSION[@]}" "$@" </dev/null >"$DESKTOP/$name.log" 2>&1 3>&- &
   echo $! >"$DESKTOP/$name.pid"
 }

@@ -52,6 +52,9 @@ start_other() {
   server_is_up "$name" grep -qx '[0-9]\+' "$DESKTOP/$name.log"
   OTHER=$(grep -x '[0-9]\+' "$DESKTOP/$name.log")
 }
+# A display number that no other worker uses. A server that Xvfb numbers itself gets a low one, and when it ends, another
+# worker's server may get that number.
+own_number() { echo $((700 + ${WORK##*/})); }
 # authority_for NUMBER: a file in OTHER_AUTHORITY with the session's cookie for another display.
 authority_for() {
   OTHER_AUTHORITY=$SCRATCH/authority

@@ -153,7 +153,7 @@ refuses_display() {
 
 @test "a relay does not connect the guest to another user's server that takes the place of the display's" {
   # Through a socket that admits only the caller, or with root's guests, a guest needs a relay.
-  start_other first -auth "$DESKTOP/xauthority"
+  start_other first ":$(own_number)" -auth "$DESKTOP/xauthority"
   authority_for "$OTHER"
   chmod 0600 "/tmp/.X11-unix/X$OTHER"
   chown "$CALLER_UID" "/tmp/.X11-unix/X$OTHER"

@@ -96,7 +96,7 @@ close its program's connection (KillClient): refused (BadAccess)"
   install -d -o "$CALLER_UID" -g "$CALLER_GID" "$SCRATCH/signs"
   # The next server on this display does not know the cookie. It would accept and trust the caller's clients without a
   # cookie, and the relay is such a client.
-  start_other first -ac +extension SECURITY
+  start_other first ":$(own_number)" -ac +extension SECURITY
   authority_for "$OTHER"
   start env "DISPLAY=:$OTHER" "XAUTHORITY=$OTHER_AUTHORITY" "$ISOLATE" --store "$STORE" -q -z debian \
     -d "$ATTACKS:/mnt:ro" -d "$SCRATCH/signs:/signs" --x11=untrusted \
