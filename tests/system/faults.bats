@@ -134,7 +134,7 @@ except OSError:
 }
 
 @test "without bwrap the native engine is used and a warning says so, but -e bwrap is refused" {
-  local setup engine
+  local setup
   setup=$(hide_program bwrap)
   isolate_refuses bwrap bubblewrap -- in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -e bwrap -z debian true
   store_is_clean "$STORE"
