@@ -27,7 +27,8 @@ void expect_checked(const RunRequest& request) {
          "a directory is absolute and not the host's root", request.directory);
   expect(request.template_name.empty() || check_template_reference(request.template_name), "a template can be meant",
          request.template_name);
-  expect(request.working_directory.starts_with('/'), "a working directory is absolute", request.working_directory);
+  const auto& directory = request.working_directory;
+  expect(directory.empty() || directory.starts_with('/'), "a working directory is absolute", request.working_directory);
   expect(request.store.empty() || request.store.starts_with('/'), "a store is absolute", request.store);
   for (const auto& bind : request.binds) {
     expect(!bind.source.empty() && bind.target.size() > 1 && bind.target[0] == '/', "a bind has source and target");

@@ -92,6 +92,7 @@ Expected expected_of(const Script& script) {
     if (message.kind == Kind::failed) expected.outcome.exec_error = message.value;
     if (message.kind == Kind::no_directory) expected.outcome.directory_error = message.value;
     if (message.kind == Kind::no_setup) expected.outcome.setup_error = message.value;
+    if (message.kind == Kind::no_user) expected.outcome.user_error = message.value;
   }
   return expected;
 }
@@ -112,7 +113,8 @@ ChildProcess ended_child() {
 
 void expect_outcome(const Script& script, const Expected& expected, const Result<RunOutcome>& outcome) {
   const auto& wanted = expected.outcome;
-  const bool has_error = wanted.exec_error != 0 || wanted.directory_error != 0 || wanted.setup_error != 0;
+  const bool has_error =
+      wanted.exec_error != 0 || wanted.directory_error != 0 || wanted.setup_error != 0 || wanted.user_error != 0;
   if (!has_error && !wanted.ended && (!script.report.empty() || expected.started.empty())) {
     expect(!outcome, "without a word on the command, the report or the engine's end is the error");
     return;
