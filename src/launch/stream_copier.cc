@@ -16,9 +16,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "launch/copier_wait.h"
 
@@ -26,7 +26,7 @@ namespace isolate {
 namespace {
 
 constexpr std::size_t kPortion = 1 << 20;    // the most that one call moves
-constexpr std::size_t kBuffer = 1 << 18;     // where the kernel can't move without a copy
+constexpr std::size_t kBuffer = 1 << 16;     // where the kernel can't move without a copy
 constexpr std::size_t kSmallPortion = 4096;  // what a device that is ready takes without blocking
 
 // A write to a device may block whatever poll says of it. It is broken off every half a second, to look around.
@@ -51,8 +51,8 @@ void break_off_regularly() {
 
 // How bytes get into a file or out of it.
 enum class Way {
-  splice,   // by the kernel alone
-  copy,     // through a buffer
+  splice,   // pipes: by the kernel alone
+  copy,     // files: through a buffer. Only read(2) and write(2) lock the position, which other processes may share
   message,  // sockets: a copy that never blocks
   byte,     // devices, which may block beyond a small portion
 };
@@ -61,8 +61,34 @@ Way way_of(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return Way::byte;
   if (S_ISSOCK(status.st_mode)) return Way::message;
-  return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) || S_ISFIFO(status.st_mode) ? Way::splice : Way::byte;
+  if (S_ISFIFO(status.st_mode)) return Way::splice;
+  return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ? Way::copy : Way::byte;
 }
+
+// What was read and is not written yet.
+class Pending {
+ public:
+  bool empty() const { return begin_ == end_; }
+  const char* data() const { return bytes_.get() + begin_; }
+  std::size_t size() const { return end_ - begin_; }
+
+  // Reads up to `most` bytes with `read(buffer, most)`, which returns their number or -1 and sets errno. Only the pages
+  // that it writes to become memory of this process.
+  template <typename Read>
+  ssize_t fill(std::size_t most, const Read& read) {
+    if (!bytes_) bytes_ = std::make_unique_for_overwrite<char[]>(kBuffer);
+    const ssize_t got = read(bytes_.get(), std::min(most, kBuffer));
+    begin_ = 0;
+    end_ = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+    return got;
+  }
+  void drop(ssize_t written) { begin_ += static_cast<std::size_t>(std::max<ssize_t>(written, 0)); }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
 
 class Input {
  public:
@@ -96,22 +122,20 @@ class Input {
   ssize_t splice() {
     const ssize_t moved = ::splice(copy_.from, nullptr, copy_.to, nullptr, kPortion, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (moved >= 0 || errno != EINVAL) return moved;
-    way_ = Way::copy;  // a file system without splice
+    way_ = Way::copy;  // a pipe that the kernel writes messages into
     return read();
   }
 
   ssize_t read() {
-    pending_.resize(way_ == Way::byte ? kSmallPortion : kBuffer);
-    const ssize_t got = way_ == Way::message ? ::recv(copy_.from, pending_.data(), pending_.size(), MSG_DONTWAIT)
-                                             : ::read(copy_.from, pending_.data(), pending_.size());
-    pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const ssize_t got = pending_.fill(way_ == Way::byte ? kSmallPortion : kBuffer, [&](char* to, std::size_t most) {
+      return way_ == Way::message ? ::recv(copy_.from, to, most, MSG_DONTWAIT) : ::read(copy_.from, to, most);
+    });
     // A peer that has gone away, or the other side of a terminal, is the end of what comes from there.
     return got < 0 && (errno == ECONNRESET || (errno == EIO && way_ == Way::byte)) ? 0 : got;
   }
 
   int write_pending() {
-    const ssize_t written = ::write(copy_.to, pending_.data(), pending_.size());
-    if (written > 0) pending_.erase(pending_.begin(), pending_.begin() + written);
+    pending_.drop(::write(copy_.to, pending_.data(), pending_.size()));
     return 0;
   }
 
@@ -129,7 +153,7 @@ class Input {
   const StreamCopy& copy_;
   Way way_;
   CopyEnds ends_;
-  std::vector<char> pending_;
+  Pending pending_;
   ssize_t taken_ = 0;
   bool is_over_ = false;
 };
@@ -165,18 +189,16 @@ class Output {
     }
     if (way_ == Way::splice) {
       if (const int error = wait_for_room(); error != 0 || !has_room_) return error;
-      if (const auto size = small_size(); size > 0) return move_small(size);
-      const ssize_t moved =
-          ::splice(copy_.from, nullptr, copy_.to, nullptr, portion(kPortion), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-      if (moved >= 0 || errno != EINVAL) return count(moved);
-      way_ = Way::copy;  // O_APPEND
+      // All of it at once, or nothing: what the guest has written in one piece stays in one.
+      if (const auto size = small_size(); size > 0) return read(size);
+      return count(
+          ::splice(copy_.from, nullptr, copy_.to, nullptr, portion(kPortion), SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
     }
-    pending_.resize(portion(way_ == Way::byte ? kSmallPortion : kBuffer));
-    const ssize_t got = ::read(copy_.from, pending_.data(), pending_.size());
-    const int error = errno;
-    pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    errno = error;
-    return count(got);
+    return read(portion(way_ == Way::byte ? kSmallPortion : kBuffer));
+  }
+
+  int read(std::size_t most) {
+    return count(pending_.fill(most, [&](char* to, std::size_t size) { return ::read(copy_.from, to, size); }));
   }
 
   bool has_no_reader() const {
@@ -190,16 +212,6 @@ class Output {
     int size = 0;
     if (!is_pipe_ || keeps_boundaries_ || ::ioctl(copy_.from, FIONREAD, &size) != 0) return 0;
     return size <= PIPE_BUF ? portion(static_cast<std::size_t>(size)) : 0;
-  }
-
-  // All of it at once, or nothing: what the guest has written in one piece stays in one.
-  int move_small(std::size_t size) {
-    pending_.resize(size);
-    const ssize_t got = ::read(copy_.from, pending_.data(), size);
-    const int error = errno;
-    pending_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    errno = error;
-    return count(got);
   }
 
   int note_what_is_left() {
@@ -243,7 +255,7 @@ class Output {
     }
     const ssize_t written = write_some();
     if (written < 0) return is_transient(errno) ? note_refusal(errno) : errno;
-    pending_.erase(pending_.begin(), pending_.begin() + written);
+    pending_.drop(written);
     refused_since_.reset();
     return 0;
   }
@@ -252,7 +264,7 @@ class Output {
     if (way_ == Way::message) return ::send(copy_.to, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (is_pipe_) {
       // Another program may have filled the pipe since it had room.
-      const iovec piece{pending_.data(), pending_.size()};
+      const iovec piece{const_cast<char*>(pending_.data()), pending_.size()};
       const ssize_t written = ::pwritev2(copy_.to, &piece, 1, -1, RWF_NOWAIT);
       if (written >= 0 || errno != EOPNOTSUPP) return written;
     }
@@ -274,7 +286,7 @@ class Output {
   const StreamCopy& copy_;
   Way way_;
   CopyEnds ends_;
-  std::vector<char> pending_;
+  Pending pending_;
   ssize_t left_ = -1;  // of what was in the pipe when the run ended; -1: it goes on
   bool is_always_ready_ = false;
   bool is_pipe_ = false;
