@@ -94,17 +94,10 @@ common_setup() {
   STARTED=()
 }
 
-# Keeps other tests from using /tmp/pulse-socket until this test ends. All workers share /tmp.
-lock_anonymous_socket() {
-  wait_until 100 mkdir "$BASE/anonymous-socket" 2>/dev/null
-  LOCKED=yes
-}
-
 # Runs after every test, which must leave no processes and no files. Whatever is left is removed by force, so that the
 # next test starts clean.
 common_teardown() {
   local pid status=0
-  [[ -z ${LOCKED-} ]] || rmdir "$BASE/anonymous-socket"
   # A run that has ended may still be removing its clone, which is not an error.
   wait_until 3 trash_is_empty "$STORE" || true
   for pid in "${STARTED[@]}"; do kill -KILL "$pid" 2>/dev/null; done

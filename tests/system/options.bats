@@ -58,7 +58,6 @@ load helpers
 
 @test "windows and sound are refused with one line where there is no session" {
   local option
-  lock_anonymous_socket
   for option in -1 --x11 -2 --pulse --pipewire --wayland; do
     isolate_refuses "isolate: error: --" "not set" -- isolate -z debian $option true
   done
