@@ -75,6 +75,21 @@ TEST_F(PoolKeeperTest, ALeasedCloneIsReplacedAtOnceAndDestroyedAfterUse) {
   EXPECT_FALSE(test::exists(path() + "/clones/" + used));
 }
 
+TEST_F(PoolKeeperTest, WhoAsksForTheLeasesDoesNotKeepAnEndedOneFromBeingSeen) {
+  must(pool_.refresh({1U, false, true}));
+  ASSERT_TRUE(keep_until_fresh(1));
+  std::optional<Lease> lease(must(Lease::take(&pool_, {})));
+  ASSERT_TRUE(keep_until([&] { return status().fresh == 1; }));
+  // This is the moment at which another process asks.
+  auto file = must(pool_.open_lease_file(lease->id()));
+  lease.reset();
+  std::optional<FileLock> asking(must(FileLock::try_lock(std::move(file), FileLock::Mode::shared)));
+  const auto later = Clock::now() + milliseconds(300);
+  ASSERT_TRUE(keep_until([&] { return Clock::now() > later; }));
+  asking.reset();
+  EXPECT_TRUE(keep_until_fresh(1));
+}
+
 TEST_F(PoolKeeperTest, APoolThatGetsASizeLaterIsFound) {
   ASSERT_TRUE(keep_until([] { return true; }));
   must(pool_.refresh({1U, false, false}));

@@ -68,7 +68,7 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease_file(id);
     if (!file) continue;  // the lease has ended meanwhile
-    if (!FileLock::is_held_by_others(*file)) continue;
+    if (!goes_on(id, *file)) continue;
     auto info = read_info(state("leased", id), id, template_name_);
     if (info) held.push_back(std::move(*info));
   }
@@ -77,6 +77,14 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
 
 Result<Fd> Pool::open_lease_file(const std::string& clone_id) const {
   return open_file(AT_FDCWD, state("leased", clone_id), O_RDWR);
+}
+
+bool Pool::goes_on(const std::string& clone_id, const Fd& lease_file) const {
+  if (FileLock::is_held_by_others(lease_file)) return true;
+  // To ask, this process has held the lock for a moment. A reap that wanted it just then has taken the lease for one
+  // that goes on. So wake the daemon, as the holder's end does (see begin_clone()).
+  static_cast<void>(open_file(AT_FDCWD, state("leased", clone_id), O_RDONLY));
+  return false;
 }
 
 Result<std::vector<LeaseInfo>> Pool::infos_in(const char* directory) const {
@@ -163,7 +171,7 @@ Result<bool> Pool::has_abandoned() const {
   if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease_file(id);
-    if (file && !FileLock::is_held_by_others(*file)) return true;
+    if (file && !goes_on(id, *file)) return true;
   }
   return false;
 }

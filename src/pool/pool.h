@@ -78,6 +78,8 @@ class Pool {
   // Opens the state file of a leased clone, to ask for its lock or to compare it. It is opened for writing, so that
   // closing it does not wake the daemon (see begin_clone()).
   Result<Fd> open_lease_file(const std::string& clone_id) const;
+  // Says whether somebody holds the lease of that file.
+  bool goes_on(const std::string& clone_id, const Fd& lease_file) const;
   Result<PoolStatus> status() const;
 
   // Destroys the clones of leases that nobody holds any more, and leftovers of interrupted work. Returns their ids. The
