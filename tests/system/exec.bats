@@ -170,7 +170,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   start_exec sh -c "trap 'echo hup >/hup; exit' HUP; echo up; while :; do sleep 0.05; done"
   wait_until 10 grep -qx up "$SCRATCH/out"
   kill_started KILL
-  wait_until 3 in_guest "$CLONE" test -s /hup
+  wait_until 20 in_guest "$CLONE" test -s /hup
   start_exec sh -c "trap '' HUP; echo up; sleep 1$MARK; sleep 1$MARK"
   wait_until 10 grep -qx up "$SCRATCH/out"
   kill_started KILL
