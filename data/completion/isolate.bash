@@ -3,7 +3,7 @@
 
 _isolate_options=(--engine --template-dir --template --bind --here --env --chdir --uid-base --gid-base --share-net --ignore-sigint
   --userns --groups --cap-add --cap-drop --read-only --empty-home --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
-  --io-weight --dbus --keep --store --dry-run --timings --status-fd --trace --quiet --home --gpu --desktop --x11 --wayland --pulse --pipewire --refresh --force --no-create --help --version)
+  --io-weight --dbus --keep --sync --store --dry-run --timings --status-fd --trace --quiet --home --gpu --desktop --x11 --wayland --pulse --pipewire --refresh --force --no-create --help --version)
 
 # Prints the option that takes the value: the last letter of a word such as -nq.
 _isolate_one_option() {

@@ -1,5 +1,6 @@
 #include "acquire/own_clone.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ Result<void> OwnClone::prepare(GuestGroup* group, Steps* steps) {
 Result<AcquiredRoot> OwnClone::acquire(Steps* steps) {
   place_ = TRY(locate_template(request_, &owner_, steps));
   pool_.emplace(place_.store.get(), place_.name);
-  lease_.emplace(TRY(steps->run("lease", [&] { return Lease::take(&*pool_, lease_info(request_, owner_.caller())); })));
+  lease_.emplace(TRY(steps->run("lease", [this] { return take_lease(); })));
   source_ = lease_->root();
   if (keeps_own_id_out()) {
     source_.lower = TRY(steps->run("shifted-layers", [this] { return shifted_layers(); }));
@@ -46,6 +47,14 @@ Result<AcquiredRoot> OwnClone::acquire(Steps* steps) {
   root.template_name = lease_->generation().template_name;
   root.source = source_;
   return root;
+}
+
+Result<Lease> OwnClone::take_lease() {
+  auto lease = Lease::take(&*pool_, lease_info(request_, owner_.caller()));
+  if (lease || (lease.error().code() != ENOSPC && lease.error().code() != EDQUOT)) return lease;
+  // The clones of runs that have just ended may still take up the space.
+  TRY_VOID(pool_->wait_for_removals(std::chrono::seconds(10)));
+  return Lease::take(&*pool_, lease_info(request_, owner_.caller()));
 }
 
 // Whether the guest must not have the caller's own id (--userns=private). The files of an ordinary user's template
@@ -60,6 +69,11 @@ Result<std::vector<std::string>> OwnClone::shifted_layers() {
     log::info("making a copy of template " + request_.template_name + " for private user namespaces, once");
   }
   return place_.store->shifted_layers(lease_->generation());
+}
+
+Result<void> OwnClone::end_use(Steps* steps) {
+  if (!lease_ || request_.keep) return {};
+  return steps->run("lease-end", [this] { return lease_->end(); });
 }
 
 Result<void> OwnClone::give_back(Steps* steps) {

@@ -17,9 +17,11 @@ class OwnClone : public RootProvider {
   Result<uid_t> owner() override { return owner_of_root(source_, &mounted_); }
   Fd take_mounted_root() override { return std::move(mounted_); }
   Pool* pool() override { return pool_ ? &*pool_ : nullptr; }
+  Result<void> end_use(Steps* steps) override;
   Result<void> give_back(Steps* steps) override;
 
  private:
+  Result<Lease> take_lease();
   bool keeps_own_id_out() const;
   Result<std::vector<std::string>> shifted_layers();
   Result<void> end_lease(Steps* steps);

@@ -25,4 +25,10 @@ void Reaper::end() {
   child_.kill_and_reap();
 }
 
+bool Reaper::break_off() {
+  const bool was_running = child_.running();
+  child_.kill_and_reap();
+  return was_running;
+}
+
 }  // namespace isolate

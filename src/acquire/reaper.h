@@ -12,6 +12,8 @@ class Reaper {
   void start(Pool* pool);
   // Waits up to two seconds for the child, then kills it. The next run removes what is left.
   void end();
+  // Kills the child at once. Returns false if there was none.
+  bool break_off();
 
  private:
   ChildProcess child_;

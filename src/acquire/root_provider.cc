@@ -31,6 +31,8 @@ class GivenLease : public RootProvider {
 
 Result<void> RootProvider::prepare(GuestGroup* /*group*/, Steps* /*steps*/) { return {}; }
 
+Result<void> RootProvider::end_use(Steps* /*steps*/) { return {}; }
+
 Result<void> RootProvider::give_back(Steps* /*steps*/) { return {}; }
 
 Result<std::unique_ptr<RootProvider>> provider_for(const RunRequest& request, OwnerNamespace* owner) {

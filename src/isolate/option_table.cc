@@ -232,6 +232,8 @@ constexpr std::array kOptions = {
     Option{0, "pids", "N", "limit of the guest's processes and threads", set_pids},
     Option{0, "io-weight", "N", "the guest's share of busy disks, 1 to 10000 (usual: 100)", set_io_weight},
     Option{0, "keep", nullptr, "keep the clone and print where it is", set_request_switch<&RunRequest::keep>},
+    Option{0, "sync", nullptr, "end only when the clone is gone, not while it is still being removed",
+           set_request_switch<&RunRequest::sync>},
     Option{0, "store", "DIR", "the directory of templates and clones", set_store},
     Option{0, "dry-run", nullptr, "print the plan of the run and stop", set_request_switch<&RunRequest::dry_run>},
     Option{0, "timings", nullptr, "print how long each step took, in microseconds",

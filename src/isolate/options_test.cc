@@ -143,6 +143,7 @@ TEST_F(OptionsTest, LongSwitchesSetTheirFields) {
   EXPECT_TRUE(request({"--keep"}).keep);
   EXPECT_TRUE(request({"--dry-run"}).dry_run);
   EXPECT_TRUE(request({"--timings"}).timings);
+  EXPECT_TRUE(request({"--sync"}).sync);
   const auto options = must(parse({"--trace", "--quiet", "-z", "t", "true"}));
   EXPECT_TRUE(options.trace && options.quiet);
 }
@@ -150,7 +151,7 @@ TEST_F(OptionsTest, LongSwitchesSetTheirFields) {
 TEST_F(OptionsTest, AllSwitchesAreOffByDefault) {
   const auto plain = request({});
   EXPECT_FALSE(plain.share_network || plain.ignore_interrupt || plain.read_only || plain.keep || plain.dry_run ||
-               plain.timings || plain.lasting);
+               plain.timings || plain.sync || plain.lasting);
   EXPECT_EQ(plain.engine, EngineKind::bwrap);
   EXPECT_EQ(plain.userns, UsernsMode::automatic);
   EXPECT_EQ(plain.working_directory, "");

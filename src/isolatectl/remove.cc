@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 
@@ -21,6 +22,8 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
 // Destroys all used clones of the pool, and waits until they are gone. `kept` are those that the user asked to remove
 // although they were kept; the messages say so.
 Result<void> reap_all(Pool* pool, const std::vector<std::string>& kept = {}) {
+  // A run that has just ended may still remove its clone.
+  TRY_VOID(pool->wait_for_removals(std::chrono::seconds(10)));
   const auto report = TRY(pool->reap(ReapLimits::patient()));
   for (const auto& id : report.destroyed) {
     const bool was_kept = std::find(kept.begin(), kept.end(), id) != kept.end();

@@ -91,9 +91,15 @@ Result<void> Lease::set_user_namespaces(const Fd& info_file, std::uint64_t own, 
   return Pool::write_info(info_file, info_);
 }
 
+Result<void> Lease::end() {
+  TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));
+  has_ended_ = true;
+  return {};
+}
+
 Result<Lease::Dropped> Lease::drop() {
   constexpr std::chrono::seconds kMost{10};
-  TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));
+  if (!has_ended_) TRY_VOID(end());
   auto destroyed = pool_->store().destroy_clone(pool_->template_name(), id(), deadline_in(kMost));
   // EBUSY: a mount namespace still contains the clone. The kernel releases it soon.
   if (!destroyed && destroyed.error().code() == EBUSY) return Dropped::busy;

@@ -37,7 +37,10 @@ class Lease {
   Result<Fd> open_info() const;
   Result<void> set_user_namespaces(const Fd& info_file, std::uint64_t own, std::uint64_t guest);
 
-  // Destroys the clone. If that is not possible now, or takes more than ten seconds, the next reap does the rest.
+  // Ends the use of the clone, which takes no time: from here on it is one of those that wait to be destroyed.
+  Result<void> end();
+  // Destroys the clone, after end() if need be. If that is not possible now, or takes more than ten seconds, the next
+  // reap does the rest.
   enum class Dropped { gone, busy, slow };
   Result<Dropped> drop();
   // Keeps the clone on disk until isolatectl gc --kept removes it.
@@ -53,6 +56,7 @@ class Lease {
   FileLock lock_;
   Generation generation_;
   RootSource root_;
+  bool has_ended_ = false;
 };
 
 }  // namespace isolate

@@ -58,6 +58,31 @@ class LeaseTest : public ::testing::Test {
   Pool pool_;
 };
 
+TEST_F(LeaseTest, AnEndedLeaseIsNotInUseUntilItsCloneIsGone) {
+  auto lease = must(Lease::take(&pool_, {}));
+  must(lease.end());
+  EXPECT_EQ(must(pool_.status()).leased, 0U);
+  EXPECT_EQ(must(pool_.status()).trash, 1U);
+  EXPECT_TRUE(must(pool_.reap()).empty()) << "the holder of the lock destroys it";
+  EXPECT_EQ(must(lease.drop()), Lease::Dropped::gone);
+  EXPECT_EQ(must(pool_.status()).trash, 0U);
+}
+
+TEST_F(LeaseTest, WaitsForThoseWhoDestroyClones) {
+  using Clock = std::chrono::steady_clock;
+  std::optional<Lease> lease(must(Lease::take(&pool_, {})));
+  must(lease->end());
+  const auto begin = Clock::now();
+  must(pool_.wait_for_removals(std::chrono::milliseconds(50)));
+  EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(50));
+  // A child holds the lock now, for a while.
+  auto child = must(fork_child(0, [] { return ::usleep(200'000); }));
+  lease.reset();
+  must(pool_.wait_for_removals(std::chrono::seconds(20)));
+  EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(200));
+  EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
+}
+
 TEST_F(LeaseTest, ATakenCloneHasTheNewestGenerationAndIsListed) {
   LeaseInfo info;
   info.engine = "bwrap";

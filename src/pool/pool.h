@@ -90,6 +90,8 @@ class Pool {
   // Ends a lease even if its lock is still held. Its processes must have been killed before. The clone moves to trash/
   // with a new, unlocked state file, so that a reap can destroy it.
   Result<void> revoke(const LeaseInfo& info) const;
+  // Waits while other processes destroy clones of the pool, for at most that long.
+  Result<void> wait_for_removals(std::chrono::milliseconds most) const;
   // True if reap() may have something to do. Takes far less time than reap().
   Result<bool> has_abandoned() const;
   // Moves a kept clone to trash/; the next reap destroys it.

@@ -100,6 +100,16 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
   return report;
 }
 
+Result<void> Pool::wait_for_removals(std::chrono::milliseconds most) const {
+  constexpr unsigned kPause = 2000;  // microseconds
+  const auto end = std::chrono::steady_clock::now() + most;
+  for (const auto& id : TRY(ids_in("trash"))) {
+    const auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
+    while (file && FileLock::is_held_by_others(*file) && !has_passed(end)) ::usleep(kPause);
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> Pool::reap() {
   auto report = TRY(reap(ReapLimits{}));
   TRY_VOID(report.outcome());

@@ -91,6 +91,7 @@ struct RunRequest {
   LxcSettings lxc;
   bool dry_run = false;
   bool timings = false;
+  bool sync = false;  // isolate ends only when the clone is gone
   int status_fd = -1;
   CapabilitySet added_capabilities;
   CapabilitySet dropped_capabilities;

@@ -9,6 +9,7 @@
 #include "acquire/root_provider.h"
 #include "base/log.h"
 #include "base/steps.h"
+#include "base/trace.h"
 #include "join/exec_listener.h"
 #include "launch/container_support.h"
 #include "launch/guest_streams.h"
@@ -16,12 +17,14 @@
 #include "launch/init_setup.h"
 #include "launch/launcher.h"
 #include "limits/guest_group.h"
+#include "linux/file.h"
 #include "linux/held_signals.h"
 #include "linux/own_program.h"
 #include "plan/plan.h"
 #include "pool/member_range.h"
 #include "request/limit_wishes.h"
 #include "request/store_path.h"
+#include "run/end_behind.h"
 #include "share/locale.h"
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
@@ -63,7 +66,27 @@ class Run {
     provider_ = lease != nullptr ? provider_of(*lease) : TRY(provider_for(request_, &owner_));
     auto outcome = acquire_and_execute();
     root_.reset();  // a run that failed early still holds the mount, which would keep the clone busy
-    return combine(std::move(outcome), provider_->give_back(&steps_));
+    if (!outcome || !behind_.is_possible()) return combine(std::move(outcome), give_back());
+    if (auto ended = provider_->end_use(&steps_); !ended) return combine(std::move(outcome), std::move(ended));
+    return end_behind(std::move(outcome));
+  }
+
+  Result<void> give_back() {
+    behind_.let_go_of_mounts();
+    return provider_->give_back(&steps_);
+  }
+
+  Result<int> end_behind(Result<int> outcome) {
+    // What the shares have started ends with the run, not behind it.
+    held_.clear();
+    terminal_.reset();
+    status_.close();
+    const bool reaps = reaper_.break_off();
+    if (!behind_.divide()) return outcome;
+    // What can't be removed now is left to the next run of this template, which reports it.
+    const auto given_back = give_back();
+    if (reaps || !given_back) static_cast<void>(provider_->pool()->reap(ReapLimits::patient()));
+    ::_exit(0);
   }
 
   Result<int> acquire_and_execute() {
@@ -225,21 +248,37 @@ class Run {
       return {};
     }));
     if (listener) supervisor->take_commands(&*listener);
+    if (may_end_behind()) behind_.prepare(provider_->pool()->state_path("ended"));
+    const pid_t engine = launcher.pid();
     auto outcome = supervisor->wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.report_start(pid, plan_.clone_id);
       group_.report_missing_limits();
       if (listener) listener->sweep();
       if (auto* pool = provider_->pool()) reaper_.start(pool);
+      if (behind_.is_possible()) {
+        for (const pid_t process : {engine, pid}) behind_.keep_mounts_of(process);
+      }
     });
     steps_.record_since_last("run");
     auto written = streams->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
-    reaper_.end();
+    if (!behind_.is_possible()) reaper_.end();
     // Remove the container's groups first, because they lie below the guest's group.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
     if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
     return fail(group_.with_shortage(std::move(outcome).error()));
+  }
+
+  // Not if the caller wants to wait for it or to see it.
+  bool may_end_behind() const {
+    constexpr std::size_t kMostAtATime = 8;
+    if (provider_->pool() == nullptr || request_.sync || request_.keep || request_.timings || trace::enabled()) {
+      return false;
+    }
+    // Who starts runs faster than their clones can be removed has to wait for that at some point.
+    const auto removed = list_directory(AT_FDCWD, provider_->pool()->state_path("trash"));
+    return removed && removed->size() < kMostAtATime;
   }
 
   Result<void> make_group() {
@@ -291,7 +330,8 @@ class Run {
   Reaper reaper_;                              // removes clones that killed runs have left
   GuestGroup group_;
   std::vector<std::unique_ptr<Held>> held_;  // of each mount of the plan, what its share holds until the run ends
-  FileLock range_lock_;                      // while this run holds it, no other run gets its ids
+  EndBehind behind_;
+  FileLock range_lock_;  // while this run holds it, no other run gets its ids
   RunPlan plan_;
   Fd root_;  // a detached mount, if the root is a file system of its own (ZFS); empty once the guest has the mount
   PendingUserNamespace pending_namespace_;

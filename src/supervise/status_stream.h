@@ -21,6 +21,9 @@ class StatusStream {
   void report_end(const ExitStatus& status, bool timed_out, bool out_of_memory) const;
   void report_failure(const std::string& step, const std::string& reason) const;
 
+  // No more events come: whoever reads them sees the end.
+  void close() { fd_.reset(); }
+
  private:
   Fd fd_;
 };

@@ -175,7 +175,7 @@ print("seen", len(seen))
     ln -s "$SCRATCH" /etc/planted
   expect_status 125
   expect_output "$SCRATCH"
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "Z6: values of -v appear in no command line but isolate's own" {

@@ -163,7 +163,7 @@ state_of_victim() { find "$SCRATCH/victim" -printf '%p %y %m %U %G %s %C@\n' && 
   no_new_mounts "$before"
   started=$SECONDS
   in_clone true
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ $((SECONDS - started)) -lt 5 ]] || complain "the next run was slow"
 }
 
@@ -289,7 +289,7 @@ os.setxattr(where + "/media", kind + ".overlay.origin", b"x" * 20)
   kill_started KILL
   wait_until 3 no_process_with "$MARK"
   isolatectl gc
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ $(state_of_victim) == "$before" ]] || complain "the victim has changed after a kill"
   for way in "$STORE"/clones/*; do [[ ! -e $way ]]; done
 }

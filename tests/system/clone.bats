@@ -68,20 +68,20 @@ load helpers
   if [[ $failures != 0 ]]; then cat "$SCRATCH"/err-*; fi
   [[ $failures == 0 ]]
   [[ $(cat "$SCRATCH"/out-* | sort -u | wc -l) == 200 ]]
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "nothing remains of a run, however it ended" {
   in_clone true
-  store_is_clean "$STORE"
+  store_gets_clean
   run in_clone sh -c 'exit 9'
-  store_is_clean "$STORE"
+  store_gets_clean
   run in_clone sh -c 'kill -KILL $$'
-  store_is_clean "$STORE"
+  store_gets_clean
   run -127 in_clone no-such-command
-  store_is_clean "$STORE"
+  store_gets_clean
   run isolate -z debian -d /no/such/source:/x true
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "nothing remains of a clone that is hard to remove" {
@@ -91,7 +91,7 @@ load helpers
     mkdir -p /locked/inner && touch /locked/inner/file && chmod 0 /locked/inner /locked
     touch "/new
 line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ -e /etc/passwd ]]
 }
 

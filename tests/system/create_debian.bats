@@ -11,7 +11,7 @@ load helpers
   succeeds isolate -q -z fresh \
     sh -c '. /etc/os-release; echo $VERSION_CODENAME; hello; stat -c %U:%G /etc/shadow; dpkg --audit'
   expect_output $'bookworm\nHello, world!\nroot:shadow'
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ $(isolatectl --json template show fresh | jq -r .origin) == *debian:bookworm* ]]
 }
 
@@ -20,6 +20,6 @@ load helpers
   mkdir -m 0700 "$STORE"
   isolatectl_refuses mmdebstrap -- \
     isolatectl template create fresh --from debian:bookworm --mirror http://127.0.0.1:9/debian
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ ! -e $STORE/templates/fresh ]]
 }

@@ -66,7 +66,7 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
   [[ $(generation) == 1 && $(drafts) == 1 ]]
   succeeds isolatectl template edit small --discard
   [[ $(generation) == 1 && $(drafts) == 0 ]]
-  store_is_clean "$STORE"
+  store_gets_clean
   run --separate-stderr edit sh -c 'echo spoilt >/etc/hostname; kill -KILL $$'
   [[ $status != 0 ]] || complain "expected a failure"
   [[ $(generation) == 1 && $(drafts) == 1 ]]
@@ -78,7 +78,7 @@ drafts() { isolatectl --json ps --kept | jq 'map(select(.draft)) | length'; }
   run -127 --separate-stderr edit no-such-command
   run -1 --separate-stderr edit false
   [[ $(generation) == 1 && $(drafts) == 0 ]]
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "--continue resumes an unfinished edit, and --publish makes it a generation as it is" {

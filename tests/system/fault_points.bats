@@ -55,7 +55,7 @@ kill_at_each_step() {
     wait_until 2 no_process_with "$MARK" || complain "a process after the kill at '$step'"
     run isolatectl gc
     [[ $status == 0 ]] || complain "gc after the kill at '$step'"
-    store_is_clean "$STORE" || complain "left after the kill at '$step': $(state_in "$STORE")"
+    store_gets_clean || complain "left after the kill at '$step': $(state_in "$STORE")"
     no_new_mounts "$before" || complain "a mount after the kill at '$step'"
   done
 }

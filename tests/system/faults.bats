@@ -51,7 +51,7 @@ hide_program() {
   run --separate-stderr in_small sh -c 'dd if=/dev/zero of=/fill bs=1M count=100'
   expect_status 1
   expect_in_errors 'No space left'
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ $(df --output=avail "$SCRATCH/disk" | tail -n 1) -ge $((free - 200)) ]]
   succeeds in_small true
 }
@@ -62,7 +62,7 @@ hide_program() {
   fill_disk
   isolate_refuses 'No space left' -- in_small true
   isolate_refuses 'No space left' -- in_small true
-  store_is_clean "$STORE"
+  store_gets_clean
   rm "$SCRATCH/disk/filler" "$SCRATCH/disk/filler2"
   succeeds in_small uname
   expect_output Linux
@@ -88,17 +88,17 @@ except OSError:
     pass' "$SCRATCH/disk/filler"
   isolate_refuses 'No space left' -- in_small true
   rm -r "$SCRATCH/disk/filler"
-  store_is_clean "$STORE"
+  store_gets_clean
   succeeds in_small true
 }
 
 @test "on a full disk template create fails in one line and leaves nothing" {
   mount_small_disk
   isolatectl_refuses 'No space left' -- isolatectl template create debian --from "$TARBALL"
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ ! -e $STORE/templates/debian ]]
   isolatectl_refuses 'No space left' -- isolatectl template create debian --from "$TREE"
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ $(df --output=avail "$SCRATCH/disk" | tail -n 1) -gt 20000 ]]
   make_small_template
 }
@@ -137,7 +137,7 @@ except OSError:
   local setup
   setup=$(hide_program bwrap)
   isolate_refuses bwrap bubblewrap -- in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -e bwrap -z debian true
-  store_is_clean "$STORE"
+  store_gets_clean
   if [[ $ENGINE == bwrap ]]; then
     succeeds in_private_mounts "$setup" "$ISOLATE" --store "$STORE" -z debian id -u
     expect_output 0
@@ -197,7 +197,7 @@ except OSError:
   run with_kernel_limit max_user_namespaces 0 unshare --user true
   [[ $status == 1 ]] || complain "user namespaces are not off"
   isolate_refuses 'user namespace' -- with_kernel_limit max_user_namespaces 0 "$ISOLATE" --store "$STORE" -z debian true
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "a kind of namespace is switched off: isolate fails in one line, which tells a user that it is about namespaces" {
@@ -206,7 +206,7 @@ except OSError:
   [[ $IDENTITY == root ]] || words=(namespace)
   for kind in mnt pid net uts ipc cgroup; do
     isolate_refuses "${words[@]}" -- with_kernel_limit "max_${kind}_namespaces" 0 "$ISOLATE" --store "$STORE" -z debian true
-    store_is_clean "$STORE"
+    store_gets_clean
   done
 }
 

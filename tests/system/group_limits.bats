@@ -19,7 +19,7 @@ without_groups() { in_private_mounts 'mount -t tmpfs none /sys/fs/cgroup' "$@"; 
     done
   done
   [[ ! -e $SCRATCH/ran ]]
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "--dry-run and a configured limit are refused, and the command line can lift a configured limit" {

@@ -131,6 +131,8 @@ unmount_scratch() {
 state_in() { find "$1"/{clones,drafts,trash} "$1"/pools/*/{making,leased,trash} -mindepth 1 -maxdepth 1 2>/dev/null; }
 trash_is_empty() { [[ -z $(find "$1"/pools/*/trash -mindepth 1 -maxdepth 1 2>/dev/null) ]]; }
 store_is_clean() { [[ -z $(state_in "$1") ]]; }
+# A run that has ended may still be removing its clone.
+store_gets_clean() { wait_until 5 store_is_clean "$STORE"; }
 
 # Makes a root of the identity that a test may change. Its directories are its own, and its files are hard links to
 # those of TREE. /usr/share is empty.

@@ -32,6 +32,9 @@ as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
     for ((i = 0; i < 200; i++)); do [[ -s $4 ]] && break || sleep 0.05; done
     clone=$("$2" --store "$3" --json ps | jq -r ".[0].clone")
     "$2" --store "$3" exec "$clone" cat /proc/1/comm
-    kill -TERM $! && wait $! || exit $(($? - 143))' bash "$ISOLATE" "$ISOLATECTL" "$STORE" "$SCRATCH/ready"
+    kill -TERM $! && wait $! || ended=$?
+    # What still removes the clone is killed with this pid namespace.
+    "$2" --store "$3" gc
+    exit $((ended - 143))' bash "$ISOLATE" "$ISOLATECTL" "$STORE" "$SCRATCH/ready"
   expect_output isolate-init
 }

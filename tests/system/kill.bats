@@ -25,7 +25,7 @@ start_hiding() {
     wait_until 2 no_process_with "$MARK" || complain "still running: $(processes_with "$MARK")"
     [[ $STATUS == 137 ]]
     isolatectl gc
-    store_is_clean "$STORE"
+    store_gets_clean
   done
 }
 
@@ -46,7 +46,7 @@ start_hiding() {
   done
   wait_until 2 no_process_with "$MARK"
   isolatectl gc
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "SIGTERM, SIGHUP and SIGQUIT to isolate reach the command, and its end is isolate's" {
@@ -128,6 +128,6 @@ start_hiding() {
   kill_started KILL
   wait_until 3 no_process_with "$MARK"
   isolatectl gc
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ ! -e $SCRATCH/ran ]]
 }

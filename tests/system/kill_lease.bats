@@ -31,7 +31,7 @@ is_over() {
   no_process_with "^sleep $MARK" || complain "the guest is still running"
   end_of_started 2>/dev/null
   [[ $STATUS == 137 ]] || complain "status $STATUS: $(cat "$SCRATCH/err")"
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "ps shows what a guest uses: processor time, memory, threads" {
@@ -110,7 +110,7 @@ is_over() {
     [[ $STATUS == 137 || $STATUS == 125 ]] || complain "status $STATUS"
   done
   no_process_with "^sleep $MARK"
-  store_is_clean "$STORE"
+  store_gets_clean
 }
 
 @test "kill refuses a name that is no running lease, in one line" {

@@ -20,6 +20,7 @@ teardown() {
 
 # Counts the clones of the template "deb".
 clones_left() { clones_of "$1" | grep -c '^deb-' || true; }
+no_clones_left() { [[ $(clones_left "$1") == 0 ]]; }
 
 # A pass usually takes half a second on an idle machine. An unbounded removal would never end.
 within_time() { timeout --foreground 20 nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$@"; }
@@ -121,13 +122,13 @@ subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir
     print "made\n"'
   expect_output made
   expect_no_errors
-  [[ $(clones_left btrfs) == 0 ]] || complain "$(clones_of btrfs)"
+  wait_until 5 no_clones_left btrfs || complain "$(clones_of btrfs)"
   succeeds ctl gc
 }
 
 @test "btrfs: a clone whose own root is read-only is removed" {
   succeeds in_store btrfs perl -e "$subvolumes"'make("/", "a"); freeze("/a"); freeze("/")'
-  [[ $(clones_left btrfs) == 0 ]] || complain "$(clones_of btrfs)"
+  wait_until 5 no_clones_left btrfs || complain "$(clones_of btrfs)"
 }
 
 @test "immutable files that a guest of root's makes are removed" {
@@ -135,7 +136,7 @@ subvolumes='sub call { my ($dir, $number, $argument) = @_; open my $d, "<", $dir
   for kind in "${KINDS[@]}"; do
     succeeds in_store "$kind" -e chroot sh -ec 'mkdir -p /kept/below; echo x >/kept/below/file; echo x >/file
       chattr +i /kept/below/file /kept/below /file; chattr +a /kept; chattr +i /'
-    [[ $(clones_left "$kind") == 0 ]] || complain "$kind: $(clones_of "$kind")"
+    wait_until 5 no_clones_left "$kind" || complain "$kind: $(clones_of "$kind")"
   done
 }
 

@@ -160,7 +160,7 @@ load helpers
   expect_no_errors
   for option in -e -t -z -d -v -p -u -g -n -i -x -q -h -1 -2 -r -f -s --engine --template-dir --template --bind --env \
     --chdir --uid-base --gid-base --share-net --ignore-sigint --trace --quiet --help --version --x11 --pulse --refresh \
-    --force --no-create --dry-run --timings --status-fd --keep --read-only --userns --cap-add --cap-drop --store; do
+    --force --no-create --dry-run --timings --status-fd --keep --sync --read-only --userns --cap-add --cap-drop --store; do
     [[ $help =~ (^|[^a-z0-9-])$option($|[^a-z0-9-]) ]] || complain "help does not name $option"
   done
   succeeds as_caller "$ISOLATE" -h

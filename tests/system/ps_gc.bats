@@ -49,7 +49,7 @@ none_runs() { [[ $(leases length) == 0 ]]; }
   none_runs
   succeeds isolatectl gc
   [[ "$output$stderr" == *"${ids[2]}"* ]] || complain "gc does not name ${ids[2]}"
-  store_is_clean "$STORE"
+  store_gets_clean
   succeeds isolatectl gc
 }
 

@@ -232,7 +232,7 @@ has_fresh_ones_only() {
   wait_until 5 none_waits zfs || complain "the clone stays busy"
 }
 start_in_store() {
-  nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$ISOLATE" --store "$MAIN" -q -z zfs:deb -u "$ZFS_BASE" \
+  nsenter --mount="/proc/$(cat "$HOLDER")/ns/mnt" -- "$ISOLATE" --store "$MAIN" -q --sync -z zfs:deb -u "$ZFS_BASE" \
     sleep "$MARK" 3>&- &
   RUNNING=$!
   STARTED+=("$RUNNING")

@@ -122,7 +122,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   head -c 3000 "$archive" | isolatectl_refuses EOF -- create torn -
   head -c 100000 /dev/urandom | isolatectl_refuses 'tar archive' -- create noise -
   isolatectl_refuses 'holds no files' -- create none - < <(:)
-  store_is_clean "$STORE"
+  store_gets_clean
   [[ -z $(ls -A "$STORE/templates") ]] || complain "a template was made"
 }
 
@@ -138,7 +138,7 @@ named_id() { if [[ $IDENTITY == root ]]; then echo 1000; else echo $((SUBORDINAT
   succeeds create real "$SCRATCH/root"
   isolatectl_refuses 'template in a store' -- create x "$STORE/templates/real"
   isolatectl_refuses 'store of templates' -- create x "$STORE"
-  store_is_clean "$STORE"
+  store_gets_clean
   succeeds create forced "$SCRATCH/documents" --force
 }
 

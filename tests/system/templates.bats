@@ -76,7 +76,7 @@ g regular file 4755 7:0 1
   for source in "$SCRATCH/noise.tar" "$SCRATCH/torn.tar" "$SCRATCH/empty.tar" /no/such/source \
     debian:nosuchrelease fedora:40 ''; do
     isolatectl_refuses "$source" -- isolatectl template create broken --from "$source"
-    store_is_clean "$STORE"
+    store_gets_clean
     [[ ! -e $STORE/templates/broken ]]
   done
   isolatectl_refuses -- isolatectl template create broken
@@ -108,7 +108,7 @@ END
   for name in ../x /etc '' .hidden . .. -x a/b 'a b' "$(printf 'x%.0s' {1..300})" \
     $'a\nb' $'a\e[2J' 'a;b' 'ä' present; do
     isolatectl_refuses -- isolatectl template create --from "$SCRATCH/small" -- "$name"
-    store_is_clean "$STORE"
+    store_gets_clean
   done
   [[ $(names) == 'present ' ]]
   [[ ! -e $STORE/x && ! -e $STORE/../x ]]
@@ -129,7 +129,7 @@ END
   isolatectl template create same --from "$SCRATCH/small" >"$SCRATCH/two" 2>&1 || status_two=$?
   wait "$one" || status_one=$?
   [[ $((status_one + status_two)) == 1 ]] || { cat "$SCRATCH/one" "$SCRATCH/two"; false; }
-  store_is_clean "$STORE"
+  store_gets_clean
   succeeds isolate -q -z same true
 }
 
