@@ -115,6 +115,15 @@ Result<void> warm_up(const std::vector<Case>& cases) {
 
 }  // namespace
 
+Case command_case(std::string name, std::vector<std::string> argv) {
+  return {std::move(name), [argv = std::move(argv)] { return run_timed(argv); }};
+}
+
+Case bare_bwrap_case(const std::string& root) {
+  return command_case("bare bwrap", {"bwrap", "--unshare-all", "--ro-bind", root, "/", "--proc", "/proc", "--dev",
+                                     "/dev", "--tmpfs", "/tmp", "/bin/true"});
+}
+
 Result<std::vector<Measured>> measure(const std::vector<Case>& cases, int repetitions,
                                       const std::vector<std::string>& google_benchmark_arguments) {
   TRY_VOID(warm_up(cases));

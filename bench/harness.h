@@ -17,6 +17,11 @@ struct Case {
   std::function<Result<Sample>()> run_once;
 };
 
+// Runs a command.
+Case command_case(std::string name, std::vector<std::string> argv);
+// Runs /bin/true in the root, read-only, with nothing but bubblewrap.
+Case bare_bwrap_case(const std::string& root);
+
 struct Measured {
   std::string name;
   std::vector<double> wall_ms;

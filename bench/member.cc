@@ -28,10 +28,10 @@ std::vector<std::string> isolate_argv(const std::string& isolate, const std::str
 // sustain() measures what the machine does without the pause.
 constexpr auto kPause = std::chrono::milliseconds(50);
 
-Case command_case(std::string name, std::vector<std::string> argv) {
-  return {std::move(name), [argv = std::move(argv)] {
+Case paused(Case one) {
+  return {std::move(one.name), [run_once = std::move(one.run_once)] {
             std::this_thread::sleep_for(kPause);
-            return run_timed(argv);
+            return run_once();
           }};
 }
 
@@ -42,10 +42,9 @@ Result<void> compare(const Options& options) {
   const auto large = TRY(options.text("large"));
   const int runs = TRY(options.count("runs"));
   const std::vector<Case> cases = {
-      command_case("isolate through the daemon, small pool", isolate_argv(isolate, small)),
-      command_case("isolate through the daemon, large pool", isolate_argv(isolate, large)),
-      command_case("bare bwrap", {"bwrap", "--unshare-all", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
-                                  "--tmpfs", "/tmp", "/bin/true"})};
+      paused(command_case("isolate through the daemon, small pool", isolate_argv(isolate, small))),
+      paused(command_case("isolate through the daemon, large pool", isolate_argv(isolate, large))),
+      paused(bare_bwrap_case(root))};
   print_title(fmt::format("A member's run of /bin/true: {} of each, shuffled into one", runs));
   const auto rows = TRY(measure(cases, runs, options.for_google_benchmark()));
   print_times(rows, {{"x bare bwrap", 2}});

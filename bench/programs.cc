@@ -1,0 +1,50 @@
+// Measures calls that start no new guest, and compares them with bare bwrap and a program that does nothing:
+// `isolate --version`, and `isolatectl exec`, which runs a command in a guest that is already running.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "options.h"
+#include "report.h"
+
+namespace isolate::bench {
+namespace {
+
+constexpr double kMostTimesEmptyProgram = 1.6;
+constexpr double kMostTimesBareBwrapExec = 0.5;
+
+// Indexes of the rows that are compared.
+constexpr std::size_t kVersion = 0;
+constexpr std::size_t kEmpty = 1;
+constexpr std::size_t kExec = 2;
+constexpr std::size_t kBareBwrap = 3;
+
+Result<void> run(const Options& options) {
+  const auto runs = TRY(options.count("runs"));
+  const std::vector<Case> cases = {
+      command_case("isolate --version", {TRY(options.text("isolate")), "--version"}),
+      command_case("an empty static program", {TRY(options.text("empty"))}),
+      command_case("isolatectl exec LEASE /bin/true",
+                   {TRY(options.text("isolatectl")), "--store", TRY(options.text("store")), "exec",
+                    TRY(options.text("lease")), "/bin/true"}),
+      bare_bwrap_case(TRY(options.text("root"))),
+      command_case("/bin/true outside", {"/bin/true"}),
+  };
+  const auto rows = TRY(measure(cases, runs, options.for_google_benchmark()));
+  print_title(fmt::format("Programs as {}: {} runs of each, shuffled into one",
+                          ::geteuid() == 0 ? "root" : "an ordinary user", runs));
+  print_times(rows, {{"x bare bwrap", kBareBwrap}, {"x empty program", kEmpty}});
+  print_aim("isolate --version / an empty static program",
+            ratio_of_medians(rows[kVersion].wall_ms, rows[kEmpty].wall_ms), kMostTimesEmptyProgram);
+  print_aim("isolatectl exec / bare bwrap", ratio_of_medians(rows[kExec].wall_ms, rows[kBareBwrap].wall_ms),
+            kMostTimesBareBwrapExec);
+  return {};
+}
+
+}  // namespace
+}  // namespace isolate::bench
+
+int main(int argc, char** argv) {
+  return isolate::bench::run_main(argc, argv, {"isolate", "isolatectl", "empty", "store", "lease", "root", "runs"},
+                                  isolate::bench::run);
+}
