@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -14,56 +15,18 @@
 #include <cstdint>
 
 #include "base/testing.h"
+#include "launch/guest_streams_testing.h"
 #include "linux/file.h"
-#include "linux/held_signals.h"
 
 namespace isolate {
 namespace {
 
+using test::become_caller;
+using test::copy_bytes;
+using test::expect_status;
+using test::fill;
+using test::run_guest;
 using test::verify;
-
-// The caller of a test: a child whose 0, 1 and 2 are what the test says. Standard error stays, for what fails.
-Result<void> become_caller(const std::string& input, const std::string& output, int output_flags) {
-  hold_signals();
-  const auto in = TRY(open_file(AT_FDCWD, input, O_RDONLY));
-  const auto out = TRY(open_file(AT_FDCWD, output, output_flags | O_CREAT, 0600));
-  if (::dup2(in.get(), 0) < 0 || ::dup2(out.get(), 1) < 0) return fail(errno, "dup2");
-  return {};
-}
-
-// Runs `guest` with what it would get as 0 and 1, and gives back what finish() says.
-Result<int> run_guest(const std::function<int(int, int)>& guest, bool is_patient = true) {
-  auto streams = TRY(GuestStreams::prepare({}));
-  auto child = TRY(fork_child(0, [&] {
-    // As execve would do it: none of the other ends.
-    const int in = ::dup2(streams.descriptor(0), 100);
-    const int out = ::dup2(streams.descriptor(1), 101);
-    ::syscall(SYS_close_range, 3, 99, 0);
-    return guest(in, out);
-  }));
-  TRY_VOID(streams.start());
-  const auto ended = TRY(child.wait());
-  TRY_VOID(verify(ended.signalled || ended.success(), "the guest"));
-  return streams.finish(is_patient);
-}
-
-int copy_bytes(int in, int out, std::size_t most) {
-  char buffer[4096];
-  while (most > 0) {
-    const ssize_t got = ::read(in, buffer, std::min(sizeof buffer, most));
-    if (got <= 0) break;
-    if (!write_all(out, {buffer, static_cast<std::size_t>(got)}, "copy")) return 1;
-    most -= static_cast<std::size_t>(got);
-  }
-  return 0;
-}
-
-void fill(const std::string& path, std::size_t size) { std::ofstream(path) << std::string(size, 'x') << "end"; }
-
-Result<void> expect_status(const Result<int>& status, int expected) {
-  if (!status) return fail(status.error());
-  return verify(*status == expected, "status " + std::to_string(*status));
-}
 
 TEST(GuestStreamsTest, FilesAreCopiedThroughPipes) {
   const test::TempDirectory directory;
@@ -97,53 +60,26 @@ TEST(GuestStreamsTest, AppendedIsAtTheEnd) {
   });
 }
 
-// As in `(isolate A & isolate B & wait) >file`.
-TEST(GuestStreamsTest, RunsThatShareAnOutputFileOverwriteNothing) {
-  const test::TempDirectory directory;
-  test::in_child([&]() -> Result<void> {
-    constexpr int kRuns = 8;
-    constexpr int kLines = 300;
-    TRY_VOID(become_caller("/dev/null", directory / "out", O_WRONLY));
-    std::vector<ChildProcess> runs;
-    for (int i = 0; i < kRuns; ++i) {
-      runs.push_back(TRY(fork_child(0, [] {
-        const auto status = run_guest([](int, int out) {
-          for (int line = 0; line < kLines; ++line) {
-            if (!write_all(out, "line\n", "test")) return 1;
-            for (int left = 1; left != 0;) ::ioctl(out, FIONREAD, &left);
-          }
-          return 0;
-        });
-        return status && *status == 0 ? 0 : 1;
-      })));
+TEST(GuestStreamsTest, ALargeMessageOfASocketIsReadAsAWhole) {
+  test::in_child([]() -> Result<void> {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) return fail(errno, "socketpair");
+    const std::string message(150'000, 'x');
+    TRY_VOID(become_caller("/dev/null", "/dev/null", O_WRONLY));
+    if (::dup2(ends[0], 0) < 0 || ::close(ends[0]) != 0) return fail(errno, "dup2");
+    if (::send(ends[1], message.data(), message.size(), 0) != static_cast<ssize_t>(message.size())) {
+      return fail(errno, "send");
     }
-    for (auto& run : runs) TRY_VOID(verify(TRY(run.wait()).success(), "a run"));
-    return verify(TRY(read_file(directory / "out")).size() == std::size_t{kRuns} * kLines * 5, "all lines");
-  });
-}
-
-TEST(GuestStreamsTest, RunsThatShareAnInputFileReadEachPartOnce) {
-  const test::TempDirectory directory;
-  fill(directory / "in", 20'000'000);
-  test::in_child([&]() -> Result<void> {
-    constexpr int kRuns = 4;
-    TRY_VOID(become_caller(directory / "in", "/dev/null", O_WRONLY));
-    std::vector<ChildProcess> runs;
-    for (int i = 0; i < kRuns; ++i) {
-      const auto out = directory / ("out" + std::to_string(i));
-      runs.push_back(TRY(fork_child(0, [&] {
-        const auto file = open_file(AT_FDCWD, out, O_WRONLY | O_CREAT, 0600);
-        if (!file || ::dup2(file->get(), 1) < 0) return 1;
-        const auto status = run_guest([](int in, int to) { return copy_bytes(in, to, SIZE_MAX); });
-        return status && *status == 0 ? 0 : 1;
-      })));
-    }
-    std::size_t size = 0;
-    for (int i = 0; i < kRuns; ++i) {
-      TRY_VOID(verify(TRY(runs[static_cast<std::size_t>(i)].wait()).success(), "a run"));
-      size += TRY(read_file(directory / ("out" + std::to_string(i)), 1 << 25)).size();
-    }
-    return verify(size == 20'000'003, "its size, not " + std::to_string(size));
+    ::close(ends[1]);
+    return expect_status(run_guest([&](int in, int) {
+                           std::size_t size = 0;
+                           char buffer[4096];
+                           for (ssize_t got = 0; (got = ::read(in, buffer, sizeof buffer)) > 0;) {
+                             size += static_cast<std::size_t>(got);
+                           }
+                           return size == message.size() ? 0 : 1;
+                         }),
+                         0);
   });
 }
 

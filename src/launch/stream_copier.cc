@@ -26,7 +26,8 @@ namespace isolate {
 namespace {
 
 constexpr std::size_t kPortion = 1 << 20;    // the most that one call moves
-constexpr std::size_t kBuffer = 1 << 16;     // where the kernel can't move without a copy
+constexpr std::size_t kBuffer = 1 << 16;     // for everything that is not spliced
+constexpr std::size_t kMessage = 1 << 18;    // what does not fit is lost, since a message can't be read in parts
 constexpr std::size_t kSmallPortion = 4096;  // what a device that is ready takes without blocking
 
 // A write to a device may block whatever poll says of it. It is broken off every half a second, to look around.
@@ -49,12 +50,12 @@ void break_off_regularly() {
   ::timer_settime(timer, 0, &regularly, nullptr);
 }
 
-// How bytes get into a file or out of it.
+// How a copier moves bytes out of the caller's stream or into it.
 enum class Way {
-  splice,   // pipes: by the kernel alone
-  copy,     // files: through a buffer. Only read(2) and write(2) lock the position, which other processes may share
-  message,  // sockets: a copy that never blocks
-  byte,     // devices, which may block beyond a small portion
+  splice,   // pipes: the kernel moves them by itself
+  copy,     // files: through a buffer, because read(2) and write(2) lock the file's position and splice(2) does not
+  message,  // sockets: through a buffer, with calls that never block
+  byte,     // devices: in small portions, because a larger one may block
 };
 
 Way way_of(int fd) {
@@ -65,6 +66,9 @@ Way way_of(int fd) {
   return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ? Way::copy : Way::byte;
 }
 
+// The most that is read at a time.
+std::size_t portion_of(Way way) { return way == Way::byte ? kSmallPortion : way == Way::message ? kMessage : kBuffer; }
+
 // What was read and is not written yet.
 class Pending {
  public:
@@ -72,12 +76,12 @@ class Pending {
   const char* data() const { return bytes_.get() + begin_; }
   std::size_t size() const { return end_ - begin_; }
 
-  // Reads up to `most` bytes with `read(buffer, most)`, which returns their number or -1 and sets errno. Only the pages
-  // that it writes to become memory of this process.
+  // Calls `read(buffer, size)`, which returns the number of bytes, or -1 with errno set. `size` is at most `most`.
+  // The buffer is not cleared first, so only the pages that `read` fills take up memory.
   template <typename Read>
   ssize_t fill(std::size_t most, const Read& read) {
-    if (!bytes_) bytes_ = std::make_unique_for_overwrite<char[]>(kBuffer);
-    const ssize_t got = read(bytes_.get(), std::min(most, kBuffer));
+    if (!bytes_) bytes_ = std::make_unique_for_overwrite<char[]>(kMessage);
+    const ssize_t got = read(bytes_.get(), std::min(most, kMessage));
     begin_ = 0;
     end_ = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
     return got;
@@ -122,12 +126,12 @@ class Input {
   ssize_t splice() {
     const ssize_t moved = ::splice(copy_.from, nullptr, copy_.to, nullptr, kPortion, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (moved >= 0 || errno != EINVAL) return moved;
-    way_ = Way::copy;  // a pipe that the kernel writes messages into
+    way_ = Way::copy;  // a notification pipe (pipe(2), O_NOTIFICATION_PIPE), which splice(2) refuses
     return read();
   }
 
   ssize_t read() {
-    const ssize_t got = pending_.fill(way_ == Way::byte ? kSmallPortion : kBuffer, [&](char* to, std::size_t most) {
+    const ssize_t got = pending_.fill(portion_of(way_), [&](char* to, std::size_t most) {
       return way_ == Way::message ? ::recv(copy_.from, to, most, MSG_DONTWAIT) : ::read(copy_.from, to, most);
     });
     // A peer that has gone away, or the other side of a terminal, is the end of what comes from there.
@@ -189,12 +193,13 @@ class Output {
     }
     if (way_ == Way::splice) {
       if (const int error = wait_for_room(); error != 0 || !has_room_) return error;
-      // All of it at once, or nothing: what the guest has written in one piece stays in one.
+      // A short write to a pipe happens as a whole or not at all (pipe(7), PIPE_BUF). So what the guest has written in
+      // one piece stays in one piece.
       if (const auto size = small_size(); size > 0) return read(size);
       return count(
           ::splice(copy_.from, nullptr, copy_.to, nullptr, portion(kPortion), SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
     }
-    return read(portion(way_ == Way::byte ? kSmallPortion : kBuffer));
+    return read(portion(portion_of(way_)));
   }
 
   int read(std::size_t most) {
