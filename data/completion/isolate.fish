@@ -51,7 +51,7 @@ complete -c isolate -n __isolate_before_command -l dbus -x -a 'session session,n
 complete -c isolate -n __isolate_before_command -l keep -d 'Keep the clone and print where it is'
 complete -c isolate -n __isolate_before_command -l store -x -a '(__fish_complete_directories)' -d 'The directory of templates and clones'
 complete -c isolate -n __isolate_before_command -l dry-run -d 'Print the plan of the run and stop'
-complete -c isolate -n __isolate_before_command -l sync -d 'End only when the clone is gone'
+complete -c isolate -n __isolate_before_command -l sync -d 'Do not end before the clone is removed'
 complete -c isolate -n __isolate_before_command -l timings -d 'Print how long each step took'
 complete -c isolate -n __isolate_before_command -l status-fd -x -d 'Write start and end as JSON lines'
 complete -c isolate -n __isolate_before_command -s x -l trace -d 'Print each step and system call'

@@ -38,7 +38,7 @@ _arguments -s -S \
   '--keep[keep the clone and print where it is]' \
   '--store=[the directory of templates and clones]:directory:_files -/' \
   '--dry-run[print the plan of the run and stop]' \
-  '--sync[end only when the clone is gone]' \
+  '--sync[do not end before the clone is removed]' \
   '--timings[print how long each step took]' \
   '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
   '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \

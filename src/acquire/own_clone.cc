@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "pool/registered.h"
 #include "request/store_path.h"
 
 namespace isolate {
@@ -52,8 +53,12 @@ Result<AcquiredRoot> OwnClone::acquire(Steps* steps) {
 Result<Lease> OwnClone::take_lease() {
   auto lease = Lease::take(&*pool_, lease_info(request_, owner_.caller()));
   if (lease || (lease.error().code() != ENOSPC && lease.error().code() != EDQUOT)) return lease;
-  // The clones of runs that have just ended may still take up the space.
-  TRY_VOID(pool_->wait_for_removals(std::chrono::seconds(10)));
+  // The clones of runs that have ended may still take up the space, whatever their template was.
+  for (const auto& name : TRY(pool_names(*place_.store))) {
+    Pool pool(place_.store.get(), name);
+    TRY_VOID(pool.wait_for_removals(std::chrono::seconds(10)));
+    TRY_VOID(pool.reap(ReapLimits{}));
+  }
   return Lease::take(&*pool_, lease_info(request_, owner_.caller()));
 }
 

@@ -6,8 +6,8 @@
 
 namespace isolate {
 
-void Reaper::start(Pool* pool) {
-  if (auto abandoned = pool->has_abandoned(); !abandoned || !*abandoned) return;
+bool Reaper::start(Pool* pool) {
+  if (auto abandoned = pool->has_abandoned(); !abandoned || !*abandoned) return false;
   auto child = fork_child(0, [pool] {
     const auto report = pool->reap(ReapLimits::patient());
     const auto outcome = report ? report->failure : Result<void>(fail(report.error()));
@@ -15,6 +15,7 @@ void Reaper::start(Pool* pool) {
     return 0;
   });
   if (child) child_ = std::move(*child);  // if fork failed, the next run tries again
+  return true;
 }
 
 void Reaper::end() {
@@ -23,12 +24,6 @@ void Reaper::end() {
   pollfd end{child_.pidfd(), POLLIN, 0};
   ::poll(&end, 1, kMostMilliseconds);
   child_.kill_and_reap();
-}
-
-bool Reaper::break_off() {
-  const bool was_running = child_.running();
-  child_.kill_and_reap();
-  return was_running;
 }
 
 }  // namespace isolate

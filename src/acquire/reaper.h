@@ -8,12 +8,10 @@ namespace isolate {
 
 class Reaper {
  public:
-  // Starts no child if there is nothing to remove.
-  void start(Pool* pool);
+  // Starts no child if there is nothing to remove. Returns whether there is.
+  bool start(Pool* pool);
   // Waits up to two seconds for the child, then kills it. The next run removes what is left.
   void end();
-  // Kills the child at once. Returns false if there was none.
-  bool break_off();
 
  private:
   ChildProcess child_;

@@ -50,7 +50,7 @@ class RootProvider {
   // The pool of the clone, in which this run removes clones of killed runs. Null if the daemon or nobody does that.
   virtual Pool* pool() { return nullptr; }
 
-  // Ends the use of the root: from here on nobody takes it for one in use. This takes no time.
+  // Ends the use of the root without destroying it: from now on its clone does not count as in use. This is fast.
   virtual Result<void> end_use(Steps* steps);
   // Call this last, even if acquire() failed. It destroys the clone, or keeps it (--keep). Errors: that failed; the
   // message says what becomes of the clone.

@@ -19,10 +19,10 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
   return ids;
 }
 
-// Destroys all used clones of the pool, and waits until they are gone. `kept` are those that the user asked to remove
+// Destroys all used clones of the pool. First waits up to ten seconds for other processes that are destroying some of
+// them: a run that has just ended may still be removing its clone. `kept` are those that the user asked to remove
 // although they were kept; the messages say so.
 Result<void> reap_all(Pool* pool, const std::vector<std::string>& kept = {}) {
-  // A run that has just ended may still remove its clone.
   TRY_VOID(pool->wait_for_removals(std::chrono::seconds(10)));
   const auto report = TRY(pool->reap(ReapLimits::patient()));
   for (const auto& id : report.destroyed) {

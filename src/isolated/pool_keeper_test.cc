@@ -75,7 +75,7 @@ TEST_F(PoolKeeperTest, ALeasedCloneIsReplacedAtOnceAndDestroyedAfterUse) {
   EXPECT_FALSE(test::exists(path() + "/clones/" + used));
 }
 
-TEST_F(PoolKeeperTest, WhoAsksForTheLeasesDoesNotKeepAnEndedOneFromBeingSeen) {
+TEST_F(PoolKeeperTest, CheckingALeaseDoesNotHideItsEndFromTheKeeper) {
   must(pool_.refresh({1U, false, true}));
   ASSERT_TRUE(keep_until_fresh(1));
   std::optional<Lease> lease(must(Lease::take(&pool_, {})));

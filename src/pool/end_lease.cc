@@ -69,11 +69,11 @@ Result<void> end_lease(const Pool& pool, const LeaseInfo& asked, const Patience&
   constexpr unsigned kLongestPause = 500'000;
   unsigned pause = 10'000;  // microseconds
   const auto file = pool.open_lease_file(info.clone_id);
-  if (!file || !pool.goes_on(info.clone_id, *file)) return fail(ESRCH, "lease " + info.clone_id);
+  if (!file || !pool.is_held(info.clone_id, *file)) return fail(ESRCH, "lease " + info.clone_id);
   // Without this, another namespace of the same user could get a namespace's number before the number is compared.
   const auto held = TRY(hold_namespaces(&info));
   const auto begin = Clock::now();
-  while (pool.goes_on(info.clone_id, *file) && is_leased(pool, info)) {
+  while (pool.is_held(info.clone_id, *file) && is_leased(pool, info)) {
     const auto passed = Clock::now() - begin;
     // Another user has a copy of the lock's descriptor, or it lies in a socket. No signal can end that.
     if (passed > patience.limit) return pool.revoke(info);

@@ -37,7 +37,8 @@ class Lease {
   Result<Fd> open_info() const;
   Result<void> set_user_namespaces(const Fd& info_file, std::uint64_t own, std::uint64_t guest);
 
-  // Ends the use of the clone, which takes no time: from here on it is one of those that wait to be destroyed.
+  // Ends the use of the clone, which is a single rename: the clone now counts as waiting to be destroyed. The caller
+  // keeps the lock, so no reap destroys the clone before drop() or the end of this process.
   Result<void> end();
   // Destroys the clone, after end() if need be. If that is not possible now, or takes more than ten seconds, the next
   // reap does the rest.

@@ -58,7 +58,7 @@ class LeaseTest : public ::testing::Test {
   Pool pool_;
 };
 
-TEST_F(LeaseTest, AnEndedLeaseIsNotInUseUntilItsCloneIsGone) {
+TEST_F(LeaseTest, AnEndedLeaseCountsAsTrashUntilItsCloneIsGone) {
   auto lease = must(Lease::take(&pool_, {}));
   must(lease.end());
   EXPECT_EQ(must(pool_.status()).leased, 0U);
@@ -68,7 +68,7 @@ TEST_F(LeaseTest, AnEndedLeaseIsNotInUseUntilItsCloneIsGone) {
   EXPECT_EQ(must(pool_.status()).trash, 0U);
 }
 
-TEST_F(LeaseTest, WaitsForThoseWhoDestroyClones) {
+TEST_F(LeaseTest, WaitsWhileOtherProcessesDestroyClones) {
   using Clock = std::chrono::steady_clock;
   std::optional<Lease> lease(must(Lease::take(&pool_, {})));
   must(lease->end());

@@ -68,7 +68,7 @@ Result<std::vector<LeaseInfo>> Pool::leases() const {
   for (const auto& id : TRY(names_in(state("leased")))) {
     auto file = open_lease_file(id);
     if (!file) continue;  // the lease has ended meanwhile
-    if (!goes_on(id, *file)) continue;
+    if (!is_held(id, *file)) continue;
     auto info = read_info(state("leased", id), id, template_name_);
     if (info) held.push_back(std::move(*info));
   }
@@ -79,10 +79,11 @@ Result<Fd> Pool::open_lease_file(const std::string& clone_id) const {
   return open_file(AT_FDCWD, state("leased", clone_id), O_RDWR);
 }
 
-bool Pool::goes_on(const std::string& clone_id, const Fd& lease_file) const {
+bool Pool::is_held(const std::string& clone_id, const Fd& lease_file) const {
   if (FileLock::is_held_by_others(lease_file)) return true;
-  // To ask, this process has held the lock for a moment. A reap that wanted it just then has taken the lease for one
-  // that goes on. So wake the daemon, as the holder's end does (see begin_clone()).
+  // is_held_by_others() has taken the lock for a moment. A reap that tried the lock in that moment left the lease
+  // alone, as if it were in use. Closing this read-only descriptor makes the daemon look again, as the end of the
+  // holder does (see begin_clone()). Otherwise it would notice the end only with its next scan, up to 30 seconds later.
   static_cast<void>(open_file(AT_FDCWD, state("leased", clone_id), O_RDONLY));
   return false;
 }
@@ -168,10 +169,15 @@ Result<void> Pool::remove_state() {
 }
 
 Result<bool> Pool::has_abandoned() const {
-  if (!TRY(names_in(state("making"))).empty() || !TRY(names_in(state("trash"))).empty()) return true;
+  for (const char* directory : {"making", "trash"}) {
+    for (const auto& id : TRY(names_in(state(directory)))) {
+      const auto file = open_file(AT_FDCWD, state(directory, id), O_RDWR);
+      if (file && !FileLock::is_held_by_others(*file)) return true;
+    }
+  }
   for (const auto& id : TRY(names_in(state("leased")))) {
-    auto file = open_lease_file(id);
-    if (file && !goes_on(id, *file)) return true;
+    const auto file = open_lease_file(id);
+    if (file && !is_held(id, *file)) return true;
   }
   return false;
 }

@@ -78,8 +78,9 @@ class Pool {
   // Opens the state file of a leased clone, to ask for its lock or to compare it. It is opened for writing, so that
   // closing it does not wake the daemon (see begin_clone()).
   Result<Fd> open_lease_file(const std::string& clone_id) const;
-  // Says whether somebody holds the lease of that file.
-  bool goes_on(const std::string& clone_id, const Fd& lease_file) const;
+  // Returns whether a process holds the lease whose state file this is. If none does, this also wakes the daemon,
+  // because the check takes the lock for a moment and may have hidden the end of the lease from a reap.
+  bool is_held(const std::string& clone_id, const Fd& lease_file) const;
   Result<PoolStatus> status() const;
 
   // Destroys the clones of leases that nobody holds any more, and leftovers of interrupted work. Returns their ids. The
@@ -90,9 +91,9 @@ class Pool {
   // Ends a lease even if its lock is still held. Its processes must have been killed before. The clone moves to trash/
   // with a new, unlocked state file, so that a reap can destroy it.
   Result<void> revoke(const LeaseInfo& info) const;
-  // Waits while other processes destroy clones of the pool, for at most that long.
+  // Waits until no other process is destroying a clone of the pool, or until `most` has passed. Neither is an error.
   Result<void> wait_for_removals(std::chrono::milliseconds most) const;
-  // True if reap() may have something to do. Takes far less time than reap().
+  // True if reap() has something to do: clones that no process works with. Takes far less time than reap().
   Result<bool> has_abandoned() const;
   // Moves a kept clone to trash/; the next reap destroys it.
   Result<void> discard_kept(const std::string& clone_id);

@@ -91,7 +91,7 @@ struct RunRequest {
   LxcSettings lxc;
   bool dry_run = false;
   bool timings = false;
-  bool sync = false;  // isolate ends only when the clone is gone
+  bool sync = false;  // do not end before the clone is removed
   int status_fd = -1;
   CapabilitySet added_capabilities;
   CapabilitySet dropped_capabilities;

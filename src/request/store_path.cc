@@ -1,7 +1,6 @@
 #include "request/store_path.h"
 
 #include <cstdlib>
-#include <filesystem>
 
 namespace isolate {
 
@@ -13,8 +12,7 @@ std::string data_home(const Caller& caller) {
 }
 
 Result<std::string> store_path(const std::string& asked, const Caller& caller) {
-  // Absolute, because a process may leave its directory while it works on the store.
-  if (!asked.empty()) return std::filesystem::absolute(asked).string();
+  if (!asked.empty()) return asked;
   if (caller.is_root()) return std::string("/var/lib/isolate");
   const auto data = data_home(caller);
   if (data.empty())

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "acquire/reaper.h"
 #include "acquire/root_provider.h"
 #include "base/log.h"
@@ -24,7 +26,7 @@
 #include "pool/member_range.h"
 #include "request/limit_wishes.h"
 #include "request/store_path.h"
-#include "run/end_behind.h"
+#include "run/cleanup_process.h"
 #include "share/locale.h"
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
@@ -66,26 +68,26 @@ class Run {
     provider_ = lease != nullptr ? provider_of(*lease) : TRY(provider_for(request_, &owner_));
     auto outcome = acquire_and_execute();
     root_.reset();  // a run that failed early still holds the mount, which would keep the clone busy
-    if (!outcome || !behind_.is_possible()) return combine(std::move(outcome), give_back());
-    if (auto ended = provider_->end_use(&steps_); !ended) return combine(std::move(outcome), std::move(ended));
-    return end_behind(std::move(outcome));
+    if (!outcome || !cleanup_.can_run()) return combine(std::move(outcome), give_back());
+    if (auto ended = provider_->end_use(&steps_); !ended) {
+      return combine(combine(std::move(outcome), std::move(ended)), give_back());
+    }
+    return leave_cleanup_to_child(std::move(outcome));
   }
 
   Result<void> give_back() {
-    behind_.let_go_of_mounts();
+    cleanup_.close_namespaces();
     return provider_->give_back(&steps_);
   }
 
-  Result<int> end_behind(Result<int> outcome) {
-    // What the shares have started ends with the run, not behind it.
+  Result<int> leave_cleanup_to_child(Result<int> outcome) {
+    // End what the shares have started before isolate exits. The child only removes clones.
     held_.clear();
     terminal_.reset();
     status_.close();
-    const bool reaps = reaper_.break_off();
-    if (!behind_.divide()) return outcome;
-    // What can't be removed now is left to the next run of this template, which reports it.
-    const auto given_back = give_back();
-    if (reaps || !given_back) static_cast<void>(provider_->pool()->reap(ReapLimits::patient()));
+    if (!cleanup_.fork_after_closing()) return outcome;
+    // Nobody sees an error any more. The next run of this template finds what is left, and reports errors.
+    static_cast<void>(give_back());
     ::_exit(0);
   }
 
@@ -248,21 +250,21 @@ class Run {
       return {};
     }));
     if (listener) supervisor->take_commands(&*listener);
-    if (may_end_behind()) behind_.prepare(provider_->pool()->state_path("ended"));
+    if (wants_cleanup_process()) cleanup_.prepare(provider_->pool()->state_path("ended"));
     const pid_t engine = launcher.pid();
     auto outcome = supervisor->wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
       status_.report_start(pid, plan_.clone_id);
       group_.report_missing_limits();
       if (listener) listener->sweep();
-      if (auto* pool = provider_->pool()) reaper_.start(pool);
-      if (behind_.is_possible()) {
-        for (const pid_t process : {engine, pid}) behind_.keep_mounts_of(process);
+      if (auto* pool = provider_->pool(); pool != nullptr && reaper_.start(pool)) cleanup_.give_up();
+      if (cleanup_.can_run() && may_keep_mounts()) {
+        for (const pid_t process : {engine, pid}) cleanup_.keep_mounts_of(process);
       }
     });
     steps_.record_since_last("run");
     auto written = streams->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
-    if (!behind_.is_possible()) reaper_.end();
+    if (!cleanup_.can_run()) reaper_.end();
     // Remove the container's groups first, because they lie below the guest's group.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
@@ -270,13 +272,22 @@ class Run {
     return fail(group_.with_shortage(std::move(outcome).error()));
   }
 
-  // Not if the caller wants to wait for it or to see it.
-  bool may_end_behind() const {
+  // Whether the guest's mounts may last until the child has ended. Not if a hook undoes what another has mounted, or
+  // the caller may want to unmount what they have shown to the guest.
+  bool may_keep_mounts() const {
+    return request_.post_hook.empty() && std::none_of(plan_.mounts.begin(), plan_.mounts.end(),
+                                                      [](const auto& mount) { return mount.kind == MountKind::bind; });
+  }
+
+  // Whether a child may remove the clone after isolate has exited. Not if the caller asked isolate to wait (--sync),
+  // keeps the clone, or wants to see the steps of the removal (--timings, --trace).
+  bool wants_cleanup_process() const {
     constexpr std::size_t kMostAtATime = 8;
     if (provider_->pool() == nullptr || request_.sync || request_.keep || request_.timings || trace::enabled()) {
       return false;
     }
-    // Who starts runs faster than their clones can be removed has to wait for that at some point.
+    // If clones are waiting already, remove this one before isolate exits. Otherwise a caller that starts runs faster
+    // than clones can be removed would fill the store.
     const auto removed = list_directory(AT_FDCWD, provider_->pool()->state_path("trash"));
     return removed && removed->size() < kMostAtATime;
   }
@@ -330,7 +341,7 @@ class Run {
   Reaper reaper_;                              // removes clones that killed runs have left
   GuestGroup group_;
   std::vector<std::unique_ptr<Held>> held_;  // of each mount of the plan, what its share holds until the run ends
-  EndBehind behind_;
+  CleanupProcess cleanup_;
   FileLock range_lock_;  // while this run holds it, no other run gets its ids
   RunPlan plan_;
   Fd root_;  // a detached mount, if the root is a file system of its own (ZFS); empty once the guest has the mount

@@ -21,7 +21,7 @@ class StatusStream {
   void report_end(const ExitStatus& status, bool timed_out, bool out_of_memory) const;
   void report_failure(const std::string& step, const std::string& reason) const;
 
-  // No more events come: whoever reads them sees the end.
+  // Closes the descriptor, so that the reader sees the end of the events.
   void close() { fd_.reset(); }
 
  private:

@@ -33,7 +33,7 @@ as_first_process() { unshare --pid --fork --kill-child --mount-proc "$@"; }
     clone=$("$2" --store "$3" --json ps | jq -r ".[0].clone")
     "$2" --store "$3" exec "$clone" cat /proc/1/comm
     kill -TERM $! && wait $! || ended=$?
-    # What still removes the clone is killed with this pid namespace.
+    # gc waits for the process that removes the clone. Otherwise it would be killed with this pid namespace.
     "$2" --store "$3" gc
     exit $((ended - 143))' bash "$ISOLATE" "$ISOLATECTL" "$STORE" "$SCRATCH/ready"
   expect_output isolate-init

@@ -125,7 +125,7 @@ refused() { refused_share -2 "$@"; }
   hears 770 with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -q -z desktop -2 -d "$SCRATCH/tone.wav:/tone.wav:ro" \
     paplay /tone.wav
   in_session pactl unload-module "$(cat "$SCRATCH/module")"
-  [[ ! -e /tmp/pulse-socket ]] || complain "it is still there"
+  wait_until 5 test ! -e /tmp/pulse-socket || complain "it is still there"
   squat /tmp/pulse-socket
   isolate_refuses "belongs to user $USER_B_UID" -- with_variables XDG_RUNTIME_DIR="$SCRATCH" -- -z desktop -2 true
   # Both the socket and the server have to belong to the caller or root.

@@ -1,4 +1,4 @@
-#include "run/end_behind.h"
+#include "run/cleanup_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -26,48 +26,48 @@ pid_t zombie(const char* name) {
   return pid;
 }
 
-class EndBehindTest : public ::testing::Test {
+class CleanupProcessTest : public ::testing::Test {
  protected:
   std::string record() const { return directory_ / "ended"; }
-  bool is_possible() const {
-    EndBehind end;
+  bool can_run() const {
+    CleanupProcess end;
     end.prepare(record());
-    return end.is_possible();
+    return end.can_run();
   }
   test::TempDirectory directory_;
 };
 
-TEST_F(EndBehindTest, IsPossibleUnlessTheLastChildWasNotReaped) {
-  EXPECT_TRUE(is_possible()) << "no record";
+TEST_F(CleanupProcessTest, IsImpossibleWhileTheLastChildIsAZombie) {
+  EXPECT_TRUE(can_run()) << "no record";
   const pid_t child = zombie("isolate-end");
   std::ofstream(record()) << child;
-  EXPECT_FALSE(is_possible());
+  EXPECT_FALSE(can_run());
   ::waitpid(child, nullptr, 0);
-  EXPECT_TRUE(is_possible()) << "it was reaped";
+  EXPECT_TRUE(can_run()) << "it was reaped";
 }
 
-TEST_F(EndBehindTest, TakesNoOtherZombieForTheLastChild) {
+TEST_F(CleanupProcessTest, IgnoresZombiesOfOtherPrograms) {
   const pid_t other = zombie("other");
   std::ofstream(record()) << other;
-  EXPECT_TRUE(is_possible());
+  EXPECT_TRUE(can_run());
   ::waitpid(other, nullptr, 0);
   std::ofstream(record()) << "../../etc/passwd";
-  EXPECT_TRUE(is_possible()) << "nonsense in the record";
+  EXPECT_TRUE(can_run()) << "nonsense in the record";
 }
 
-// The parent of both sides, which reaps the child's as well.
-TEST_F(EndBehindTest, TheChildBeginsWhenTheCallersSideHasEndedAndClosedItsDescriptors) {
+TEST_F(CleanupProcessTest, TheChildBeginsWhenTheCallersSideHasEndedAndClosedItsDescriptors) {
   test::in_child([this]() -> Result<void> {
+    // So this process reaps isolate's side and, after that, the orphaned child.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     int inherited[2];
     if (::pipe2(inherited, 0) != 0) return fail(errno, "pipe");
     const pid_t callers = ::fork();
     if (callers == 0) {
       ::close(inherited[0]);
-      EndBehind end;
+      CleanupProcess end;
       end.prepare(record());
-      if (!end.divide()) ::_exit(7);
-      // The reader below has seen the end of the pipe by now, because this process has no copy of it.
+      if (!end.fork_after_closing()) ::_exit(7);
+      // Give the parent time to see the end of the pipe, which this process must not hold open.
       ::usleep(300'000);
       const bool is_closed = ::fcntl(inherited[1], F_GETFD) < 0;
       std::ofstream(directory_ / "behind") << (::getsid(0) == ::getpid()) << is_closed;
