@@ -253,7 +253,7 @@ settled() {
 }
 
 @test "a busy clone is kept, reported, and tried again" {
-  start_run -z "$DATASET" -- true
+  start_run --sync -z "$DATASET" -- true
   hold_clone "$(clones_of debisl)"
   kill_started TERM
   expect_pool debisl waiting 1

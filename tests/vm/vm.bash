@@ -41,7 +41,9 @@ clones_of() {
   zfs list -H -o name -r "$PARENT" | grep -E "^$PARENT/$1_[0-9]+$" || true
 }
 number_of_clones() { clones_of "$1" | grep -c . || true; }
-no_clones() { [[ $(number_of_clones "$1") == 0 ]]; }
+# A run that has ended may still be removing its clone.
+no_clones() { wait_until 10 has_no_clones "$1"; }
+has_no_clones() { [[ $(number_of_clones "$1") == 0 ]]; }
 
 # pool_is TEMPLATE FIELD VALUE: succeeds if the status of that template's pool has this value.
 pool_is() { [[ $(isolatectl pool status "zfs:$1" --json | jq ".[0].$2") == "$3" ]]; }
