@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <string_view>
 
 #include "linux/file.h"
@@ -43,14 +42,11 @@ bool proc_is_ours() {
 // often a shell that ends right after isolate.
 bool ends_with_namespace() { return ::getpid() == 1 || (::getppid() == 1 && !is_in_first_pid_namespace()); }
 
-// Shows this process's own name instead of the command line of isolate, which would look as if the command still ran.
-void show_own_name() {
-  ::prctl(PR_SET_NAME, kName);
-  // The arguments follow each other in memory, and this variable of glibc points to the first.
-  const auto arguments = read_file("/proc/self/cmdline");
-  if (!arguments || !arguments->starts_with(::program_invocation_name)) return;
-  std::memset(::program_invocation_name, 0, arguments->size());
-  std::string_view(kName).copy(::program_invocation_name, arguments->size() - 1);
+// Returns the memory with this process's arguments, which follow each other; a variable of glibc points to the first.
+std::span<char> arguments() {
+  const auto text = read_file("/proc/self/cmdline");
+  if (!text || text->empty() || !text->starts_with(::program_invocation_name)) return {};
+  return {::program_invocation_name, text->size()};
 }
 
 Result<std::vector<int>> inherited_descriptors() {
@@ -75,6 +71,7 @@ void CleanupProcess::prepare(std::string record) {
   self_ = own_pidfd();
   if (!inherited || !dev_null_ || !self_) return;
   inherited_ = std::move(*inherited);
+  arguments_ = arguments();
   can_run_ = true;
 }
 
@@ -86,9 +83,13 @@ void CleanupProcess::keep_mounts_of(pid_t pid) {
 bool CleanupProcess::fork_after_closing() const {
   for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) ::dup2(dev_null_.get(), number);
   for (const int number : inherited_) ::close(number);
+  // With isolate's command line the child would look as if the command still ran. It must not show it even for a
+  // moment.
+  std::fill(arguments_.begin(), arguments_.end(), '\0');
+  if (!arguments_.empty()) std::string_view(kName).copy(arguments_.data(), arguments_.size() - 1);
   if (::chdir("/") != 0 || ::fork() != 0) return false;
   ::setsid();
-  show_own_name();
+  ::prctl(PR_SET_NAME, kName);
   pollfd end{self_.get(), POLLIN, 0};
   while (::poll(&end, 1, -1) < 0 && errno == EINTR) {
   }

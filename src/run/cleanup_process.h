@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,14 +32,16 @@ class CleanupProcess {
   // Forks. Returns true in the child. Returns false in isolate itself, also if fork failed and there is no child.
   // Before the fork it replaces 0, 1 and 2 by /dev/null and closes the other descriptors that isolate has inherited, so
   // that whoever waits for the end of a stream or for the lock of an inherited file does not wait for the child.
-  // Therefore isolate must exit now and can't print anything. The child returns only when isolate has exited. The
-  // directory of both is "/", and the child leads a session without a terminal.
+  // Therefore isolate must exit now and can't print anything. Its command line becomes the child's name. The child
+  // returns only when isolate has exited. The directory of both is "/", and the child leads a session without a
+  // terminal.
   bool fork_after_closing() const;
 
  private:
   std::string record_;
   bool can_run_ = false;
   std::vector<int> inherited_;  // descriptors from 3 on
+  std::span<char> arguments_;   // of this process, in its memory
   std::vector<Fd> namespaces_;
   Fd dev_null_;
   Fd self_;  // a pidfd of isolate itself

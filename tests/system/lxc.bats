@@ -55,7 +55,7 @@ listens_in_the_hosts_network() { grep -q "lxc/rootfs/state/$(ls "$STORE/pools/de
 @test "20 containers can run at a time" {
   local number
   for number in {1..20}; do start_isolate -q -e lxc -z debian sh -c "echo $number >/mark; sleep $MARK"; done
-  wait_until 30 eval '[[ $(processes_with "^sleep $MARK" | wc -l) == 20 ]]' || complain "only $(processes_with "^sleep $MARK" | wc -l)"
+  wait_until 90 eval '[[ $(processes_with "^sleep $MARK" | wc -l) == 20 ]]' || complain "only $(processes_with "^sleep $MARK" | wc -l)"
   for number in "${STARTED[@]}"; do kill "$number"; done
   wait_until 10 no_process_with "$MARK"
 }
