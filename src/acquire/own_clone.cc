@@ -78,7 +78,6 @@ Result<std::vector<std::string>> OwnClone::shifted_layers() {
 }
 
 Result<void> OwnClone::end_use(Steps* steps) {
-  if (!lease_ || request_.keep) return {};
   return steps->run("lease-end", [this] { return lease_->end(); });
 }
 

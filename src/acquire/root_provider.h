@@ -51,6 +51,7 @@ class RootProvider {
   virtual Pool* pool() { return nullptr; }
 
   // Ends the use of the root without destroying it: from now on its clone does not count as in use. This is fast.
+  // Call it only after acquire(), and not if the clone is to be kept.
   virtual Result<void> end_use(Steps* steps);
   // Call this last, even if acquire() failed. It destroys the clone, or keeps it (--keep). Errors: that failed; the
   // message says what becomes of the clone.

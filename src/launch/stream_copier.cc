@@ -66,10 +66,12 @@ Way way_of(int fd) {
   return S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ? Way::copy : Way::byte;
 }
 
-// The most that is read at a time.
-std::size_t portion_of(Way way) { return way == Way::byte ? kSmallPortion : way == Way::message ? kMessage : kBuffer; }
+// How many bytes one call reads at most.
+std::size_t most_at_a_time(Way way) {
+  return way == Way::byte ? kSmallPortion : way == Way::message ? kMessage : kBuffer;
+}
 
-// What was read and is not written yet.
+// The bytes that a copier has read from one side and has not written to the other side yet.
 class Pending {
  public:
   bool empty() const { return begin_ == end_; }
@@ -131,7 +133,7 @@ class Input {
   }
 
   ssize_t read() {
-    const ssize_t got = pending_.fill(portion_of(way_), [&](char* to, std::size_t most) {
+    const ssize_t got = pending_.fill(most_at_a_time(way_), [&](char* to, std::size_t most) {
       return way_ == Way::message ? ::recv(copy_.from, to, most, MSG_DONTWAIT) : ::read(copy_.from, to, most);
     });
     // A peer that has gone away, or the other side of a terminal, is the end of what comes from there.
@@ -199,7 +201,7 @@ class Output {
       return count(
           ::splice(copy_.from, nullptr, copy_.to, nullptr, portion(kPortion), SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
     }
-    return read(portion(portion_of(way_)));
+    return read(portion(most_at_a_time(way_)));
   }
 
   int read(std::size_t most) {
