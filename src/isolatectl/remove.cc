@@ -23,13 +23,15 @@ std::vector<std::string> ids_of(const std::vector<LeaseInfo>& infos) {
 // them: a run that has just ended may still be removing its clone. `kept` are those that the user asked to remove
 // although they were kept; the messages say so.
 Result<void> reap_all(Pool* pool, const std::vector<std::string>& kept = {}) {
-  TRY_VOID(pool->wait_for_removals(std::chrono::seconds(10)));
+  const auto left = TRY(pool->wait_for_removals(std::chrono::seconds(10)));
   const auto report = TRY(pool->reap(ReapLimits::patient()));
   for (const auto& id : report.destroyed) {
     const bool was_kept = std::find(kept.begin(), kept.end(), id) != kept.end();
     log::info(was_kept ? "removed kept clone " + id : "removed clone " + id + " of a run that had ended");
   }
-  return report.outcome();
+  TRY_VOID(report.outcome());
+  if (left.empty()) return {};
+  return fail(fmt::format("clone {} is still being removed by another process; try again later", left.front()));
 }
 
 // Returns the draft of an edit that was neither published nor discarded, and tells the user about it. gc never removes

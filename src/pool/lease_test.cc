@@ -73,12 +73,12 @@ TEST_F(LeaseTest, WaitsWhileOtherProcessesDestroyClones) {
   std::optional<Lease> lease(must(Lease::take(&pool_, {})));
   must(lease->end());
   const auto begin = Clock::now();
-  must(pool_.wait_for_removals(std::chrono::milliseconds(50)));
+  EXPECT_EQ(must(pool_.wait_for_removals(std::chrono::milliseconds(50))), Names{lease->id()});
   EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(50));
   // A child holds the lock now, for a while.
   auto child = must(fork_child(0, [] { return ::usleep(200'000); }));
   lease.reset();
-  must(pool_.wait_for_removals(std::chrono::seconds(20)));
+  EXPECT_EQ(must(pool_.wait_for_removals(std::chrono::seconds(20))), Names{});
   EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(200));
   EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
 }

@@ -91,8 +91,9 @@ class Pool {
   // Ends a lease even if its lock is still held. Its processes must have been killed before. The clone moves to trash/
   // with a new, unlocked state file, so that a reap can destroy it.
   Result<void> revoke(const LeaseInfo& info) const;
-  // Waits until no other process is destroying a clone of the pool, or until `most` has passed. Neither is an error.
-  Result<void> wait_for_removals(std::chrono::milliseconds most) const;
+  // Waits until no other process is destroying a clone of the pool, or until `most` has passed. Returns the ids of
+  // those that are still being destroyed then.
+  Result<std::vector<std::string>> wait_for_removals(std::chrono::milliseconds most) const;
   // True if reap() has something to do: clones that no process works with. Takes far less time than reap().
   Result<bool> has_abandoned() const;
   // Moves a kept clone to trash/; the next reap destroys it.

@@ -100,14 +100,20 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
   return report;
 }
 
-Result<void> Pool::wait_for_removals(std::chrono::milliseconds most) const {
+Result<std::vector<std::string>> Pool::wait_for_removals(std::chrono::milliseconds most) const {
   constexpr unsigned kPause = 2000;  // microseconds
   const auto end = std::chrono::steady_clock::now() + most;
-  for (const auto& id : TRY(ids_in("trash"))) {
+  std::vector<std::string> left;
+  for (auto& id : TRY(ids_in("trash"))) {
     const auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
-    while (file && FileLock::is_held_by_others(*file) && !has_passed(end)) ::usleep(kPause);
+    bool is_held = file && FileLock::is_held_by_others(*file);
+    while (is_held && !has_passed(end)) {
+      ::usleep(kPause);
+      is_held = FileLock::is_held_by_others(*file);
+    }
+    if (is_held) left.push_back(std::move(id));
   }
-  return {};
+  return left;
 }
 
 Result<std::vector<std::string>> Pool::reap() {

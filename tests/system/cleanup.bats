@@ -66,6 +66,21 @@ a_run_removes_it() { isolate -q --sync -z debian true && is_removed; }
   is_removed || complain "$(ls "$(pool)"/*)"
 }
 
+@test "gc and template remove report a clone that is still being removed" {
+  local stopped gc
+  run_and_look 'kill -STOP $(remover)'
+  stopped=$(cat "$(pool)/ended")
+  STARTED+=("$stopped")
+  # Each waits ten seconds, so they wait at the same time.
+  fails_plainly 1 isolatectl 'still being removed' -- isolatectl gc &
+  gc=$!
+  fails_plainly 1 isolatectl 'still being removed' -- isolatectl template remove debian
+  wait "$gc"
+  kill -CONT "$stopped"
+  succeeds isolatectl gc
+  is_removed || complain "$(ls "$(pool)"/*)"
+}
+
 @test "if eight clones are waiting to be removed, a run removes its own clone before it ends" {
   local number file lock
   # The locks stand for the processes that are removing these clones.
