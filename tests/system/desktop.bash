@@ -79,6 +79,7 @@ stop_server() {
   { wait "$pid" || true; } 2>/dev/null
   return "$status"
 }
+server_runs() { [[ -s $DESKTOP/$1.pid ]] && ! server_ended "$(cat "$DESKTOP/$1.pid")"; }
 server_ended() {
   local state
   state=$(ps -o stat= -p "$1") || return 0
@@ -131,6 +132,17 @@ start_pipewire() {
   # Without systemd-logind it also ends, unless Bluetooth is switched off.
   mkdir -p "$DESKTOP/config/wireplumber/bluetooth.lua.d"
   echo 'bluez_monitor.enabled = false' >"$DESKTOP/config/wireplumber/bluetooth.lua.d/51-off.lua"
+  start_beside_pipewire
+}
+# Starts wireplumber and pipewire-pulse, unless both run. Debian's crash now and then when a client goes away, so call
+# this before each test.
+start_beside_pipewire() {
+  local name
+  if server_runs wireplumber && server_runs pipewire-pulse; then return; fi
+  for name in wireplumber pipewire-pulse; do
+    [[ ! -e $DESKTOP/$name.pid ]] || stop_server "$name"
+  done
+  rm -f "$RUNTIME/pulse/native"
   start_server wireplumber env "DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus" "XDG_CONFIG_HOME=$DESKTOP/config" \
     wireplumber
   start_server pipewire-pulse pipewire-pulse

@@ -11,6 +11,10 @@ setup_file() {
   start_pipewire
 }
 teardown_file() { remove_desktop; }
+setup() {
+  common_setup
+  start_beside_pipewire
+}
 
 play() {
   local player=$1
