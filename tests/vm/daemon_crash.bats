@@ -54,7 +54,7 @@ rounds_are_well() {
   local point
   isolate -q -r "$DATASET" 2
   for point in zfs-{get,clone,destroy}-{begun,done}{,:kill}; do
-    run --separate-stderr env "ISOLATE_FAULT=$point" "$ISOLATE" -q -z "$DATASET" true
+    run --separate-stderr env "ISOLATE_FAULT=$point" "$ISOLATE" -q --sync -z "$DATASET" true
     if [[ $point == *:kill ]]; then
       [[ $status == 137 || $point == zfs-clone-* ]] || complain "$point"
     elif [[ $point != zfs-clone-* ]]; then
