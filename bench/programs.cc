@@ -1,5 +1,6 @@
 // Measures calls that start no new guest, and compares them with bare bwrap and a program that does nothing:
-// `isolate --version`, and `isolatectl exec`, which runs a command in a guest that is already running.
+// `isolate --version`, `isolatectl exec`, which runs a command in a guest that is already running, and a run that takes
+// a warm guest. There have to be enough of those: bench/run makes them before.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -12,12 +13,16 @@ namespace {
 
 constexpr double kMostTimesEmptyProgram = 1.6;
 constexpr double kMostTimesBareBwrapExec = 0.5;
+constexpr double kMostTimesBareBwrapWarm = 0.4;
+constexpr double kMostTimesTrueWarm = 1.8;
 
 // Indexes of the rows that are compared.
 constexpr std::size_t kVersion = 0;
 constexpr std::size_t kEmpty = 1;
 constexpr std::size_t kExec = 2;
-constexpr std::size_t kBareBwrap = 3;
+constexpr std::size_t kWarm = 3;
+constexpr std::size_t kBareBwrap = 4;
+constexpr std::size_t kTrue = 5;
 
 Result<void> run(const Options& options) {
   const auto runs = TRY(options.count("runs"));
@@ -27,6 +32,9 @@ Result<void> run(const Options& options) {
       command_case("isolatectl exec LEASE /bin/true",
                    {TRY(options.text("isolatectl")), "--store", TRY(options.text("store")), "exec",
                     TRY(options.text("lease")), "/bin/true"}),
+      command_case("isolate /bin/true in a warm guest",
+                   {TRY(options.text("isolate")), "--store", TRY(options.text("store")), "-e", "native", "-z", "plain",
+                    "--warm=require", "/bin/true"}),
       bare_bwrap_case(TRY(options.text("root"))),
       command_case("/bin/true outside", {"/bin/true"}),
   };
@@ -38,6 +46,10 @@ Result<void> run(const Options& options) {
             ratio_of_medians(rows[kVersion].wall_ms, rows[kEmpty].wall_ms), kMostTimesEmptyProgram);
   print_aim("isolatectl exec / bare bwrap", ratio_of_medians(rows[kExec].wall_ms, rows[kBareBwrap].wall_ms),
             kMostTimesBareBwrapExec);
+  print_aim("a warm guest / bare bwrap", ratio_of_medians(rows[kWarm].wall_ms, rows[kBareBwrap].wall_ms),
+            kMostTimesBareBwrapWarm);
+  print_aim("a warm guest / /bin/true outside", ratio_of_medians(rows[kWarm].wall_ms, rows[kTrue].wall_ms),
+            kMostTimesTrueWarm);
   return {};
 }
 

@@ -3,7 +3,7 @@
 
 _isolate_options=(--engine --template-dir --template --bind --here --env --chdir --uid-base --gid-base --share-net --ignore-sigint
   --userns --groups --cap-add --cap-drop --read-only --empty-home --seccomp --pty --timeout --ulimit --tmp-size --memory --cpus --pids
-  --io-weight --dbus --keep --sync --store --dry-run --timings --status-fd --trace --quiet --home --gpu --desktop --x11 --wayland --pulse --pipewire --refresh --force --no-create --help --version)
+  --io-weight --dbus --keep --sync --warm --hold --store --dry-run --timings --status-fd --trace --quiet --home --gpu --desktop --x11 --wayland --pulse --pipewire --refresh --force --no-create --help --version)
 
 # Prints the option that takes the value: the last letter of a word such as -nq.
 _isolate_one_option() {
@@ -15,7 +15,7 @@ _isolate_takes_value() {
   case $(_isolate_one_option "$1") in
     --engine | --template-dir | --template | --bind | --env | --chdir | --uid-base | --gid-base | --userns | --groups) ;;
     --cap-add | --cap-drop | --seccomp | --timeout | --ulimit | --tmp-size | --memory | --cpus | --pids | --io-weight) ;;
-    --store | --status-fd | --refresh | --dbus) ;;
+    --store | --status-fd | --refresh | --dbus | --warm) ;;
     -[etzdvpugr]) ;;
     *) return 1 ;;
   esac
@@ -45,6 +45,7 @@ _isolate_value() {
       ;;
     --userns) _isolate_words 'auto private single' "$word" ;;
     --groups) _isolate_words 'auto keep drop' "$word" ;;
+    --warm) _isolate_words 'auto require no' "$word" ;;
     --seccomp)
       _isolate_words 'default tty none' "$word"
       compopt -o filenames 2>/dev/null

@@ -13,7 +13,7 @@ function __isolate_before_command
             set value no
         else if not string match --quiet -- '-*' $word; or test "$word" = --
             return 1
-        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|groups|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|dbus|store|status-fd|refresh))$' $word
+        else if string match --quiet --regex -- '^(-[^-]*[etzdvpugr]|--(engine|template-dir|template|bind|env|chdir|uid-base|gid-base|userns|groups|cap-add|cap-drop|seccomp|timeout|ulimit|tmp-size|memory|cpus|pids|io-weight|dbus|store|status-fd|warm|refresh))$' $word
             set value yes
         end
     end
@@ -52,6 +52,8 @@ complete -c isolate -n __isolate_before_command -l keep -d 'Keep the clone and p
 complete -c isolate -n __isolate_before_command -l store -x -a '(__fish_complete_directories)' -d 'The directory of templates and clones'
 complete -c isolate -n __isolate_before_command -l dry-run -d 'Print the plan of the run and stop'
 complete -c isolate -n __isolate_before_command -l sync -d 'Do not end before the clone is removed'
+complete -c isolate -n __isolate_before_command -l warm -x -a 'auto require no' -d 'Take a guest that is ready already'
+complete -c isolate -n __isolate_before_command -l hold -d 'Make a guest and wait for a run that takes it'
 complete -c isolate -n __isolate_before_command -l timings -d 'Print how long each step took'
 complete -c isolate -n __isolate_before_command -l status-fd -x -d 'Write start and end as JSON lines'
 complete -c isolate -n __isolate_before_command -s x -l trace -d 'Print each step and system call'

@@ -39,6 +39,8 @@ _arguments -s -S \
   '--store=[the directory of templates and clones]:directory:_files -/' \
   '--dry-run[print the plan of the run and stop]' \
   '--sync[do not end before the clone is removed]' \
+  '--warm=[take a guest that is ready already]:when:(auto require no)' \
+  '--hold[make a guest and wait for a run that takes it]' \
   '--timings[print how long each step took]' \
   '--status-fd=[write start and end as JSON lines to this descriptor]:descriptor:' \
   '(-x --trace)'{-x,--trace}'[print each step and system call with its result]' \

@@ -13,7 +13,7 @@ _isolatectl_templates() {
 # Prints the verbs that can follow, or the options of a complete verb.
 _isolatectl_next() {
   case $1 in
-    '') echo template pool gc ps kill exec launcher status --version ;;
+    '') echo template pool gc ps kill exec warm launcher status --version ;;
     template) echo create edit list show snapshot remove gc ;;
     pool) echo list status resize drain range ;;
     launcher) echo create list remove ;;
@@ -41,7 +41,8 @@ _isolatectl() {
           verb+=${verb:+ }${COMP_WORDS[i]}
         else
           names=$((names + 1))
-          if [[ $verb == exec ]]; then return; fi # what follows is the command
+          # What follows belongs to the command, or to isolate.
+          if [[ $verb == exec || ($verb == warm && $names == 2) ]]; then return; fi
         fi
         ;;
     esac

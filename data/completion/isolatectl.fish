@@ -46,6 +46,7 @@ complete -c isolatectl -n __isolatectl_verb -a gc -d 'Remove leftovers and old g
 complete -c isolatectl -n __isolatectl_verb -a ps -d 'List running leases'
 complete -c isolatectl -n __isolatectl_verb -a kill -d 'End a running lease'
 complete -c isolatectl -n __isolatectl_verb -a exec -d 'Run a command in a running lease'
+complete -c isolatectl -n __isolatectl_verb -a warm -d 'Keep guests ready'
 complete -c isolatectl -n __isolatectl_verb -a launcher -d 'Manage launchers of the desktop'
 complete -c isolatectl -n __isolatectl_verb -a status -d 'Show whether the daemon runs'
 complete -c isolatectl -n '__isolatectl_verb template' -a 'create edit list show snapshot remove gc'
@@ -62,6 +63,7 @@ end
 for verb in status resize drain range
     complete -c isolatectl -n "__isolatectl_verb pool $verb" -a '(__isolatectl_templates)'
 end
+complete -c isolatectl -n '__isolatectl_verb warm' -a '(__isolatectl_templates)'
 for verb in kill exec
     complete -c isolatectl -n "__isolatectl_verb $verb" -a '(__isolatectl_leases)'
 end

@@ -91,7 +91,7 @@ _isolatectl_launcher() {
 
 local curcontext=$curcontext state line
 _arguments -C $common '(- *)--version[print the version]' \
-  '1:verb:(template pool gc ps kill exec launcher status)' \
+  '1:verb:(template pool gc ps kill exec warm launcher status)' \
   '*::argument:->arguments'
 [[ $state == arguments ]] || return
 case $line[1] in
@@ -99,6 +99,7 @@ case $line[1] in
   pool) _isolatectl_pool ;;
   launcher) _isolatectl_launcher ;;
   gc | ps) _arguments $common $kept ;;
+  warm) _arguments $common '1:template:_isolatectl_templates' '2:number:' '*:option of isolate:' ;;
   kill) _arguments $common '1:lease:_isolatectl_leases' ;;
   exec)
     _arguments $common '(-t --tty)'{-t,--tty}'[give it a terminal of its own]' \

@@ -18,6 +18,7 @@ LeaseInfo lease_info(const RunRequest& request, const Caller& caller) {
   info.user = std::to_string(caller.uid);
   info.pid = ::getpid();
   info.since = ::time(nullptr);
+  info.waits = request.hold;
   return info;
 }
 
@@ -62,6 +63,12 @@ Result<Lease> OwnClone::take_lease() {
   }
   return Lease::take(&*pool_, lease_info(request_, owner_.caller()));
 }
+
+Result<bool> OwnClone::is_newest() {
+  return TRY(place_.store->newest_generation(place_.name)).number == lease_->generation().number;
+}
+
+Result<void> OwnClone::begin_use() { return lease_->begin_use(::time(nullptr)); }
 
 // Whether the guest must not have the caller's own id (--userns=private). The files of an ordinary user's template
 // belong to that id, so the run then needs a copy of the layers whose files belong to the user's range.

@@ -31,6 +31,8 @@ class GivenLease : public RootProvider {
 
 Result<void> RootProvider::prepare(GuestGroup* /*group*/, Steps* /*steps*/) { return {}; }
 
+Result<bool> RootProvider::is_newest() { return fail("a warm guest needs a template in a store of your own"); }
+
 Result<void> RootProvider::end_use(Steps* /*steps*/) { return {}; }
 
 Result<void> RootProvider::give_back(Steps* /*steps*/) { return {}; }

@@ -42,6 +42,12 @@ class RootProvider {
   // The root as a detached mount, if owner() had to mount it; empty otherwise. It keeps the clone in use.
   virtual Fd take_mounted_root() { return {}; }
 
+  // Whether a run that began now would get the same root. Errors: that can't be known.
+  virtual Result<bool> is_newest();
+
+  // Records that a run has taken the warm guest on the root.
+  virtual Result<void> begin_use() { return {}; }
+
   virtual LeasedNamespaces namespaces() const { return {}; }
   // The control group that the daemon has made for the guest; empty: it has made none.
   virtual std::string group() const { return ""; }

@@ -52,6 +52,11 @@ void Steps::record_since_last(const char* name) {
   if (trace::enabled()) trace::line(fmt::format("step {}: done", name));
 }
 
+void Steps::restart() {
+  *table_ = Table{};
+  table_->first_start = table_->last_end = now();
+}
+
 std::string Steps::first_failure() const { return table_->failed == nullptr ? "" : table_->failed; }
 
 std::vector<std::string> Steps::timing_lines() const {

@@ -38,6 +38,9 @@ class Steps {
   // Records the time from the end of the last step until now as a step. For waiting that is not one function call.
   void record_since_last(const char* name);
 
+  // Forgets all steps. The time for "total" begins now.
+  void restart();
+
   // Returns the name of the first step that failed, or "" if none did.
   std::string first_failure() const;
   // Returns "timing: NAME MICROSECONDS" for each step in the order in which they ended, then the same for "total".

@@ -55,8 +55,8 @@ Result<void> apply_node(std::string_view key, const toml::node& node, Options* o
 }
 
 bool is_allowed_in_file(std::string_view key) {
-  constexpr std::array<std::string_view, 7> kCommandLineOnly = {"help",    "version", "status-fd", "dry-run",
-                                                                "refresh", "force",   "no-create"};
+  constexpr std::array<std::string_view, 8> kCommandLineOnly = {"help", "version", "status-fd", "dry-run",
+                                                                "hold", "refresh", "force",     "no-create"};
   return std::find(kCommandLineOnly.begin(), kCommandLineOnly.end(), key) == kCommandLineOnly.end();
 }
 

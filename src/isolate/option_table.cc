@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <iterator>
@@ -92,6 +93,11 @@ Result<void> set_userns(const std::string& value, Options* options) {
 
 Result<void> set_groups(const std::string& value, Options* options) {
   options->request.groups = TRY(parse_groups(value));
+  return {};
+}
+
+Result<void> set_warm(const std::string& value, Options* options) {
+  options->request.warm = TRY(parse_warm(value));
   return {};
 }
 
@@ -233,6 +239,9 @@ constexpr std::array kOptions = {
     Option{0, "io-weight", "N", "the guest's share of busy disks, 1 to 10000 (usual: 100)", set_io_weight},
     Option{0, "keep", nullptr, "keep the clone and print where it is", set_request_switch<&RunRequest::keep>},
     Option{0, "sync", nullptr, "do not end before the clone is removed", set_request_switch<&RunRequest::sync>},
+    Option{0, "warm", "auto|require|no", "take a guest that is ready already, if one fits", set_warm},
+    Option{0, "hold", nullptr, "make a guest and wait for a run that takes it; without COMMAND",
+           set_request_switch<&RunRequest::hold>},
     Option{0, "store", "DIR", "the directory of templates and clones", set_store},
     Option{0, "dry-run", nullptr, "print the plan of the run and stop", set_request_switch<&RunRequest::dry_run>},
     Option{0, "timings", nullptr, "print how long each step took, in microseconds",
@@ -241,6 +250,12 @@ constexpr std::array kOptions = {
     Option{'x', "trace", nullptr, "print each step and system call with its result", set_switch<&Options::trace>},
     Option{'q', "quiet", nullptr, "print only warnings and errors", set_switch<&Options::quiet>},
 };
+
+// Options that do not decide how a guest is made, or whose values RunRequest keeps in a form that is better to compare.
+// All others count for RunRequest::guest_options.
+constexpr std::array<std::string_view, 14> kOfTheRun = {"template",      "bind",      "here",  "env",         "chdir",
+                                                        "ignore-sigint", "timeout",   "sync",  "warm",        "hold",
+                                                        "timings",       "status-fd", "quiet", "template-dir"};
 
 // The help text shows these after the options of the shares.
 constexpr std::array kLastOptions = {
@@ -264,7 +279,11 @@ std::vector<Option> make_table() {
 }  // namespace
 
 Result<void> Option::apply(const std::string& text, Options* options) const {
-  return share != nullptr ? add_wish(*share, text, &options->request) : set(text, options);
+  TRY_VOID(share != nullptr ? add_wish(*share, text, &options->request) : set(text, options));
+  const bool decides =
+      std::none_of(kOfTheRun.begin(), kOfTheRun.end(), [this](std::string_view other) { return other == name; });
+  if (decides) options->request.guest_options.emplace_back(name, text);
+  return {};
 }
 
 const std::vector<Option>& option_table() {

@@ -133,6 +133,10 @@ Result<void> check(const RunRequest& request) {
   if (request.template_name.empty() && request.directory.empty()) {
     return fail("no template: name one with -z NAME or -t DIR, or set template = \"NAME\" in the configuration");
   }
+  if (request.hold) {
+    if (!request.command.empty()) return fail("--hold takes no command; the run that takes the guest brings its own");
+    return {};
+  }
   if (request.command.empty()) return fail("no command; usage: isolate [options] COMMAND [ARG...]");
   if (request.command[0].empty()) return fail("the command is an empty string; name a program");
   if (request.keep && request.template_name.empty())
@@ -179,6 +183,7 @@ Result<Options> parse_options(int argc, char** argv) {
   TRY_VOID(std::move(configured));
   options.request.pre_hook = environment_variable("PRE_SPAWN_HOOK");
   options.request.post_hook = environment_variable("POST_SPAWN_HOOK");
+  options.request.quiet = options.quiet;
   choose_engine(&options);
   if (options.request.engine == EngineKind::lxc) options.request.lxc = TRY(lxc_settings_from_environment());
   if (!options.refresh) {

@@ -26,6 +26,8 @@ class Context {
   // Returns the name of the template for `isolate -z`, which knows no store but the main one: `asked`, unless --store
   // names another store.
   std::string reference(const TemplatePlace& place, const std::string& asked) const;
+  // The value of `isolate --store`: the main store if the user named it; otherwise empty.
+  std::string store_option() const { return names_main_ ? main_ : ""; }
   // Opens the store in which new templates are made, and creates it if it is missing.
   Result<std::unique_ptr<Store>> target();
   // Opens all known stores, the main store first. If one can't be opened, isolatectl prints a warning and skips it.
@@ -43,6 +45,7 @@ class Context {
   Context(std::string main, std::string only, bool json, bool quiet)
       : main_(std::move(main)), only_(std::move(only)), json_(json), quiet_(quiet), owner_(Caller::current()) {}
   bool asks_daemon_ = false;
+  bool names_main_ = false;  // the user named the main store
   std::string main_;
   std::string only_;  // the store to which all verbs are limited; empty: they work on all stores
   bool json_;
@@ -110,6 +113,13 @@ struct ExecOptions {
 // Runs a command in a running lease and returns its exit status. If the command can't be run, it prints the error and
 // returns 125.
 int exec_in_lease(Context& context, const ExecOptions& options);
+struct WarmOptions {
+  std::string template_name;
+  unsigned size = 0;
+  std::vector<std::string> options;  // of isolate
+};
+// Keeps warm guests of the template ready until a signal asks for an end.
+Result<void> keep_warm(Context& context, const WarmOptions& options);
 struct LauncherOptions {
   std::string name;
   std::string template_name;

@@ -20,8 +20,10 @@ Result<std::unique_ptr<Context>> Context::open(const std::vector<std::string>& s
   if (!main.empty() && main.front() != '/') {
     return fail("store '" + main + "' is not an absolute path; give /DIR, overlay:/DIR, btrfs:/DIR or zfs:POOL/PATH");
   }
+  const bool names_main = !main.empty();
   auto path = TRY(store_path(main, Caller::current()));
   auto context = std::unique_ptr<Context>(new Context(std::move(path), std::move(only), json, quiet));
+  context->names_main_ = names_main;
   context->asks_daemon_ = stores.empty() && !context->owner_.caller().is_root();
   return context;
 }

@@ -81,6 +81,11 @@ Result<std::vector<LeaseRow>> lease_rows(Context& context, bool kept) {
 
 Json json_of(const std::optional<std::uint64_t>& number) { return number ? Json(*number) : Json(nullptr); }
 
+std::string engine_text(const LeaseInfo& info, bool kept) {
+  if (kept && info.edit) return "edit";
+  return info.engine + (info.waits ? ", waits" : "");
+}
+
 Json json_of(const LeaseRow& row, bool kept) {
   Json json = {{"clone", row.info.clone_id},
                {"user", user_text(row.info.user)},
@@ -88,6 +93,7 @@ Json json_of(const LeaseRow& row, bool kept) {
                {"generation", row.info.generation},
                {"engine", row.info.engine},
                {"pid", row.info.pid},
+               {"waits", row.info.waits},
                {"age", row.age},
                {"bytes", row.disk.bytes},
                {"bytes_incomplete", !row.disk.is_complete}};
@@ -125,7 +131,7 @@ Result<void> list_leases(Context& context, bool kept) {
   std::vector<std::vector<std::string>> rows = {{"CLONE", "USER", "TEMPLATE", "ENGINE", "AGE", "DISK"}};
   if (!kept) rows[0].insert(rows[0].end(), {"CPU", "MEMORY", "TASKS"});
   for (const auto& [info, disk, age, usage] : leases) {
-    rows.push_back({info.clone_id, user_text(info.user), info.template_name, kept && info.edit ? "edit" : info.engine,
+    rows.push_back({info.clone_id, user_text(info.user), info.template_name, engine_text(info, kept),
                     text::human_duration(age), (disk.is_complete ? "" : ">") + text::human_size(disk.bytes)});
     if (kept) continue;
     rows.back().insert(rows.back().end(), {cell(usage.cpu_usec, time_used), cell(usage.memory_bytes, text::human_size),

@@ -31,6 +31,7 @@ struct CommandLine {
   EditOptions edit;
   bool is_exec = false;
   ExecOptions exec;
+  WarmOptions warm;
   LauncherOptions launcher;
   std::function<Result<int>(Context&)> verb;
 };
@@ -172,6 +173,14 @@ void add_exec(CLI::App* app, CommandLine* line) {
   });
 }
 
+void add_warm(CLI::App* app, CommandLine* line) {
+  auto* warm = app->add_subcommand("warm", "keep NUMBER guests ready, for runs that start at once")->fallthrough();
+  warm->add_option("TEMPLATE", line->warm.template_name)->required();
+  warm->add_option("NUMBER", line->warm.size)->required()->check(CLI::Range(1U, 10000U));
+  warm->footer("Options of isolate follow NUMBER. A run takes such a guest if it has the same options.");
+  warm->callback([line] { line->verb = plain([line](Context& context) { return keep_warm(context, line->warm); }); });
+}
+
 void add_launcher_verbs(CLI::App* app, CommandLine* line) {
   auto* launchers = app->add_subcommand("launcher", "manage launchers, which start a command from the desktop's menu");
   launchers->require_subcommand(1)->fallthrough();
@@ -195,24 +204,28 @@ void add_launcher_verbs(CLI::App* app, CommandLine* line) {
   for (auto* verb : launchers->get_subcommands({})) verb->fallthrough();
 }
 
-// Returns the arguments for CLI11. Everything after LEASE of `exec` is the command and goes to `line` instead, because
-// CLI11 would take the command's options for its own.
+// Returns the arguments for CLI11. Everything after LEASE of `exec` is the command, and everything after NUMBER of
+// `warm` are options of isolate. Both go to `line` instead, because CLI11 would take those options for its own.
 std::vector<std::string> split_off_command(int argc, char** argv, CommandLine* line) {
   static constexpr std::array kWithValue = {"--store", "-p", "--directory", "-v", "--variable"};
   std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<std::string>* rest = nullptr;
+  int places = 0;  // words that belong to the verb before the rest begins
   for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
     if (std::find(kWithValue.begin(), kWithValue.end(), *word) != kWithValue.end()) {
       if (++word == words.end()) break;
     } else if (word->starts_with("-")) {
       continue;
-    } else if (!line->is_exec) {
+    } else if (rest == nullptr) {
       line->is_exec = *word == "exec";
-      if (!line->is_exec) break;
-    } else {
-      auto command = word + 1;
-      if (command != words.end() && *command == "--") command = words.erase(command);
-      line->exec.command.assign(command, words.end());
-      words.erase(command, words.end());
+      if (!line->is_exec && *word != "warm") break;
+      rest = line->is_exec ? &line->exec.command : &line->warm.options;
+      places = line->is_exec ? 1 : 2;
+    } else if (--places == 0) {
+      auto begin = word + 1;
+      if (begin != words.end() && *begin == "--") begin = words.erase(begin);
+      rest->assign(begin, words.end());
+      words.erase(begin, words.end());
       break;
     }
   }
@@ -225,6 +238,7 @@ void add_all_verbs(CLI::App* app, CommandLine* line) {
   add_gc(app, line);
   add_lease_verbs(app, line);
   add_exec(app, line);
+  add_warm(app, line);
   add_launcher_verbs(app, line);
   app->add_subcommand("status", "show whether the daemon isolated runs")->fallthrough()->callback([line] {
     line->verb = show_status;

@@ -32,6 +32,9 @@ Result<Fd> connect_through(pid_t pid, const std::string& clone_id) {
     if (!names) continue;
     for (const auto& name : *names) {
       if (is_socket_of(name, clone_id)) return connect_in(*directory, name);
+      if (name == warm_socket_name(clone_id, pid)) {
+        return fail(EBUSY, "lease " + clone_id + " is a warm guest that waits for a run");
+      }
     }
   }
   return fail(ENOENT, "socket of " + clone_id);
@@ -58,6 +61,7 @@ Result<Fd> connect_to_run(const LeaseInfo& info) {
       return connection;
     }
     const int reason = connection.error().code();
+    if (reason == EBUSY) return fail(connection.error().context());
     if (reason == ECONNREFUSED || !process_status(static_cast<pid_t>(info.pid))) {
       return fail("lease " + info.clone_id + " has ended");
     }

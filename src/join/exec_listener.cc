@@ -22,10 +22,12 @@ constexpr std::uint64_t kHighestPid = 1 << 22;
 // Opens a directory in `parent`, and makes it if it is missing. Both have to belong to the caller. The directory must
 // be closed to other users, and so must `parent` unless it is said to be public.
 enum class Parent { is_private, is_public };
-Result<Fd> open_private(const Caller& caller, const std::string& parent, const char* name,
+enum class Missing { is_made, is_error };
+Result<Fd> open_private(const Caller& caller, const std::string& parent, const char* name, Missing missing,
                         Parent kind = Parent::is_private) {
   const auto above = TRY(open_file(AT_FDCWD, parent, O_PATH | O_DIRECTORY));
-  if (::mkdirat(above.get(), name, 0700) != 0 && errno != EEXIST) return fail(errno, "make " + parent + "/" + name);
+  if (missing == Missing::is_made && ::mkdirat(above.get(), name, 0700) != 0 && errno != EEXIST)
+    return fail(errno, "make " + parent + "/" + name);
   auto directory = TRY(open_file(above.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   for (const int opened : {above.get(), directory.get()}) {
     const auto status = TRY(status_of(opened, "", AT_EMPTY_PATH));
@@ -64,12 +66,10 @@ Result<void> pass_on(ReceivedMessage received, int control) {
   return fail("the guest takes no commands: its isolate-init no longer reads requests");
 }
 
-}  // namespace
-
-Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store) {
+Result<RunsDirectory> runs_directory(const Caller& caller, const std::string& store, Missing missing) {
   if (caller.is_root()) {
     constexpr const char* kPlace = "/run/isolate/runs";
-    if (::access(kPlace, F_OK) != 0) {
+    if (missing == Missing::is_made && ::access(kPlace, F_OK) != 0) {
       TRY_VOID(make_directories("/run/isolate", 0755));
       TRY_VOID(make_directories(kPlace, 0700));
     }
@@ -77,13 +77,24 @@ Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::strin
   }
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') {
-    if (auto directory = open_private(caller, runtime, "isolate")) return RunsDirectory{std::move(*directory), ""};
+    if (auto directory = open_private(caller, runtime, "isolate", missing))
+      return RunsDirectory{std::move(*directory), ""};
   }
-  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_private(caller, store, "runs")), ""};
+  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_private(caller, store, "runs", missing)), ""};
   const auto home = caller.home();
   if (home.empty()) return fail("the user has no home directory");
   constexpr const char* kName = ".isolate-runs";
-  return RunsDirectory{TRY(open_private(caller, home, kName, Parent::is_public)), home + "/" + kName};
+  return RunsDirectory{TRY(open_private(caller, home, kName, missing, Parent::is_public)), home + "/" + kName};
+}
+
+}  // namespace
+
+Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store) {
+  return runs_directory(caller, store, Missing::is_made);
+}
+
+Result<RunsDirectory> find_runs_directory(const Caller& caller, const std::string& store) {
+  return runs_directory(caller, store, Missing::is_error);
 }
 
 bool is_socket_of(std::string_view name, const std::string& clone_id) {
@@ -113,16 +124,31 @@ ExecListener::~ExecListener() {
   if (!place_.path_to_remove.empty()) ::rmdir(place_.path_to_remove.c_str());
 }
 
+std::string warm_socket_name(const std::string& clone_id, pid_t pid) {
+  return fmt::format("{}.warm.{}", clone_id, pid);
+}
+
 void ExecListener::sweep() const {
-  const auto names = list_directory(place_.directory.get(), ".");
+  remove_dead_sockets(place_.directory);
+  for (const auto& name : list_directory(place_.directory.get(), ".").value_or(std::vector<std::string>())) {
+    if (!name.starts_with(kWarmDirectories)) continue;
+    if (const auto guests = open_file(place_.directory.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
+      remove_dead_sockets(*guests);
+      ::unlinkat(place_.directory.get(), name.c_str(), AT_REMOVEDIR);  // fails if a guest is offered there
+    }
+  }
+}
+
+void remove_dead_sockets(const Fd& directory) {
+  const auto names = list_directory(directory.get(), ".");
   if (!names) return;
   for (const auto& name : *names) {
     const auto pid = pid_of_socket(name);
     // Most sockets belong to runs that go on, and kill(2) is a cheap way to see that. If it finds no process, the run
     // may still live in another pid namespace, so only the socket itself can tell.
     if (pid == 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
-    const auto connection = connect_in(place_.directory, name);
-    if (!connection && connection.error().code() == ECONNREFUSED) ::unlinkat(place_.directory.get(), name.c_str(), 0);
+    const auto connection = connect_in(directory, name);
+    if (!connection && connection.error().code() == ECONNREFUSED) ::unlinkat(directory.get(), name.c_str(), 0);
   }
 }
 

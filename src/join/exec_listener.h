@@ -21,9 +21,18 @@ struct RunsDirectory {
 // it is $XDG_RUNTIME_DIR/isolate if only they can enter that, otherwise `runs` in their store, and without a store
 // .isolate-runs in their home.
 Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store);
+// The same without making anything. Errors: ENOENT there is none.
+Result<RunsDirectory> find_runs_directory(const Caller& caller, const std::string& store);
 
 // Whether `name` is that of a socket for this clone: CLONE.PID, with the pid of isolate.
 bool is_socket_of(std::string_view name, const std::string& clone_id);
+
+// The name of the socket on which isolate offers a warm guest, in a directory for guests of one kind.
+constexpr std::string_view kWarmDirectories = "warm-";
+std::string warm_socket_name(const std::string& clone_id, pid_t pid);
+
+// Removes the sockets of both forms from the directory whose processes were killed.
+void remove_dead_sockets(const Fd& directory);
 
 class ExecListener : public FurtherCommands {
  public:

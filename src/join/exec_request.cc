@@ -1,31 +1,19 @@
 #include "join/exec_request.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "base/text.h"
-#include "base/trace.h"
-#include "linux/file.h"
+#include "linux/sealed_file.h"
 #include "wire/init_protocol.h"
+#include "wire/texts.h"
 
 namespace isolate {
-namespace {
 
-// Removes a text and its terminating zero byte from the front of `rest`, and returns the text.
-Result<std::string_view> cut_text(std::string_view* rest) {
-  const auto end = rest->find('\0');
-  if (end == std::string_view::npos) return fail("a text has no terminating zero byte");
-  const auto text = rest->substr(0, end);
-  rest->remove_prefix(end + 1);
-  return text;
-}
-
-}  // namespace
+using wire::cut_text;
 
 Result<std::string> to_message(const ExecRequest& request) {
   const protocol::ExecSetup setup{request.own_terminal ? 1U : 0U,
@@ -35,7 +23,7 @@ Result<std::string> to_message(const ExecRequest& request) {
                                   request.signals.ignored,
                                   request.signals.blocked};
   std::string message(reinterpret_cast<const char*>(&setup), sizeof setup);
-  const auto add = [&message](const std::string& text) { message.append(text.c_str(), text.size() + 1); };
+  const auto add = [&message](const std::string& text) { wire::add_text(text, &message); };
   add(request.directory);
   std::for_each(request.command.begin(), request.command.end(), add);
   std::for_each(request.variables.begin(), request.variables.end(), add);
@@ -66,16 +54,7 @@ Result<void> check_message(std::string_view message) {
 }
 
 Result<void> check_sealed_message(const Fd& file) {
-  const int seals = ::fcntl(file.get(), F_GET_SEALS);
-  if (seals < 0 || (seals & protocol::kSetupSeals) != protocol::kSetupSeals) return fail("its file is not sealed");
-  const auto status = TRY(status_of(file.get(), "", AT_EMPTY_PATH));
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0 || size > protocol::kMostExecBytes) return fail("its length is wrong");
-  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (memory == MAP_FAILED) return fail(errno, "mmap");
-  auto checked = check_message({static_cast<const char*>(memory), size});
-  ::munmap(memory, size);
-  return checked;
+  return check_message(TRY(read_sealed_file(file, protocol::kMostExecBytes)));
 }
 
 }  // namespace isolate

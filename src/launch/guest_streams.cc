@@ -231,14 +231,14 @@ Result<void> GuestStreams::start_copier(int number) {
   return {};
 }
 
-Result<int> GuestStreams::finish(bool is_patient) {
+Result<int> GuestStreams::finish(bool is_patient, const std::optional<OtherSignals>& others) {
   restore();
   if (run_) [[maybe_unused]]
     auto told = write_all(run_.get(), "x", "streams");
   run_.reset();
   if (!is_patient) hurry_.reset();
   auto read = end_input();
-  auto written = wait_for_copiers();
+  auto written = wait_for_copiers(others);
   if (written && !read) return fail(std::move(read).error());
   return written;
 }
@@ -277,15 +277,19 @@ int read_ending_signal(int signals, bool ignore_interrupt) {
 
 }  // namespace
 
-Result<int> GuestStreams::wait_for_copiers() {
+Result<int> GuestStreams::wait_for_copiers(const std::optional<OtherSignals>& others) {
   if (!copiers_[STDOUT_FILENO].running() && !copiers_[STDERR_FILENO].running()) return 0;
   const auto signals = TRY(held_signals());
   Result<int> outcome = 0;
   for (const int number : {STDOUT_FILENO, STDERR_FILENO}) {
     auto& copier = copiers_[at(number)];
     while (copier.running()) {
-      pollfd sources[] = {{copier.pidfd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
-      if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll");
+      pollfd sources[] = {
+          {copier.pidfd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {others ? others->fd : -1, POLLIN, 0}};
+      if (::poll(sources, 3, -1) < 0) {
+        if (errno != EINTR) return fail(errno, "poll");
+        continue;
+      }
       if (sources[0].revents != 0) {
         const auto ended = TRY(copier.wait());
         if (ended.success()) break;
@@ -295,7 +299,11 @@ Result<int> GuestStreams::wait_for_copiers() {
         }
         auto why = ended.signalled ? ended.describe() : std::string(std::strerror(ended.value));
         outcome = fail(fmt::format("{}: some output of the command could not be written: {}", name_of(number), why));
-      } else if (const int signal = read_ending_signal(signals.get(), options_.ignore_interrupt); signal != 0) {
+        continue;
+      }
+      int signal = sources[2].revents != 0 ? others->read() : 0;
+      if (signal == 0) signal = read_ending_signal(signals.get(), options_.ignore_interrupt);
+      if (signal != 0) {
         for (auto& other : copiers_) other.kill_and_reap();
         return kBySignal + signal;
       }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -59,7 +60,12 @@ class GuestStreams {
   // flags back. `is_patient`: however long that takes; otherwise two seconds for a portion. SIGTERM and the like end
   // the waiting. Returns the exit status for a run whose command had succeeded: 0, or that of a broken pipe or of the
   // signal. Errors: what could not be written or read, and why.
-  Result<int> finish(bool is_patient);
+  // `others`: signals that come by another way than to this process.
+  struct OtherSignals {
+    int fd;                     // readable if there is one
+    std::function<int()> read;  // returns its number; 0: it does not ask for an end
+  };
+  Result<int> finish(bool is_patient, const std::optional<OtherSignals>& others = std::nullopt);
 
  private:
   GuestStreams() = default;
@@ -77,7 +83,7 @@ class GuestStreams {
   void share_pipe(int number);
   void remember_flags(int number);
   Result<void> start_keeper(int guest);
-  Result<int> wait_for_copiers();
+  Result<int> wait_for_copiers(const std::optional<OtherSignals>& others);
   Result<void> end_input();
   void restore();
 

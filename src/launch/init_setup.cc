@@ -26,6 +26,8 @@ Result<Fd> write_setup(protocol::Setup setup, const RunPlan& plan, const std::ve
   }
   setup.variables = static_cast<std::uint32_t>(environment.size());
   setup.arguments = static_cast<std::uint32_t>(command.size());
+  setup.umask = plan.umask;
+  content.append(plan.working_directory.c_str(), plan.working_directory.size() + 1);
   for (const auto* texts : {&environment, &command}) {
     for (const auto& text : *texts) content.append(text.c_str(), text.size() + 1);
   }
@@ -37,6 +39,7 @@ Result<Fd> write_setup(protocol::Setup setup, const RunPlan& plan, const std::ve
 
 Result<Fd> make_init_setup(const RunPlan& plan) {
   protocol::Setup setup{};
+  if (plan.waits) setup.role = protocol::Role::waits;
   setup.capabilities = plan.capabilities.mask();
   setup.own_group = plan.own_group ? 1 : 0;
   setup.own_terminal = plan.own_terminal ? 1 : 0;

@@ -265,7 +265,6 @@ class Launcher {
   }
 
   Result<void> prepare_to_execute() {
-    ::umask(plan_.umask);
     new_session_keyring();
     ignore_terminal_signals();
     if (plan_.engine.no_new_privileges) {

@@ -187,7 +187,8 @@ Result<ChildProcess> spawn(const std::vector<std::string>& argv, const SpawnFds&
   sigset_t signals;
   sigemptyset(&signals);
   ::posix_spawnattr_setsigmask(&attributes, &signals);
-  sigfillset(&signals);
+  // posix_spawn(3) would ignore the C library's own signals (32 and 33) in place of resetting them.
+  for (int number = 1; number < NSIG; ++number) sigaddset(&signals, number);
   // If the caller ignores a hang-up (nohup), the programs that isolate starts ignore it as well.
   for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
     if (has_signal(signals_of_caller().ignored, number)) sigdelset(&signals, number);

@@ -1,6 +1,7 @@
 #include "linux/process_table.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -87,6 +88,14 @@ bool HeldProcess::has_ended() const {
 
 Result<void> HeldProcess::signal(int number) const {
   if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0) == 0) return {};
+  return fail(errno, "signal to process " + std::to_string(pid_));
+}
+
+Result<void> HeldProcess::signal_with_code(int number, int code) const {
+  siginfo_t info{};
+  info.si_signo = number;
+  info.si_code = code;
+  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, &info, 0) == 0) return {};
   return fail(errno, "signal to process " + std::to_string(pid_));
 }
 

@@ -55,6 +55,8 @@ class HeldProcess {
   bool has_ended() const;
   // Errors: ESRCH the process has ended; EPERM.
   Result<void> signal(int number) const;
+  // The same with a negative si_code (sigaction(2)), by which the process can tell where the signal came from.
+  Result<void> signal_with_code(int number, int code) const;
 
  private:
   HeldProcess(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}

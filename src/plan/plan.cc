@@ -105,9 +105,10 @@ void plan_command(const RunRequest& request, const CallerFacts& facts, RunPlan* 
   plan->umask = facts.umask;
   plan->environment = plan_environment(request, facts);
   plan->command = request.command;
+  plan->waits = request.hold;
   plan->signals = facts.signals;
   plan->groups = request.groups;
-  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd), plan->working_directory};
+  plan->init = {fmt::format("/proc/self/fd/{}", protocol::kProgramFd)};
 }
 
 void plan_terminal(const RunRequest& request, const CallerFacts& facts, RunPlan* plan) {

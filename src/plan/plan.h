@@ -48,6 +48,7 @@ struct RunPlan {
   std::vector<ResourceLimit> limits;
   GroupLimits group_limits;
   std::string control_group;       // describes for people where the limits' group will be; empty: no group
+  bool waits = false;              // isolate-init waits for a run that takes the guest, and that run brings the command
   bool own_group = false;          // the command leads a process group of its own
   bool own_terminal = false;       // the guest has a terminal of its own (--pty)
   bool own_session = false;        // the guest can't open the caller's terminal as /dev/tty

@@ -158,7 +158,7 @@ TEST_F(RunPlanTest, OfVariablesWithOneNameTheLastWins) {
 
 TEST_F(RunPlanTest, TheCommandsWordsAreOnNoCommandLine) {
   request_.working_directory = "/srv";
-  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3", "/srv"}));
+  EXPECT_EQ(plan().init, (Lines{"/proc/self/fd/3"}));
   EXPECT_EQ(plan().command, request_.command);
 }
 
@@ -169,7 +169,7 @@ TEST_F(RunPlanTest, TheEngineGetsWhatWasAskedFor) {
   EXPECT_EQ(after("--hostname"), "t-abc");
   EXPECT_EQ(after("--chdir"), "/");
   EXPECT_EQ(after("--dev-bind"), "/run/isolate/stage/root");
-  EXPECT_EQ(Lines(program.end() - 3, program.end()), (Lines{"--", "/proc/self/fd/3", "/"}));
+  EXPECT_EQ(Lines(program.end() - 2, program.end()), (Lines{"--", "/proc/self/fd/3"}));
   request_.engine = EngineKind::chroot;
   EXPECT_TRUE(plan().engine.program.empty());
 }

@@ -37,6 +37,9 @@ class Lease {
   Result<Fd> open_info() const;
   Result<void> set_user_namespaces(const Fd& info_file, std::uint64_t own, std::uint64_t guest);
 
+  // Records that a run has taken the warm guest on the clone, and begins now.
+  Result<void> begin_use(std::int64_t now);
+
   // Ends the use of the clone, which is a single rename: the clone now counts as waiting to be destroyed. The caller
   // keeps the lock, so no reap destroys the clone before drop() or the end of this process.
   Result<void> end();

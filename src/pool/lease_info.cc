@@ -15,6 +15,7 @@ std::string to_text(const LeaseInfo& info) {
                                {"since", info.since},
                                {"generation", info.generation},
                                {"edit", info.edit},
+                               {"waits", info.waits},
                                {"userNamespace", info.user_namespace},
                                {"guestNamespace", info.guest_namespace},
                                {"boot", info.boot},
@@ -45,8 +46,12 @@ LeaseInfo lease_info_from(const std::string& text) {
   info.user_namespace = number("userNamespace", UINT64_MAX);
   info.guest_namespace = number("guestNamespace", UINT64_MAX);
   info.boot = string("boot");
-  const auto edit = json.find("edit");
-  info.edit = edit != json.end() && edit->is_boolean() && edit->get<bool>();
+  auto flag = [&json](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_boolean() && found->get<bool>();
+  };
+  info.edit = flag("edit");
+  info.waits = flag("waits");
   info.set_aside = static_cast<std::int64_t>(number("setAside", INT64_MAX));
   return info;
 }

@@ -22,6 +22,7 @@ struct LeaseInfo {
   std::string boot;                  // fresh clones: the kernel's boot id when the clone was made
   bool edit = false;                 // the clone contains changes for a new generation of the template
   std::int64_t set_aside = 0;  // used clones whose removal took too long: when it was tried last, in seconds since 1970
+  bool waits = false;          // a warm guest that no run has taken yet
   std::uint64_t guest_namespace = 0;  // the same for the guest's own user namespace, if the daemon made one
 };
 

@@ -154,6 +154,13 @@ Result<GroupsMode> parse_groups(std::string_view text) {
   return fail(fmt::format("groups '{}' is unknown; use auto, keep or drop", text::printable(text)));
 }
 
+Result<WarmUse> parse_warm(std::string_view text) {
+  if (text == "auto") return WarmUse::automatic;
+  if (text == "require") return WarmUse::required;
+  if (text == "no") return WarmUse::never;
+  return fail(fmt::format("warm '{}' is unknown; use auto, require or no", text::printable(text)));
+}
+
 Result<SeccompChoice> parse_seccomp(std::string_view text) {
   if (text == "default") return SeccompChoice{SeccompChoice::Kind::standard, ""};
   if (text == "tty") return SeccompChoice{SeccompChoice::Kind::terminal, ""};

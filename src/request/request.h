@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -59,6 +60,13 @@ struct ShareWish {
   bool operator==(const ShareWish&) const = default;
 };
 
+// Whether the run takes a warm guest (isolate --hold).
+enum class WarmUse {
+  automatic,  // if there is one that fits
+  required,   // the run fails if there is none
+  never,
+};
+
 struct RunRequest {
   EngineKind engine = EngineKind::bwrap;
   std::string directory;      // template mode (-t): an absolute path without symbolic links
@@ -92,6 +100,12 @@ struct RunRequest {
   bool dry_run = false;
   bool timings = false;
   bool sync = false;  // do not end before the clone is removed
+  bool hold = false;  // makes a guest, and waits for a run that takes it
+  WarmUse warm = WarmUse::automatic;
+  // The options and settings that decide how the guest is made, with their values, in the order in which they were
+  // given.
+  std::vector<std::pair<std::string, std::string>> guest_options;
+  bool quiet = false;
   int status_fd = -1;
   CapabilitySet added_capabilities;
   CapabilitySet dropped_capabilities;
@@ -115,6 +129,7 @@ Result<EngineKind> parse_engine(std::string_view text);
 const char* engine_name(EngineKind engine);
 Result<UsernsMode> parse_userns(std::string_view text);
 Result<GroupsMode> parse_groups(std::string_view text);
+Result<WarmUse> parse_warm(std::string_view text);
 Result<SeccompChoice> parse_seccomp(std::string_view text);  // default, tty, none, or a file
 // The first of the 65536 ids of a guest, on the host. `what` is the option's name for messages.
 Result<std::uint32_t> parse_id_base(std::string_view text, const char* what);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "acquire/reaper.h"
 #include "acquire/root_provider.h"
@@ -23,14 +24,19 @@
 #include "linux/held_signals.h"
 #include "linux/own_program.h"
 #include "plan/plan.h"
-#include "pool/member_range.h"
 #include "request/limit_wishes.h"
 #include "request/store_path.h"
 #include "run/cleanup_process.h"
+#include "run/conclusion.h"
+#include "run/guest_context.h"
+#include "run/hold.h"
 #include "share/locale.h"
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
 #include "supervise/supervisor.h"
+#include "warm/offer.h"
+#include "warm/profile.h"
+#include "warm/warm_run.h"
 
 namespace isolate {
 namespace {
@@ -40,22 +46,31 @@ class Run {
  public:
   // The caller's umask must not change the modes of the files that isolate makes, so isolate sets its own and keeps the
   // caller's for the command and the hooks.
-  Run(const RunRequest& request, OwnerNamespace* owner, Steps steps, StatusStream status)
-      : request_(request),
+  Run(RunRequest request, OwnerNamespace* owner, Steps steps, StatusStream status)
+      : request_(std::move(request)),
         owner_(*owner),
         steps_(std::move(steps)),
         status_(std::move(status)),
-        group_(limit_wishes(request), request.engine == EngineKind::lxc),
+        group_(limit_wishes(request_), request_.engine == EngineKind::lxc),
         umask_(::umask(022)) {}
 
   // Does the whole run and returns the exit status. `lease` is a lease that the caller holds already. If it is null,
   // the request says where the root comes from.
   int run_and_report(const Lease* lease) {
-    auto outcome = run_on_root(lease);
+    const int status = report(run_on_root(lease));
+    if (held_guest_.caller) end_for_caller(status);
+    return status;
+  }
+
+ private:
+  int report(const Result<int>& outcome) {
+    if (held_guest_.caller && held_guest_.caller->is_gone()) return kOwnFailure;  // nobody reads it any more
     if (!outcome) {
+      held_guest_.print_messages();
       log::error(outcome.error().message());
-      status_.report_failure(steps_.first_failure().empty() ? "options" : steps_.first_failure(),
-                             outcome.error().message());
+      status_.report_failure(
+          steps_.first_failure().empty() ? (held_guest_.caller ? "begin" : "options") : steps_.first_failure(),
+          outcome.error().message());
     }
     if (request_.timings) {
       for (const auto& line : steps_.timing_lines()) ::dprintf(STDERR_FILENO, "%s\n", line.c_str());
@@ -63,11 +78,11 @@ class Run {
     return outcome ? *outcome : kOwnFailure;
   }
 
- private:
   Result<int> run_on_root(const Lease* lease) {
     provider_ = lease != nullptr ? provider_of(*lease) : TRY(provider_for(request_, &owner_));
     auto outcome = acquire_and_execute();
     root_.reset();  // a run that failed early still holds the mount, which would keep the clone busy
+    if (held_guest_.caller && !request_.sync) return combine(std::move(outcome), provider_->end_use(&steps_));
     if (!outcome || !cleanup_.can_run()) return combine(std::move(outcome), give_back());
     if (auto ended = provider_->end_use(&steps_); !ended) {
       return combine(combine(std::move(outcome), std::move(ended)), give_back());
@@ -80,29 +95,43 @@ class Run {
     return provider_->give_back(&steps_);
   }
 
+  // The run that has taken this guest gets its exit status before the clone is removed.
+  void end_for_caller(int status) {
+    held_.clear();
+    status_.close();
+    held_guest_.end(status);
+    if (!request_.sync) static_cast<void>(give_back());
+  }
+
   Result<int> leave_cleanup_to_child(Result<int> outcome) {
     // End what the shares have started before isolate exits. The child only removes clones.
     held_.clear();
     terminal_.reset();
     status_.close();
     if (!cleanup_.fork_after_closing()) return outcome;
-    // Nobody sees an error any more. The next run of this template finds what is left, and reports errors.
+    // Nobody sees an error now. The next run of this template finds what is left.
     static_cast<void>(give_back());
     ::_exit(0);
   }
 
   Result<int> acquire_and_execute() {
+    if (request_.hold) {
+      TRY_VOID(check_can_be_warm(request_));
+      TRY_VOID(held_guest_.prepare(request_));
+    }
     TRY_VOID(provider_->prepare(&group_, &steps_));
     auto facts = TRY(steps_.run("facts", [this] { return look_up(); }));
     const auto root = TRY(provider_->acquire(&steps_));
+    if (request_.hold) TRY(provider_->is_newest());
     TRY_VOID(steps_.run("plan", [&] { return plan(root, std::move(facts)); }));
     return request_.dry_run ? print_plan() : execute();
   }
 
   Result<CallerFacts> look_up() {
-    terminal_ = ControllingTerminal::open();
+    if (!request_.hold) terminal_ = ControllingTerminal::open();
     auto facts = TRY(look_up_facts(request_, owner_.caller(), umask_));
     facts.has_controlling_terminal = terminal_.has_value();
+    if (request_.hold) facts.standard_terminals = 0;
     return facts;
   }
 
@@ -116,8 +145,12 @@ class Run {
     facts.control_group = group_.describe();
     settle_locale(root.source.lower.empty() ? std::vector{root.source.directory} : root.source.lower, &facts.shares);
     plan_ = TRY(make_plan(request_, root, facts));
+    if (request_.hold) {
+      held_guest_.root = std::move(root);
+      held_guest_.facts = std::move(facts);
+    }
     // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
-    if (!plan_.own_terminal && facts.standard_terminals == 0) terminal_.reset();
+    if (!plan_.own_terminal && plan_.own_session) terminal_.reset();
     return {};
   }
 
@@ -132,10 +165,11 @@ class Run {
     if (request_.engine == EngineKind::lxc) {
       container_ = TRY(ContainerSupport::prepare(request_.lxc, plan_, owner_.caller()));
     }
-    auto streams = TRY(steps_.run("streams", [this] { return GuestStreams::prepare(stream_options()); }));
-    held_ = TRY(steps_.run("shares", [this] { return start_shares(plan_.mounts, share_context()); }));
+    TRY_VOID(prepare_streams());
+    held_ = TRY(steps_.run(
+        "shares", [this] { return start_shares(plan_.mounts, share_context(request_, plan_, owner_.caller())); }));
     const int user_namespace = TRY(steps_.run("user-namespace", [this] { return open_user_namespace(); }));
-    auto outcome = hooked_spawn(user_namespace, &streams);
+    auto outcome = hooked_spawn(user_namespace);
     if (container_) container_->end();
     if (request_.post_hook.empty()) return outcome;
     // Run this hook even after a failure, because it may have to undo what the first hook did.
@@ -143,35 +177,18 @@ class Run {
     return combine(std::move(outcome), std::move(post));
   }
 
-  ShareContext share_context() const {
-    ShareContext context{request_, owner_.caller(), plan_.clone_id, guest_is_caller(plan_, owner_.caller()), 0, 0};
-    if (plan_.ids.new_namespace) {
-      context.root_uid = plan_.ids.maps.uid.front().outside;
-      context.root_gid = plan_.ids.maps.gid.front().outside;
-    }
-    return context;
+  Result<void> prepare_streams() {
+    streams_.emplace(TRY(steps_.run("streams", [this] {
+      return GuestStreams::prepare(stream_options(plan_, owner_.caller(), request_.ignore_interrupt));
+    })));
+    return {};
   }
 
-  StreamOptions stream_options() const {
-    StreamOptions options;
-    // With --pty the guest's own terminal takes the place of all three streams.
-    if (plan_.own_terminal) options.is_needed = {false, false, false};
-    options.is_boundary = plan_.ids.new_namespace;
-    options.ignore_interrupt = request_.ignore_interrupt;
-    options.guest_uids = plan_.ids.maps.uid;
-    // The caller's id is only in the namespace above the guest's.
-    if (plan_.ids.nested_private) options.guest_uids.erase(options.guest_uids.begin());
-    if (owner_.caller().is_root() && options.is_boundary) {
-      options.terminal_owner = TerminalOwner{plan_.ids.maps.uid.front().outside, kFirstRange};
-    }
-    return options;
-  }
-
-  Result<int> hooked_spawn(int user_namespace, GuestStreams* streams) {
+  Result<int> hooked_spawn(int user_namespace) {
     if (!request_.pre_hook.empty()) {
       TRY_VOID(steps_.run("pre-hook", [&] { return hook("PRE_SPAWN_HOOK", request_.pre_hook, user_namespace); }));
     }
-    return spawn_and_wait(user_namespace, streams);
+    return spawn_and_wait(user_namespace);
   }
 
   Result<int> open_user_namespace() {
@@ -201,17 +218,19 @@ class Run {
     return run_hook(name, command, plan_, owner_.caller(), {user_namespace, leased.mount}, stage_path);
   }
 
-  Result<int> spawn_and_wait(int user_namespace, GuestStreams* streams) {
+  SupervisorOptions supervisor_options() const {
+    return {request_.ignore_interrupt, plan_.own_terminal, std::chrono::milliseconds(request_.timeout),
+            plan_.own_session, plan_.engine.ends_in_order};
+  }
+
+  Result<int> spawn_and_wait(int user_namespace) {
     auto init = TRY(open_own_program("isolate-init"));
     Fd engine;
     if (!plan_.engine.own_program.empty()) engine = TRY(open_own_program(plan_.engine.own_program));
     auto setup = TRY(make_init_setup(plan_));
     TRY_VOID(make_group());
     if (container_) TRY_VOID(container_->start(plan_, owner_.caller(), user_namespace, group_));
-    const SupervisorOptions options{request_.ignore_interrupt, plan_.own_terminal,
-                                    std::chrono::milliseconds(request_.timeout), plan_.own_session,
-                                    plan_.engine.ends_in_order};
-    auto supervisor = TRY(Supervisor::make(options, std::move(terminal_)));
+    auto supervisor = TRY(Supervisor::make(supervisor_options(), std::move(terminal_)));
     auto launcher = TRY(steps_.run("launch", [&] {
       const auto leased = provider_->namespaces();
       LauncherFds fds;
@@ -225,7 +244,7 @@ class Run {
       fds.control = supervisor.guest_control().get();
       fds.setup = setup.get();
       fds.report = supervisor.report_writer().get();
-      fds.streams = streams->descriptors();
+      fds.streams = streams_->descriptors();
       fds.held = &held_;
       fds.last_in_mount_namespace = request_.post_hook.empty();
       if (container_) container_->hand_to(&fds);
@@ -237,11 +256,32 @@ class Run {
     // Only a hook after the command needs these namespaces. Otherwise drop them now, so that the kernel frees their
     // mounts together with the guest, while isolate waits for the guest's end anyway.
     if (request_.post_hook.empty()) provider_->let_go_of_mount_namespaces();
-    TRY_VOID(steps_.run("copiers", [&] { return streams->start(launcher.pidfd()); }));
-    return wait_for_end(&supervisor, std::move(launcher), streams);
+    const pid_t first_process = launcher.pid();
+    if (request_.hold) {
+      TRY_VOID(supervisor.wait_until_ready(std::exchange(launcher, {})));
+      pending_namespace_ = {};  // otherwise its process would be a zombie until the end of the run
+      if (!TRY(held_guest_.wait_until_taken({plan_.clone_id, provider_.get(), &supervisor}, &request_, &status_))) {
+        return 0;
+      }
+      steps_.restart();
+      TRY_VOID(begin(&supervisor));
+    }
+    TRY_VOID(steps_.run("copiers", [&] { return streams_->start(launcher.pidfd()); }));
+    return wait_for_end(&supervisor, std::move(launcher), first_process);
   }
 
-  Result<int> wait_for_end(Supervisor* supervisor, ChildProcess launcher, GuestStreams* streams) {
+  // Only what the run has brought differs from the plan with which the guest was made.
+  Result<void> begin(Supervisor* supervisor) {
+    plan_ = TRY(steps_.run("plan", [this] { return make_plan(request_, held_guest_.root, held_guest_.facts); }));
+    TRY_VOID(prepare_streams());
+    return steps_.run("begin", [&]() -> Result<void> {
+      const auto setup = TRY(make_init_setup(plan_));
+      return supervisor->begin(supervisor_options(), setup.get(), streams_->descriptors().numbers,
+                               &*held_guest_.caller);
+    });
+  }
+
+  Result<int> wait_for_end(Supervisor* supervisor, ChildProcess launcher, pid_t engine) {
     std::optional<ExecListener> listener;
     // Do this now, because the engine is starting meanwhile. If the socket can't be made, the run goes on without it,
     // and isolatectl exec reports that.
@@ -251,10 +291,9 @@ class Run {
     }));
     if (listener) supervisor->take_commands(&*listener);
     if (wants_cleanup_process()) cleanup_.prepare(provider_->pool()->state_path("ended"));
-    const pid_t engine = launcher.pid();
     auto outcome = supervisor->wait(std::move(launcher), [&](pid_t pid) {
       steps_.record_since_last("engine-start");
-      status_.report_start(pid, plan_.clone_id);
+      status_.report_start(pid, plan_.clone_id, held_guest_.caller.has_value());
       group_.report_missing_limits();
       if (listener) listener->sweep();
       if (auto* pool = provider_->pool(); pool != nullptr && reaper_.start(pool)) cleanup_.give_up();
@@ -263,12 +302,13 @@ class Run {
       }
     });
     steps_.record_since_last("run");
-    auto written = streams->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end);
+    auto written = streams_->finish(outcome && !outcome->timed_out && !outcome->was_told_to_end,
+                                    held_guest_.other_signals(request_.ignore_interrupt));
     if (!cleanup_.can_run()) reaper_.end();
     // Remove the container's groups first, because they lie below the guest's group.
     if (container_) container_->end();
     group_.end(container_ && container_->is_out_of_memory(), &steps_);
-    if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)));
+    if (outcome) return conclude(*outcome, outcome->check_output(std::move(written)), plan_, group_, status_);
     return fail(group_.with_shortage(std::move(outcome).error()));
   }
 
@@ -303,36 +343,7 @@ class Run {
     return ExecListener::open_for(owner_.caller(), TRY(store_path(request_.store, owner_.caller())), plan_.clone_id);
   }
 
-  // The exit status of the whole run. `written` says whether the guest's output reached the caller; it decides the
-  // status only if the command itself succeeded.
-  Result<int> conclude(const RunOutcome& outcome, Result<int> written) {
-    TRY_VOID(outcome.check_setup(plan_.working_directory));
-    if (outcome.exec_error != 0) {
-      const auto reason = outcome.start_error(request_.command[0]);
-      log::error(reason);
-      status_.report_failure("command", reason);
-      return outcome.exit_status();
-    }
-    if (!outcome.engine_error.empty()) log::warning(outcome.engine_error);
-    const auto ended = outcome.ended.value_or(ExitStatus{true, SIGKILL});
-    if (group_.is_out_of_memory()) log::warning(group_.notice_of_kill(ended));
-    status_.report_end(ended, outcome.timed_out, group_.is_out_of_memory());
-    const int status = outcome.exit_status();
-    if (!written) return combine(status, fail(std::move(written).error()));
-    return status == 0 ? *written : status;
-  }
-
-  // Merges a failure after the command into the command's outcome. isolate reports the failure, which decides the exit
-  // status only if the command succeeded.
-  static Result<int> combine(Result<int> outcome, Result<void> after) {
-    if (!after && !outcome) log::warning(after.error().message());
-    if (after || !outcome) return outcome;
-    if (*outcome == 0) return fail(std::move(after).error());
-    log::warning(after.error().message());
-    return outcome;
-  }
-
-  const RunRequest& request_;
+  RunRequest request_;
   OwnerNamespace& owner_;
   Steps steps_;
   StatusStream status_;
@@ -348,7 +359,9 @@ class Run {
   PendingUserNamespace pending_namespace_;
   Fd user_namespace_;
   std::optional<ControllingTerminal> terminal_;
+  std::optional<GuestStreams> streams_;
   mode_t umask_;
+  HeldGuest held_guest_;
 };
 
 int run_with(RunRequest request, OwnerNamespace* owner, const Lease* lease) {
@@ -366,6 +379,16 @@ int run_with(RunRequest request, OwnerNamespace* owner, const Lease* lease) {
 }  // namespace
 
 int run(const RunRequest& request) {
+  if (!request.hold) {
+    const auto warm = run_in_warm_guest(request);
+    if (warm && *warm) return **warm;
+    if (!warm) {
+      log::error(warm.error().message());
+      if (const auto status = StatusStream::open(request.status_fd))
+        status->report_failure("warm", warm.error().message());
+      return kOwnFailure;
+    }
+  }
   OwnerNamespace owner(Caller::current());
   return run_with(request, &owner, nullptr);
 }

@@ -18,10 +18,12 @@ struct EventSources {
     signals,      // signals to isolate
     engine,       // the end of the engine
     command_end,  // the end of the command, as the kernel sees it
+    caller,       // signals that the run has got which has taken this guest
+    awaited,      // what wait_for() waits for
     kOwn,
   };
 
-  std::array<int, kOwn> own{-1, -1, -1, -1, -1};  // descriptors; -1: not waited for
+  std::array<int, kOwn> own{-1, -1, -1, -1, -1, -1, -1};  // descriptors; -1: not waited for
   TerminalRelay::Sources terminal = TerminalRelay(nullptr).sources();
   FurtherCommands::Sources requests = FurtherCommands::no_sources();
 

@@ -104,6 +104,12 @@ void JobControl::stop_until_continued() { ::raise(SIGSTOP); }
 
 void JobControl::stop_if_due(const Job& job) {
   if (!std::exchange(stop_is_due_, false)) return;
+  if (job.caller != nullptr) {
+    if (is_over(job)) return;
+    job.caller->stop();
+    if (is_over(job)) job.caller->go_on();
+    return;
+  }
   // Three things end the stop: a message from isolate-init, the alarm, and a SIGCONT of somebody else. The last one is
   // then read like any other signal, and goes to the command.
   const WakeUpByMessage wake_up_by_message(job.control);

@@ -42,13 +42,17 @@ class StatusStreamTest : public ::testing::Test {
 TEST_F(StatusStreamTest, EachEventIsAnObjectOnALine) {
   {
     const auto stream = must(StatusStream::open(writer_.get()));
-    stream.report_start(4711, "debian-abc");
+    stream.report_ready("debian-abc");
+    stream.report_taken("debian-abc");
+    stream.report_start(4711, "debian-abc", true);
     stream.report_end({false, 3}, false, false);
     stream.report_end({true, SIGKILL}, true, false);
     stream.report_end({true, SIGKILL}, false, true);
     stream.report_failure("overlay", "mount: \"no\"\nspace");
   }
-  const std::vector<json> expected = {{{"event", "started"}, {"pid", 4711}, {"clone", "debian-abc"}},
+  const std::vector<json> expected = {{{"event", "ready"}, {"clone", "debian-abc"}},
+                                      {{"event", "taken"}, {"clone", "debian-abc"}},
+                                      {{"event", "started"}, {"pid", 4711}, {"clone", "debian-abc"}, {"warm", true}},
                                       {{"event", "ended"}, {"code", 3}},
                                       {{"event", "ended"}, {"signal", 9}, {"timeout", true}},
                                       {{"event", "ended"}, {"signal", 9}, {"outOfMemory", true}},

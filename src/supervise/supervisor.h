@@ -2,6 +2,7 @@
 // the command ended.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -18,6 +19,7 @@
 #include "supervise/init_watch.h"
 #include "supervise/job_control.h"
 #include "supervise/outcome.h"
+#include "supervise/remote_caller.h"
 #include "supervise/signal_decision.h"
 #include "supervise/terminal_relay.h"
 
@@ -46,8 +48,19 @@ class Supervisor {
   // The listener gets further commands for the guest once the first command has started. It has to outlive wait().
   void take_commands(FurtherCommands* listener) { listener_ = listener; }
 
-  // Waits until the command and the engine have ended. Calls `started` with the command's pid, as the host sees it.
-  // Errors: the launcher's report; the engine ended before the command started.
+  // A warm guest needs these, in this order, before wait().
+  // Waits until isolate-init waits for Kind::begin. Errors: the launcher's report; the guest has ended.
+  Result<void> wait_until_ready(ChildProcess launcher);
+  // Waits until the descriptor is readable. Returns false if the guest has ended, by itself or because a signal asked
+  // this process to end.
+  Result<bool> wait_for(int descriptor);
+  // Starts the command. `setup` and the streams are for isolate-init. From now on signals come from the caller, which
+  // has to outlive wait(), and if the caller ends, the guest does. Errors: isolate-init has ended.
+  Result<void> begin(const SupervisorOptions& options, int setup, const std::array<int, 3>& streams,
+                     RemoteCaller* caller);
+
+  // Waits until the command and the engine have ended. The launcher is empty for a warm guest. Calls `started` with the
+  // command's pid, as the host sees it. Errors: the launcher's report; the engine ended before the command started.
   Result<RunOutcome> wait(ChildProcess launcher, const std::function<void(pid_t)>& started);
   // The same for a further command (isolatectl exec) in a guest that another process isolate supervises. That process
   // has received the guest's end of the control socket. If it refuses the command, it sends the reason over
@@ -59,6 +72,8 @@ class Supervisor {
   using Clock = std::chrono::steady_clock;
 
   // Events: supervisor.cc
+  void take(ChildProcess launcher);
+  Result<void> wait_once();
   EventSources event_sources() const;
   void handle_events(const EventSources& sources);
   bool has_more_to_wait_for() const { return control_ || report_reader_ || engine_runs_; }
@@ -78,6 +93,8 @@ class Supervisor {
 
   // Signals: supervisor_signals.cc
   void handle_signal();
+  void handle_signal_of_caller();
+  void act_on_signal(int number, int code);
   SignalSituation situation_of(int number, int si_code) const;
   void read_messages_before_start();
   void send_signal(int number, bool to_group = false);
@@ -100,6 +117,9 @@ class Supervisor {
   std::optional<ControllingTerminal> terminal_;
   std::function<void(pid_t)> on_start_;
   FurtherCommands* listener_ = nullptr;
+  RemoteCaller* caller_ = nullptr;  // the run that has taken this warm guest
+  int awaited_ = -1;
+  bool is_awaited_ready_ = false;
   bool is_further_ = false;  // the guest belongs to another isolate, so this one has no engine
 
   // Where events come from.
@@ -115,6 +135,7 @@ class Supervisor {
 
   // Facts about the command that isolate-init has reported.
   pid_t command_pid_ = -1;  // -1: not yet
+  bool is_ready_ = false;   // isolate-init waits for Kind::begin
   bool has_started_ = false;
   InitWatch watch_;
   JobControl job_control_;

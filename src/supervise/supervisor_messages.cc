@@ -46,6 +46,10 @@ void Supervisor::handle_message(ControlSocket::Attached attached, const protocol
       break;
     case protocol::Kind::continued:
       job_control_.command_goes_on();
+      if (caller_ != nullptr) caller_->go_on();
+      break;
+    case protocol::Kind::ready:
+      is_ready_ = true;
       break;
     case protocol::Kind::answer:
       watch_.note_answer(Clock::now());
@@ -54,9 +58,10 @@ void Supervisor::handle_message(ControlSocket::Attached attached, const protocol
     case protocol::Kind::terminal:
       start_relay(std::move(attached.descriptor));
       break;
-    case protocol::Kind::signal:  // isolate sends these three kinds and never receives them
+    case protocol::Kind::signal:  // isolate sends these kinds and never receives them
     case protocol::Kind::group_signal:
     case protocol::Kind::exec:
+    case protocol::Kind::begin:
       break;
   }
 }
@@ -81,7 +86,7 @@ void Supervisor::start_relay(Fd terminal) {
 // waits for an answer that is still due before it stops.
 void Supervisor::stop_with_command() {
   if (watch_.waits_for_answer()) return;
-  job_control_.stop_if_due({control_.fd(), command_pid_, next_deadline(), relay_ ? &*relay_ : nullptr});
+  job_control_.stop_if_due({control_.fd(), command_pid_, next_deadline(), relay_ ? &*relay_ : nullptr, caller_});
 }
 
 }  // namespace isolate

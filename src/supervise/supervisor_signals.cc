@@ -17,11 +17,24 @@ void Supervisor::handle_signal() {
   signalfd_siginfo info{};
   // There may be nothing to read any more: when isolate was stopped after poll(2), the kernel has dropped a SIGCONT.
   if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
-  const auto number = static_cast<int>(info.ssi_signo);
+  act_on_signal(static_cast<int>(info.ssi_signo), info.ssi_code);
+}
+
+// The run that has taken this guest has got a signal. If that run has ended, the guest ends too.
+void Supervisor::handle_signal_of_caller() {
+  const auto signal = caller_->read();
+  if (signal) act_on_signal(signal->number, signal->code);
+  if (!caller_->is_gone()) return;
+  outcome_.was_told_to_end = true;
+  caller_ = nullptr;
+  kill_guest();
+}
+
+void Supervisor::act_on_signal(int number, int code) {
   outcome_.was_told_to_end |= protocol::asks_for_end(number);
   read_messages_before_start();
 
-  const auto situation = situation_of(number, info.ssi_code);
+  const auto situation = situation_of(number, code);
   const auto decision = decide(situation);
   if (decision.adapts_relay) relay_->follow_host();
   const bool is_early = situation.command == CommandPhase::starting && decision.action != SignalAction::ignore;
@@ -39,7 +52,11 @@ void Supervisor::handle_signal() {
       keep_for_command(number);
       break;
     case SignalAction::stop_isolate:
-      JobControl::stop_until_continued();
+      if (caller_ != nullptr) {
+        caller_->stop();
+      } else if (awaited_ < 0) {
+        JobControl::stop_until_continued();
+      }
       break;
     case SignalAction::end_run:
       end_run_by(number);
@@ -59,9 +76,10 @@ SignalSituation Supervisor::situation_of(int number, int si_code) const {
   situation.is_repeated = early_signals_.last_sent == number;
   situation.has_relay = relay_.has_value();
   situation.has_own_session = options_.own_session;
-  situation.leads_session = ::getsid(0) == ::getpid();
+  situation.leads_session = caller_ != nullptr ? caller_->leads_session() : ::getsid(0) == ::getpid();
   situation.ignores_interrupt = options_.ignore_interrupt;
-  situation.is_blocked_by_caller = has_signal(signals_of_caller().blocked, number);
+  situation.is_blocked_by_caller =
+      has_signal(caller_ != nullptr ? caller_->blocked_signals() : signals_of_caller().blocked, number);
   return situation;
 }
 

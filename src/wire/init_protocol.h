@@ -9,13 +9,14 @@
 
 namespace isolate::protocol {
 
-// The descriptors with which isolate-init starts. Its command line is: isolate-init DIRECTORY.
+// The descriptors with which isolate-init starts. It has no arguments.
 constexpr int kProgramFd = 3;  // the program isolate-init itself
 constexpr int kControlFd = 4;  // the guest's end of the socket pair
 // The command's standard error. Until isolate-init puts it in place, descriptor 2 leads to isolate, which logs what an
 // engine writes there.
 constexpr int kErrorFd = 5;
-// A file in memory: Setup, then the seccomp filters, the environment, and the command's words.
+// A file in memory: Setup, then the seccomp filters, the working directory, the environment, and the command's words.
+// Texts end with a zero byte.
 constexpr int kSetupFd = 6;
 
 // Descriptors for engines that use them:
@@ -40,6 +41,7 @@ enum class Role : uint32_t {
   first = 0,    // process 1: runs the command, and ends the guest when the command ends
   beside = 1,   // in a system with its own init: runs the command, and reaps the processes that it leaves behind
   becomes = 2,  // confines itself and executes the system's init; has no socket, no terminal, and reports nothing
+  waits = 3,  // process 1 of a warm guest: starts nothing until Kind::begin brings another setup, and then acts on that
 };
 
 struct Setup {
@@ -51,9 +53,9 @@ struct Setup {
   uint32_t filter_length[kMostFilters];  // length of each program in instructions (sock_filter, 8 bytes each)
   Limit limit[kMostLimits];
   Role role;           // an engine may make a copy of the file with another role
-  uint32_t variables;  // the number of environment variables, each terminated by a zero byte; engines get none
-  // The number of the command's words, at least 1, each terminated by a zero byte. They are not passed on the command
-  // line, because bwrap accepts only 9000 words.
+  uint32_t variables;  // the number of environment variables; engines get none
+  // The number of the command's words, at least 1. They are not passed on the command line, because bwrap accepts only
+  // 9000 words.
   uint32_t arguments;
   uint32_t own_session;      // 1: isolate-init leads a session, without the caller's controlling terminal
   uint64_t ignored_signals;  // signals that the caller ignores, and so does the command; bit N-1 is signal N
@@ -62,7 +64,7 @@ struct Setup {
   uint32_t has_user;
   uint32_t user_id;
   uint32_t group_id;
-  uint32_t padding;
+  uint32_t umask;  // of the commands
 };
 
 constexpr const char* kSystemInit = "/sbin/init";  // the program that Role::becomes executes
@@ -92,6 +94,9 @@ constexpr char kExecMark[] = "isolate-exec 3";
 // end of the socket is closed.
 enum ExecDescriptor { kExecSetup, kExecInput, kExecOutput, kExecError, kExecSocket, kExecDescriptors };
 
+// The descriptors sent with Kind::begin, in this order: a setup as behind kSetupFd, and the command's streams.
+enum BeginDescriptor { kBeginSetup, kBeginInput, kBeginOutput, kBeginError, kBeginDescriptors };
+
 enum class Kind : uint32_t {
   pid = 1,           // from the command's process just before execve; the kernel attaches its pid (SCM_CREDENTIALS)
   started = 2,       // execve succeeded
@@ -109,6 +114,8 @@ enum class Kind : uint32_t {
   // To init: send signal `value` to the command's process group, as a terminal does for its special keys.
   group_signal = 13,
   no_user = 14,  // the user namespace for Setup::user_id can't be made; value: errno
+  ready = 15,    // isolate-init waits for `begin` (Role::waits)
+  begin = 16,    // to init: what to run; carries BeginDescriptors
 };
 
 // Signals that ask a command to end. isolate-init acknowledges each of them, whatever the command does then. So isolate

@@ -1,5 +1,5 @@
-# variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# variants: root-bwrap user-lxc user-native user-warm: each identity and each engine once, as no test depends on the pair
+# other variants: user-bwrap root-lxc root-native root-warm
 # What the caller brings along: descriptors, environment and arguments. None leads out of the guest or changes how it is
 # confined.
 
@@ -178,6 +178,7 @@ print("seen", len(seen))
   store_gets_clean
 }
 
+# bats test_tags=cold
 @test "Z6: values of -v appear in no command line but isolate's own" {
   start_isolate -q -z debian -v SECRET=canary-8842 sleep "$MARK"
   wait_until 10 a_process_with "^sleep $MARK"

@@ -1,5 +1,5 @@
-# variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc user-native
+# variants: user-bwrap root-lxc root-native user-warm: each identity and each engine once, as no test depends on the pair
+# other variants: root-bwrap user-lxc user-native root-warm
 # Resources, communication between processes, signals and nesting.
 
 load helpers

@@ -1,5 +1,5 @@
-# variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# variants: root-bwrap user-lxc user-native root-warm: each identity and each engine once, as no test depends on the pair
+# other variants: user-bwrap root-lxc root-native user-warm
 # builds: release
 # Mounts: what is read-only stays read-only, nothing outside the root can be reached, and what a guest leaves behind
 # harms nobody.

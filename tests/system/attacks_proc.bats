@@ -1,5 +1,5 @@
-# variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc user-native
+# variants: user-bwrap root-lxc root-native user-warm: each identity and each engine once, as no test depends on the pair
+# other variants: root-bwrap user-lxc user-native root-warm
 # builds: release
 # /proc, /sys and /dev: a guest can't read or change the kernel or the host through them, whatever capabilities it has.
 

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# other variants: user-bwrap root-lxc root-native root-warm user-warm
 # builds: release
 # These hold because isolate is one static file. A build with sanitizers is dynamic, and can't be loaded like this.
 
@@ -9,6 +9,7 @@ load attacks
 setup_file() { place_attacks; }
 teardown_file() { remove_attacks; }
 
+# bats test_tags=cold
 @test "E1: nothing that isolate starts loads a library of the caller" {
   local engine variable
   for variable in LD_PRELOAD LD_AUDIT; do

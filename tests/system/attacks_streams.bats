@@ -1,5 +1,5 @@
-# variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# variants: root-bwrap user-lxc user-native root-warm: each identity and each engine once, as no test depends on the pair
+# other variants: user-bwrap root-lxc root-native user-warm
 # Descriptors 0, 1 and 2 are only streams, in the direction in which the caller opened them: cases F7 to F12.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start

@@ -1,5 +1,5 @@
-# variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# variants: root-bwrap user-lxc user-native user-warm: each identity and each engine once, as no test depends on the pair
+# other variants: user-bwrap root-lxc root-native root-warm
 # builds: release
 # Which system calls a guest may make: the documented table holds in each architecture, and the guest can't undo it.
 

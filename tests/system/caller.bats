@@ -1,5 +1,5 @@
 # variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc user-native
+# other variants: root-bwrap user-lxc user-native root-warm user-warm
 # What a command gets from the process that started isolate: ignored and blocked signals, and arguments and variables of
 # any length that Linux accepts.
 

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# other variants: user-bwrap root-lxc root-native root-warm user-warm
 # Capabilities inside: those of Docker's default set, in a user namespace, and no way to gain more.
 
 load helpers

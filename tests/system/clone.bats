@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
-# other variants: root-native user-native
+# other variants: root-native user-native root-warm user-warm
 # Clone mode: every run has its own root, and the template stays as it was.
 
 load helpers

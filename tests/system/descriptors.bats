@@ -1,4 +1,5 @@
 # variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native: all, because identity and engine decide who starts which process
+# other variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native root-warm user-warm
 # File descriptors: the command gets 0, 1 and 2, and nothing else of the caller or of isolate.
 
 load helpers

@@ -1,5 +1,5 @@
-# variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc user-native
+# variants: user-bwrap root-lxc root-native user-warm: each identity and each engine once, as no test depends on the pair
+# other variants: root-bwrap user-lxc user-native root-warm
 # isolatectl exec: further commands in a running guest, with its confinement, their own terminals and exact exit
 # statuses.
 
@@ -208,6 +208,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   refuses 'no lease' -- in_guest "$CLONE" true
 }
 
+# bats test_tags=cold
 @test "only its user can reach a run's socket, which the run removes, or after a kill the next run" {
   local where=/run/isolate/runs
   if [[ $IDENTITY == user ]]; then where=$STORE/runs; fi
@@ -224,6 +225,7 @@ RIGHTS='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid)" /proc/self/status; ul
   [[ ! -e $where/$CLONE.$STARTED_PID ]]
 }
 
+# bats test_tags=cold
 @test "the socket is in XDG_RUNTIME_DIR if only the user can reach that, and is found without it" {
   install -d -m 0700 -o "$CALLER_UID" "$SCRATCH/runtime"
   CALLER=(env -i "XDG_RUNTIME_DIR=$SCRATCH/runtime" "${CALLER[@]:2}")

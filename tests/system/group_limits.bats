@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# other variants: user-bwrap root-lxc root-native root-warm user-warm
 # --memory, --cpus, --pids and --io-weight without control groups of version 2: nothing runs without a requested limit.
 # tests/vm/limits.bats tests limits that take effect.
 

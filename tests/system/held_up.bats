@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# other variants: user-bwrap root-lxc root-native root-warm user-warm
 # builds: release
 # A guest that starves isolate-init of resources, or stops it. isolate must end when the command does, and at SIGTERM at
 # the latest.

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
-# other variants: root-native user-native
+# other variants: root-native user-native root-warm user-warm
 # Ids inside: 65536 of them, a root without rights outside, and ranges that isolate refuses.
 
 load helpers

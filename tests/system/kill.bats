@@ -1,4 +1,5 @@
 # variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native: all, because identity and engine decide who starts which process
+# other variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native root-warm user-warm
 # Ends and signals: whichever process is killed, the guest ends and its clone is removed.
 
 load helpers

@@ -1,5 +1,5 @@
-# variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc user-native
+# variants: user-bwrap root-lxc root-native root-warm: each identity and each engine once, as no test depends on the pair
+# other variants: root-bwrap user-lxc user-native user-warm
 # Limits of a run: time, processes, open files, core dumps, memory for files.
 
 load helpers

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
-# other variants: root-native user-native
+# other variants: root-native user-native root-warm user-warm
 # Sandboxes in a guest: programs that make their own namespaces.
 
 load helpers

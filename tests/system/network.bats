@@ -1,5 +1,5 @@
 # variants: user-bwrap root-lxc root-native: each identity and each engine once, as no test depends on the pair
-# other variants: root-bwrap user-lxc user-native
+# other variants: root-bwrap user-lxc user-native root-warm user-warm
 # The network: only lo, unless -n shares the host's.
 
 load helpers

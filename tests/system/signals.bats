@@ -1,4 +1,5 @@
-# variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native: all, because identity and engine decide who starts which process
+# variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native user-warm: all, because identity and engine decide who starts which process
+# other variants: root-bwrap user-bwrap root-lxc user-lxc root-native user-native root-warm
 # Signals to isolate alone: each reaches the command once, and a command that stops makes isolate stop.
 
 load helpers

@@ -1,5 +1,5 @@
 # variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# other variants: user-bwrap root-lxc root-native root-warm user-warm
 # --status-fd: what isolate reports to the program that starts it, as one JSON object a line.
 
 load helpers

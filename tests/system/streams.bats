@@ -1,5 +1,5 @@
-# variants: root-bwrap user-lxc user-native: each identity and each engine once, as no test depends on the pair
-# other variants: user-bwrap root-lxc root-native
+# variants: root-bwrap user-lxc user-native user-warm: each identity and each engine once, as no test depends on the pair
+# other variants: user-bwrap root-lxc root-native root-warm
 # Standard streams work as in any program: files, pipes and sockets, by descriptor and by name.
 
 # shellcheck disable=SC2016 # scripts are for the shells that the tests start

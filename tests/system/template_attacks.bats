@@ -1,5 +1,5 @@
 # variants: root-bwrap user-bwrap: the identities differ in ids and mounts, the engine does not matter
-# other variants: root-native user-native
+# other variants: root-native user-native root-warm user-warm
 # Links in a template: whatever they point to, nothing is made or changed outside the root.
 
 load helpers

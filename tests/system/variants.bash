@@ -1,5 +1,5 @@
 # Decides which files run in which variants. A variant is an identity (root, user) and an engine (bwrap, native, lxc),
-# such as root-bwrap. A file's first lines contain:
+# such as root-bwrap. The engine "warm" is native in a warm guest (tests/system/warm_isolate). A file's first lines contain:
 #
 #   # variants: root-bwrap user-lxc   variants in each run; after a colon the reason why not more, or why all
 #   # other variants: user-bwrap      variants in the whole ./dev test only; in its sanitizer build if the file runs
@@ -14,7 +14,8 @@
 #   build
 #
 # Tests with the tag "once" run only in the first variant of their file, because neither identity nor engine matters to
-# them. Tests with the tag "long" run only in the whole ./dev test, because they take long for what they find.
+# them. Tests with the tag "cold" don't run with the engine "warm": they would look at the script that makes the guest.
+# Tests with the tag "long" run only in the whole ./dev test, because they take long for what they find.
 # shellcheck shell=bash
 
 # list_jobs FILE...: prints a line "FILE VARIANT TAGS [TEMPLATE...]" for each job. The files that take longest come first, so
@@ -44,6 +45,7 @@ jobs_of() {
     tags=()
     [[ ${ISOLATE_TEST_LONG:-} == 1 ]] || tags+=('!long')
     [[ $main == yes ]] || tags+=('!once')
+    [[ $variant != *-warm ]] || tags+=('!cold')
     main=no
     echo "$file $variant $(IFS=, && echo "${tags[*]:--}")$(sed -n 's/^# templates:\(\( [a-z]*\)*\)$/\1/p' "$file")"
   done
@@ -62,9 +64,9 @@ wanted_variants() {
     *) die "ISOLATE_TEST_VARIANTS=$ISOLATE_TEST_VARIANTS: usual, whole, other or all" ;;
   esac
   for variant in $wanted; do
-    [[ $variant =~ ^(root|user)-(bwrap|native|lxc)$ ]] || die "$1: no such variant: $variant"
+    [[ $variant =~ ^(root|user)-(bwrap|native|warm|lxc)$ ]] || die "$1: no such variant: $variant"
     if [[ " ${ISOLATE_TEST_IDENTITIES:-root user} " == *" ${variant%-*} "* &&
-      " ${ISOLATE_TEST_ENGINES:-bwrap native lxc} " == *" ${variant#*-} "* ]]; then
+      " ${ISOLATE_TEST_ENGINES:-bwrap native warm lxc} " == *" ${variant#*-} "* ]]; then
       echo "$variant"
     fi
   done

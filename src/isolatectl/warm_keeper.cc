@@ -1,0 +1,181 @@
+#include "isolatectl/warm_keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/trace.h"
+#include "isolatectl/interruption.h"
+#include "linux/file.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::size_t kMostStarting = 2;  // guests that are made at the same time
+
+Result<void> watch(const Fd& sources, int descriptor, std::uint64_t mark) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = mark;
+  TRY(trace::check(::epoll_ctl(sources.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl", "guest"));
+  return {};
+}
+
+// Makes both ends of a connection.
+Result<std::array<Fd, 2>> connected_sockets() {
+  int ends[2];
+  TRY(trace::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair", "status"));
+  return std::array{Fd(ends[0]), Fd(ends[1])};
+}
+
+bool has_ended(const ChildProcess& process) {
+  pollfd end{process.pidfd(), POLLIN, 0};
+  return ::poll(&end, 1, 0) != 0;
+}
+
+// The name of an event of --status-fd; "" if the line is not one.
+std::string event_of(const std::string& line) {
+  const auto object = nlohmann::json::parse(line, nullptr, false);
+  return object.is_object() ? object.value("event", "") : "";
+}
+
+}  // namespace
+
+WarmKeeper::~WarmKeeper() {
+  constexpr int kPatience = 10'000;  // milliseconds
+  for (auto& [pid, guest] : guests_) dismiss(guest);
+  while (!guests_.empty()) {
+    const auto first = guests_.begin()->first;
+    if (!wait_readable(guests_.begin()->second.events.get(), kPatience).value_or(false)) {
+      guests_.erase(first);  // this kills it
+    } else if (!read_events(first)) {
+      break;
+    }
+  }
+  for (auto& isolate : taken_) isolate.disown();
+}
+
+Result<void> WarmKeeper::run(const std::function<void()>& on_ready) {
+  sources_ = Fd(static_cast<int>(TRY(trace::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", ""))));
+  clock_ = Fd(static_cast<int>(
+      TRY(trace::check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create", ""))));
+  const itimerspec each_second{{1, 0}, {1, 0}};
+  ::timerfd_settime(clock_.get(), 0, &each_second, nullptr);
+  TRY_VOID(watch(sources_, clock_.get(), 0));
+  newest_ = TRY(generation_());
+  bool is_told = false;
+  while (true) {
+    TRY_VOID(fill());
+    if (!is_told && ready() == size_) {
+      on_ready();
+      is_told = true;
+    }
+    if (!Interruption::wait_until_readable(sources_.get())) return {};
+    std::array<epoll_event, 16> events{};
+    const int count = ::epoll_wait(sources_.get(), events.data(), events.size(), 0);
+    for (auto event = events.begin(); event != events.begin() + std::max(count, 0); ++event) {
+      if (event->data.u64 == 0) {
+        TRY_VOID(look_after_template());
+      } else {
+        TRY_VOID(read_events(static_cast<pid_t>(event->data.u64)));
+      }
+    }
+    reap_taken();
+  }
+}
+
+std::size_t WarmKeeper::ready() const {
+  return static_cast<std::size_t>(
+      std::count_if(guests_.begin(), guests_.end(), [](const auto& entry) { return entry.second.is_ready; }));
+}
+
+Result<void> WarmKeeper::fill() {
+  while (guests_.size() < size_ && guests_.size() - ready() < kMostStarting && Clock::now() >= next_start_) {
+    TRY_VOID(start());
+  }
+  return {};
+}
+
+Result<void> WarmKeeper::start() {
+  auto ends = TRY(connected_sockets());
+  SpawnFds descriptors;
+  descriptors.out = ends[1].get();
+  Guest guest;
+  guest.started = Clock::now();
+  guest.isolate = TRY(spawn(hold_, descriptors));
+  const auto pid = guest.isolate.pid();
+  TRY_VOID(watch(sources_, ends[0].get(), static_cast<std::uint64_t>(pid)));
+  guest.events = std::move(ends[0]);
+  guests_.emplace(pid, std::move(guest));
+  return {};
+}
+
+Result<void> WarmKeeper::read_events(pid_t pid) {
+  const auto found = guests_.find(pid);
+  if (found == guests_.end()) return {};
+  auto& guest = found->second;
+  std::array<char, 1024> buffer{};
+  const ssize_t got = ::recv(guest.events.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+  if (got <= 0) {
+    auto ended = std::move(guest);
+    guests_.erase(found);
+    return guest_has_ended(std::move(ended));
+  }
+  guest.line.append(buffer.data(), static_cast<std::size_t>(got));
+  for (auto end = guest.line.find('\n'); end != std::string::npos; end = guest.line.find('\n')) {
+    const auto event = event_of(guest.line.substr(0, end));
+    guest.line.erase(0, end + 1);
+    guest.is_ready |= event == "ready";
+    guest.is_taken |= event == "taken";
+  }
+  was_ready_ |= guest.is_ready;
+  if (guest.is_ready) failures_ = 0;
+  return {};
+}
+
+// The other end of the events is closed: a run has taken the guest, or its isolate has ended.
+Result<void> WarmKeeper::guest_has_ended(Guest guest) {
+  constexpr unsigned kMostDoublings = 5;
+  if (guest.is_taken) {
+    taken_.push_back(std::move(guest.isolate));
+    return {};
+  }
+  const auto status = TRY(guest.isolate.wait());
+  if (guest.is_ready) return {};
+  if (!was_ready_) return fail("no guest could be made: isolate ended with " + status.describe());
+  // isolate has written the reason to standard error.
+  next_start_ = Clock::now() + std::chrono::seconds(1U << failures_);
+  failures_ = std::min(failures_ + 1, kMostDoublings);
+  return {};
+}
+
+Result<void> WarmKeeper::look_after_template() {
+  std::uint64_t expirations = 0;
+  [[maybe_unused]] auto got = ::read(clock_.get(), &expirations, sizeof expirations);
+  const auto newest = TRY(generation_());
+  if (newest == newest_) return {};
+  newest_ = newest;
+  for (auto& [pid, guest] : guests_) dismiss(guest);
+  return {};
+}
+
+// A signal would also end the run that takes the guest at this moment.
+void WarmKeeper::dismiss(const Guest& guest) { ::shutdown(guest.events.get(), SHUT_WR); }
+
+void WarmKeeper::reap_taken() {
+  std::erase_if(taken_, [](ChildProcess& isolate) {
+    if (!has_ended(isolate)) return false;
+    [[maybe_unused]] auto status = isolate.wait();
+    return true;
+  });
+}
+
+}  // namespace isolate

@@ -1,0 +1,67 @@
+// WarmKeeper: keeps a number of warm guests ready. Each is a process `isolate --hold`, which ends when the run that has
+// taken its guest has ended.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "linux/process.h"
+
+namespace isolate {
+
+class WarmKeeper {
+ public:
+  // `hold` is the command line of isolate, with --status-fd 1. `generation` returns the number of the template's newest
+  // generation; guests of older ones are replaced.
+  WarmKeeper(std::vector<std::string> hold, unsigned size, std::function<Result<std::uint64_t>()> generation)
+      : hold_(std::move(hold)), size_(size), generation_(std::move(generation)) {}
+  WarmKeeper(const WarmKeeper&) = delete;
+  WarmKeeper& operator=(const WarmKeeper&) = delete;
+  // Ends the guests that nobody has taken. The others go on.
+  ~WarmKeeper();
+
+  // Keeps the guests ready until a signal asks for an end (interruption.h). Calls `on_ready` when all of them are ready
+  // for the first time. Errors: no guest can be made; the template is gone.
+  Result<void> run(const std::function<void()>& on_ready);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Guest {
+    ChildProcess isolate;
+    Fd events;         // what it writes to --status-fd; it ends when this end is shut down
+    std::string line;  // of an event, as far as it has come
+    Clock::time_point started;
+    bool is_ready = false;
+    bool is_taken = false;
+  };
+
+  Result<void> fill();
+  Result<void> start();
+  Result<void> read_events(pid_t pid);
+  Result<void> guest_has_ended(Guest guest);
+  Result<void> look_after_template();
+  void reap_taken();
+  // Tells the guest's isolate to end, unless a run has taken the guest.
+  static void dismiss(const Guest& guest);
+  std::size_t ready() const;
+
+  std::vector<std::string> hold_;
+  unsigned size_;
+  std::function<Result<std::uint64_t>()> generation_;
+  std::uint64_t newest_ = 0;
+  std::map<pid_t, Guest> guests_;    // those that nobody has taken
+  std::vector<ChildProcess> taken_;  // their runs have not ended
+  bool was_ready_ = false;           // at least one guest has been ready
+  unsigned failures_ = 0;            // in a row
+  Clock::time_point next_start_;
+  Fd sources_;  // the events of all guests, and the clock
+  Fd clock_;
+};
+
+}  // namespace isolate

@@ -1,0 +1,13 @@
+// What a process inherits from its parent, besides its environment, directory, umask, signals and descriptors.
+#pragma once
+
+#include <string>
+
+namespace isolate {
+
+// Describes the calling process in lines that are equal for two processes only if these have the same users, groups,
+// capabilities, resource limits, priorities, processors, control groups, namespaces, root and security label. What
+// can't be read counts as a state of its own.
+std::string inherited_state();
+
+}  // namespace isolate

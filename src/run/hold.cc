@@ -1,0 +1,172 @@
+#include "run/hold.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "base/log.h"
+#include "base/trace.h"
+#include "join/exec_listener.h"
+#include "linux/file.h"
+#include "request/store_path.h"
+#include "warm/offer.h"
+#include "warm/profile.h"
+#include "wire/init_protocol.h"
+
+namespace isolate {
+namespace {
+
+constexpr std::chrono::seconds kLookInterval{10};
+
+// What wakes a process that waits for a run.
+struct WakeUps {
+  Fd clock;
+  Fd all;  // an epoll(7) descriptor: a run asks for the guest, nobody reads the status any more, or the clock
+};
+
+Result<WakeUps> watch(const WarmOffer& offer, int status) {
+  WakeUps wake_ups;
+  wake_ups.all = Fd(static_cast<int>(TRY(trace::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", ""))));
+  wake_ups.clock = Fd(static_cast<int>(
+      TRY(trace::check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create", ""))));
+  const itimerspec interval{{kLookInterval.count(), 0}, {kLookInterval.count(), 0}};
+  ::timerfd_settime(wake_ups.clock.get(), 0, &interval, nullptr);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  for (const int source : {offer.fd(), wake_ups.clock.get()}) {
+    TRY(trace::check(::epoll_ctl(wake_ups.all.get(), EPOLL_CTL_ADD, source, &event), "epoll_ctl", "offer"));
+  }
+  event.events = EPOLLRDHUP;  // EPOLLERR is always reported
+  // This fails for a file, which has no reader to wait for.
+  if (status >= 0) ::epoll_ctl(wake_ups.all.get(), EPOLL_CTL_ADD, status, &event);
+  return wake_ups;
+}
+
+bool has_lost_reader(const WakeUps& wake_ups) {
+  std::array<epoll_event, 3> events{};
+  const int count = ::epoll_wait(wake_ups.all.get(), events.data(), events.size(), 0);
+  return std::any_of(events.begin(), events.begin() + std::max(count, 0),
+                     [](const auto& event) { return (event.events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0; });
+}
+
+// Whether the time for a look has come.
+bool is_due(const WakeUps& wake_ups) {
+  std::uint64_t expirations = 0;
+  return ::read(wake_ups.clock.get(), &expirations, sizeof expirations) == static_cast<ssize_t>(sizeof expirations);
+}
+
+void put_in_place_of_streams(const std::array<int, 3>& descriptors) {
+  for (std::size_t i = 0; i < descriptors.size(); ++i) ::dup2(descriptors[i], static_cast<int>(i));
+}
+
+// Writes the content of the file to standard error.
+void copy_messages(const Fd& messages) {
+  ::lseek(messages.get(), 0, SEEK_SET);
+  if (const auto text = read_all(messages.get())) {
+    [[maybe_unused]] auto written = write_all(STDERR_FILENO, *text, "standard error");
+  }
+}
+
+// Why the guest must not be given to a run that begins now; nothing if it may.
+std::optional<Error> reason_against(const HeldGuest::Parts& parts) {
+  const auto is_newest = parts.provider->is_newest();
+  if (!is_newest) return is_newest.error();
+  if (!*is_newest) return Error("the template has a newer generation");
+  return std::nullopt;
+}
+
+// Waits until a run takes the guest. Returns nothing if the guest has ended, or no run will take it.
+Result<std::optional<TakenBy>> wait_for_run(const HeldGuest::Parts& parts, WarmOffer* offer, const RunRequest& request,
+                                            const std::string& profile, int status) {
+  const auto wake_ups = TRY(watch(*offer, status));
+  while (TRY(parts.supervisor->wait_for(wake_ups.all.get()))) {
+    if (has_lost_reader(wake_ups)) return std::nullopt;
+    // The places that are shown to the guest may lead to something else by now. Then no run would take it.
+    if (is_due(wake_ups) && (!offer->is_in_place() || warm_profile(request).value_or("") != profile))
+      return std::nullopt;
+    auto taken = offer->receive();
+    if (!taken) continue;
+    if (const auto reason = reason_against(parts)) {
+      WarmOffer::refuse(*taken, *reason);
+      return std::nullopt;
+    }
+    if (WarmOffer::accept(&*taken)) return std::optional(std::move(*taken));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<void> HeldGuest::prepare(const RunRequest& request) {
+  profile = TRY(warm_profile(request));
+  // The keys of a terminal are not for the runs that take guests. This fails if the process leads a group already.
+  ::setsid();
+
+  own_error = Fd(static_cast<int>(TRY(trace::check(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), "dup", "stderr"))));
+  messages =
+      Fd(static_cast<int>(TRY(trace::check(::memfd_create("isolate-messages", MFD_CLOEXEC), "memfd_create", ""))));
+  const auto null = TRY(open_file(AT_FDCWD, "/dev/null", O_RDWR));
+  put_in_place_of_streams({null.get(), null.get(), messages.get()});
+  log::set_up("isolate", true);  // a run that takes the guest needs no progress messages
+  return {};
+}
+
+void HeldGuest::print_messages() {
+  if (!messages) return;
+  ::dup2(own_error.get(), STDERR_FILENO);
+  copy_messages(std::exchange(messages, Fd()));
+}
+
+Result<bool> HeldGuest::wait_until_taken(const Parts& parts, RunRequest* request, StatusStream* status) {
+  auto place = TRY(open_runs_directory(facts.caller, TRY(store_path(request->store, facts.caller))));
+  auto offer = TRY(WarmOffer::open(std::move(place), profile, parts.clone_id));
+  status->report_ready(parts.clone_id);
+  auto taken = TRY(wait_for_run(parts, &offer, *request, profile, status->fd()));
+  if (!taken) return false;
+  status->report_taken(parts.clone_id);
+  if (request->status_fd > STDERR_FILENO) ::close(request->status_fd);
+  TRY_VOID(parts.provider->begin_use());
+  const auto& streams = taken->streams;
+  put_in_place_of_streams({streams[0].get(), streams[1].get(), streams[2].get()});
+  caller.emplace(std::move(taken->caller));
+  copy_messages(std::exchange(messages, Fd()));
+  own_error.reset();
+  log::set_up("isolate", taken->request.quiet);
+  facts.signals = taken->request.signals;
+  facts.umask = taken->request.umask;
+  facts.term = taken->request.term;
+  *request = request_for(taken->request, *request);
+  *status = TRY(StatusStream::take(std::move(taken->status)));
+  return true;
+}
+
+std::optional<GuestStreams::OtherSignals> HeldGuest::other_signals(bool ignore_interrupt) {
+  if (!caller || caller->is_gone()) return std::nullopt;
+  return GuestStreams::OtherSignals{caller->fd(), [this, ignore_interrupt] {
+                                      const auto signal = caller->read();
+                                      if (caller->is_gone()) return SIGKILL;
+                                      if (!signal) return 0;
+                                      if (signal->number == SIGTSTP) caller->stop();
+                                      const bool is_ignored = signal->number == SIGINT && ignore_interrupt;
+                                      return protocol::asks_for_end(signal->number) && !is_ignored ? signal->number : 0;
+                                    }};
+}
+
+void HeldGuest::end(int exit_status) {
+  // Whoever reads the output waits until nobody has it open, so it is closed before the run ends.
+  if (const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC)); null) {
+    put_in_place_of_streams({null.get(), null.get(), null.get()});
+  }
+  caller->end(exit_status);
+}
+
+}  // namespace isolate
