@@ -145,12 +145,12 @@ class Run {
     facts.control_group = group_.describe();
     settle_locale(root.source.lower.empty() ? std::vector{root.source.directory} : root.source.lower, &facts.shares);
     plan_ = TRY(make_plan(request_, root, facts));
+    // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
+    if (!plan_.own_terminal && facts.standard_terminals == 0) terminal_.reset();
     if (request_.hold) {
       held_guest_.root = std::move(root);
       held_guest_.facts = std::move(facts);
     }
-    // isolate restores the caller's terminal at the end of the run. A guest without a terminal can't have changed it.
-    if (!plan_.own_terminal && plan_.own_session) terminal_.reset();
     return {};
   }
 
