@@ -78,12 +78,17 @@ int fork_in(int user_namespace) {
     if (child < 0) break;
     children.push_back(child);
   }
-  for (const pid_t child : children) ::kill(child, SIGKILL);
+  for (const pid_t child : children) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
   return static_cast<int>(children.size());
 }
 
 TEST_F(LeaseNamespacesTest, TheLimitOnProcessesIsTheMembers) {
   constexpr rlim_t kLimit = 8;
+  // Other tests that run at the same time start processes of kMember, which would count as well.
+  constexpr uid_t kLimited = kMember + 1;
   auto member = must(fork_child(0, [] {
     const rlimit limit{kLimit, kLimit};
     if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return 1;
@@ -92,7 +97,7 @@ TEST_F(LeaseNamespacesTest, TheLimitOnProcessesIsTheMembers) {
   }));
   siginfo_t info{};
   ASSERT_EQ(::waitid(P_PIDFD, static_cast<id_t>(member.pidfd()), &info, WSTOPPED | WNOWAIT), 0);
-  const Peer peer{kMember, kMember, member.pid(), {}};
+  const Peer peer{kLimited, kLimited, member.pid(), {}};
   const auto made = must(make_lease_namespaces(peer, member_maps(peer, kBase, false), {}));
   auto counter = must(fork_child(0, [&] { return fork_in(made.user_namespace.get()); }));
   const auto forked = must(counter.wait()).value;
