@@ -105,7 +105,7 @@ place_programs() {
   for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
     cp "$1/$program" "$BINDIR/"
   done
-  cp "$here/warm_isolate" "$BINDIR/"
+  cp "$(dirname "${BASH_SOURCE[0]}")/warm_isolate" "$BINDIR/"
   chmod 0755 "$BINDIR"/*
   ISOLATE=$BINDIR/isolate
   ISOLATECTL=$BINDIR/isolatectl
