@@ -43,7 +43,8 @@ void add_ids(State* state) {
   state->add("users", users[0], users[1], users[2]);
   state->add("groups", groups[0], groups[1], groups[2]);
   std::vector<gid_t> others(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
-  if (!others.empty()) ::getgroups(static_cast<int>(others.size()), others.data());
+  const auto count = static_cast<int>(others.size());
+  if (count > 0 && ::getgroups(count, others.data()) != count) others.clear();
   for (const auto group : others) state->add("group", group);
 }
 
