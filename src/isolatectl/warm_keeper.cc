@@ -108,7 +108,6 @@ Result<void> WarmKeeper::start() {
   SpawnFds descriptors;
   descriptors.out = ends[1].get();
   Guest guest;
-  guest.started = Clock::now();
   guest.isolate = TRY(spawn(hold_, descriptors));
   const auto pid = guest.isolate.pid();
   TRY_VOID(watch(sources_, ends[0].get(), static_cast<std::uint64_t>(pid)));

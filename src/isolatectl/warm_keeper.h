@@ -36,7 +36,6 @@ class WarmKeeper {
     ChildProcess isolate;
     Fd events;         // what it writes to --status-fd; it ends when this end is shut down
     std::string line;  // of an event, as far as it has come
-    Clock::time_point started;
     bool is_ready = false;
     bool is_taken = false;
   };

@@ -21,7 +21,7 @@ struct RunsDirectory {
 // it is $XDG_RUNTIME_DIR/isolate if only they can enter that, otherwise `runs` in their store, and without a store
 // .isolate-runs in their home.
 Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store);
-// The same without making anything. Errors: ENOENT there is none.
+// Returns that directory if it exists, and makes nothing. Errors: ENOENT it does not exist.
 Result<RunsDirectory> find_runs_directory(const Caller& caller, const std::string& store);
 
 // Whether `name` is that of a socket for this clone: CLONE.PID, with the pid of isolate.

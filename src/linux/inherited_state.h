@@ -1,4 +1,5 @@
-// What a process inherits from its parent, besides its environment, directory, umask, signals and descriptors.
+// The state that a process inherits from its parent: ids, limits, namespaces and the like. Its environment, directory,
+// umask, signals and descriptors are not part of it.
 #pragma once
 
 #include <string>

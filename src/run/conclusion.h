@@ -1,4 +1,4 @@
-// What becomes of the outcome of a command: events, messages, and the exit status of isolate.
+// Turns the outcome of a command into events, messages, and the exit status of isolate.
 #pragma once
 
 #include "base/result.h"

@@ -1,4 +1,4 @@
-// What the shares and streams of a guest have to know of its plan.
+// Picks the parts of a plan that the shares and the streams of its guest need.
 #pragma once
 
 #include "launch/guest_streams.h"

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::chrono::seconds kLookInterval{10};
 
-// What wakes a process that waits for a run.
+// The descriptors that wake a process while it waits for a run.
 struct WakeUps {
   Fd clock;
   Fd all;  // an epoll(7) descriptor: a run asks for the guest, nobody reads the status any more, or the clock
@@ -162,7 +162,7 @@ std::optional<GuestStreams::OtherSignals> HeldGuest::other_signals(bool ignore_i
 }
 
 void HeldGuest::end(int exit_status) {
-  // Whoever reads the output waits until nobody has it open, so it is closed before the run ends.
+  // A program that reads the output waits until no process has it open, so close it before the run ends.
   if (const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC)); null) {
     put_in_place_of_streams({null.get(), null.get(), null.get()});
   }

@@ -14,7 +14,8 @@
 namespace isolate {
 
 struct HeldGuest {
-  // What the plan was made from with which the guest was made. The facts change when a run takes the guest.
+  // The guest was made with a plan from these two. When a run takes the guest, some of the facts become those of the
+  // run.
   AcquiredRoot root;
   CallerFacts facts;
   std::optional<RemoteCaller> caller;  // the run that has taken the guest

@@ -24,7 +24,7 @@ class RemoteCaller {
   std::uint64_t blocked_signals() const { return blocked_signals_; }  // by the caller of the run; bit N-1 is signal N
   bool leads_session() const { return leads_session_; }
 
-  // Reads a signal without waiting. Nothing: there is none, or it is not one that isolate passes on.
+  // Reads a signal, without waiting for one. Returns nothing if none has come, or if isolate does not pass it on.
   std::optional<warm_protocol::Signal> read();
   // Whether read() has seen that the run has ended.
   bool is_gone() const { return is_gone_; }

@@ -20,7 +20,7 @@ class StatusStream {
 
   // If the reader has gone away, the event is lost and the run goes on. `is_warm`: the guest was there before the run.
   void report_start(int pid, const std::string& clone_id, bool is_warm) const;
-  // Of isolate --hold: a guest waits for a run; a run has taken it.
+  // The events of isolate --hold: the guest waits for a run; a run has taken the guest.
   void report_ready(const std::string& clone_id) const;
   void report_taken(const std::string& clone_id) const;
   // `out_of_memory`: the kernel has killed a process of the guest because the guest was over its memory limit.

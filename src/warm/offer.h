@@ -14,7 +14,7 @@
 
 namespace isolate {
 
-// What the run that takes the guest has sent.
+// The request and the descriptors that a run has sent to take the guest.
 struct TakenBy {
   BeginRequest request;
   std::array<Fd, 3> streams;  // accept() receives these two
@@ -51,10 +51,10 @@ class WarmOffer {
         profile_(std::move(profile)),
         name_(std::move(name)) {}
 
-  RunsDirectory place_;
-  Fd directory_;  // that of the profile, in `place_`
   void accept_one();
 
+  RunsDirectory place_;
+  Fd directory_;  // that of the profile, in `place_`
   Fd socket_;
   Fd sources_;              // an epoll(7) descriptor of the socket and of `waiting_`
   std::deque<Fd> waiting_;  // connections from which no request has come yet

@@ -58,7 +58,7 @@ void add_source(const std::string& path, std::string* profile) {
 Result<void> check_can_be_warm(const RunRequest& request) {
   if (request.template_name.empty()) return refuse("-t, because only clones are thrown away");
   if (request.engine == EngineKind::lxc) return refuse("the engine lxc");
-  // What a share shows the guest belongs to the session from which the run is started.
+  // A share shows the guest things of the session in which the run is started, such as its display.
   if (!request.shares.empty()) return refuse("--" + request.shares.front().option);
   if (!request.pre_hook.empty()) return refuse("PRE_SPAWN_HOOK");
   if (!request.post_hook.empty()) return refuse("POST_SPAWN_HOOK");

@@ -130,13 +130,13 @@ class WarmConnection {
   int signals_;
 };
 
-// Looks for a guest. take() may be called again if another run was faster.
+// Looks for a guest. If another run was faster, call take() again.
 class Search {
  public:
   Search(Fd directory, Fd message, const Fd& signals)
       : directory_(std::move(directory)), message_(std::move(message)), signals_(signals) {}
 
-  // Asks all guests one after another. Returns nothing if none is to be had.
+  // Asks all guests one after another. Returns nothing if this run can have none of them.
   std::optional<WarmConnection> take() {
     auto names = list_directory(directory_.get(), ".").value_or(std::vector<std::string>());
     was_slower_ = false;
