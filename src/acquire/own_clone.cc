@@ -68,7 +68,9 @@ Result<bool> OwnClone::is_newest() {
   return TRY(place_.store->newest_generation(place_.name)).number == lease_->generation().number;
 }
 
-Result<void> OwnClone::begin_use() { return lease_->begin_use(::time(nullptr)); }
+void OwnClone::begin_use() {
+  if (const auto recorded = lease_->begin_use(::time(nullptr)); !recorded) log::warning(recorded.error().message());
+}
 
 // Whether the guest must not have the caller's own id (--userns=private). The files of an ordinary user's template
 // belong to that id, so the run then needs a copy of the layers whose files belong to the user's range.

@@ -17,7 +17,7 @@ class OwnClone : public RootProvider {
   Result<uid_t> owner() override { return owner_of_root(source_, &mounted_); }
   Fd take_mounted_root() override { return std::move(mounted_); }
   Result<bool> is_newest() override;
-  Result<void> begin_use() override;
+  void begin_use() override;
   Pool* pool() override { return pool_ ? &*pool_ : nullptr; }
   Result<void> end_use(Steps* steps) override;
   Result<void> give_back(Steps* steps) override;

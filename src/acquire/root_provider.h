@@ -45,8 +45,8 @@ class RootProvider {
   // Whether a run that began now would get the same root. Errors: that can't be known.
   virtual Result<bool> is_newest();
 
-  // Records that a run has taken the warm guest on the root.
-  virtual Result<void> begin_use() { return {}; }
+  // Records for isolatectl ps that a run has taken the warm guest on the root.
+  virtual void begin_use() {}
 
   virtual LeasedNamespaces namespaces() const { return {}; }
   // The control group that the daemon has made for the guest; empty: it has made none.

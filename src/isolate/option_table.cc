@@ -286,6 +286,10 @@ Result<void> Option::apply(const std::string& text, Options* options) const {
   return {};
 }
 
+bool Option::is_for_command() const {
+  return set == add_variable || set == set_working_directory || set == set_timeout;
+}
+
 const std::vector<Option>& option_table() {
   static const auto table = make_table();
   return table;

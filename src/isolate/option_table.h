@@ -22,6 +22,8 @@ struct Option {
   // Applies the option. A switch takes "true" or "false". Errors are plain text that names what is wrong with the
   // value.
   Result<void> apply(const std::string& text, Options* options) const;
+  // Whether the option is about the command and not about the guest: a variable, the directory, the timeout.
+  bool is_for_command() const;
   // Whether a value must follow. If not, only --NAME=VALUE gives one.
   bool needs_value() const { return value != nullptr && (share == nullptr || share->needs_value); }
 };

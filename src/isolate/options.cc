@@ -88,6 +88,7 @@ Result<void> parse_arguments(int argc, char** argv, Options* options) {
   opterr = 0;
   bool directory_given = false;
   bool template_given = false;
+  const Option* for_command = nullptr;    // an option that only says something about the command
   const Option* without_value = nullptr;  // the last option, if its value is optional and missing
   for (int code = 0; (code = ::getopt_long(argc, argv, letters.c_str(), long_options.data(), nullptr)) != -1;) {
     const auto shown = [argv] { return text::printable(argv[optind - 1]); };
@@ -103,9 +104,14 @@ Result<void> parse_arguments(int argc, char** argv, Options* options) {
     if (may_lack_value && optarg != nullptr && *optarg == 0) {
       return fail(fmt::format("'--{0}=' has no value after the '='; add a value, or write --{0}", known.name));
     }
+    if (known.is_for_command()) for_command = &known;
     without_value = may_lack_value && optarg == nullptr ? &known : nullptr;
     const auto applied = known.apply(optarg != nullptr ? optarg : "true", options);
     if (!applied) return fail(name_word_of_letters(argv[optind - 1], applied.error()));
+  }
+  if (options->request.hold && for_command != nullptr) {
+    return fail(
+        fmt::format("--{} has no effect with --hold; give it to the run that takes the guest", for_command->name));
   }
   if (directory_given && template_given)
     return fail("-t and -z exclude each other; -t DIR runs on a directory itself, -z NAME in a clone of a template");

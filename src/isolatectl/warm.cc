@@ -39,7 +39,7 @@ Result<void> keep_warm(Context& context, const WarmOptions& options) {
     return newest;
   };
   Interruption::catch_signals();
-  WarmKeeper keeper(command_line(context, isolate, place, options), options.size, generation);
+  auto keeper = TRY(WarmKeeper::make(command_line(context, isolate, place, options), options.size, generation));
   return keeper.run([&] {
     log::info(fmt::format("{} warm {} of template {} ready; Ctrl-C ends {}", options.size,
                           options.size == 1 ? "guest" : "guests", options.template_name,

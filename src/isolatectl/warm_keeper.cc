@@ -2,38 +2,20 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "base/trace.h"
 #include "isolatectl/interruption.h"
 #include "linux/file.h"
+#include "linux/socket.h"
 
 namespace isolate {
 namespace {
 
 constexpr std::size_t kMostStarting = 2;  // guests that are made at the same time
-
-Result<void> watch(const Fd& sources, int descriptor, std::uint64_t mark) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = mark;
-  TRY(trace::check(::epoll_ctl(sources.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl", "guest"));
-  return {};
-}
-
-// Makes both ends of a connection.
-Result<std::array<Fd, 2>> connected_sockets() {
-  int ends[2];
-  TRY(trace::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair", "status"));
-  return std::array{Fd(ends[0]), Fd(ends[1])};
-}
 
 bool has_ended(const ChildProcess& process) {
   pollfd end{process.pidfd(), POLLIN, 0};
@@ -47,6 +29,12 @@ std::string event_of(const std::string& line) {
 }
 
 }  // namespace
+
+Result<WarmKeeper> WarmKeeper::make(std::vector<std::string> hold, unsigned size,
+                                    std::function<Result<std::uint64_t>()> generation) {
+  return WarmKeeper(std::move(hold), size, std::move(generation), TRY(Epoll::make()),
+                    TRY(IntervalTimer::each(std::chrono::seconds(1))));
+}
 
 WarmKeeper::~WarmKeeper() {
   constexpr int kPatience = 10'000;  // milliseconds
@@ -63,12 +51,7 @@ WarmKeeper::~WarmKeeper() {
 }
 
 Result<void> WarmKeeper::run(const std::function<void()>& on_ready) {
-  sources_ = Fd(static_cast<int>(TRY(trace::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", ""))));
-  clock_ = Fd(static_cast<int>(
-      TRY(trace::check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create", ""))));
-  const itimerspec each_second{{1, 0}, {1, 0}};
-  ::timerfd_settime(clock_.get(), 0, &each_second, nullptr);
-  TRY_VOID(watch(sources_, clock_.get(), 0));
+  TRY_VOID(sources_.add(timer_.fd(), EPOLLIN));
   newest_ = TRY(generation_());
   bool is_told = false;
   while (true) {
@@ -77,14 +60,12 @@ Result<void> WarmKeeper::run(const std::function<void()>& on_ready) {
       on_ready();
       is_told = true;
     }
-    if (!Interruption::wait_until_readable(sources_.get())) return {};
-    std::array<epoll_event, 16> events{};
-    const int count = ::epoll_wait(sources_.get(), events.data(), events.size(), 0);
-    for (auto event = events.begin(); event != events.begin() + std::max(count, 0); ++event) {
-      if (event->data.u64 == 0) {
+    if (!Interruption::wait_until_readable(sources_.fd())) return {};
+    for (const auto& event : sources_.ready()) {
+      if (event.data.u64 == 0) {
         TRY_VOID(look_after_template());
       } else {
-        TRY_VOID(read_events(static_cast<pid_t>(event->data.u64)));
+        TRY_VOID(read_events(static_cast<pid_t>(event.data.u64)));
       }
     }
     reap_taken();
@@ -97,20 +78,21 @@ std::size_t WarmKeeper::ready() const {
 }
 
 Result<void> WarmKeeper::fill() {
-  while (guests_.size() < size_ && guests_.size() - ready() < kMostStarting && Clock::now() >= next_start_) {
+  while (guests_.size() < size_ && guests_.size() - ready() < kMostStarting &&
+         std::chrono::steady_clock::now() >= next_start_) {
     TRY_VOID(start());
   }
   return {};
 }
 
 Result<void> WarmKeeper::start() {
-  auto ends = TRY(connected_sockets());
+  auto ends = TRY(connected_sockets("status", SocketKind::stream));
   SpawnFds descriptors;
   descriptors.out = ends[1].get();
   Guest guest;
   guest.isolate = TRY(spawn(hold_, descriptors));
   const auto pid = guest.isolate.pid();
-  TRY_VOID(watch(sources_, ends[0].get(), static_cast<std::uint64_t>(pid)));
+  TRY_VOID(sources_.add(ends[0].get(), EPOLLIN, static_cast<std::uint64_t>(pid)));
   guest.events = std::move(ends[0]);
   guests_.emplace(pid, std::move(guest));
   return {};
@@ -151,14 +133,13 @@ Result<void> WarmKeeper::guest_has_ended(Guest guest) {
   if (guest.is_ready) return {};
   if (!was_ready_) return fail("no guest could be made: isolate ended with " + status.describe());
   // isolate has written the reason to standard error.
-  next_start_ = Clock::now() + std::chrono::seconds(1U << failures_);
+  next_start_ = std::chrono::steady_clock::now() + std::chrono::seconds(1U << failures_);
   failures_ = std::min(failures_ + 1, kMostDoublings);
   return {};
 }
 
 Result<void> WarmKeeper::look_after_template() {
-  std::uint64_t expirations = 0;
-  [[maybe_unused]] auto got = ::read(clock_.get(), &expirations, sizeof expirations);
+  timer_.has_elapsed();
   const auto newest = TRY(generation_());
   if (newest == newest_) return {};
   newest_ = newest;

@@ -11,6 +11,8 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "linux/epoll.h"
+#include "linux/interval_timer.h"
 #include "linux/process.h"
 
 namespace isolate {
@@ -19,8 +21,9 @@ class WarmKeeper {
  public:
   // `hold` is the command line of isolate, with --status-fd 1. `generation` returns the number of the template's newest
   // generation; guests of older ones are replaced.
-  WarmKeeper(std::vector<std::string> hold, unsigned size, std::function<Result<std::uint64_t>()> generation)
-      : hold_(std::move(hold)), size_(size), generation_(std::move(generation)) {}
+  static Result<WarmKeeper> make(std::vector<std::string> hold, unsigned size,
+                                 std::function<Result<std::uint64_t>()> generation);
+  WarmKeeper(WarmKeeper&&) = default;
   WarmKeeper(const WarmKeeper&) = delete;
   WarmKeeper& operator=(const WarmKeeper&) = delete;
   // Ends the guests that nobody has taken. The others go on.
@@ -31,7 +34,13 @@ class WarmKeeper {
   Result<void> run(const std::function<void()>& on_ready);
 
  private:
-  using Clock = std::chrono::steady_clock;
+  WarmKeeper(std::vector<std::string> hold, unsigned size, std::function<Result<std::uint64_t>()> generation,
+             Epoll sources, IntervalTimer timer)
+      : hold_(std::move(hold)),
+        size_(size),
+        generation_(std::move(generation)),
+        sources_(std::move(sources)),
+        timer_(std::move(timer)) {}
   struct Guest {
     ChildProcess isolate;
     Fd events;         // what it writes to --status-fd; it ends when this end is shut down
@@ -58,9 +67,9 @@ class WarmKeeper {
   std::vector<ChildProcess> taken_;  // their runs have not ended
   bool was_ready_ = false;           // at least one guest has been ready
   unsigned failures_ = 0;            // in a row
-  Clock::time_point next_start_;
-  Fd sources_;  // the events of all guests, and the clock
-  Fd clock_;
+  std::chrono::steady_clock::time_point next_start_;
+  Epoll sources_;  // the events of all guests, and the timer
+  IntervalTimer timer_;
 };
 
 }  // namespace isolate

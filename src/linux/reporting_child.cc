@@ -43,10 +43,9 @@ Result<void> ReportingChild::finish() {
 }
 
 Result<std::vector<Fd>> descriptors_from_child(const std::function<Result<std::vector<Fd>>()>& body) {
-  int ends[2];
-  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "descriptors"));
-  const Fd here(ends[0]);
-  const Fd there(ends[1]);
+  auto ends = TRY(connected_sockets("descriptors"));
+  const auto here = std::move(ends[0]);
+  const auto there = std::move(ends[1]);
   auto child = TRY(ReportingChild::start([&]() -> Result<void> {
     const auto opened = TRY(body());
     std::vector<int> numbers;

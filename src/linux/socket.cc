@@ -77,6 +77,13 @@ Result<Fd> connect_in(const Fd& directory, const std::string& name) {
   return socket;
 }
 
+Result<std::array<Fd, 2>> connected_sockets(const char* subject, SocketKind kind) {
+  const int type = kind == SocketKind::stream ? SOCK_STREAM : SOCK_SEQPACKET;
+  int ends[2];
+  TRY(trace::check(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "socketpair", subject));
+  return std::array{Fd(ends[0]), Fd(ends[1])};
+}
+
 Result<Fd> connect_stream(const std::string& name) {
   if (name.starts_with('@')) return connect_abstract(name);
   sockaddr_un address{};

@@ -27,6 +27,9 @@ Result<Fd> listen_in(const Fd& directory, const std::string& name, SocketKind ki
 // Errors: ECONNREFUSED nobody listens any more; EAGAIN too many connections wait; ENOENT.
 Result<Fd> connect_in(const Fd& directory, const std::string& name);
 
+// Makes both ends of a connection. Errors name it `subject`.
+Result<std::array<Fd, 2>> connected_sockets(const char* subject, SocketKind kind = SocketKind::messages);
+
 // Connects a stream socket without waiting. `name` is a path of any length, or '@' and the name of an abstract socket.
 // Errors: as of connect_in; ENAMETOOLONG.
 Result<Fd> connect_stream(const std::string& name);

@@ -2,21 +2,20 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdint>
 #include <utility>
 
 #include "base/log.h"
 #include "base/trace.h"
 #include "join/exec_listener.h"
+#include "linux/epoll.h"
 #include "linux/file.h"
+#include "linux/interval_timer.h"
 #include "request/store_path.h"
 #include "warm/offer.h"
 #include "warm/profile.h"
@@ -29,39 +28,23 @@ constexpr std::chrono::seconds kLookInterval{10};
 
 // The descriptors that wake a process while it waits for a run.
 struct WakeUps {
-  Fd clock;
-  Fd all;  // an epoll(7) descriptor: a run asks for the guest, nobody reads the status any more, or the clock
+  IntervalTimer timer;
+  Epoll all;  // a run asks for the guest, nobody reads the status any more, or the timer
 };
 
 Result<WakeUps> watch(const WarmOffer& offer, int status) {
-  WakeUps wake_ups;
-  wake_ups.all = Fd(static_cast<int>(TRY(trace::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", ""))));
-  wake_ups.clock = Fd(static_cast<int>(
-      TRY(trace::check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create", ""))));
-  const itimerspec interval{{kLookInterval.count(), 0}, {kLookInterval.count(), 0}};
-  ::timerfd_settime(wake_ups.clock.get(), 0, &interval, nullptr);
-  epoll_event event{};
-  event.events = EPOLLIN;
-  for (const int source : {offer.fd(), wake_ups.clock.get()}) {
-    TRY(trace::check(::epoll_ctl(wake_ups.all.get(), EPOLL_CTL_ADD, source, &event), "epoll_ctl", "offer"));
-  }
-  event.events = EPOLLRDHUP;  // EPOLLERR is always reported
-  // This fails for a file, which has no reader to wait for.
-  if (status >= 0) ::epoll_ctl(wake_ups.all.get(), EPOLL_CTL_ADD, status, &event);
+  WakeUps wake_ups{TRY(IntervalTimer::each(kLookInterval)), TRY(Epoll::make())};
+  TRY_VOID(wake_ups.all.add(offer.fd(), EPOLLIN));
+  TRY_VOID(wake_ups.all.add(wake_ups.timer.fd(), EPOLLIN));
+  // A file has no reader whose end could be waited for.
+  if (status >= 0) static_cast<void>(wake_ups.all.add(status, EPOLLRDHUP));
   return wake_ups;
 }
 
 bool has_lost_reader(const WakeUps& wake_ups) {
-  std::array<epoll_event, 3> events{};
-  const int count = ::epoll_wait(wake_ups.all.get(), events.data(), events.size(), 0);
-  return std::any_of(events.begin(), events.begin() + std::max(count, 0),
+  const auto events = wake_ups.all.ready();
+  return std::any_of(events.begin(), events.end(),
                      [](const auto& event) { return (event.events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0; });
-}
-
-// Whether the time for a look has come.
-bool is_due(const WakeUps& wake_ups) {
-  std::uint64_t expirations = 0;
-  return ::read(wake_ups.clock.get(), &expirations, sizeof expirations) == static_cast<ssize_t>(sizeof expirations);
 }
 
 void put_in_place_of_streams(const std::array<int, 3>& descriptors) {
@@ -88,10 +71,10 @@ std::optional<Error> reason_against(const HeldGuest::Parts& parts) {
 Result<std::optional<TakenBy>> wait_for_run(const HeldGuest::Parts& parts, WarmOffer* offer, const RunRequest& request,
                                             const std::string& profile, int status) {
   const auto wake_ups = TRY(watch(*offer, status));
-  while (TRY(parts.supervisor->wait_for(wake_ups.all.get()))) {
+  while (TRY(parts.supervisor->wait_for(wake_ups.all.fd()))) {
     if (has_lost_reader(wake_ups)) return std::nullopt;
     // The places that are shown to the guest may lead to something else by now. Then no run would take it.
-    if (is_due(wake_ups) && (!offer->is_in_place() || warm_profile(request).value_or("") != profile))
+    if (wake_ups.timer.has_elapsed() && (!offer->is_in_place() || warm_profile(request).value_or("") != profile))
       return std::nullopt;
     auto taken = offer->receive();
     if (!taken) continue;
@@ -107,6 +90,7 @@ Result<std::optional<TakenBy>> wait_for_run(const HeldGuest::Parts& parts, WarmO
 }  // namespace
 
 Result<void> HeldGuest::prepare(const RunRequest& request) {
+  TRY_VOID(check_can_be_warm(request));
   profile = TRY(warm_profile(request));
   // The keys of a terminal are not for the runs that take guests. This fails if the process leads a group already.
   ::setsid();
@@ -134,7 +118,6 @@ Result<bool> HeldGuest::wait_until_taken(const Parts& parts, RunRequest* request
   if (!taken) return false;
   status->report_taken(parts.clone_id);
   if (request->status_fd > STDERR_FILENO) ::close(request->status_fd);
-  TRY_VOID(parts.provider->begin_use());
   const auto& streams = taken->streams;
   put_in_place_of_streams({streams[0].get(), streams[1].get(), streams[2].get()});
   caller.emplace(std::move(taken->caller));

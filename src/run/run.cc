@@ -34,8 +34,6 @@
 #include "stage/layout.h"
 #include "supervise/status_stream.h"
 #include "supervise/supervisor.h"
-#include "warm/offer.h"
-#include "warm/profile.h"
 #include "warm/warm_run.h"
 
 namespace isolate {
@@ -115,10 +113,7 @@ class Run {
   }
 
   Result<int> acquire_and_execute() {
-    if (request_.hold) {
-      TRY_VOID(check_can_be_warm(request_));
-      TRY_VOID(held_guest_.prepare(request_));
-    }
+    if (request_.hold) TRY_VOID(held_guest_.prepare(request_));
     TRY_VOID(provider_->prepare(&group_, &steps_));
     auto facts = TRY(steps_.run("facts", [this] { return look_up(); }));
     const auto root = TRY(provider_->acquire(&steps_));
@@ -265,6 +260,7 @@ class Run {
       }
       steps_.restart();
       TRY_VOID(begin(&supervisor));
+      provider_->begin_use();  // while the command is starting
     }
     TRY_VOID(steps_.run("copiers", [&] { return streams_->start(launcher.pidfd()); }));
     return wait_for_end(&supervisor, std::move(launcher), first_process);

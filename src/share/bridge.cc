@@ -17,6 +17,7 @@
 #include "base/trace.h"
 #include "linux/file.h"
 #include "linux/process.h"
+#include "linux/socket.h"
 #include "share/share.h"
 
 namespace isolate {
@@ -141,10 +142,9 @@ Result<void> check_bridge(const std::string& bridge, const Caller& caller) {
 }
 
 Result<std::unique_ptr<Held>> start_bridge(const std::string& bridge, const Caller& caller) {
-  int ends[2];
-  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "bridge"));
-  Fd own(ends[0]);
-  Fd guest_end(ends[1]);
+  auto ends = TRY(connected_sockets("bridge"));
+  auto own = std::move(ends[0]);
+  auto guest_end = std::move(ends[1]);
   const int on = 1;
   TRY(trace::check(::setsockopt(own.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), "setsockopt", "SO_PASSCRED"));
   auto child = TRY(fork_child(0, [&] {

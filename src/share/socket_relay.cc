@@ -100,10 +100,9 @@ void set_descriptor_limit() {
 
 Result<SocketRelay> SocketRelay::start(std::string target, RelayOptions options) {
   const auto limits = TRY(limits_for(options.most_connections));
-  int ends[2];
-  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "relay"));
-  Fd own(ends[0]);
-  Fd others(ends[1]);
+  auto ends = TRY(connected_sockets("relay"));
+  auto own = std::move(ends[0]);
+  auto others = std::move(ends[1]);
   const bool prepares = options.prepare != nullptr;
   auto child = TRY(fork_child(0, [&] {
     own.reset();

@@ -25,10 +25,9 @@ constexpr const char* kProgram = "isolate-wayland";
 class Compositor {
  public:
   static Result<Compositor> start(const Fd& connection, const std::string& app, const std::string& instance) {
-    int ends[2];
-    TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", kProgram));
-    Fd own(ends[0]);
-    const Fd theirs(ends[1]);
+    auto ends = TRY(connected_sockets(kProgram));
+    auto own = std::move(ends[0]);
+    const auto theirs = std::move(ends[1]);
     auto child =
         TRY(spawn_tied({TRY(find_own_program(kProgram)), app, instance}, {connection.get(), theirs.get()}, SIGKILL,
                        {"LANG=C"}));  // none of the caller's variables, which may name other libraries

@@ -95,10 +95,9 @@ Result<XCookie> unpacked_answer(std::string_view message) {
 
 Result<XHelper> XHelper::start(const XTask& task, const std::vector<Fd>& connections) {
   const auto program = TRY(find_own_program(kProgram));
-  int ends[2];
-  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", kProgram));
-  Fd own(ends[0]);
-  Fd other(ends[1]);
+  auto ends = TRY(connected_sockets(kProgram));
+  auto own = std::move(ends[0]);
+  auto other = std::move(ends[1]);
   std::vector<int> descriptors;
   for (const auto& connection : connections) descriptors.push_back(connection.get());
   TRY_VOID(send_message(own.get(), packed(task), descriptors));

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/trace.h"
+#include "linux/socket.h"
 
 namespace isolate {
 namespace {
@@ -36,13 +37,12 @@ ControlSocket::Attached attached_to(const msghdr& header) {
 }  // namespace
 
 Result<ControlSocket> ControlSocket::make(Fd* guest_end) {
-  int ends[2];
-  TRY(trace::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair", "control"));
+  auto ends = TRY(connected_sockets("control"));
   ControlSocket socket;
-  socket.fd_ = Fd(ends[0]);
-  *guest_end = Fd(ends[1]);
+  socket.fd_ = std::move(ends[0]);
+  *guest_end = std::move(ends[1]);
   const int on = 1;
-  TRY(trace::check(::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), "setsockopt", "SO_PASSCRED"));
+  TRY(trace::check(::setsockopt(socket.fd(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), "setsockopt", "SO_PASSCRED"));
   return socket;
 }
 

@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/trace.h"
 #include "linux/file.h"
 #include "linux/sealed_file.h"
 #include "linux/socket.h"
@@ -39,13 +37,6 @@ Result<TakenBy> taken_by(const Fd& connection, ReceivedMessage received, const s
   return TakenBy{std::move(request), {}, Fd(), std::move(caller)};
 }
 
-Result<void> watch(const Fd& sources, const Fd& socket) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  TRY(trace::check(::epoll_ctl(sources.get(), EPOLL_CTL_ADD, socket.get(), &event), "epoll_ctl", "offer"));
-  return {};
-}
-
 }  // namespace
 
 Result<WarmOffer> WarmOffer::open(RunsDirectory place, const std::string& profile, const std::string& clone_id) {
@@ -59,11 +50,10 @@ Result<WarmOffer> WarmOffer::open(RunsDirectory place, const std::string& profil
     auto name = warm_socket_name(clone_id, ::getpid());
     auto socket = directory ? listen_in(*directory, name) : fail(directory.error());
     if (socket) {
-      Fd sources(static_cast<int>(TRY(trace::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", ""))));
-      WarmOffer offer(std::move(place), std::move(*directory), std::move(*socket), std::move(sources), profile,
-                      std::move(name));
-      TRY_VOID(watch(offer.sources_, offer.socket_));
-      return offer;
+      auto sources = TRY(Epoll::make());
+      TRY_VOID(sources.add(socket->get(), EPOLLIN));
+      return WarmOffer(std::move(place), std::move(*directory), std::move(*socket), std::move(sources), profile,
+                       std::move(name));
     }
     if (socket.error().code() != ENOENT) return fail(std::move(socket).error());
   }
@@ -85,7 +75,7 @@ void WarmOffer::accept_one() {
   const auto peer = socket_peer(connection.get());
   if (!peer || peer->uid != ::getuid() || !shares_pid_namespace(connection.get(), *peer)) return;
   if (waiting_.size() == kMostWaiting) waiting_.pop_front();
-  if (watch(sources_, connection)) waiting_.push_back(std::move(connection));
+  if (sources_.add(connection.get(), EPOLLIN)) waiting_.push_back(std::move(connection));
 }
 
 std::optional<TakenBy> WarmOffer::receive() {

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "join/exec_listener.h"
+#include "linux/epoll.h"
 #include "supervise/remote_caller.h"
 #include "warm/begin_request.h"
 
@@ -31,7 +32,7 @@ class WarmOffer {
   ~WarmOffer();
 
   // Becomes readable when there is something for receive() to do.
-  int fd() const { return sources_.get(); }
+  int fd() const { return sources_.fd(); }
   // Accepts runs that ask for the guest, and receives the request of one of them, without waiting. Nothing: there is
   // none that can be used. A run whose request can't be used has been told.
   std::optional<TakenBy> receive();
@@ -43,7 +44,7 @@ class WarmOffer {
   static void refuse(const TakenBy& taken, const Error& reason);
 
  private:
-  WarmOffer(RunsDirectory place, Fd directory, Fd socket, Fd sources, std::string profile, std::string name)
+  WarmOffer(RunsDirectory place, Fd directory, Fd socket, Epoll sources, std::string profile, std::string name)
       : place_(std::move(place)),
         directory_(std::move(directory)),
         socket_(std::move(socket)),
@@ -56,7 +57,7 @@ class WarmOffer {
   RunsDirectory place_;
   Fd directory_;  // that of the profile, in `place_`
   Fd socket_;
-  Fd sources_;              // an epoll(7) descriptor of the socket and of `waiting_`
+  Epoll sources_;           // the socket and `waiting_`
   std::deque<Fd> waiting_;  // connections from which no request has come yet
   std::string profile_;
   std::string name_;

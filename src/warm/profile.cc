@@ -29,9 +29,9 @@ void add_line(std::string_view name, const std::string& value, std::string* prof
   *profile += fmt::format("{} {} {}\n", name, value.size(), value);
 }
 
-// Which object of the host the path leads to, and what is mounted below it. A guest keeps what was there when it was
-// made.
-void add_source(const std::string& path, std::string* profile) {
+// Adds the object of the host to which the path leads, and what is mounted below it, since a guest keeps what was there
+// when it was made. `mounts` is /proc/self/mountinfo, or empty until it is needed.
+void add_source(const std::string& path, std::string* mounts, std::string* profile) {
   if (path.empty()) return;
   add_line("source", path, profile);
   struct statx status {};
@@ -40,8 +40,8 @@ void add_source(const std::string& path, std::string* profile) {
                           status.stx_mnt_id, status.stx_mode & S_IFMT);
   if (!S_ISDIR(status.stx_mode)) return;
   const auto place = real_path(path);
-  const auto mounts = read_file("/proc/self/mountinfo", std::size_t{16} << 20);
-  if (!place || !mounts) return;
+  if (mounts->empty()) *mounts = read_file("/proc/self/mountinfo", std::size_t{16} << 20).value_or("unknown");
+  if (!place) return;
   // mountinfo writes these characters as octal numbers (proc(5)).
   std::string below = " ";
   for (const char character : *place == "/" ? *place : *place + "/") {
@@ -85,10 +85,11 @@ Result<std::string> warm_profile(const RunRequest& request) {
   add("template", request.template_name);
   add("store", TRY(store_path(request.store, Caller::current())));
   add("seccomp", std::to_string(static_cast<int>(seccomp_choice(request).kind)));
-  for (const auto& mount : plan_shares(request)) add_source(mount.source, &profile);
+  std::string mounts;
+  for (const auto& mount : plan_shares(request)) add_source(mount.source, &mounts, &profile);
   for (const auto& bind : request.binds) {
     add(bind.read_only ? "read-only" : "read-write", bind.target);
-    add_source(bind.source, &profile);
+    add_source(bind.source, &mounts, &profile);
   }
   return profile + inherited_state();
 }

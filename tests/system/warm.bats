@@ -93,6 +93,8 @@ get_ready() { wait_until 10 are_ready "$1" || complain "$(ready) guests are read
 
 @test "what no warm guest supports is said in one line" {
   isolate_refuses '--hold takes no command' -- isolate --hold -z debian true
+  isolate_refuses '--env has no effect with --hold' -- isolate --hold -z debian -v A=b
+  isolate_refuses '--timeout has no effect with --hold' -- isolate --hold -z debian --timeout 5
   isolate_refuses '-t' -- isolate --hold -t "$TREE"
   isolate_refuses '--keep' -- isolate --hold -z debian --keep
   isolate_refuses '--keep' -- isolate --warm=require -z debian --keep true
