@@ -25,9 +25,9 @@ struct HeldGuest {
     RootProvider* provider;
     Supervisor* supervisor;
   };
-  // Records the profile, and gives up the streams of this process, because the guest must not keep them. From now on the
-  // messages of this process and its children are collected, for the run that takes the guest. Errors: no warm guest
-  // supports what was asked for.
+  // Records the profile, and gives up the streams of this process, because the guest must not keep them. From now on
+  // the messages of this process and its children are collected, for the run that takes the guest. Errors: no warm
+  // guest supports what was asked for.
   Result<void> prepare(const RunRequest& request);
   // Prints the collected messages, since no run will. Does nothing after wait_until_taken() has returned true.
   void print_messages();
