@@ -59,13 +59,17 @@ Result<sockaddr_un> unix_address(const std::string& path) {
 }
 
 Result<Fd> listen_in(const Fd& directory, const std::string& name, SocketKind kind) {
-  const auto address = TRY(address_in(directory, name));
+  const auto hidden = "." + name;
+  const auto address = TRY(address_in(directory, hidden));
   auto socket = TRY(make_socket(kind));
   TRY(trace::check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", name));
   constexpr int kMostWaiting = 16;
   constexpr int kMostWaitingInStreams = 128;  // programs connect several times when they start
   const int most = kind == SocketKind::stream ? kMostWaitingInStreams : kMostWaiting;
   TRY(trace::check(::listen(socket.get(), most), "listen", name));
+  auto shown = trace::check(::linkat(directory.get(), hidden.c_str(), directory.get(), name.c_str(), 0), "link", name);
+  ::unlinkat(directory.get(), hidden.c_str(), 0);
+  if (!shown) return fail(std::move(shown).error());
   return socket;
 }
 

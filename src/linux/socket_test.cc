@@ -4,8 +4,11 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstdint>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/testing.h"
 #include "linux/file.h"
@@ -31,9 +34,35 @@ TEST(SocketTest, TheDirectoryOfASocketMayHaveALongPath) {
   const auto listener = must(listen_in(opened, "name"));
   EXPECT_TRUE(test::exists(path + "/name"));
   EXPECT_TRUE(test::succeeded(connect_in(opened, "name")));
-  EXPECT_TRUE(test::fails_with(listen_in(opened, "name"), EADDRINUSE));
+  EXPECT_TRUE(test::fails_with(listen_in(opened, "name"), EEXIST));
   EXPECT_TRUE(test::fails_with(connect_in(opened, "other"), ENOENT));
   EXPECT_TRUE(test::fails_with(listen_in(opened, std::string(200, 'y')), ENAMETOOLONG));
+}
+
+// Whoever is refused removes the socket, since its listener has ended.
+TEST(SocketTest, ANameAppearsOnlyWhenTheSocketListens) {
+  constexpr int kRounds = 500;
+  const test::TempDirectory directory;
+  const auto opened = must(open_file(AT_FDCWD, directory.path(), O_RDONLY | O_DIRECTORY));
+  std::atomic<bool> is_over = false;
+  std::atomic<int> refused = 0;
+  std::thread client([&] {
+    while (!is_over) {
+      const auto connection = connect_in(opened, "name");
+      if (!connection && connection.error().code() == ECONNREFUSED) ++refused;
+    }
+  });
+  std::vector<Fd> listeners;  // kept, because a client may have found one and connect later
+  for (int i = 0; i < kRounds; ++i) {
+    auto listener = listen_in(opened, "name");
+    ::unlinkat(opened.get(), "name", 0);
+    if (!listener) ADD_FAILURE() << listener.error().message();
+    if (listener) listeners.push_back(std::move(*listener));
+  }
+  is_over = true;
+  client.join();
+  EXPECT_EQ(refused, 0);
+  EXPECT_TRUE(must(list_directory(opened.get(), ".")).empty());
 }
 
 TEST(SocketTest, ConnectingToAClosedListenerIsRefused) {

@@ -144,6 +144,7 @@ class Search {
     // Runs that start at the same time begin at different guests.
     std::rotate(names.begin(), names.begin() + ::getpid() % static_cast<int>(names.size()), names.end());
     for (const auto& name : names) {
+      if (name.starts_with('.')) continue;  // it does not listen yet
       auto socket = connect_in(directory_, name);
       if (!socket) {
         // The isolate of this guest was killed.
