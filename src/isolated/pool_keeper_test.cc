@@ -90,6 +90,17 @@ TEST_F(PoolKeeperTest, CheckingALeaseDoesNotHideItsEndFromTheKeeper) {
   EXPECT_TRUE(keep_until_fresh(1));
 }
 
+TEST_F(PoolKeeperTest, LookingAtLeasesDoesNotWakeTheKeeper) {
+  must(pool_.refresh({1U, false, true}));
+  ASSERT_TRUE(keep_until_fresh(1));
+  const auto lease = must(Lease::take(&pool_, {}));
+  ASSERT_TRUE(keep_until([&] { return pool_.fresh()->size() == 1 && keeper_.next() > Clock::now() + seconds(5); }));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(must(pool_.leases()).size(), 1U);
+  EXPECT_EQ(status().leased, 1U);
+  keeper_.read_events();
+  EXPECT_GT(keeper_.next(), Clock::now() + seconds(5));
+}
+
 TEST_F(PoolKeeperTest, APoolThatGetsASizeLaterIsFound) {
   ASSERT_TRUE(keep_until([] { return true; }));
   must(pool_.refresh({1U, false, false}));

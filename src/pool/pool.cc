@@ -54,8 +54,10 @@ Result<FileLock> Pool::lock_for_edit() const {
 
 namespace {
 
+// Opens the file for writing as well, so that closing it does not wake the daemon (see begin_clone()).
 Result<LeaseInfo> read_info(const std::string& path, const std::string& clone_id, const std::string& template_name) {
-  auto info = lease_info_from(TRY(read_file(path)));
+  const auto file = TRY(open_file(AT_FDCWD, path, O_RDWR));
+  auto info = lease_info_from(TRY(read_all(file.get())));
   info.clone_id = clone_id;
   info.template_name = template_name;
   return info;
