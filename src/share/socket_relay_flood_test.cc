@@ -134,7 +134,8 @@ TEST(SocketRelayFloodTest, AFloodOfConnectionsIsServed) {
 }
 
 // The relay has room for the descriptors of one message only, and three clients fill their servers' sockets with them.
-TEST(SocketRelayFloodTest, DescriptorsThatNobodyTakesDoNotUseUpTheRelaysOwn) {
+// Meanwhile no other process of the same user can send descriptors, unless it has CAP_SYS_ADMIN.
+TEST(SocketRelayAloneTest, DescriptorsThatNobodyTakesDoNotUseUpTheRelaysOwn) {
   test::in_child([]() -> Result<void> {
     const rlimit limit{1024, 1024};
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(errno, "setrlimit");
