@@ -94,7 +94,7 @@ system_tests() {
 # Runs beside the other stages with a low priority, because these wait a lot. Its output is shown later.
 start_lint() {
   mkdir -p build
-  setsid nice -n 19 tools/lint.sh </dev/null >build/lint.log 2>&1 &
+  setsid tools/background.sh tools/lint.sh </dev/null >build/lint.log 2>&1 &
   lint=$!
 }
 end_lint() {
