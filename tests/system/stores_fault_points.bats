@@ -66,7 +66,8 @@ with_fault() {
     [[ -z $(here ls -A "$STATE/making") ]] || complain "after $point: $(here ls "$STATE/making")"
   done
   for point in zfs-destroy-{begun,done}; do
-    run --separate-stderr with_fault "$point" -z zfs:deb -u "$ZFS_BASE" true
+    # Only with --sync does isolate wait for the removal of its clone.
+    run --separate-stderr with_fault "$point" --sync -z zfs:deb -u "$ZFS_BASE" true
     expect_in_errors 'was ended by signal 9'
     recovers "$point"
     refresh zfs 0
