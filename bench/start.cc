@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "base/text.h"
 #include "floor.h"
 #include "harness.h"

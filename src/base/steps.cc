@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <cstdint>
+
 #include "base/trace.h"
 
 namespace isolate {

@@ -3,6 +3,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "run/run.h"
 
 namespace isolate {

@@ -3,6 +3,7 @@
 // X-Isolate-Icons lists the folders below icons/hicolor that hold an icon of it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

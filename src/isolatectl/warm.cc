@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdint>
 
 #include "base/log.h"
 #include "isolatectl/commands.h"

@@ -1,5 +1,7 @@
 #include "isolated/lease_namespaces.h"
 
+#include <cstdint>
+
 #include "isolated/peer_limit.h"
 #include "linux/userns_switches.h"
 

@@ -1,6 +1,7 @@
 #include "linux/epoll.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "base/trace.h"
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 
 #include "base/text.h"

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <charconv>
+#include <cstdint>
 #include <string>
 
 #include "base/text.h"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+
 #include "base/log.h"
 #include "linux/file.h"
 #include "plan/ids.h"

@@ -1,5 +1,6 @@
 #include "pool/lease_info.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "linux/file.h"

@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "base/text.h"
 #include "limits/cgroup.h"
 #include "limits/limit_group.h"

@@ -1,5 +1,7 @@
 #include "warm/begin_request.h"
 
+#include <cstdint>
+
 #include "base/testing.h"
 
 namespace isolate {

@@ -5,6 +5,7 @@
 #include <xcb/xcbext.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <cstdint>
+
 #include "x11/security.h"
 #include "x11/task.h"
 

@@ -1,5 +1,7 @@
 // What a run sends to the isolate of a warm guest. A message that is accepted holds nothing but the request that is
 // read from it.
+#include <cstdint>
+
 #include "fuzz.h"
 #include "warm/begin_request.h"
 

@@ -1,5 +1,7 @@
 // HOST:TARGET[:ro|:rw] or HOST[:ro|:rw], the value of -d. An accepted bind has a target below the guest's root that is
 // not the root itself or /proc. Written out and parsed again, it is the same bind.
+#include <cstdint>
+
 #include "base/text.h"
 #include "fuzz.h"
 #include "request/request.h"

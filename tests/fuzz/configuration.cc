@@ -1,6 +1,7 @@
 // A configuration file. The values of an accepted file are checked as strictly as those of a command line. An error is
 // one line of text with the file's name and an existing line number.
 #include <algorithm>
+#include <cstdint>
 
 #include "base/text.h"
 #include "fuzz.h"

@@ -2,6 +2,7 @@
 // plain lines of known keys. Reading an entry that was written gives the same entry, and so it is with a command line.
 // An icon that is accepted once is accepted again, unchanged.
 #include <algorithm>
+#include <cstdint>
 
 #include "base/plain_line.h"
 #include "fuzz.h"

@@ -1,5 +1,7 @@
 // Error::from_packed, on the content of the report pipe: reports of helpers, or any output of an engine. Nothing is
 // lost and nothing is added, and an error that is packed again is read as the same.
+#include <cstdint>
+
 #include "base/text.h"
 #include "fuzz.h"
 

@@ -1,6 +1,7 @@
 // A request for a further command in a guest, as the run's isolate gets it. isolate-init walks through an accepted
 // message without checking it again. So there must be as many texts as the numbers say, they must end where the message
 // ends, and to_message must make the same message of them.
+#include <cstdint>
 #include <cstring>
 
 #include "fuzz.h"

@@ -1,5 +1,7 @@
 // The list of a generation's layers, a file of the store, as OverlayStore::newest_generation() reads it. An accepted
 // list contains directories directly below layers/ of its own template.
+#include <cstdint>
+
 #include "base/text.h"
 #include "directory.h"
 #include "fuzz.h"

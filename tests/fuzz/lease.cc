@@ -3,6 +3,7 @@
 // the file, or 0.
 #include "pool/lease.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "directory.h"

@@ -1,5 +1,7 @@
 // The text of /etc/subuid: the ranges of a user consist of valid ids, never contain the id 0, and are exactly those of
 // the user's own lines.
+#include <cstdint>
+
 #include "base/text.h"
 #include "fuzz.h"
 #include "linux/idmap.h"

@@ -1,5 +1,7 @@
 // NAME=VALUE or NAME:VALUE, the value of -v. An accepted variable is one of environ(7), keeps its value byte for byte,
 // and is read as itself again.
+#include <cstdint>
+
 #include "fuzz.h"
 #include "request/request.h"
 
