@@ -208,7 +208,10 @@ Result<std::string> authority_file(unsigned number, const XCookie& cookie) {
   entry.data = bytes.data();
   entry.data_length = static_cast<unsigned short>(bytes.size());
   std::string content(display.size() + kind.size() + bytes.size() + 64, '\0');
-  const std::unique_ptr<FILE, decltype(&::fclose)> file(::fmemopen(content.data(), content.size(), "wb"), &::fclose);
+  struct Close {
+    void operator()(FILE* opened) const { ::fclose(opened); }
+  };
+  const std::unique_ptr<FILE, Close> file(::fmemopen(content.data(), content.size(), "wb"));
   if (!file || XauWriteAuth(file.get(), &entry) != 1) return fail(errno, "write the cookie");
   content.resize(static_cast<std::size_t>(::ftell(file.get())));
   return content;
