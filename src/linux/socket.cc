@@ -66,8 +66,10 @@ Result<Fd> listen_in(const Fd& directory, const std::string& name, SocketKind ki
   constexpr int kMostWaiting = 16;
   constexpr int kMostWaitingInStreams = 128;  // programs connect several times when they start
   const int most = kind == SocketKind::stream ? kMostWaitingInStreams : kMostWaiting;
-  TRY(trace::check(::listen(socket.get(), most), "listen", name));
-  auto shown = trace::check(::linkat(directory.get(), hidden.c_str(), directory.get(), name.c_str(), 0), "link", name);
+  auto shown = trace::check(::listen(socket.get(), most), "listen", name);
+  if (shown) {
+    shown = trace::check(::linkat(directory.get(), hidden.c_str(), directory.get(), name.c_str(), 0), "link", name);
+  }
   ::unlinkat(directory.get(), hidden.c_str(), 0);
   if (!shown) return fail(std::move(shown).error());
   return socket;

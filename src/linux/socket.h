@@ -21,7 +21,7 @@ namespace isolate {
 Result<sockaddr_un> unix_address(const std::string& path);
 
 // Both use a name in an open directory, so that the directory's path may be of any length. The name appears when the
-// socket already listens, so whoever is refused there knows that the listener has ended. Until then the socket has a
+// socket already listens, so a client that is refused knows that the listener has ended. Until then the socket has a
 // name that begins with a dot. Errors: ENAMETOOLONG the name is too long; EEXIST it exists.
 enum class SocketKind { messages, stream };
 Result<Fd> listen_in(const Fd& directory, const std::string& name, SocketKind kind = SocketKind::messages);

@@ -39,7 +39,7 @@ TEST(SocketTest, TheDirectoryOfASocketMayHaveALongPath) {
   EXPECT_TRUE(test::fails_with(listen_in(opened, std::string(200, 'y')), ENAMETOOLONG));
 }
 
-// Whoever is refused removes the socket, since its listener has ended.
+// A client that is refused takes the listener for dead, and removes its socket.
 TEST(SocketTest, ANameAppearsOnlyWhenTheSocketListens) {
   constexpr int kRounds = 500;
   const test::TempDirectory directory;
