@@ -30,7 +30,8 @@ no_traces_of() { [[ -z $(traces_of "$1") ]]; }
   clone=$(ls "$STORE/pools/debian/leased")
   [[ $IDENTITY == user ]] || refute no_traces_of "$clone"
   kill_started TERM
-  no_traces_of "$clone" || complain "$(traces_of "$clone")"
+  # The clone is destroyed behind the run, which has its status before.
+  wait_until 5 no_traces_of "$clone" || complain "$(traces_of "$clone")"
   start_lxc
   clone=$(ls "$STORE/pools/debian/leased")
   kill_started KILL
