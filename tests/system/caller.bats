@@ -343,7 +343,7 @@ few_ids() {
     -d /usr/lib/x86_64-linux-gnu/libcap.so.2)
   # A build with sanitizers is not static, so it needs its libraries.
   local library
-  for library in $(ldd "$ISOLATE" 2>/dev/null | grep -o '/[^ ]*'); do inner+=(-d "$library:$library:ro"); done
+  for library in $(ldd "$BINDIR/isolate" 2>/dev/null | grep -o '/[^ ]*'); do inner+=(-d "$library:$library:ro"); done
   local nested=(/opt/bin/isolate -q --read-only -t /opt/tree sh -c 'echo in the inner; id -u; ls -d /proc/[0-9]* | wc -l')
   run --separate-stderr isolate "${inner[@]}" "${nested[@]}"
   expect_status 125
