@@ -36,11 +36,13 @@ void RemoteCaller::go_on() {
 }
 
 void RemoteCaller::end(int exit_status) {
-  // The socket has room for this: nothing but kTaken was sent before. If the run has gone, nobody needs it.
-  [[maybe_unused]] auto sent = send_message(connection_.get(), fmt::format("{}{}", warm_protocol::kEnded, exit_status));
-  // It may have been stopped by somebody else too, and then this process could not tell.
+  // It may have been stopped by somebody else too, and then this process could not tell. This comes first: once the run
+  // knows its exit status it ends, and a SIGCONT would take away a SIGSTOP by which a debugger, or the leak checker of
+  // a sanitizer, is just stopping it.
   is_stopped_ = true;
   go_on();
+  // The socket has room for this: nothing but kTaken was sent before. If the run has gone, nobody needs it.
+  [[maybe_unused]] auto sent = send_message(connection_.get(), fmt::format("{}{}", warm_protocol::kEnded, exit_status));
 }
 
 }  // namespace isolate

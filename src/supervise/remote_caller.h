@@ -31,7 +31,7 @@ class RemoteCaller {
   // Stops the run, or continues it if stop() has stopped it.
   void stop();
   void go_on();
-  // Tells the run its exit status, and continues it so that it ends.
+  // Continues the run and tells it its exit status, so that it ends.
   void end(int exit_status);
 
  private:
