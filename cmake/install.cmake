@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME programs)
 install(TARGETS isolate isolatectl seccomp_wrapper RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS isolated RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
-install(TARGETS isolate-init isolate-lxc isolate-wayland isolate-x11 RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/isolate) # isolate looks for it there
+install(TARGETS isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/isolate) # isolate looks for it there
 
 set(ISOLATE_UNIT_DIR lib/systemd/system CACHE STRING "where systemd looks for units; absolute, or below the prefix")
 set(data ${PROJECT_SOURCE_DIR}/data)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# bench [--daemon | --lxc | --desktop] [ARGUMENT...]: builds the release preset and runs the benchmarks (bench/README.md).
+# bench [--daemon | --lxc | --desktop | --zfs] [ARGUMENT...]: builds the release preset and runs the benchmarks (bench/README.md).
 # --daemon measures isolated and its pools, --lxc compares the lxc engine with LXC's own programs, --desktop measures what
-# a window and sound cost.
+# a window and sound cost, --zfs measures the store on OpenZFS, in the guest of "vm".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -9,6 +9,9 @@ source tools/packages.sh
 source tools/tarballs.sh
 
 need_root bench
+case ${1:-}${2:+=$2} in
+  --zfs | --zfs=--quick) exec tools/vm.sh "--bench${2:+=$2}" ;;
+esac
 install_packages build build_tests run test
 tools/build.sh --tests release
 say "measuring"

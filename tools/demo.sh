@@ -78,7 +78,7 @@ main() {
   need_root demo
   say "this takes 2 to 4 minutes on a new machine, half of it to install packages"
   install_packages build run
-  tools/build.sh release isolate isolate-init isolate-lxc isolate-wayland isolate-x11 isolatectl
+  tools/build.sh release isolate isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs isolatectl
   make_template
   run_in_clones
   say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s; the programs are in $programs"

@@ -23,7 +23,7 @@ main() {
     exec env "ISOLATE_CRASH_ROUNDS=$rounds" "ISOLATE_CRASH_SEED=$seed" tools/vm.sh tests/vm/daemon_crash.bats
   fi
   install_packages build run test
-  tools/build.sh faults isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper
+  tools/build.sh faults isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs seccomp_wrapper
   say "$rounds rounds, $store"
   trap hand_back_build_files EXIT
   ISOLATE_FAULT_POINTS=1 ISOLATE_CRASH_STORES=$store ISOLATE_CRASH_ROUNDS=$rounds ISOLATE_CRASH_SEED=$seed \

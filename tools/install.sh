@@ -28,7 +28,7 @@ main() {
   (($# == 0)) || fail "usage: ./dev install"
   need_root install
   install_packages build run
-  tools/build.sh release isolate isolate-init isolate-lxc isolate-wayland isolate-x11 isolatectl isolated seccomp_wrapper
+  tools/build.sh release isolate isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs isolatectl isolated seccomp_wrapper
   trap hand_back_build_files EXIT
   before=$(mktemp)
   folders >"$before"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# vm [--suite=trixie|bookworm] [--short] [FILE...]: runs the tests in tests/vm, or the named ones. Each file runs in its own
+# vm [--suite=trixie|bookworm] [--short] [FILE...], vm [--suite=...] --bench[=--quick]: runs the tests in tests/vm, or the
+# named ones, or with --bench the program bench/zfs. Each file runs in its own
 # virtual machine (the guest): Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package
 # installed. The ZFS of trixie (the default) maps ids, that of bookworm does not. The guest is built once and kept in
 # /var/tmp/isolate-vm, booted and frozen.
@@ -14,10 +15,11 @@ source tools/packages.sh
 source tools/tarballs.sh
 
 kept=/var/tmp/isolate-vm
-programs=(isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper)
+programs=(isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs seccomp_wrapper)
 seconds_of_a_file=$((1200 + ${ISOLATE_CRASH_ROUNDS:-0} * 60))
 suite=trixie
 short=false
+bench= # the command line of bench/zfs
 passed=0
 failed=0
 job=
@@ -105,10 +107,13 @@ make_bundle() {
     cp "${programs[@]/#/build-faults/bin/}" "$input/bin/"
   fi
   cp -R tests/vm tests/system "$input/tests/"
+  [[ -z $bench ]] || cp bench/zfs "$input/"
   cat >"$input/start" <<SH
 #!/bin/sh
 export BATS_TEST_TIMEOUT=$seconds_of_a_file
 export ISOLATE_CRASH_ROUNDS=${ISOLATE_CRASH_ROUNDS:-} ISOLATE_CRASH_SEED=${ISOLATE_CRASH_SEED:-}
+${bench:+dpkg --install isolate.deb >/dev/null || exit 1
+exec $bench}
 exec tests/vm/run isolate.deb $file
 SH
   chmod 0755 "$input/start"
@@ -150,6 +155,16 @@ count() {
   esac
 }
 
+# Prints what bench/zfs prints in a guest.
+run_bench() {
+  local folder=$work/bench status=0
+  mkdir "$folder"
+  make_bundle "$folder/input" bench/zfs
+  contained tests/vm/machine run "$image" "$folder" 3600 || status=$?
+  cat "$folder/output"
+  return "$status"
+}
+
 finish() {
   local status=$?
   trap - EXIT
@@ -170,21 +185,26 @@ main() {
     case $1 in
       --suite=trixie | --suite=bookworm) suite=${1#*=} ;;
       --short) short=true ;;
+      --bench | --bench=--quick) bench="./zfs ${1#--bench}" bench=${bench/ =/ } ;;
       *) usage ;;
     esac
     shift
   done
   need_root vm
-  choose_files "$@"
+  [[ -n $bench ]] || choose_files "$@"
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   install_packages build vm
   tools/package.sh
-  if wants_faults "${files[@]}"; then tools/build.sh faults "${programs[@]}"; fi
+  if [[ -z $bench ]] && wants_faults "${files[@]}"; then tools/build.sh faults "${programs[@]}"; fi
   work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
   make_tarballs "$work"
   make_image
+  if [[ -n $bench ]]; then
+    run_bench
+    return
+  fi
   for file in "${files[@]}"; do
     say "$file ($suite)"
     test_file "$file"

@@ -41,6 +41,7 @@ Result<AcquiredRoot> OwnClone::acquire(Steps* steps) {
   pool_.emplace(place_.store.get(), place_.name);
   lease_.emplace(TRY(steps->run("lease", [this] { return take_lease(); })));
   source_ = lease_->root();
+  mounted_ = lease_->take_mounted_root();
   if (keeps_own_id_out()) {
     source_.lower = TRY(steps->run("shifted-layers", [this] { return shifted_layers(); }));
   }
@@ -65,7 +66,9 @@ Result<Lease> OwnClone::take_lease() {
 }
 
 Result<bool> OwnClone::is_newest() {
-  return TRY(place_.store->newest_generation(place_.name)).number == lease_->generation().number;
+  auto newest = place_.store->recorded_generation(place_.name);
+  if (!newest) newest = TRY(place_.store->newest_generation(place_.name));
+  return newest->number == lease_->generation().number;
 }
 
 void OwnClone::begin_use() {

@@ -163,12 +163,11 @@ bool install_descriptor(int from, int to) {
 }
 
 // Appends the available output of `source` to `target`. Returns false at the end of the output.
-bool drain(int source, std::string* target) {
-  constexpr std::size_t kMost = 1 << 20;
+bool drain(int source, std::string* target, std::size_t most) {
   char buffer[4096];
   const ssize_t got = ::read(source, buffer, sizeof buffer);
   if (got < 0) return errno == EINTR || errno == EAGAIN;
-  if (target->size() < kMost) target->append(buffer, static_cast<std::size_t>(got));
+  if (target->size() < most) target->append(buffer, static_cast<std::size_t>(got));
   return got > 0;
 }
 
@@ -242,7 +241,7 @@ Result<ChildProcess> spawn_tied(const std::vector<std::string>& argv, const Spaw
 }
 
 Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                           const std::function<void(const ChildProcess&)>& started) {
+                           const std::function<void(const ChildProcess&)>& started, std::size_t most) {
   int out[2];
   int err[2];
   TRY(trace::check(::pipe2(out, O_CLOEXEC), "pipe2", argv[0]));
@@ -263,7 +262,7 @@ Result<Output> run_program(const std::vector<std::string>& argv, const std::vect
   while (open_sources > 0) {
     if (::poll(sources, 2, -1) < 0 && errno != EINTR) return fail(errno, "poll " + argv[0]);
     for (int i = 0; i < 2; ++i) {
-      if (sources[i].revents == 0 || drain(sources[i].fd, targets[i])) continue;
+      if (sources[i].revents == 0 || drain(sources[i].fd, targets[i], most)) continue;
       sources[i].fd = -1;
       --open_sources;
     }

@@ -95,10 +95,12 @@ struct Output {
   std::string out;
   std::string err;
 };
-// Runs a program to its end with an empty standard input, and keeps the first MiB each of its output and errors. Calls
-// `started` once, right after the start.
+constexpr std::size_t kMostOutput = 1 << 20;
+// Runs a program to its end with an empty standard input. Keeps at least the first `most` bytes each of its output and
+// errors, and drops most of the rest. Calls `started` once, right after the start.
 Result<Output> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {},
-                           const std::function<void(const ChildProcess&)>& started = {});
+                           const std::function<void(const ChildProcess&)>& started = {},
+                           std::size_t most = kMostOutput);
 
 // Returns the variables of this process as "NAME=value".
 std::vector<std::string> current_environment();

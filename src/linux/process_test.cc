@@ -173,6 +173,11 @@ TEST(RunProgramTest, KeepsOneMebibyteAndDiscardsTheRest) {
   EXPECT_LE(output.out.size(), (std::size_t{1} << 20) + 4096);
 }
 
+TEST(RunProgramTest, KeepsAsMuchAsTheCallerWants) {
+  const auto output = test::must(run_program({"/usr/bin/head", "-c", "3000000", "/dev/zero"}, {}, {}, 4 << 20));
+  EXPECT_EQ(output.out.size(), 3000000U);
+}
+
 TEST(ChildProcessTest, IsKilledAndReapedWhenDestroyed) {
   pid_t pid = -1;
   {

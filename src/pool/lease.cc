@@ -14,18 +14,25 @@ Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   // Check the template first, so that a missing one gets no state directories.
   if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
-  auto generation = TRY(pool->store().newest_generation(pool->template_name()));
   TRY_VOID(fault_point("lease-begun"));
+  if (auto recorded = pool->store().recorded_generation(pool->template_name())) {
+    auto lease = take(pool, info, std::move(*recorded));
+    // ENOENT: the snapshot of this generation was destroyed.
+    if (lease || lease.error().code() != ENOENT) return lease;
+  }
+  return take(pool, info, TRY(pool->store().newest_generation(pool->template_name())));
+}
+
+Result<Lease> Lease::take(Pool* pool, LeaseInfo info, Generation generation) {
   info.generation = generation.number;
   if (auto fresh = TRY(take_fresh(pool, &info, generation))) return std::move(*fresh);
-
   info.clone_id = pool->store().new_clone_id(pool->template_name());
   auto lock = TRY(pool->begin_clone(info.clone_id));
   Lease lease(pool, std::move(info), std::move(lock));
   lease.generation_ = std::move(generation);
   auto made = lease.make_clone();
   if (!made) {
-    pool->discard_half_made(lease.id());
+    pool->discard_half_made({lease.id()});
     return fail(std::move(made).error());
   }
   return lease;
@@ -52,12 +59,20 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
     TRY_VOID(fault_point("lease-moved"));
     TRY_VOID(pool->write_info("leased", lease.info_));
     auto root = pool->store().clone_root(generation, id);
+    const auto opened = root ? lease.use_root(std::move(*root)) : fail(root.error());
     // The clone was destroyed from outside; the next reap removes its state.
-    if (!root && root.error().code() == ENOENT) continue;
-    lease.root_ = TRY(std::move(root));
+    if (!opened && opened.error().code() == ENOENT) continue;
+    TRY_VOID(opened);
     return lease;
   }
   return std::optional<Lease>();
+}
+
+// A file system is mounted at once, since only that shows whether the clone exists.
+Result<void> Lease::use_root(RootSource root) {
+  root_ = std::move(root);
+  if (root_.file_system) mounted_root_ = TRY(open_root(root_, false));
+  return {};
 }
 
 Result<Lease> Lease::resume(Pool* pool, LeaseInfo info) {

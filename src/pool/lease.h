@@ -10,9 +10,9 @@ namespace isolate {
 
 class Lease {
  public:
-  // Takes a fresh clone of the template's newest generation, or makes one if the pool is empty. Fills in the clone id
-  // and generation of `info`. Errors: ENOENT there is no such template; those of making a clone (ENOSPC, EROFS,
-  // EDQUOT). An error leaves nothing behind.
+  // Takes a fresh clone of the template's newest generation, or makes one if the pool is empty. The newest generation
+  // is the recorded one, if the store has a record. Fills in the clone id and generation of `info`. Errors: ENOENT
+  // there is no such template; those of making a clone (ENOSPC, EROFS, EDQUOT). An error leaves nothing behind.
   static Result<Lease> take(Pool* pool, LeaseInfo info);
 
   // Takes the kept clone of an interrupted edit, to continue the edit. Errors: ENOENT it is not kept; EWOULDBLOCK it is
@@ -28,6 +28,8 @@ class Lease {
   const LeaseInfo& info() const { return info_; }
   const RootSource& root() const { return root_; }
   const Generation& generation() const { return generation_; }
+  // The root as a detached mount, if it had to be mounted; empty otherwise. It keeps the clone in use.
+  Fd take_mounted_root() { return std::move(mounted_root_); }
   // Every process with a copy of this read-only descriptor holds the lease. It ends when the last copy is closed.
   int lock_descriptor() const { return lock_.fd(); }
 
@@ -53,6 +55,8 @@ class Lease {
  private:
   Lease(Pool* pool, LeaseInfo info, FileLock lock) : pool_(pool), info_(std::move(info)), lock_(std::move(lock)) {}
   static Result<std::optional<Lease>> take_fresh(Pool* pool, LeaseInfo* info, const Generation& generation);
+  static Result<Lease> take(Pool* pool, LeaseInfo info, Generation generation);
+  Result<void> use_root(RootSource root);
   Result<void> make_clone();
 
   Pool* pool_;
@@ -60,6 +64,7 @@ class Lease {
   FileLock lock_;
   Generation generation_;
   RootSource root_;
+  Fd mounted_root_;
   bool has_ended_ = false;
 };
 

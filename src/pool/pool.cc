@@ -201,9 +201,12 @@ Result<void> Pool::write_info(const Fd& file, const LeaseInfo& info) {
   return {};
 }
 
-void Pool::discard_half_made(const std::string& clone_id) const {
-  // If the clone can't be destroyed it keeps its state, so that a reap finds it; otherwise only a refresh would.
-  if (store_->destroy_clone(template_name_, clone_id)) ::unlink(state("making", clone_id).c_str());
+void Pool::discard_half_made(const std::vector<std::string>& clone_ids) const {
+  const auto outcomes = store_->destroy_clones(template_name_, clone_ids, std::nullopt);
+  for (std::size_t i = 0; i < clone_ids.size(); ++i) {
+    // If the clone can't be destroyed it keeps its state, so that a reap finds it; otherwise only a refresh would.
+    if (outcomes[i]) ::unlink(state("making", clone_ids[i]).c_str());
+  }
 }
 
 bool Pool::is_registered() const { return ::access(state("size").c_str(), F_OK) == 0; }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -141,11 +142,17 @@ class Pool {
   Result<FileLock> begin_clone(const std::string& clone_id) const;
   Result<void> write_info(const char* directory, const LeaseInfo& info) const;
   static Result<void> write_info(const Fd& file, const LeaseInfo& info);
-  // Removes what exists of a clone that could not be made, and its state. The next reap finds what can't be removed
+  // Removes what exists of clones that could not be made, and their state. The next reap finds what can't be removed
   // now.
-  void discard_half_made(const std::string& clone_id) const;
+  void discard_half_made(const std::vector<std::string>& clone_ids) const;
 
   Result<void> move_all_abandoned_to_trash() const;
+  // Clones in trash/ that this process destroys together, and the locks of their state files.
+  struct TrashBatch {
+    std::vector<std::string> ids;
+    std::vector<FileLock> locks;
+  };
+  Result<TrashBatch> lock_trash(std::deque<std::string>* waiting, std::size_t most) const;
   Result<std::vector<std::string>> trash_in_order() const;
   Result<std::vector<std::string>> ids_in(const char* directory) const;
   void set_aside(const std::string& clone_id) const;
@@ -155,7 +162,7 @@ class Pool {
   Result<void> discard_outdated(const Generation& newest, bool replace_all);
   Result<void> discard_surplus(std::size_t wanted);
   Result<void> discard_orphans();
-  Result<void> make_fresh();
+  Result<void> make_fresh(std::size_t count, std::size_t* made);
   Result<unsigned> size() const;
 
   Store* store_;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 
 #include "base/fault.h"
 #include "linux/file.h"
@@ -69,6 +68,23 @@ void Pool::set_aside(const std::string& clone_id) const {
   static_cast<void>(write_info("trash", info));
 }
 
+// Takes up to `most` clones from the front of `waiting` that no other process destroys.
+Result<Pool::TrashBatch> Pool::lock_trash(std::deque<std::string>* waiting, std::size_t most) const {
+  TrashBatch batch;
+  while (!waiting->empty() && batch.ids.size() < most) {
+    auto id = std::move(waiting->front());
+    waiting->pop_front();
+    auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
+    if (!file) continue;  // another reaper has destroyed it
+    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
+    if (!lock) continue;
+    TRY_VOID(fault_point("reap-moved"));
+    batch.ids.push_back(std::move(id));
+    batch.locks.push_back(std::move(*lock));
+  }
+  return batch;
+}
+
 Result<ReapReport> Pool::reap(const ReapLimits& limits) {
   TRY_VOID(move_all_abandoned_to_trash());
   const auto end = std::chrono::steady_clock::now() + limits.in_all;
@@ -76,24 +92,21 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
   const auto ids = TRY(trash_in_order());
   std::deque<std::string> waiting(ids.begin(), ids.end());
   while (!waiting.empty() && !has_passed(end)) {
-    const auto id = std::move(waiting.front());
-    waiting.pop_front();
-    auto file = open_file(AT_FDCWD, state("trash", id), O_RDWR);
-    if (!file) continue;  // another reaper has destroyed it
-    auto lock = FileLock::try_lock(std::move(*file), FileLock::Mode::exclusive);
-    if (!lock) continue;
-    TRY_VOID(fault_point("reap-moved"));
-    auto destroyed = store_->destroy_clone(template_name_, id, std::min(end, *deadline_in(limits.per_clone)));
-    if (destroyed) {
-      TRY_VOID(fault_point("reap-destroyed"));
-      ::unlink(state("trash", id).c_str());
-      report.destroyed.push_back(id);
-    } else if (destroyed.error().code() == ETIMEDOUT) {
-      set_aside(id);
-      waiting.push_back(id);
-    } else if (report.failure) {
-      // A clone that can't be removed must not keep the others from being removed.
-      report.failure = std::move(destroyed);
+    const auto batch = TRY(lock_trash(&waiting, store_->clones_at_a_time()));
+    auto outcomes = store_->destroy_clones(template_name_, batch.ids, std::min(end, *deadline_in(limits.per_clone)));
+    for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+      const auto& id = batch.ids[i];
+      if (outcomes[i]) {
+        TRY_VOID(fault_point("reap-destroyed"));
+        ::unlink(state("trash", id).c_str());
+        report.destroyed.push_back(id);
+      } else if (outcomes[i].error().code() == ETIMEDOUT) {
+        set_aside(id);
+        waiting.push_back(id);
+      } else if (report.failure) {
+        // A clone that can't be removed must not keep the others from being removed.
+        report.failure = std::move(outcomes[i]);
+      }
     }
   }
   report.slow.assign(waiting.begin(), waiting.end());

@@ -74,41 +74,64 @@ Result<void> Pool::discard_orphans() {
   return {};
 }
 
-Result<void> Pool::make_fresh() {
+// Makes clones and adds their number to `made`.
+Result<void> Pool::make_fresh(std::size_t count, std::size_t* made) {
   // A shared lock, so that processes that take clones need not wait for this.
   auto makers = TRY(lock(FileLock::Mode::shared));
   const auto generation = TRY(store_->newest_generation(template_name_));
   LeaseInfo info;
-  info.clone_id = store_->new_clone_id(template_name_);
   info.generation = generation.number;
   info.boot = TRY(boot_id());
-  auto lock = TRY(begin_clone(info.clone_id));
-  TRY_VOID(write_info("making", info));
-  TRY_VOID(fault_point("refresh-begun"));
-  if (auto made = store_->make_clone(generation, info.clone_id); !made) {
-    discard_half_made(info.clone_id);
-    return made;
+  std::vector<std::string> ids;
+  std::vector<FileLock> locks;
+  while (ids.size() < count) {
+    info.clone_id = store_->new_clone_id(template_name_);
+    locks.push_back(TRY(begin_clone(info.clone_id)));
+    TRY_VOID(write_info("making", info));
+    ids.push_back(info.clone_id);
   }
+  TRY_VOID(fault_point("refresh-begun"));
+  const auto outcomes = store_->make_clones(generation, ids);
   TRY_VOID(fault_point("refresh-made"));
-  TRY_VOID(rename_file(AT_FDCWD, state("making", info.clone_id), AT_FDCWD, state("fresh", info.clone_id)));
-  return fault_point("refresh-offered");
+  std::vector<std::string> failed;
+  Result<void> first_failure;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (outcomes[i]) {
+      TRY_VOID(rename_file(AT_FDCWD, state("making", ids[i]), AT_FDCWD, state("fresh", ids[i])));
+      TRY_VOID(fault_point("refresh-offered"));
+      ++*made;
+    } else {
+      failed.push_back(ids[i]);
+      if (first_failure) first_failure = outcomes[i];
+    }
+  }
+  discard_half_made(failed);
+  return first_failure;
 }
 
 Result<void> Pool::renew(const RefreshRequest& request, RefreshReport* report) {
-  const auto newest = TRY(store_->newest_generation(template_name_));
+  // Check the template first, so that a missing one gets no state directories.
+  if (::access(state("lock").c_str(), F_OK) != 0) TRY(store_->newest_generation(template_name_));
   TRY_VOID(make_state_directories());
   auto file = TRY(open_file(AT_FDCWD, state("refresh.lock"), O_RDWR | O_CREAT, 0600));
   auto alone = TRY(FileLock::wait(std::move(file), FileLock::Mode::exclusive));
   if (request.size) TRY_VOID(set_size(*request.size));
   const auto wanted = TRY(size());
+  const auto newest = TRY(store_->record_newest_generation(template_name_, wanted > 0));
 
   TRY_VOID(discard_outdated(newest, request.replace_all));
   TRY_VOID(discard_orphans());
   TRY_VOID(discard_surplus(wanted));
   TRY_VOID(fault_point("refresh-discarded"));
   report->fresh = TRY(fresh()).size();
-  for (; request.make_new && report->fresh < wanted; ++report->fresh, ++report->made) TRY_VOID(make_fresh());
-  return {};
+  Result<void> outcome;
+  while (outcome && request.make_new && report->fresh < wanted) {
+    std::size_t made = 0;
+    outcome = make_fresh(std::min(wanted - report->fresh, store_->clones_at_a_time()), &made);
+    report->fresh += made;
+    report->made += made;
+  }
+  return outcome;
 }
 
 Result<RefreshReport> Pool::refresh(const RefreshRequest& request) {

@@ -19,6 +19,10 @@ Result<Fd> open_root(const RootSource& root, bool recursive) {
   if (!root.file_system) return mount::copy_tree(AT_FDCWD, root.directory, recursive);
   const auto& file_system = *root.file_system;
   auto mounted = mount::make(file_system.type.c_str(), file_system.options, file_system.attributes);
+  if (!mounted && mounted.error().code() == EACCES && file_system.type == "zfs") {
+    return fail(Error(EACCES, "mount " + name_of_root(root))
+                    .advise("if it is encrypted, load its key: zfs load-key " + name_of_root(root)));
+  }
   if (!mounted) return fail(std::move(mounted).error().within(name_of_root(root)));
   return mounted;
 }
@@ -32,7 +36,7 @@ Result<struct stat> status_of_root(const RootSource& root) {
 Result<uid_t> owner_of_root(const RootSource& root, Fd* opened) {
   const auto look = [&]() -> Result<struct stat> {
     if (!root.file_system) return status_of_root(root);
-    *opened = TRY(open_root(root, false));
+    if (!*opened) *opened = TRY(open_root(root, false));
     return status_of(opened->get(), "", AT_EMPTY_PATH);
   };
   const auto status = look();

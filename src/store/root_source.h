@@ -30,7 +30,8 @@ Result<Fd> open_root(const RootSource& root, bool recursive);
 
 // Returns the status of the root's top directory; with layers, that of the topmost layer. Mounts a file system briefly.
 Result<struct stat> status_of_root(const RootSource& root);
-// Returns the owner of that directory. For a file system, `opened` receives the mount, as open_root() returns it.
+// Returns the owner of that directory. For a file system, `opened` contains the mount afterwards, as open_root()
+// returns it, unless it has it already.
 Result<uid_t> owner_of_root(const RootSource& root, Fd* opened);
 
 // The warning about a file system that can't map ids; `is_root`: it is the run's root, and not bound into it.

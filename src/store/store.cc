@@ -48,6 +48,19 @@ Error missing_template(const std::string& name, const std::string& place, std::v
       .advise(fmt::format("make one: isolatectl template create {} --from debian:bookworm", text::printable(plain)));
 }
 
+std::vector<Result<void>> Store::make_clones(const Generation& generation, const std::vector<std::string>& clone_ids) {
+  std::vector<Result<void>> outcomes;
+  for (const auto& id : clone_ids) outcomes.push_back(make_clone(generation, id));
+  return outcomes;
+}
+
+std::vector<Result<void>> Store::destroy_clones(const std::string& template_name,
+                                                const std::vector<std::string>& clone_ids, Deadline deadline) {
+  std::vector<Result<void>> outcomes;
+  for (const auto& id : clone_ids) outcomes.push_back(destroy_clone(template_name, id, deadline));
+  return outcomes;
+}
+
 Result<RootSource> Store::clone_root(const Generation& generation, const std::string& clone_id) {
   return planned_root(generation, clone_id);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,12 +53,27 @@ class Store {
   Result<void> check_exists(const std::string& name);
   virtual Result<TemplateInfo> info(const std::string& name) = 0;
   virtual Result<Generation> newest_generation(const std::string& name) = 0;
+  // Returns the newest generation that the last refresh has recorded. Returns nothing if there is no record, or if
+  // looking is as fast. Generations that were made since then without isolate are missing.
+  virtual std::optional<Generation> recorded_generation(const std::string& /*name*/) { return std::nullopt; }
+  // Returns newest_generation(). Records it with all else that runs need to know of the store, if `is_kept`; otherwise
+  // removes the record. The state directory of the template's pool has to exist.
+  virtual Result<Generation> record_newest_generation(const std::string& name, bool /*is_kept*/) {
+    return newest_generation(name);
+  }
 
   // Returns an unused name for a new clone, which is also a valid host name.
   virtual std::string new_clone_id(const std::string& template_name) const;
   // Makes an empty clone with the store's mark. The pool's state has to contain its name before. Errors: EEXIST;
   // ENOSPC, EROFS and EDQUOT from the file system.
   virtual Result<void> make_clone(const Generation& generation, const std::string& clone_id) = 0;
+  // make_clone() and destroy_clone() for several clones. The results have an entry for each, in the same order. Some
+  // stores do clones_at_a_time() of them as fast as one.
+  virtual std::size_t clones_at_a_time() const { return 1; }
+  virtual std::vector<Result<void>> make_clones(const Generation& generation,
+                                                const std::vector<std::string>& clone_ids);
+  virtual std::vector<Result<void>> destroy_clones(const std::string& template_name,
+                                                   const std::vector<std::string>& clone_ids, Deadline deadline);
   // Both return the root of a run on the clone. clone_root() makes sure that it exists; planned_root() only predicts
   // it.
   virtual Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id);

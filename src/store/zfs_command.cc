@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "linux/file.h"
-#include "linux/process.h"
 
 namespace isolate::zfs {
 namespace {
@@ -41,24 +40,32 @@ int code_of(std::string_view complaint) {
 
 }  // namespace
 
-Result<std::string> run(const std::vector<std::string>& arguments) {
-  std::vector<std::string> argv = {TRY(find_program())};
+Result<Output> execute(const std::string& program, const std::vector<std::string>& arguments) {
+  constexpr std::size_t kMost = 256 << 20;  // the properties of a million datasets
+  std::vector<std::string> argv = {program};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  // A fault at these points kills the zfs command, either before it has done anything or after it has done everything.
+  // A fault at these points kills the command, either before it has done anything or after it has done everything.
   const auto point = [&arguments](const char* moment) { return "zfs-" + arguments[0] + moment; };
   const auto begun = [&point](const ChildProcess& command) {
     if (injected_fault(point("-begun").c_str())) command.signal(SIGKILL);
   };
-  auto output = TRY(run_program(argv, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, begun));
+  auto output = TRY(run_program(argv, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, begun, kMost));
   if (injected_fault(point("-done").c_str())) output.status = {true, SIGKILL};
-  trace::line("zfs " + text::join(arguments, " ") + (output.status.success() ? "" : " failed"));
-  if (output.status.success()) return std::move(output.out);
+  trace::line(program.substr(program.rfind('/') + 1) + " " + text::join(arguments, " ") +
+              (output.status.success() ? "" : " failed"));
   // A killed command may or may not have done its work, and its output is no explanation.
   if (output.status.signalled) {
     return fail(
         Error(fmt::format("zfs {} {} was ended by signal {}", arguments[0], arguments.back(), output.status.value))
             .advise("try again"));
   }
+  if (output.out.size() >= kMost) return fail("the output of zfs " + arguments[0] + " is longer than 256 MiB");
+  return output;
+}
+
+Result<std::string> run(const std::vector<std::string>& arguments) {
+  auto output = TRY(execute(TRY(find_program()), arguments));
+  if (output.status.success()) return std::move(output.out);
   if (const int code = code_of(output.err); code != 0)
     return fail(code, "zfs " + arguments[0] + " " + arguments.back());
   const auto complaint = text::printable(output.err.substr(0, output.err.find('\n')));

@@ -1,4 +1,5 @@
-// Runs the zfs program with an argument vector and a clean environment. Output is parsed only from -H -p.
+// Runs the programs that work on ZFS, and reads the properties of datasets. The zfs program gets an argument vector and
+// a clean environment, and its output is parsed only from -H -p.
 #pragma once
 
 #include <map>
@@ -7,12 +8,17 @@
 #include <vector>
 
 #include "base/result.h"
+#include "linux/process.h"
 
 namespace isolate::zfs {
 
-// Returns the output. Errors: zfs reports them only as text, from which these codes are derived: ENOENT the dataset
-// does not exist; EBUSY it is in use; EEXIST it exists already; ENOSPC; EACCES. For others the text itself. If zfs was
-// killed, the error has no code, and the work may or may not be done.
+// Runs a program that works on datasets; arguments[0] says what it does. Errors: it was killed, and the work may or may
+// not be done; the output is too long to be kept.
+Result<Output> execute(const std::string& program, const std::vector<std::string>& arguments);
+
+// Runs the zfs program and returns its output. Errors: zfs reports them only as text, from which these codes are
+// derived: ENOENT the dataset does not exist; EBUSY it is in use; EEXIST it exists already; ENOSPC; EACCES. For others
+// the text itself. If zfs was killed, the error has no code.
 Result<std::string> run(const std::vector<std::string>& arguments);
 
 struct Property {

@@ -1,6 +1,7 @@
 #include "store/zfs_mount.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -29,8 +30,10 @@ std::uint64_t attributes_of(const Dataset& dataset) {
 
 bool kernel_has_zfs() { return mount::is_known("zfs"); }
 
-std::string mount_properties() {
-  return "mountpoint,setuid,devices,exec,readonly,atime,relatime,keystatus," +
+std::string mount_properties() { return "mountpoint,keystatus," + inherited_mount_properties(); }
+
+std::string inherited_mount_properties() {
+  return "setuid,devices,exec,readonly,atime,relatime," +
          text::join({kSecurityContexts.begin(), kSecurityContexts.end()}, ",");
 }
 
@@ -56,22 +59,24 @@ bool is_mounted(const std::string& path) {
          (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-namespace {
+// With zfs-fuse, its process has to unmount, so "zfs destroy" does it.
+void unmount_place(const std::string& place) {
+  if (kernel_has_zfs() && is_mounted(place)) ::umount2(place.c_str(), UMOUNT_NOFOLLOW);
+}
 
-// After the last process of a mount namespace has ended, the kernel takes a moment to release its mounts, and the
-// dataset is busy until then, so try again.
-Result<std::string> run_when_free(const std::vector<std::string>& arguments) {
-  constexpr int kTries = 10;
+void pause_when_busy() {
   constexpr timespec kPause{0, 50'000'000};
+  ::nanosleep(&kPause, nullptr);
+}
+
+Result<std::string> run_when_free(const std::vector<std::string>& arguments) {
   auto done = run(arguments);
-  for (int i = 1; i < kTries && !done && done.error().code() == EBUSY; ++i) {
-    ::nanosleep(&kPause, nullptr);
+  for (int i = 1; i < kTriesWhenBusy && !done && done.error().code() == EBUSY; ++i) {
+    pause_when_busy();
     done = run(arguments);
   }
   return done;
 }
-
-}  // namespace
 
 Result<void> mount_on(const std::string& dataset, const std::string& place) {
   if (is_mounted(place)) return {};
@@ -79,13 +84,6 @@ Result<void> mount_on(const std::string& dataset, const std::string& place) {
   TRY(run_when_free({"mount", dataset}));
   // The zfs-fuse daemon mounts in its own mount namespace, which may be another one.
   if (!is_mounted(place)) return fail(dataset + " was mounted, but " + place + " does not show it");
-  return {};
-}
-
-Result<void> destroy_when_free(const std::string& dataset) {
-  auto destroyed = run_when_free({"destroy", dataset});
-  // ENOENT: another zfs command has destroyed it. It may be one whose caller was killed.
-  if (!destroyed && destroyed.error().code() != ENOENT) return fail(std::move(destroyed).error());
   return {};
 }
 

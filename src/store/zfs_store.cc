@@ -11,20 +11,17 @@
 
 #include "base/text.h"
 #include "linux/file.h"
+#include "store/zfs_clones.h"
+#include "store/zfs_core.h"
+#include "store/zfs_generations.h"
 #include "store/zfs_mount.h"
 
 namespace isolate {
 namespace {
 
-constexpr const char* kMounts = kCloneMounts;
-constexpr const char* kState = "/var/lib/isolate/zfs";
+using namespace zfs::property;
 
-// User properties. A value counts only if it is set on the dataset itself, because datasets inherit properties.
-constexpr const char* kClone = "isolate:clone";            // on a clone: the snapshot that it was made from
-constexpr const char* kDraft = "isolate:draft";            // on a template that is being made
-constexpr const char* kOrigin = "isolate:origin";          // on a template made by isolatectl: its source
-constexpr const char* kGeneration = "isolate:generation";  // on a snapshot made by isolatectl
-constexpr const char* kUndo = "isolate:undo";              // on a snapshot that discard_changes() restores
+constexpr const char* kState = "/var/lib/isolate/zfs";
 
 std::string set(const std::string& property, const std::string& value) { return property + "=" + value; }
 
@@ -46,47 +43,9 @@ bool is_clone_name(const std::string& template_name, const std::string& id) {
          text::number(id.substr(dash + 1), "", 1, UINT64_MAX).has_value();
 }
 
-// True if isolate has marked the dataset as a clone, and it was made from a snapshot of this template.
-bool is_clone_of(const std::string& template_dataset, const zfs::Dataset& dataset) {
-  return !dataset.own(kClone).empty() && dataset.value("origin").starts_with(template_dataset + "@");
-}
-
-struct Snapshot {
-  std::string name;
-  std::uint64_t number = 0;  // seconds since 1970 times 1000, plus the number of earlier snapshots in the same second
-  std::int64_t created = 0;
-  bool is_ours = false;
-};
-
-// Returns the generations from old to new. Undo snapshots are not generations.
-std::vector<Snapshot> generations_in(const std::vector<zfs::Dataset>& datasets, const std::string& dataset) {
-  std::vector<Snapshot> snapshots;
-  for (const auto& found : datasets) {
-    if (!found.name.starts_with(dataset + "@") || !found.own(kUndo).empty()) continue;
-    const auto created = text::number(found.value("creation"), "", 0, INT64_MAX / 1000);
-    if (!created) continue;
-    std::uint64_t number = *created * 1000;
-    if (!snapshots.empty() && snapshots.back().number >= number) number = snapshots.back().number + 1;
-    snapshots.push_back({found.name, number, static_cast<std::int64_t>(*created), !found.own(kGeneration).empty()});
-  }
-  return snapshots;
-}
-
-std::vector<std::string> undo_snapshots(const std::vector<zfs::Dataset>& datasets) {
-  std::vector<std::string> names;
-  for (const auto& found : datasets) {
-    if (found.is_snapshot() && !found.own(kUndo).empty()) names.push_back(found.name);
-  }
-  return names;
-}
-
-std::string snapshot_properties() {
-  return fmt::format("type,creation,{},{},{},{}", kDraft, kOrigin, kGeneration, kUndo);
-}
-
 Result<void> make_place_for_mounts() {
   TRY_VOID(make_directories("/run/isolate", 0755));
-  return make_directories(kMounts, 0700);
+  return make_directories(kCloneMounts, 0700);
 }
 
 }  // namespace
@@ -108,16 +67,16 @@ Result<zfs::Dataset> ZfsStore::dataset_of(const std::string& name, const std::st
 }
 
 Result<bool> ZfsStore::has_template(const std::string& name) {
-  auto found = dataset_of(name, fmt::format("type,{},{}", kClone, kDraft));
-  if (found) return found->own(kClone).empty() && found->own(kDraft).empty();
+  auto found = dataset_of(name, fmt::format("type,{},{}", zfs::core::kCloneMark, kDraft));
+  if (found) return found->own(zfs::core::kCloneMark).empty() && found->own(kDraft).empty();
   if (found.error().code() == ENOENT) return false;
   return fail(std::move(found).error());
 }
 
 Result<TemplateInfo> ZfsStore::info(const std::string& name) {
   TRY_VOID(check_exists(name));
-  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
-  const auto generations = generations_in(found, dataset(name));
+  const auto found = TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties()));
+  const auto generations = zfs::generations_in(found, dataset(name));
   TemplateInfo info{name, std::string(kind()), 0, 1, 0, found.front().own(kOrigin), ""};
   if (generations.empty()) {
     info.problem = "it has no snapshot yet; make one: isolatectl template snapshot " + name;
@@ -130,10 +89,10 @@ Result<TemplateInfo> ZfsStore::info(const std::string& name) {
 
 Result<std::vector<TemplateInfo>> ZfsStore::templates() {
   std::vector<TemplateInfo> infos;
-  for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("type,{},{}", kClone, kDraft)))) {
+  for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("type,{},{}", zfs::core::kCloneMark, kDraft)))) {
     const auto name = found.name.substr(std::min(found.name.size(), parent_.size() + 1));
     if (found.value("type") != "filesystem" || !check_template_name(name)) continue;
-    if (!found.own(kClone).empty() || !found.own(kDraft).empty()) continue;
+    if (!found.own(zfs::core::kCloneMark).empty() || !found.own(kDraft).empty()) continue;
     auto known = info(name);
     infos.push_back(known ? std::move(*known) : TemplateInfo{name, "zfs", 0, 0, 0, "", known.error().message()});
   }
@@ -142,15 +101,37 @@ Result<std::vector<TemplateInfo>> ZfsStore::templates() {
 
 Result<Generation> ZfsStore::newest_generation(const std::string& name) {
   TRY_VOID(check_template_name(name));
-  auto found = zfs::get(dataset(name), 1, snapshot_properties());
+  auto found = zfs::get(dataset(name), 1, zfs::snapshot_properties());
   if (!found && found.error().code() == ENOENT) TRY_VOID(check_exists(name));
   const auto datasets = TRY(std::move(found));
-  const auto generations = generations_in(datasets, dataset(name));
+  const auto generations = zfs::generations_in(datasets, dataset(name));
   if (generations.empty() || !datasets.front().own(kDraft).empty()) {
     return fail(Error(fmt::format("template '{}' has no snapshot", dataset(name)))
                     .advise("make one: isolatectl template snapshot " + name));
   }
   return Generation{name, generations.back().number, {}, generations.back().name};
+}
+
+std::optional<Generation> ZfsStore::recorded_generation(const std::string& name) {
+  const auto record = records(name).read();
+  return record ? std::optional(record->newest) : std::nullopt;
+}
+
+Result<Generation> ZfsStore::record_newest_generation(const std::string& name, bool is_kept) {
+  const auto alone = TRY(records(name).lock());
+  auto newest = TRY(newest_generation(name));
+  // With zfs-fuse a run asks ZFS anyway, which has to mount the clone.
+  if (is_kept && zfs::kernel_has_zfs()) {
+    TRY_VOID(records(name).write({newest, TRY(zfs::get(parent_, 0, zfs::inherited_mount_properties())).front()}));
+  } else {
+    records(name).remove();
+  }
+  return newest;
+}
+
+std::size_t ZfsStore::clones_at_a_time() const {
+  constexpr std::size_t kMost = 32;
+  return zfs::core::may_be_used() ? kMost : 1;
 }
 
 std::string ZfsStore::new_clone_id(const std::string& template_name) const {
@@ -159,13 +140,15 @@ std::string ZfsStore::new_clone_id(const std::string& template_name) const {
   return fmt::format("{}_{}{:09}", template_name, now.tv_sec, now.tv_nsec);
 }
 
-Result<void> ZfsStore::make_clone(const Generation& generation, const std::string& clone_id) {
-  TRY_VOID(make_place_for_mounts());
-  // A crash can leave a clone without the mark (see is_unfinished()). Its name has to be on disk by then.
-  TRY_VOID(sync_directory(state_directory() + "/" + generation.template_name + "/making"));
-  TRY(zfs::run({"clone", "-o", set(kClone, generation.snapshot), "-o", "canmount=noauto", "-o",
-                set("mountpoint", std::string(kMounts) + "/" + clone_id), generation.snapshot, dataset(clone_id)}));
-  return {};
+std::vector<Result<void>> ZfsStore::make_clones(const Generation& generation,
+                                                const std::vector<std::string>& clone_ids) {
+  auto ready = make_place_for_mounts();
+  // A crash can leave a clone without the mark (see zfs_clones.cc). Its name has to be on disk by then.
+  if (ready) ready = sync_directory(state_directory() + "/" + generation.template_name + "/making");
+  if (!ready) return std::vector<Result<void>>(clone_ids.size(), ready);
+  std::vector<std::string> datasets;
+  for (const auto& id : clone_ids) datasets.push_back(dataset(id));
+  return zfs::make_clones(kCloneMounts, generation.snapshot, datasets);
 }
 
 RootSource ZfsStore::planned_root(const Generation& /*generation*/, const std::string& clone_id) const {
@@ -176,7 +159,11 @@ RootSource ZfsStore::planned_root(const Generation& /*generation*/, const std::s
 Result<RootSource> ZfsStore::clone_root(const Generation& generation, const std::string& clone_id) {
   auto root = planned_root(generation, clone_id);
   if (root.file_system) {
-    root.file_system = TRY(zfs::file_system_of(TRY(dataset_of(clone_id, zfs::mount_properties()))));
+    const auto record = records(generation.template_name).read();
+    auto clone = record ? record->parent : TRY(dataset_of(clone_id, zfs::mount_properties()));
+    clone.name = dataset(clone_id);
+    clone.properties["mountpoint"].value = clone_location(clone_id);
+    root.file_system = TRY(zfs::file_system_of(clone));
   } else {
     TRY_VOID(zfs::mount_on(dataset(clone_id), root.directory));
   }
@@ -190,36 +177,32 @@ Result<RootSource> ZfsStore::generation_root(const Generation& generation) {
   return RootSource{{}, "", snapshot};
 }
 
-bool ZfsStore::is_unfinished(const std::string& template_name, const zfs::Dataset& clone) {
-  if (!clone.own(kClone).empty() || !clone.value("origin").starts_with(dataset(template_name) + "@")) return false;
-  auto written = zfs::get(clone.name, 1, "written");
-  return written && written->size() == 1 && written->front().value("written") == "0";
-}
-
-// ZFS frees the space in the background, so this returns quickly and needs no deadline.
-Result<void> ZfsStore::destroy_clone(const std::string& template_name, const std::string& clone_id,
-                                     Deadline /*deadline*/) {
-  if (!is_clone_name(template_name, clone_id)) {
-    return fail("'" + text::printable(clone_id) + "' is not a clone of template '" + template_name + "'");
-  }
-  auto found = dataset_of(clone_id, fmt::format("type,origin,{}", kClone));
-  if (found) {
-    if (!is_clone_of(dataset(template_name), *found) && !is_unfinished(template_name, *found)) {
-      return fail(fmt::format("{} is not a clone that isolate made of {}; it stays", dataset(clone_id),
-                              dataset(template_name)));
+// ZFS frees the space in the background, so this takes long only if the zfs program destroys many clones.
+std::vector<Result<void>> ZfsStore::destroy_clones(const std::string& template_name,
+                                                   const std::vector<std::string>& clone_ids, Deadline deadline) {
+  std::vector<Result<void>> outcomes(clone_ids.size());
+  std::vector<std::string> datasets;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < clone_ids.size(); ++i) {
+    if (!is_clone_name(template_name, clone_ids[i])) {
+      outcomes[i] = fail("'" + text::printable(clone_ids[i]) + "' is not a clone of template '" + template_name + "'");
+      continue;
     }
-    TRY_VOID(zfs::destroy_when_free(dataset(clone_id)));
-  } else if (found.error().code() != ENOENT) {
-    return fail(std::move(found).error());
+    datasets.push_back(dataset(clone_ids[i]));
+    places.push_back(i);
   }
-  ::rmdir((std::string(kMounts) + "/" + clone_id).c_str());  // after a reboot the directory does not exist
-  return {};
+  auto destroyed = zfs::destroy_clones(kCloneMounts, dataset(template_name), datasets, deadline);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (destroyed[i]) ::rmdir(clone_location(clone_ids[places[i]]).c_str());  // not there after a reboot
+    outcomes[places[i]] = std::move(destroyed[i]);
+  }
+  return outcomes;
 }
 
 Result<std::vector<std::string>> ZfsStore::clones(const std::string& template_name) {
   std::vector<std::string> ids;
-  for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("origin,{}", kClone)))) {
-    if (found.is_snapshot() || !is_clone_of(dataset(template_name), found)) continue;
+  for (const auto& found : TRY(zfs::get(parent_, 1, fmt::format("origin,{}", zfs::core::kCloneMark)))) {
+    if (found.is_snapshot() || !zfs::is_clone_of(dataset(template_name), found)) continue;
     auto id = found.name.substr(parent_.size() + 1);
     if (is_clone_name(template_name, id)) ids.push_back(std::move(id));  // a clone that somebody renamed is theirs now
   }
@@ -227,7 +210,7 @@ Result<std::vector<std::string>> ZfsStore::clones(const std::string& template_na
 }
 
 std::string ZfsStore::clone_location(const std::string& clone_id) const {
-  return std::string(kMounts) + "/" + clone_id;
+  return std::string(kCloneMounts) + "/" + clone_id;
 }
 
 // The lease has ended, so the clone may be mounted where root can see it.
@@ -251,7 +234,7 @@ Result<std::string> ZfsStore::begin_template(const std::string& name) {
   TRY_VOID(check_template_name(name));
   auto lock = TRY(lock_draft(name));
   TRY_VOID(make_place_for_mounts());
-  const auto place = std::string(kMounts) + "/" + name;
+  const auto place = std::string(kCloneMounts) + "/" + name;
   auto made = zfs::run(
       {"create", "-o", set(kDraft, "yes"), "-o", "canmount=noauto", "-o", set("mountpoint", place), dataset(name)});
   if (!made && made.error().code() == EEXIST) {
@@ -299,7 +282,7 @@ Result<std::string> ZfsStore::mounted(const std::string& name) {
 
 // Unmounts a template whose mount point is in kCloneMounts: such a template is mounted only while it is being changed.
 void ZfsStore::unmount(const std::string& name) {
-  const auto place = std::string(kMounts) + "/" + name;
+  const auto place = std::string(kCloneMounts) + "/" + name;
   if (zfs::is_mounted(place))
     auto ignored = zfs::run({"unmount", dataset(name)});  // if somebody still uses the mount, it stays
 }
@@ -307,22 +290,22 @@ void ZfsStore::unmount(const std::string& name) {
 Result<std::string> ZfsStore::begin_changes(const std::string& name) {
   auto place = TRY(mounted(name));
   if (TRY(has_changes(name))) return place;
-  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
+  const auto found = TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties()));
   // These belong to earlier changes, which have become a generation.
-  for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
+  for (const auto& undo : zfs::undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
   TRY(zfs::run({"snapshot", "-o", set(kUndo, "yes"), dataset(name) + "@undo-" + now_name()}));
   return place;
 }
 
 // The undo snapshot is the newest one until the changes have become a generation.
 Result<bool> ZfsStore::has_changes(const std::string& name) {
-  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
+  const auto found = TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties()));
   return found.back().is_snapshot() && !found.back().own(kUndo).empty();
 }
 
 Result<void> ZfsStore::discard_changes(const std::string& name) {
-  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
-  for (const auto& undo : undo_snapshots(found)) {
+  const auto found = TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties()));
+  for (const auto& undo : zfs::undo_snapshots(found)) {
     // An undo snapshot that is older than a generation is a leftover: its changes have become that generation.
     if (undo == found.back().name) TRY(zfs::run({"rollback", undo}));
     TRY(zfs::run({"destroy", undo}));
@@ -333,11 +316,14 @@ Result<void> ZfsStore::discard_changes(const std::string& name) {
 
 Result<std::uint64_t> ZfsStore::snapshot(const std::string& name) {
   TRY_VOID(check_template_name(name));
+  // From now on runs look themselves, until a refresh has seen the new generation.
+  const auto alone = records(name).lock();
+  records(name).remove();
   TRY(zfs::run({"snapshot", "-o", set(kGeneration, "yes"), dataset(name) + "@" + now_name()}));
-  const auto found = TRY(zfs::get(dataset(name), 1, snapshot_properties()));
-  for (const auto& undo : undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
+  const auto found = TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties()));
+  for (const auto& undo : zfs::undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));
   unmount(name);
-  return generations_in(found, dataset(name)).back().number;
+  return zfs::generations_in(found, dataset(name)).back().number;
 }
 
 Result<void> ZfsStore::remove_template(const std::string& name) {
@@ -360,7 +346,7 @@ Result<void> ZfsStore::remove_template(const std::string& name) {
     if (snapshot.is_snapshot()) TRY(zfs::run({"destroy", snapshot.name}));
   }
   TRY(zfs::run({"destroy", dataset(name)}));
-  ::rmdir((std::string(kMounts) + "/" + name).c_str());  // after a reboot the directory does not exist
+  ::rmdir((std::string(kCloneMounts) + "/" + name).c_str());  // after a reboot the directory does not exist
   ::unlink(draft_lock(name).c_str());
   return {};
 }
@@ -368,7 +354,8 @@ Result<void> ZfsStore::remove_template(const std::string& name) {
 Result<std::vector<std::string>> ZfsStore::collect_garbage(const std::string& name,
                                                            const std::vector<std::uint64_t>& used) {
   std::vector<std::string> removed;
-  const auto generations = generations_in(TRY(zfs::get(dataset(name), 1, snapshot_properties())), dataset(name));
+  const auto generations =
+      zfs::generations_in(TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties())), dataset(name));
   for (const auto& generation : generations) {
     const bool in_use = generation.name == generations.back().name ||
                         std::find(used.begin(), used.end(), generation.number) != used.end();

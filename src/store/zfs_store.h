@@ -10,6 +10,7 @@
 #include "linux/lock.h"
 #include "store/store.h"
 #include "store/zfs_command.h"
+#include "store/zfs_records.h"
 
 namespace isolate {
 
@@ -25,13 +26,25 @@ class ZfsStore : public Store {
   Result<bool> has_template(const std::string& name) override;
   Result<TemplateInfo> info(const std::string& name) override;
   Result<Generation> newest_generation(const std::string& name) override;
+  std::optional<Generation> recorded_generation(const std::string& name) override;
+  Result<Generation> record_newest_generation(const std::string& name, bool is_kept) override;
   std::string new_clone_id(const std::string& template_name) const override;
-  Result<void> make_clone(const Generation& generation, const std::string& clone_id) override;
+  Result<void> make_clone(const Generation& generation, const std::string& clone_id) override {
+    return make_clones(generation, {clone_id}).front();
+  }
+  std::size_t clones_at_a_time() const override;
+  std::vector<Result<void>> make_clones(const Generation& generation,
+                                        const std::vector<std::string>& clone_ids) override;
   Result<RootSource> clone_root(const Generation& generation, const std::string& clone_id) override;
   RootSource planned_root(const Generation& generation, const std::string& clone_id) const override;
   Result<RootSource> generation_root(const Generation& generation) override;
   using Store::destroy_clone;
-  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id, Deadline deadline) override;
+  Result<void> destroy_clone(const std::string& template_name, const std::string& clone_id,
+                             Deadline deadline) override {
+    return destroy_clones(template_name, {clone_id}, deadline).front();
+  }
+  std::vector<Result<void>> destroy_clones(const std::string& template_name, const std::vector<std::string>& clone_ids,
+                                           Deadline deadline) override;
   Result<std::vector<std::string>> clones(const std::string& template_name) override;
   std::string clone_location(const std::string& clone_id) const override;
   Result<std::string> show_kept(const std::string& clone_id) override;
@@ -65,14 +78,12 @@ class ZfsStore : public Store {
   // Mounts the template on its own mount point and returns that.
   Result<std::string> mounted(const std::string& name);
   void unmount(const std::string& name);
-  // ZFS sets the properties of a clone a moment after it has made the clone. If the machine crashes in between, the
-  // clone has no mark. This recognises such a clone: it is known to the pool's state by name, and nothing was written
-  // to it.
-  bool is_unfinished(const std::string& template_name, const zfs::Dataset& clone);
   Result<FileLock> lock_draft(const std::string& name);
 
   // The lock lies beside the pools' directories, under a name that no template can have.
   std::string draft_lock(const std::string& name) const { return state_directory() + "/.draft-" + name; }
+
+  zfs::Records records(const std::string& name) const { return zfs::Records(state_directory(), name); }
 
   std::string parent_;
   std::map<std::string, FileLock> drafts_;  // keyed by the directory to fill

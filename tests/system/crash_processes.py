@@ -22,10 +22,10 @@ def _namespace(pid):
         return ""
 
 
-def running(program, command):
-    """Returns the processes of "PROGRAM COMMAND ..." in this mount namespace."""
+def running(programs, command):
+    """Returns the processes of "PROGRAM COMMAND ..." in this mount namespace, for any of the programs."""
     own = _namespace("self")
-    found = [pid for pid in _all() if _read(pid, "comm") == program + "\n" and _namespace(pid) == own]
+    found = [pid for pid in _all() if _read(pid, "comm").strip() in programs and _namespace(pid) == own]
     return [pid for pid in found if _read(pid, "cmdline").split("\0")[1:2] == [command]]
 
 

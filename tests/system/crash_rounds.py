@@ -131,7 +131,7 @@ class Rounds:
         command = self.random.choice(self.store.commands)
 
         def is_killed():
-            for pid in crash_processes.running(self.store.program, command):
+            for pid in crash_processes.running(self.store.programs, command):
                 time.sleep(self.random.uniform(0, 0.01) * self.options.slow)
                 try:
                     os.kill(pid, signal.SIGKILL)

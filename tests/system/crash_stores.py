@@ -56,6 +56,7 @@ class Zfs:
     """A clone is a dataset PARENT/TEMPLATE_TIME with the store's mark. Fresh ones are not mounted."""
 
     program = "zfs"
+    programs = ("zfs", "isolate-zfs")  # those that can be killed
     commands = ("get", "clone", "destroy")  # those that leasing, reaping and refreshing run
 
     def __init__(self, place, template):

@@ -15,7 +15,7 @@ check_machine() {
   done
   [[ -x /usr/bin/python3 ]] || missing+=(/usr/bin/python3)
   [[ ${#missing[@]} -eq 0 ]] || die "not installed: ${missing[*]}"
-  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs seccomp_wrapper; do
     [[ -x $1/$program ]] || die "no program $1/$program: build first"
   done
   ! grep -qsvE '^[[:space:]]*(#|$)' /etc/isolate/config.toml ||
@@ -102,7 +102,7 @@ place_programs() {
   BINDIR=$WORK/bin
   mkdir -m 0755 "$BINDIR"
   local program
-  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 seccomp_wrapper; do
+  for program in isolate isolatectl isolated isolate-init isolate-lxc isolate-wayland isolate-x11 isolate-zfs seccomp_wrapper; do
     cp "$1/$program" "$BINDIR/"
   done
   cp "$(dirname "${BASH_SOURCE[0]}")/warm_isolate" "$BINDIR/"

@@ -302,3 +302,125 @@ no_longer_busy() {
   succeeds isolatectl gc --kept
   no_clones debisl || complain "$(clones_of debisl)"
 }
+
+# calls_of WORDS...: prints the calls of zfs and isolate-zfs in a trace, without their arguments.
+calls_of() { sed -nE 's/^\+ ((isolate-)?zfs [a-z]+) .*/\1/p' <<<"$1" | sort | uniq -c | awk '{ print $1, $2, $3 }'; }
+
+@test "a run from the pool asks ZFS nothing, and isolate-zfs destroys its clone" {
+  isolate -q -r "$DATASET" 1
+  succeeds isolate --sync -x -z "$DATASET" true
+  [[ $(calls_of "$stderr") == '1 isolate-zfs destroy' ]] || complain "$stderr"
+  # The pool is empty now, and what the last refresh has recorded still counts.
+  succeeds isolate --sync -x -z "$DATASET" true
+  [[ $(calls_of "$stderr") == $'1 isolate-zfs clone\n1 isolate-zfs destroy' ]] || complain "$stderr"
+}
+
+@test "a snapshot made by hand counts for a pool after the next refresh, and without a pool at once" {
+  isolate -q -r "$DATASET" 1
+  touch /isolate/debisl/by-hand
+  zfs snapshot "$DATASET@with-file"
+  rm /isolate/debisl/by-hand
+  succeeds isolate -q -z "$DATASET" test ! -e /by-hand
+  succeeds isolate -q -z "$DATASET" test ! -e /by-hand
+  isolate -q -r "$DATASET"
+  succeeds isolate -q -z "$DATASET" test -e /by-hand
+  isolate -q -r "$DATASET" 0
+  zfs snapshot "$DATASET@without-file"
+  succeeds isolate -q -z "$DATASET" test ! -e /by-hand
+}
+
+@test "isolatectl template snapshot counts at once, also for a pool" {
+  isolate -q -r "$DATASET" 1
+  touch /isolate/debisl/by-isolatectl
+  succeeds isolatectl template snapshot zfs:debisl
+  rm /isolate/debisl/by-isolatectl
+  succeeds isolate -q -z "$DATASET" test -e /by-isolatectl
+  zfs mount "$DATASET" 2>/dev/null || true
+  zfs snapshot "$DATASET@without-it"
+}
+
+@test "a property that decides how clones are mounted counts for a pool after the next refresh" {
+  isolate -q -r "$DATASET" 3
+  zfs set setuid=off "$PARENT"
+  succeeds isolate -q -r "$DATASET"
+  succeeds isolate -q -e chroot -z "$DATASET" awk '$5 == "/" { print "," $6 "," }' /proc/self/mountinfo
+  zfs inherit setuid "$PARENT"
+  [[ $output == *,nosuid,* ]] || complain "options"
+}
+
+@test "a run skips clones of the pool that somebody has destroyed" {
+  local clone
+  isolate -q -r "$DATASET" 3
+  for clone in $(clones_of debisl | head -n 2); do zfs destroy "$clone"; done
+  for _ in 1 2; do succeeds isolate -q -z "$DATASET" true; done
+}
+
+@test "a clone is made again if the snapshot that a refresh has recorded is gone" {
+  zfs snapshot "$DATASET@short"
+  isolate -q -r "$DATASET" 1
+  isolate -q --sync -z "$DATASET" true
+  zfs destroy "$DATASET@short"
+  succeeds isolate -q -z "$DATASET" true
+}
+
+@test "many clones are made and destroyed at a time, and each has its mark and its mount point" {
+  local clone
+  succeeds isolate -x -r "$DATASET" 40
+  [[ $(calls_of "$stderr" | grep clone) == '2 isolate-zfs clone' ]] || complain "$(calls_of "$stderr")"
+  [[ $(number_of_clones debisl) == 40 ]] || complain "$(clones_of debisl)"
+  for clone in $(clones_of debisl); do
+    [[ $(zfs get -H -p -o value,source isolate:clone,mountpoint,canmount,origin "$clone" | tr '\n\t' '  ') == \
+      "$DATASET@"*" local $MOUNTS/${clone##*/} local noauto local $DATASET@"*" - " ]] || complain "$(zfs get all "$clone")"
+  done
+  succeeds isolate -x -r "$DATASET" 0
+  [[ $(calls_of "$stderr" | grep destroy) == '2 isolate-zfs destroy' ]] || complain "$(calls_of "$stderr")"
+  no_clones debisl || complain "$(clones_of debisl)"
+}
+
+@test "a clone that the host has mounted is unmounted and destroyed" {
+  local clone
+  isolate -q -r "$DATASET" 2
+  clone=$(clones_of debisl | head -n 1)
+  # As after a crash between the making of a clone and its properties, and a boot.
+  for property in isolate:clone mountpoint; do zfs inherit "$property" "$clone"; done
+  zfs set canmount=on "$clone"
+  zfs mount "$clone"
+  succeeds isolate -q -f -r "$DATASET" 0
+  no_clones debisl || complain "$(clones_of debisl)"
+}
+
+@test "isolate destroys neither clones of others nor those of another template" {
+  local name snapshot keep=("$PARENT/other" "$PARENT/debisl_5" "$PARENT/debisl_6" "$PARENT/debisl_7")
+  snapshot=$(zfs list -H -o name -t snapshot -r "$DATASET" | tail -n 1)
+  isolate -q -r "$DATASET" 1
+  zfs create -o mountpoint=none "${keep[0]}"
+  zfs snapshot "${keep[0]}@one"
+  zfs clone -o mountpoint=none -o isolate:clone=x "${keep[0]}@one" "${keep[1]}"
+  zfs clone -o mountpoint=none "$snapshot" "${keep[2]}"
+  zfs clone -o mountpoint=none "$snapshot" "${keep[3]}"
+  zfs snapshot "${keep[3]}@mine"
+  # As if isolate had been about to destroy them.
+  for name in "${keep[@]:1:3}"; do touch "$STORE/zfs/${PARENT//\//%}/debisl/trash/${name##*/}"; done
+  run isolate -q -r "$DATASET" 0
+  # The one to which nothing was written and that has no snapshots could be an unfinished clone of isolate's.
+  refute zfs list "${keep[2]}"
+  for name in "${keep[0]}" "${keep[1]}" "${keep[3]}"; do zfs list "$name" >/dev/null || complain "$name is gone"; done
+  rm -f "$STORE/zfs/${PARENT//\//%}"/debisl/trash/debisl_[57]
+  zfs destroy "${keep[1]}"
+  zfs destroy -r "${keep[0]}"
+  zfs destroy -r "${keep[3]}"
+}
+
+@test "the zfs program does the same if isolate-zfs can't be started or can't use libzfs_core" {
+  local stand_in
+  printf '#!/bin/sh\nexit 3\n' >"$SCRATCH/no-library"
+  chmod +x "$SCRATCH/no-library"
+  for stand_in in /dev/null "$SCRATCH/no-library"; do
+    succeeds unshare --mount sh -ec 'mount --bind "$2" /usr/libexec/isolate/isolate-zfs
+      isolate -q -r "$1" 2
+      isolate -q --sync -x -z "$1" true
+      isolate -q -r "$1" 0' sh "$DATASET" "$stand_in"
+    [[ $(calls_of "$stderr") == *'1 zfs destroy'* ]] || complain "$stderr"
+    no_clones debisl || complain "$(clones_of debisl)"
+  done
+}

@@ -1,0 +1,22 @@
+// Makes and destroys clones with libzfs_core.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "zfs/library.h"
+
+namespace isolate::zfs {
+
+// Both return the number of an error for each dataset, or 0.
+
+// Makes the clones with several threads, whose changes then share transaction groups.
+std::vector<int> make_clones(const Library& library, const std::string& mounts, const std::string& snapshot,
+                             const std::vector<std::string>& datasets);
+
+// Looks at each dataset and destroys it if it is a clone of the template, all in one transaction group, so that nothing
+// can change between the look and the destruction. Errors: the program in Lua failed.
+Result<std::vector<int>> destroy_clones(const Library& library, const std::string& template_dataset,
+                                        const std::vector<std::string>& datasets);
+
+}  // namespace isolate::zfs
