@@ -3,15 +3,16 @@
 
 load helpers
 
-# Runs isolate with options that need as many steps as one run can have.
+# Runs isolate with options that need as many steps as one run can have. With --sync also the removal of the clone is a
+# step of the run.
 all_steps_run() {
-  with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true "$@" -- -z debian -e "$ENGINE" \
+  with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true "$@" -- --sync -z debian -e "$ENGINE" \
     -d "$SCRATCH/bound:/made/here:ro" -n sh -c 'touch /x; : '"$MARK"
 }
 
 # Prints the names of the steps, as --timings reports them.
 steps() {
-  with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true -- --timings -z debian -e "$ENGINE" \
+  with_variables PRE_SPAWN_HOOK=true POST_SPAWN_HOOK=true -- --timings --sync -z debian -e "$ENGINE" \
     -d "$SCRATCH/bound:/made/here:ro" -n true 2>&1 | sed -n 's/^timing: \([^ ]*\) [0-9]*$/\1/p' |
     awk '$0 != "total" && !seen[$0]++'
 }
@@ -72,4 +73,14 @@ kill_at_each_step() {
   ENGINE=bwrap
   run --separate-stderr all_steps_run ISOLATE_FAULT=no-such-step
   expect_status 0
+}
+
+@test "a run has its exit status also if the removal behind it fails or is killed, and gc removes the clone" {
+  local fault
+  for fault in lease-drop lease-drop:kill; do
+    run -7 --separate-stderr with_variables "ISOLATE_FAULT=$fault" -- -q -z debian sh -c 'exit 7'
+    [[ -z $stderr ]] || complain "with $fault"
+    succeeds isolatectl gc
+    store_gets_clean || complain "left: $(state_in "$STORE")"
+  done
 }
