@@ -52,9 +52,12 @@ Result<void> collect_generations(Store* store, Pool* pool) {
   // The lock keeps others from taking a lease or making a generation while old generations are removed.
   auto alone = TRY(pool->lock(FileLock::Mode::exclusive));
   std::vector<std::uint64_t> used;
-  for (const auto& infos : {TRY(pool->leases()), TRY(pool->kept()), TRY(pool->fresh())}) {
+  const auto add = [&used](const std::vector<LeaseInfo>& infos) {
     for (const auto& info : infos) used.push_back(info.generation);
-  }
+  };
+  add(TRY(pool->leases()));
+  add(TRY(pool->kept()));
+  add(TRY(pool->fresh()));
   if (!TRY(store->has_template(name))) {
     if (used.empty()) TRY_VOID(pool->remove_state());
     return {};

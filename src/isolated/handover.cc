@@ -50,9 +50,10 @@ Result<void> check_user_namespace(const ProcDirectories& proc) {
 }
 
 Result<ProcDirectories> open_proc(const Peer& peer) {
-  ProcDirectories proc{TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),
-                       TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY)),
-                       TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY))};
+  auto all = TRY(open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
+  auto own_namespaces = TRY(open_file(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY));
+  auto of_peer = TRY(open_file(AT_FDCWD, fmt::format("/proc/{}", peer.pid), O_PATH | O_DIRECTORY));
+  ProcDirectories proc{std::move(all), std::move(own_namespaces), std::move(of_peer)};
   // An early check saves work. The decisive one is check_entered().
   TRY_VOID(check_user_namespace(proc));
   const auto credentials = TRY(read_all(TRY(open_file(proc.peer.get(), "status", O_RDONLY)).get()));

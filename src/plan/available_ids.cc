@@ -48,8 +48,9 @@ Result<IdMaps> roots_own_ids(std::uint64_t count) {
                     "container more, or use -e chroot, which does not isolate",
                     count, kGuestIds));
   }
-  return IdMaps{identity_map(TRY(read_file("/proc/self/uid_map")), kGuestIds),
-                identity_map(TRY(read_file("/proc/self/gid_map")), kGuestIds)};
+  const auto uids = TRY(read_file("/proc/self/uid_map"));
+  const auto gids = TRY(read_file("/proc/self/gid_map"));
+  return IdMaps{identity_map(uids, kGuestIds), identity_map(gids, kGuestIds)};
 }
 
 Result<void> check_mapped(const IdRange& range) {

@@ -56,8 +56,10 @@ Result<std::vector<seccomp::Filter>> plan_filters(const SeccompChoice& choice, c
       break;
     case SeccompChoice::Kind::standard:
       return std::vector{TRY(standard_filter(capabilities, cache))};
-    case SeccompChoice::Kind::file:
-      return std::vector{built_in(seccomp::kLeastFilter), TRY(file_filter(choice.file, capabilities, cache))};
+    case SeccompChoice::Kind::file: {
+      auto filter = TRY(file_filter(choice.file, capabilities, cache));
+      return std::vector{built_in(seccomp::kLeastFilter), std::move(filter)};
+    }
   }
   return std::vector{built_in(seccomp::kLeastFilter)};
 }

@@ -33,7 +33,9 @@ struct WakeUps {
 };
 
 Result<WakeUps> watch(const WarmOffer& offer, int status) {
-  WakeUps wake_ups{TRY(IntervalTimer::each(kLookInterval)), TRY(Epoll::make())};
+  auto timer = TRY(IntervalTimer::each(kLookInterval));
+  auto all = TRY(Epoll::make());
+  WakeUps wake_ups{std::move(timer), std::move(all)};
   TRY_VOID(wake_ups.all.add(offer.fd(), EPOLLIN));
   TRY_VOID(wake_ups.all.add(wake_ups.timer.fd(), EPOLLIN));
   // A file has no reader whose end could be waited for.

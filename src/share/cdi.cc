@@ -82,7 +82,8 @@ Result<void> add_hook(const Node& hook, CdiEdits* edits) {
       if (middle == std::string::npos || middle == 0) {
         return fail(fmt::format("link '{}' is not of the form TARGET::LINK", text::printable(value)));
       }
-      edits->links.push_back({value.substr(0, middle), TRY(checked_path(value.substr(middle + 2), "link"))});
+      auto link = TRY(checked_path(value.substr(middle + 2), "link"));
+      edits->links.push_back({value.substr(0, middle), std::move(link)});
     }
   } else if (has("update-ldcache")) {
     for (const auto& folder : values_of(arguments, "--folder")) {
@@ -102,8 +103,9 @@ Result<void> add_edits(const Node& from, CdiEdits* edits) {
     edits->devices.push_back({source.empty() ? path : TRY(checked_path(source, "device")), path});
   }
   for (const auto& mount : from["mounts"].items()) {
-    edits->files.push_back({TRY(checked_path(mount["hostPath"].text(), "mount")),
-                            TRY(checked_path(mount["containerPath"].text(), "mount"))});
+    auto outside = TRY(checked_path(mount["hostPath"].text(), "mount"));
+    auto inside = TRY(checked_path(mount["containerPath"].text(), "mount"));
+    edits->files.push_back({std::move(outside), std::move(inside)});
   }
   for (const auto& variable : from["env"].texts()) {
     const auto equals = variable.find('=');

@@ -38,7 +38,8 @@ Result<std::vector<std::string>> OverlayStore::layer_names(const std::string& na
 }
 
 Result<Generation> OverlayStore::newest_generation(const std::string& name) {
-  Generation generation{name, TRY(generation_numbers(name)).back(), {}, ""};
+  const auto newest = TRY(generation_numbers(name)).back();
+  Generation generation{name, newest, {}, ""};
   for (const auto& layer : TRY(layer_names(name, generation.number))) {
     generation.layers.push_back(fmt::format("{}/templates/{}/layers/{}", path(), name, layer));
   }
