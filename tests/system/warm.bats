@@ -32,7 +32,7 @@ warm() { isolate -q --warm=require -z debian "$@"; }
 ready() {
   local runs=/run/isolate/runs
   if [[ $IDENTITY == user ]]; then runs=$STORE/runs; fi
-  find "$runs" -path '*/warm-*/*' -type s | wc -l
+  find "$runs" -path '*/warm-*/*' -type s ! -name '.*' | wc -l
 }
 are_ready() { [[ $(ready) == "$1" ]]; }
 get_ready() { wait_until 10 are_ready "$1" || complain "$(ready) guests are ready: $(cat "$SCRATCH/err")"; }
