@@ -12,8 +12,8 @@
 namespace isolate {
 namespace {
 
-// A generation of ZFS is looked up by a program, so not each second.
-std::chrono::seconds interval_of(const Store& store) { return std::chrono::seconds(store.kind() == "zfs" ? 10 : 1); }
+// A generation of ZFS may have to be looked up by a program, so not each second.
+std::chrono::seconds interval_of(const Store& store) { return std::chrono::seconds(store.kind() == "zfs" ? 10 : 0); }
 
 std::vector<std::string> command_line(const Context& context, const std::string& isolate, const TemplatePlace& place,
                                       const WarmOptions& options) {
@@ -29,18 +29,12 @@ std::vector<std::string> command_line(const Context& context, const std::string&
 Result<void> keep_warm(Context& context, const WarmOptions& options) {
   const auto isolate = TRY(find_own_program("isolate"));
   auto place = TRY(context.find(options.template_name));
-  const auto interval = interval_of(*place.store);
-  std::uint64_t newest = 0;
-  std::chrono::steady_clock::time_point next;
   const auto generation = [&]() -> Result<std::uint64_t> {
-    if (std::chrono::steady_clock::now() >= next) {
-      newest = TRY(place.store->newest_generation(place.name)).number;
-      next = std::chrono::steady_clock::now() + interval;
-    }
-    return newest;
+    return TRY(place.store->generation_for_runs(place.name)).number;
   };
   Interruption::catch_signals();
-  auto keeper = TRY(WarmKeeper::make(command_line(context, isolate, place, options), options.size, generation));
+  auto keeper = TRY(WarmKeeper::make(command_line(context, isolate, place, options), options.size, generation,
+                                     interval_of(*place.store)));
   return keeper.run([&] {
     log::info(fmt::format("{} warm {} of template {} ready; Ctrl-C ends {}", options.size,
                           options.size == 1 ? "guest" : "guests", options.template_name,

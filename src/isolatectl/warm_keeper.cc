@@ -32,8 +32,8 @@ std::string event_of(const std::string& line) {
 }  // namespace
 
 Result<WarmKeeper> WarmKeeper::make(std::vector<std::string> hold, unsigned size,
-                                    std::function<Result<std::uint64_t>()> generation) {
-  return WarmKeeper(std::move(hold), size, std::move(generation), TRY(Epoll::make()),
+                                    std::function<Result<std::uint64_t>()> generation, std::chrono::seconds interval) {
+  return WarmKeeper(std::move(hold), size, std::move(generation), interval, TRY(Epoll::make()),
                     TRY(IntervalTimer::each(std::chrono::seconds(1))));
 }
 
@@ -53,7 +53,6 @@ WarmKeeper::~WarmKeeper() {
 
 Result<void> WarmKeeper::run(const std::function<void()>& on_ready) {
   TRY_VOID(sources_.add(timer_.fd(), EPOLLIN));
-  newest_ = TRY(generation_());
   bool is_told = false;
   while (true) {
     TRY_VOID(fill());
@@ -91,6 +90,7 @@ Result<void> WarmKeeper::start() {
   SpawnFds descriptors;
   descriptors.out = ends[1].get();
   Guest guest;
+  guest.generation = TRY(generation_());
   guest.isolate = TRY(spawn(hold_, descriptors));
   const auto pid = guest.isolate.pid();
   TRY_VOID(sources_.add(ends[0].get(), EPOLLIN, static_cast<std::uint64_t>(pid)));
@@ -141,10 +141,13 @@ Result<void> WarmKeeper::guest_has_ended(Guest guest) {
 
 Result<void> WarmKeeper::look_after_template() {
   timer_.has_elapsed();
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_look_) return {};
+  next_look_ = now + interval_;
   const auto newest = TRY(generation_());
-  if (newest == newest_) return {};
-  newest_ = newest;
-  for (auto& [pid, guest] : guests_) dismiss(guest);
+  for (auto& [pid, guest] : guests_) {
+    if (guest.generation != newest) dismiss(guest);
+  }
   return {};
 }
 

@@ -20,9 +20,9 @@ namespace isolate {
 class WarmKeeper {
  public:
   // `hold` is the command line of isolate, with --status-fd 1. `generation` returns the number of the template's newest
-  // generation; guests of older ones are replaced.
+  // generation. Guests of older ones are replaced; it looks for them every `interval`, but at most once a second.
   static Result<WarmKeeper> make(std::vector<std::string> hold, unsigned size,
-                                 std::function<Result<std::uint64_t>()> generation);
+                                 std::function<Result<std::uint64_t>()> generation, std::chrono::seconds interval);
   WarmKeeper(WarmKeeper&&) = default;
   WarmKeeper(const WarmKeeper&) = delete;
   WarmKeeper& operator=(const WarmKeeper&) = delete;
@@ -35,16 +35,18 @@ class WarmKeeper {
 
  private:
   WarmKeeper(std::vector<std::string> hold, unsigned size, std::function<Result<std::uint64_t>()> generation,
-             Epoll sources, IntervalTimer timer)
+             std::chrono::seconds interval, Epoll sources, IntervalTimer timer)
       : hold_(std::move(hold)),
         size_(size),
         generation_(std::move(generation)),
+        interval_(interval),
         sources_(std::move(sources)),
         timer_(std::move(timer)) {}
   struct Guest {
     ChildProcess isolate;
-    Fd events;         // what it writes to --status-fd; it ends when this end is shut down
-    std::string line;  // of an event, as far as it has come
+    Fd events;                     // what it writes to --status-fd; it ends when this end is shut down
+    std::string line;              // of an event, as far as it has come
+    std::uint64_t generation = 0;  // the newest one when the guest was begun; the guest's own may be newer
     bool is_ready = false;
     bool is_taken = false;
   };
@@ -62,7 +64,8 @@ class WarmKeeper {
   std::vector<std::string> hold_;
   unsigned size_;
   std::function<Result<std::uint64_t>()> generation_;
-  std::uint64_t newest_ = 0;
+  std::chrono::seconds interval_;
+  std::chrono::steady_clock::time_point next_look_;
   std::map<pid_t, Guest> guests_;    // those that nobody has taken
   std::vector<ChildProcess> taken_;  // their runs have not ended
   bool was_ready_ = false;           // at least one guest has been ready
