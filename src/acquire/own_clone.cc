@@ -66,9 +66,7 @@ Result<Lease> OwnClone::take_lease() {
 }
 
 Result<bool> OwnClone::is_newest() {
-  auto newest = place_.store->recorded_generation(place_.name);
-  if (!newest) newest = TRY(place_.store->newest_generation(place_.name));
-  return newest->number == lease_->generation().number;
+  return TRY(place_.store->generation_for_runs(place_.name)).number == lease_->generation().number;
 }
 
 void OwnClone::begin_use() {
@@ -127,7 +125,7 @@ Result<void> PlannedClone::prepare(GuestGroup* group, Steps* steps) {
 
 Result<AcquiredRoot> PlannedClone::acquire(Steps* steps) {
   const auto place = TRY(locate_template(request_, &owner_, steps));
-  const auto generation = TRY(place.store->newest_generation(place.name));
+  const auto generation = TRY(place.store->generation_for_runs(place.name));
   AcquiredRoot root;
   root.id = place.store->new_clone_id(place.name);
   root.template_name = place.name;

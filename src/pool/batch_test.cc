@@ -100,6 +100,9 @@ TEST_F(BatchTest, ABusyCloneDoesNotKeepTheOthersOfItsBatch) {
   const auto report = must(pool_.refresh({0U, false, true}));
   EXPECT_EQ(report.destroyed.size(), 3U);
   EXPECT_EQ(report.busy, std::vector<std::string>{store_.busy});
+  // The next reap begins with the others.
+  const auto state = pool_.state_path("trash") + "/" + store_.busy;
+  EXPECT_GT(lease_info_from(must(read_file(state))).set_aside, 0);
 }
 
 TEST_F(BatchTest, ALeaseOfTheRecordedGenerationDoesNotLookForTheNewest) {

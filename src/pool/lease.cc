@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/fault.h"
+#include "linux/boot_id.h"
 #include "linux/file.h"
 
 namespace isolate {
@@ -15,12 +16,11 @@ Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
   TRY_VOID(fault_point("lease-begun"));
-  if (auto recorded = pool->store().recorded_generation(pool->template_name())) {
-    auto lease = take(pool, info, std::move(*recorded));
-    // ENOENT: the snapshot of this generation was destroyed.
-    if (lease || lease.error().code() != ENOENT) return lease;
-  }
-  return take(pool, info, TRY(pool->store().newest_generation(pool->template_name())));
+  auto& store = pool->store();
+  auto lease = take(pool, info, TRY(store.generation_for_runs(pool->template_name())));
+  if (lease || lease.error().code() != ENOENT || !store.recorded_generation(pool->template_name())) return lease;
+  // The snapshot of the recorded generation was destroyed, so the record is wrong.
+  return take(pool, info, TRY(store.record_newest_generation(pool->template_name(), false)));
 }
 
 Result<Lease> Lease::take(Pool* pool, LeaseInfo info, Generation generation) {
@@ -62,7 +62,10 @@ Result<std::optional<Lease>> Lease::take_fresh(Pool* pool, LeaseInfo* info, cons
     const auto opened = root ? lease.use_root(std::move(*root)) : fail(root.error());
     // The clone was destroyed from outside; the next reap removes its state.
     if (!opened && opened.error().code() == ENOENT) continue;
-    TRY_VOID(opened);
+    if (!opened) {
+      auto ignored = lease.end();
+      return fail(opened.error());
+    }
     return lease;
   }
   return std::optional<Lease>();

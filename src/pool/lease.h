@@ -10,9 +10,9 @@ namespace isolate {
 
 class Lease {
  public:
-  // Takes a fresh clone of the template's newest generation, or makes one if the pool is empty. The newest generation
-  // is the recorded one, if the store has a record. Fills in the clone id and generation of `info`. Errors: ENOENT
-  // there is no such template; those of making a clone (ENOSPC, EROFS, EDQUOT). An error leaves nothing behind.
+  // Takes a fresh clone of the generation that runs get (Store::generation_for_runs), or makes one if the pool is
+  // empty. Fills in the clone id and generation of `info`. Errors: ENOENT there is no such template; those of making a
+  // clone (ENOSPC, EROFS, EDQUOT). An error leaves nothing behind.
   static Result<Lease> take(Pool* pool, LeaseInfo info);
 
   // Takes the kept clone of an interrupted edit, to continue the edit. Errors: ENOENT it is not kept; EWOULDBLOCK it is

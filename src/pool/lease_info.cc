@@ -57,9 +57,4 @@ LeaseInfo lease_info_from(const std::string& text) {
   return info;
 }
 
-Result<std::string> boot_id() {
-  auto id = TRY(read_file("/proc/sys/kernel/random/boot_id"));
-  return id.substr(0, id.find('\n'));
-}
-
 }  // namespace isolate

@@ -30,7 +30,4 @@ std::string to_text(const LeaseInfo& info);
 // Fields that are missing or malformed stay empty.
 LeaseInfo lease_info_from(const std::string& text);
 
-// Returns the kernel's id of this boot.
-Result<std::string> boot_id();
-
 }  // namespace isolate

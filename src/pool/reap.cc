@@ -103,9 +103,10 @@ Result<ReapReport> Pool::reap(const ReapLimits& limits) {
       } else if (outcomes[i].error().code() == ETIMEDOUT) {
         set_aside(id);
         waiting.push_back(id);
-      } else if (report.failure) {
-        // A clone that can't be removed must not keep the others from being removed.
-        report.failure = std::move(outcomes[i]);
+      } else {
+        // A clone that can't be removed must not keep the others from being removed, now or the next time.
+        set_aside(id);
+        if (report.failure) report.failure = std::move(outcomes[i]);
       }
     }
   }

@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "linux/boot_id.h"
 #include "linux/file.h"
 #include "pool/pool.h"
 

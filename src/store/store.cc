@@ -48,6 +48,11 @@ Error missing_template(const std::string& name, const std::string& place, std::v
       .advise(fmt::format("make one: isolatectl template create {} --from debian:bookworm", text::printable(plain)));
 }
 
+Result<Generation> Store::generation_for_runs(const std::string& name) {
+  if (auto recorded = recorded_generation(name)) return std::move(*recorded);
+  return newest_generation(name);
+}
+
 std::vector<Result<void>> Store::make_clones(const Generation& generation, const std::vector<std::string>& clone_ids) {
   std::vector<Result<void>> outcomes;
   for (const auto& id : clone_ids) outcomes.push_back(make_clone(generation, id));

@@ -56,6 +56,8 @@ class Store {
   // Returns the newest generation that the last refresh has recorded. Returns nothing if there is no record, or if
   // looking is as fast. Generations that were made since then without isolate are missing.
   virtual std::optional<Generation> recorded_generation(const std::string& /*name*/) { return std::nullopt; }
+  // Returns the recorded generation, and the newest one if there is no record.
+  Result<Generation> generation_for_runs(const std::string& name);
   // Returns newest_generation(). Records it with all else that runs need to know of the store, if `is_kept`; otherwise
   // removes the record. The state directory of the template's pool has to exist.
   virtual Result<Generation> record_newest_generation(const std::string& name, bool /*is_kept*/) {

@@ -83,14 +83,14 @@ void unmount_from_host(const std::string& mounts, const Busy& busy, bool is_last
 
 // Destroys the datasets with the library, and tries those that are busy again.
 Result<std::vector<int>> destroy_when_free(const std::string& mounts, const std::string& template_dataset,
-                                           const std::vector<std::string>& datasets) {
+                                           const std::vector<std::string>& datasets, Deadline deadline) {
   auto codes = TRY(core::destroy(template_dataset, datasets));
   for (int i = 1; i < kTriesWhenBusy; ++i) {
     const auto busy = busy_ones(datasets, codes);
-    if (busy.datasets.empty()) break;
+    if (busy.datasets.empty() || has_passed(deadline)) break;
     unmount_from_host(mounts, busy, i == kTriesWhenBusy - 1);
     pause_when_busy();
-    const auto again = TRY(core::destroy(template_dataset, busy.datasets));
+    const auto again = TRY(core::destroy_busy(busy.datasets));
     for (std::size_t k = 0; k < again.size(); ++k) codes[busy.places[k]] = again[k];
   }
   return codes;
@@ -118,13 +118,16 @@ Outcomes destroy_clones(const std::string& mounts, const std::string& template_d
                         const std::vector<std::string>& datasets, Deadline deadline) {
   Outcomes outcomes;
   if (datasets.empty()) return outcomes;
-  const auto codes = destroy_when_free(mounts, template_dataset, datasets);
+  const auto codes = destroy_when_free(mounts, template_dataset, datasets, deadline);
   if (!codes && codes.error().code() != ENOSYS) return all_failed(codes.error(), datasets.size());
   for (std::size_t i = 0; i < datasets.size(); ++i) {
     if (!codes && i > 0 && has_passed(deadline)) {
       outcomes.push_back(fail(ETIMEDOUT, "zfs destroy " + datasets[i]));
     } else if (!codes) {
       outcomes.push_back(destroy_by_program(template_dataset, datasets[i]));
+    } else if ((*codes)[i] == EEXIST) {
+      outcomes.push_back(fail(Error(datasets[i] + " has snapshots or datasets of its own")
+                                  .advise("destroy them: zfs list -r -t all " + datasets[i])));
     } else if ((*codes)[i] == EPERM) {
       outcomes.push_back(not_ours(template_dataset, datasets[i]));
     } else {

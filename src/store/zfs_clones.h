@@ -25,7 +25,8 @@ std::vector<Result<void>> make_clones(const std::string& mounts, const std::stri
 // Destroys clones of the template. One that does not exist is no error. A clone that is mounted on the host is
 // unmounted: a kept one is mounted in the folder `mounts`. The last mount namespace that contained a clone may have
 // ended just now; then this waits until the kernel has let go of it. Errors: EBUSY it is still mounted; ETIMEDOUT the
-// deadline has passed before its turn; isolate did not make it as a clone of this template, and it stays.
+// deadline has passed before its turn; it has snapshots or datasets of its own; isolate did not make it as a clone of
+// this template. It then stays.
 std::vector<Result<void>> destroy_clones(const std::string& mounts, const std::string& template_dataset,
                                          const std::vector<std::string>& datasets, Deadline deadline);
 

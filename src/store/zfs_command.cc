@@ -53,19 +53,20 @@ Result<Output> execute(const std::string& program, const std::vector<std::string
   if (injected_fault(point("-done").c_str())) output.status = {true, SIGKILL};
   trace::line(program.substr(program.rfind('/') + 1) + " " + text::join(arguments, " ") +
               (output.status.success() ? "" : " failed"));
-  // A killed command may or may not have done its work, and its output is no explanation.
-  if (output.status.signalled) {
-    return fail(
-        Error(fmt::format("zfs {} {} was ended by signal {}", arguments[0], arguments.back(), output.status.value))
-            .advise("try again"));
-  }
   if (output.out.size() >= kMost) return fail("the output of zfs " + arguments[0] + " is longer than 256 MiB");
   return output;
+}
+
+// The output of a killed program is no explanation.
+Error was_ended(const std::string& name, const std::vector<std::string>& arguments, int signal) {
+  return Error(fmt::format("{} {} {} was ended by signal {}", name, arguments[0], arguments.back(), signal))
+      .advise("try again");
 }
 
 Result<std::string> run(const std::vector<std::string>& arguments) {
   auto output = TRY(execute(TRY(find_program()), arguments));
   if (output.status.success()) return std::move(output.out);
+  if (output.status.signalled) return fail(was_ended("zfs", arguments, output.status.value));
   if (const int code = code_of(output.err); code != 0)
     return fail(code, "zfs " + arguments[0] + " " + arguments.back());
   const auto complaint = text::printable(output.err.substr(0, output.err.find('\n')));
@@ -90,7 +91,7 @@ Result<std::vector<Dataset>> get(const std::string& dataset, int depth, const st
     const auto fields = text::split(line, '\t');
     if (fields.size() != 4) continue;
     if (datasets.empty() || datasets.back().name != fields[0]) datasets.push_back({fields[0], {}});
-    datasets.back().properties[fields[1]] = {fields[2], fields[3] == "local"};
+    datasets.back().properties[fields[1]] = {fields[2], fields[3] == "local", fields[3] == "temporary"};
   }
   return datasets;
 }

@@ -12,9 +12,11 @@
 
 namespace isolate::zfs {
 
-// Runs a program that works on datasets; arguments[0] says what it does. Errors: it was killed, and the work may or may
-// not be done; the output is too long to be kept.
+// Runs a program that works on datasets; arguments[0] says what it does. Errors: it can't be started; the output is too
+// long to be kept.
 Result<Output> execute(const std::string& program, const std::vector<std::string>& arguments);
+// The error of a program that was killed. Its work may or may not be done.
+Error was_ended(const std::string& name, const std::vector<std::string>& arguments, int signal);
 
 // Runs the zfs program and returns its output. Errors: zfs reports them only as text, from which these codes are
 // derived: ENOENT the dataset does not exist; EBUSY it is in use; EEXIST it exists already; ENOSPC; EACCES. For others
@@ -24,6 +26,8 @@ Result<std::string> run(const std::vector<std::string>& arguments);
 struct Property {
   std::string value;      // "-": the property has no value
   bool is_local = false;  // set on the dataset itself rather than inherited
+  // Not the dataset's own value, but an option of its mount, as this process sees it.
+  bool is_temporary = false;
 };
 
 struct Dataset {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 
 #include "base/text.h"
 #include "linux/own_program.h"
@@ -16,6 +17,11 @@ bool& is_missing() {
   return value;
 }
 
+// The library has another interface than this program expects, or a filter of system calls forbids one that it needs.
+bool is_fault(int signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGABRT || signal == SIGSYS;
+}
+
 Result<std::string> run_core(const std::vector<std::string>& arguments) {
   if (is_missing()) return fail(ENOSYS, "libzfs_core");
   const auto program = find_own_program("isolate-zfs");
@@ -25,6 +31,11 @@ Result<std::string> run_core(const std::vector<std::string>& arguments) {
     return fail(ENOSYS, "isolate-zfs");
   }
   if (!output) return fail(std::move(output).error());
+  if (output->status.signalled && is_fault(output->status.value)) {
+    is_missing() = true;
+    return fail(ENOSYS, "isolate-zfs");
+  }
+  if (output->status.signalled) return fail(was_ended("isolate-zfs", arguments, output->status.value));
   if (output->status.success()) return std::move(output->out);
   is_missing() = output->status.value == kNoLibrary;
   return fail(ENOSYS, "libzfs_core: " + text::printable(output->err));
@@ -53,6 +64,12 @@ Result<std::vector<int>> clone(const std::string& mounts, const std::string& sna
 
 Result<std::vector<int>> destroy(const std::string& template_dataset, const std::vector<std::string>& datasets) {
   std::vector<std::string> arguments = {"destroy", template_dataset};
+  arguments.insert(arguments.end(), datasets.begin(), datasets.end());
+  return codes_of(arguments, datasets.size());
+}
+
+Result<std::vector<int>> destroy_busy(const std::vector<std::string>& datasets) {
+  std::vector<std::string> arguments = {"destroy-busy"};
   arguments.insert(arguments.end(), datasets.begin(), datasets.end());
   return codes_of(arguments, datasets.size());
 }

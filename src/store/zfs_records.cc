@@ -1,5 +1,6 @@
 #include "store/zfs_records.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -8,17 +9,22 @@
 #include <cstdint>
 
 #include "base/text.h"
+#include "linux/boot_id.h"
 #include "linux/file.h"
 #include "store/zfs_mount.h"
 
 namespace isolate::zfs {
 namespace {
 
-// The first line is "NUMBER SNAPSHOT".
+// The first line is "BOOT NUMBER SNAPSHOT". After a loss of power a record that was removed may be there again, so only
+// those of this boot count.
 std::optional<Generation> generation_of(const std::string& line, const std::string& template_name) {
-  const auto space = line.find(' ');
+  const auto boot = boot_id();
+  if (!boot || !line.starts_with(*boot + " ")) return std::nullopt;
+  const auto begin = boot->size() + 1;
+  const auto space = line.find(' ', begin);
   if (space == std::string::npos || space + 1 == line.size()) return std::nullopt;
-  const auto number = text::number(line.substr(0, space), "generation", 0, UINT64_MAX);
+  const auto number = text::number(line.substr(begin, space - begin), "generation", 0, UINT64_MAX);
   if (!number) return std::nullopt;
   return Generation{template_name, *number, {}, line.substr(space + 1)};
 }
@@ -52,12 +58,15 @@ Result<FileLock> Records::lock() const {
 }
 
 Result<void> Records::write(const Record& record) const {
-  auto text = fmt::format("{} {}\n", record.newest.number, record.newest.snapshot);
+  auto text = fmt::format("{} {} {}\n", TRY(boot_id()), record.newest.number, record.newest.snapshot);
   for (const auto& [name, property] : record.parent.properties) text += name + "\t" + property.value + "\n";
   if (read_file(path()).value_or("") == text) return {};
   return replace_file(path(), text, 0600);
 }
 
-void Records::remove() const { ::unlink(path().c_str()); }
+Result<void> Records::remove() const {
+  if (::unlink(path().c_str()) == 0 || errno == ENOENT) return {};
+  return fail(errno, "remove " + path());
+}
 
 }  // namespace isolate::zfs

@@ -25,11 +25,13 @@ class Records {
       : directory_(state_directory + "/" + template_name), template_name_(template_name) {}
 
   std::optional<Record> read() const;
-  // Whoever writes or removes a record holds this lock from before it looks at ZFS, or changes it. So a record never
-  // gets older than one that somebody has seen.
+  // Whoever writes a record holds this lock from before it looks at ZFS. Whoever makes a generation holds it from
+  // before it removes the record. So a record never gets older than one that somebody has seen. Errors: ENOENT the
+  // template has no clones.
   Result<FileLock> lock() const;
   Result<void> write(const Record& record) const;
-  void remove() const;
+  // One that does not exist is no error.
+  Result<void> remove() const;
 
  private:
   std::string path() const { return directory_ + "/newest"; }

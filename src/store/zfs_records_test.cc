@@ -5,6 +5,7 @@
 
 #include "base/testing.h"
 #include "base/text.h"
+#include "linux/boot_id.h"
 #include "linux/file.h"
 #include "store/zfs_mount.h"
 
@@ -44,7 +45,8 @@ TEST_F(ZfsRecordsTest, WhatWasWrittenLastIsRead) {
   EXPECT_EQ(read->newest.template_name, "deb");
   EXPECT_EQ(read->parent.value("setuid"), "off");
   EXPECT_EQ(read->parent.value("exec"), "on");
-  records_.remove();
+  must(records_.remove());
+  must(records_.remove());
   EXPECT_FALSE(records_.read());
 }
 
@@ -59,12 +61,18 @@ TEST_F(ZfsRecordsTest, ARecordWithAMalformedGenerationCountsAsNone) {
   must(records_.write(record_));
   const auto whole = must(read_file(file()));
   const auto properties = whole.substr(whole.find('\n'));
+  const auto boot = must(boot_id()) + " ";
   for (const char* generation : {"", "7", "7 ", "x pool/deb@one", "-1 pool/deb@one", " pool/deb@one"}) {
-    write_text(file(), generation + properties);
+    write_text(file(), boot + generation + properties);
     EXPECT_FALSE(records_.read()) << generation;
   }
-  write_text(file(), "7 pool/deb@one" + properties);
+  write_text(file(), boot + "7 pool/deb@one" + properties);
   EXPECT_TRUE(records_.read());
+  // After a crash a record that was removed may be there again.
+  for (const char* other : {"", "5f0b8d6e-7f39-4c7a-9d0c-1f3f4a6f0d11 "}) {
+    write_text(file(), other + std::string("7 pool/deb@one") + properties);
+    EXPECT_FALSE(records_.read()) << other;
+  }
 }
 
 // A missing "setuid" would count as "on".
@@ -73,7 +81,7 @@ TEST_F(ZfsRecordsTest, ARecordThatLacksAPropertyCountsAsNone) {
   record_.parent.properties.erase("setuid");
   must(records_.write(record_));
   EXPECT_FALSE(records_.read());
-  write_text(file(), "7 pool/deb@one\n");
+  write_text(file(), must(boot_id()) + " 7 pool/deb@one\n");
   EXPECT_FALSE(records_.read());
 }
 

@@ -118,15 +118,21 @@ std::optional<Generation> ZfsStore::recorded_generation(const std::string& name)
 }
 
 Result<Generation> ZfsStore::record_newest_generation(const std::string& name, bool is_kept) {
-  const auto alone = TRY(records(name).lock());
+  const auto alone = records(name).lock();
   auto newest = TRY(newest_generation(name));
-  // With zfs-fuse a run asks ZFS anyway, which has to mount the clone.
-  if (is_kept && zfs::kernel_has_zfs()) {
-    TRY_VOID(records(name).write({newest, TRY(zfs::get(parent_, 0, zfs::inherited_mount_properties())).front()}));
-  } else {
-    records(name).remove();
-  }
+  // With zfs-fuse a run asks ZFS anyway, which has to mount the clone. Without a record runs only take longer, so a
+  // full disk is no error here.
+  if (is_kept && zfs::kernel_has_zfs() && alone && write_record(newest)) return newest;
+  TRY_VOID(records(name).remove());
   return newest;
+}
+
+Result<void> ZfsStore::write_record(const Generation& newest) {
+  const auto parent = TRY(zfs::get(parent_, 0, zfs::inherited_mount_properties())).front();
+  for (const auto& [name, property] : parent.properties) {
+    if (property.is_temporary) return fail(name + " is an option of a mount, which clones do not inherit");
+  }
+  return records(newest.template_name).write({newest, parent});
 }
 
 std::size_t ZfsStore::clones_at_a_time() const {
@@ -318,7 +324,8 @@ Result<std::uint64_t> ZfsStore::snapshot(const std::string& name) {
   TRY_VOID(check_template_name(name));
   // From now on runs look themselves, until a refresh has seen the new generation.
   const auto alone = records(name).lock();
-  records(name).remove();
+  if (!alone && alone.error().code() != ENOENT) return fail(alone.error());
+  TRY_VOID(records(name).remove());
   TRY(zfs::run({"snapshot", "-o", set(kGeneration, "yes"), dataset(name) + "@" + now_name()}));
   const auto found = TRY(zfs::get(dataset(name), 1, zfs::snapshot_properties()));
   for (const auto& undo : zfs::undo_snapshots(found)) TRY(zfs::run({"destroy", undo}));

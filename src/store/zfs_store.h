@@ -83,6 +83,8 @@ class ZfsStore : public Store {
   // The lock lies beside the pools' directories, under a name that no template can have.
   std::string draft_lock(const std::string& name) const { return state_directory() + "/.draft-" + name; }
 
+  // Errors: a property of the parent dataset can't be known; those of Records::write().
+  Result<void> write_record(const Generation& newest);
   zfs::Records records(const std::string& name) const { return zfs::Records(state_directory(), name); }
 
   std::string parent_;

@@ -20,6 +20,10 @@ constexpr const char* kDestroy = R"lua(
   local origin_begin = given["template"] .. "@"
   local mark = given["mark"]
 
+  local function has_datasets(dataset)
+    return zfs.list.snapshots(dataset)() ~= nil or zfs.list.children(dataset)() ~= nil
+  end
+
   local function is_ours(dataset)
     local origin = zfs.get_prop(dataset, "origin")
     if origin == nil or string.sub(origin, 1, #origin_begin) ~= origin_begin then
@@ -29,8 +33,7 @@ constexpr const char* kDestroy = R"lua(
     if value ~= nil and source == dataset then
       return true
     end
-    return zfs.get_prop(dataset, "written") == 0 and zfs.list.snapshots(dataset)() == nil and
-      zfs.list.children(dataset)() == nil
+    return zfs.get_prop(dataset, "written") == 0 and not has_datasets(dataset)
   end
 
   local codes = {}
@@ -39,6 +42,8 @@ constexpr const char* kDestroy = R"lua(
       codes[dataset] = ENOENT
     elseif not is_ours(dataset) then
       codes[dataset] = EPERM
+    elseif has_datasets(dataset) then
+      codes[dataset] = EEXIST
     else
       codes[dataset] = zfs.sync.destroy(dataset)
     end
@@ -91,6 +96,12 @@ Result<std::vector<int>> destroy_clones(const Library& library, const std::strin
   const auto result = TRY(run_program(library, template_dataset, kDestroy, arguments));
   std::vector<int> codes;
   for (const auto& dataset : datasets) codes.push_back(TRY(result.number(dataset)));
+  return codes;
+}
+
+std::vector<int> destroy_busy_clones(const Library& library, const std::vector<std::string>& datasets) {
+  std::vector<int> codes;
+  for (const auto& dataset : datasets) codes.push_back(library.lzc_destroy(dataset.c_str()));
   return codes;
 }
 

@@ -29,6 +29,7 @@ Result<Library> Library::load() {
   Library library{};
   const bool is_complete =
       find(core, "libzfs_core_init", &libzfs_core_init) && find(core, "lzc_clone", &library.lzc_clone) &&
+      find(core, "lzc_destroy", &library.lzc_destroy) &&
       find(core, "lzc_channel_program", &library.lzc_channel_program) &&
       find(lists, "fnvlist_alloc", &library.fnvlist_alloc) && find(lists, "fnvlist_free", &library.fnvlist_free) &&
       find(lists, "nvlist_add_string", &library.nvlist_add_string) &&

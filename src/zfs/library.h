@@ -16,6 +16,7 @@ namespace isolate::zfs {
 // errno(3).
 struct Library {
   int (*lzc_clone)(const char* dataset, const char* snapshot, nvlist* properties);
+  int (*lzc_destroy)(const char* dataset);
   // Runs a program in Lua (zfs-program(8)) with limits for its instructions and its memory in bytes.
   int (*lzc_channel_program)(const char* pool, const char* program, std::uint64_t instructions, std::uint64_t memory,
                              nvlist* arguments, nvlist** results);

@@ -17,15 +17,16 @@ Result<void> print_codes(const std::vector<int>& codes) {
 }
 
 Result<void> do_task(const std::vector<std::string>& words) {
-  if (words.size() < 3) return fail("isolate-zfs is started by isolate and not by hand");
+  if (words.size() < 2) return fail("isolate-zfs is started by isolate and not by hand");
   const auto library = Library::load();
   if (!library) return fail(Error(ENOSYS, library.error().message()));
-  if (words[0] == "clone") {
+  if (words[0] == "clone" && words.size() > 3) {
     return print_codes(make_clones(*library, words[1], words[2], {words.begin() + 3, words.end()}));
   }
-  if (words[0] == "destroy") {
+  if (words[0] == "destroy" && words.size() > 2) {
     return print_codes(TRY(destroy_clones(*library, words[1], {words.begin() + 2, words.end()})));
   }
+  if (words[0] == "destroy-busy") return print_codes(destroy_busy_clones(*library, {words.begin() + 1, words.end()}));
   return fail("isolate-zfs is started by isolate and not by hand");
 }
 

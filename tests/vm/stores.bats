@@ -389,6 +389,25 @@ calls_of() { sed -nE 's/^\+ ((isolate-)?zfs [a-z]+) .*/\1/p' <<<"$1" | sort | un
   no_clones debisl || complain "$(clones_of debisl)"
 }
 
+@test "a clone that has a snapshot stays, a refresh says why, and the others of its batch go" {
+  local clone
+  isolate -q -r "$DATASET" 3
+  clone=$(clones_of debisl | head -n 1)
+  zfs snapshot "$clone@daily"
+  run --separate-stderr isolate -x -r "$DATASET" 0
+  expect_in_errors "$clone has snapshots or datasets of its own; destroy them: zfs list -r -t all $clone"
+  [[ $stderr != *destroy-busy* ]] || complain "it was tried again"
+  [[ $(clones_of debisl) == "$clone" ]] || complain "$(clones_of debisl)"
+  zfs destroy "$clone@daily"
+  succeeds isolate -q -r "$DATASET" 0
+  no_clones debisl || complain "$(clones_of debisl)"
+}
+
+@test "options of the parent's mount do not count for clones, which do not inherit them" {
+  succeeds unshare --mount sh -ec 'mount -o remount,bind,noexec "$2" && isolate -q -r "$1" 2' sh "$DATASET" "/${PARENT##*/}"
+  succeeds isolate -q -z "$DATASET" true
+}
+
 @test "isolate destroys neither clones of others nor those of another template" {
   local name snapshot keep=("$PARENT/other" "$PARENT/debisl_5" "$PARENT/debisl_6" "$PARENT/debisl_7")
   snapshot=$(zfs list -H -o name -t snapshot -r "$DATASET" | tail -n 1)
@@ -414,8 +433,9 @@ calls_of() { sed -nE 's/^\+ ((isolate-)?zfs [a-z]+) .*/\1/p' <<<"$1" | sort | un
 @test "the zfs program does the same if isolate-zfs can't be started or can't use libzfs_core" {
   local stand_in
   printf '#!/bin/sh\nexit 3\n' >"$SCRATCH/no-library"
-  chmod +x "$SCRATCH/no-library"
-  for stand_in in /dev/null "$SCRATCH/no-library"; do
+  printf '#!/bin/sh\nkill -SEGV $$\n' >"$SCRATCH/other-interface"
+  chmod +x "$SCRATCH/no-library" "$SCRATCH/other-interface"
+  for stand_in in /dev/null "$SCRATCH/no-library" "$SCRATCH/other-interface"; do
     succeeds unshare --mount sh -ec 'mount --bind "$2" /usr/libexec/isolate/isolate-zfs
       isolate -q -r "$1" 2
       isolate -q --sync -x -z "$1" true
