@@ -12,8 +12,7 @@ namespace isolate {
 
 Result<Lease> Lease::take(Pool* pool, LeaseInfo info) {
   TRY_VOID(check_template_name(pool->template_name()));
-  // Check the template first, so that a missing one gets no state directories.
-  if (::access(pool->state("lock").c_str(), F_OK) != 0) TRY(pool->store().newest_generation(pool->template_name()));
+  TRY_VOID(pool->check_template());
   auto takers = TRY(pool->lock(FileLock::Mode::shared));
   TRY_VOID(fault_point("lease-begun"));
   auto& store = pool->store();

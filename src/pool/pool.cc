@@ -25,6 +25,11 @@ std::string Pool::state(const char* directory, const std::string& clone_id) cons
   return path_ + "/" + directory + (clone_id.empty() ? "" : "/" + clone_id);
 }
 
+Result<void> Pool::check_template() const {
+  if (::access(state("lock").c_str(), F_OK) != 0) TRY(store_->newest_generation(template_name_));
+  return {};
+}
+
 Result<void> Pool::make_state_directories() const {
   for (const char* directory : kStates) TRY_VOID(make_directories(state(directory), 0700));
   return {};

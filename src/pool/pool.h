@@ -128,6 +128,8 @@ class Pool {
   static constexpr std::array<const char*, 5> kStates = {"making", "fresh", "leased", "kept", "trash"};
   std::string state(const char* directory, const std::string& clone_id = "") const;
   Result<void> make_state_directories() const;
+  // Makes sure that the template exists before it gets state directories. One that has them already is not looked up.
+  Result<void> check_template() const;
   Result<void> move_abandoned_to_trash(const char* from) const;
   // Moves a lease to trash/ with a new state file that no process has open. A former holder may still have the old file
   // open and lock it again, and the clone would never be destroyed. Errors: ENOENT the lease no longer exists.

@@ -111,8 +111,7 @@ Result<void> Pool::make_fresh(std::size_t count, std::size_t* made) {
 }
 
 Result<void> Pool::renew(const RefreshRequest& request, RefreshReport* report) {
-  // Check the template first, so that a missing one gets no state directories.
-  if (::access(state("lock").c_str(), F_OK) != 0) TRY(store_->newest_generation(template_name_));
+  TRY_VOID(check_template());
   TRY_VOID(make_state_directories());
   auto file = TRY(open_file(AT_FDCWD, state("refresh.lock"), O_RDWR | O_CREAT, 0600));
   auto alone = TRY(FileLock::wait(std::move(file), FileLock::Mode::exclusive));

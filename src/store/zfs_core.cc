@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/text.h"
+#include "base/trace.h"
 #include "linux/own_program.h"
 #include "store/zfs_command.h"
 #include "store/zfs_mount.h"
@@ -22,32 +23,36 @@ bool is_fault(int signal) {
   return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGABRT || signal == SIGSYS;
 }
 
+// The zfs program does the work instead, this time or from now on. It only takes longer, so this is told by -x alone.
+Result<std::string> leave_to_zfs(const std::string& reason, bool from_now_on) {
+  trace::line("isolate-zfs can't be used: " + reason);
+  is_missing() = from_now_on;
+  return fail(ENOSYS, "isolate-zfs: " + reason);
+}
+
 Result<std::string> run_core(const std::vector<std::string>& arguments) {
   if (is_missing()) return fail(ENOSYS, "libzfs_core");
   const auto program = find_own_program("isolate-zfs");
-  auto output = program ? execute(*program, arguments) : fail(program.error());
-  if (!program || (!output && output.error().code() != 0)) {
-    is_missing() = true;  // isolate-zfs can't be started
-    return fail(ENOSYS, "isolate-zfs");
-  }
+  if (!program) return leave_to_zfs(program.error().message(), true);
+  auto output = execute(*program, arguments);
+  if (!output && output.error().code() != 0)
+    return leave_to_zfs(output.error().message(), true);  // it can't be started
   if (!output) return fail(std::move(output).error());
-  if (output->status.signalled && is_fault(output->status.value)) {
-    is_missing() = true;
-    return fail(ENOSYS, "isolate-zfs");
-  }
-  if (output->status.signalled) return fail(was_ended("isolate-zfs", arguments, output->status.value));
-  if (output->status.success()) return std::move(output->out);
-  is_missing() = output->status.value == kNoLibrary;
-  return fail(ENOSYS, "libzfs_core: " + text::printable(output->err));
+  const auto& status = output->status;
+  if (status.success()) return std::move(output->out);
+  if (status.signalled && !is_fault(status.value)) return fail(was_ended("isolate-zfs", arguments, status.value));
+  if (status.signalled) return leave_to_zfs(status.describe(), true);
+  return leave_to_zfs(text::printable(output->err), status.value == kNoLibrary);
 }
 
-Result<std::vector<int>> codes_of(const std::vector<std::string>& arguments, std::size_t datasets) {
+Result<std::vector<int>> codes_of(std::vector<std::string> arguments, const std::vector<std::string>& datasets) {
+  arguments.insert(arguments.end(), datasets.begin(), datasets.end());
   const auto output = TRY(run_core(arguments));
   std::vector<int> codes;
   for (const auto& line : text::split(output, '\n')) {
     if (!line.empty()) codes.push_back(static_cast<int>(TRY(text::number(line, "isolate-zfs", 0, INT_MAX))));
   }
-  if (codes.size() != datasets) return fail("isolate-zfs " + arguments[0] + " did not answer for every dataset");
+  if (codes.size() != datasets.size()) return fail("isolate-zfs " + arguments[0] + " did not answer for every dataset");
   return codes;
 }
 
@@ -57,21 +62,15 @@ bool may_be_used() { return !is_missing(); }
 
 Result<std::vector<int>> clone(const std::string& mounts, const std::string& snapshot,
                                const std::vector<std::string>& datasets) {
-  std::vector<std::string> arguments = {"clone", mounts, snapshot};
-  arguments.insert(arguments.end(), datasets.begin(), datasets.end());
-  return codes_of(arguments, datasets.size());
+  return codes_of({"clone", mounts, snapshot}, datasets);
 }
 
 Result<std::vector<int>> destroy(const std::string& template_dataset, const std::vector<std::string>& datasets) {
-  std::vector<std::string> arguments = {"destroy", template_dataset};
-  arguments.insert(arguments.end(), datasets.begin(), datasets.end());
-  return codes_of(arguments, datasets.size());
+  return codes_of({"destroy", template_dataset}, datasets);
 }
 
 Result<std::vector<int>> destroy_busy(const std::vector<std::string>& datasets) {
-  std::vector<std::string> arguments = {"destroy-busy"};
-  arguments.insert(arguments.end(), datasets.begin(), datasets.end());
-  return codes_of(arguments, datasets.size());
+  return codes_of({"destroy-busy"}, datasets);
 }
 
 }  // namespace isolate::zfs::core

@@ -9,10 +9,9 @@
 
 // The command line of isolate-zfs:
 //
-//   isolate-zfs clone MOUNTS SNAPSHOT DATASET...     makes clones, with the mark and a mount point in the folder MOUNTS
-//   isolate-zfs destroy TEMPLATE DATASET...          destroys those that are clones with the mark of the dataset
-//   TEMPLATE
-//   isolate-zfs destroy-busy DATASET...              tries again for those that "destroy" has found busy
+//   isolate-zfs clone MOUNTS SNAPSHOT DATASET...   makes clones, with the mark and a mount point in the folder MOUNTS
+//   isolate-zfs destroy TEMPLATE DATASET...        destroys those that are marked clones of the dataset TEMPLATE
+//   isolate-zfs destroy-busy DATASET...            tries again to destroy those that "destroy" has found busy
 //
 // All print a line for each dataset: 0 or the number of an error (errno(3)). EPERM: it is no clone of TEMPLATE that
 // isolate has made. EEXIST: it has snapshots or datasets of its own. The exit status says whether the program could

@@ -1,5 +1,5 @@
-// What runs need to know of a template in a ZFS store. A refresh writes it down, so that runs need not ask ZFS. A
-// record that is missing, malformed or incomplete counts as none.
+// Records of templates in a ZFS store: the newest generation, and how clones are mounted. A refresh of a pool writes
+// the record, and runs read it in place of calling the zfs program. A malformed or incomplete record is ignored.
 #pragma once
 
 #include <optional>
@@ -25,8 +25,8 @@ class Records {
       : directory_(state_directory + "/" + template_name), template_name_(template_name) {}
 
   std::optional<Record> read() const;
-  // Whoever writes a record holds this lock from before it looks at ZFS. Whoever makes a generation holds it from
-  // before it removes the record. So a record never gets older than one that somebody has seen. Errors: ENOENT the
+  // A writer takes this lock before it reads from ZFS what it will write. A process that makes a generation takes it
+  // before it removes the record. So nobody writes an older generation after a newer one was made. Errors: ENOENT the
   // template has no clones.
   Result<FileLock> lock() const;
   Result<void> write(const Record& record) const;

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "base/text.h"
+#include "base/trace.h"
 #include "linux/file.h"
 #include "store/zfs_clones.h"
 #include "store/zfs_core.h"
@@ -122,7 +123,11 @@ Result<Generation> ZfsStore::record_newest_generation(const std::string& name, b
   auto newest = TRY(newest_generation(name));
   // With zfs-fuse a run asks ZFS anyway, which has to mount the clone. Without a record runs only take longer, so a
   // full disk is no error here.
-  if (is_kept && zfs::kernel_has_zfs() && alone && write_record(newest)) return newest;
+  if (is_kept && zfs::kernel_has_zfs() && alone) {
+    const auto written = write_record(newest);
+    if (written) return newest;
+    trace::line("no record of " + newest.snapshot + ": " + written.error().message());
+  }
   TRY_VOID(records(name).remove());
   return newest;
 }

@@ -8,7 +8,7 @@
 
 namespace isolate::zfs {
 
-// What the program gets as its only argument, a table.
+// The argument of a program in Lua: a table of names and values.
 class Arguments {
  public:
   explicit Arguments(const Library& library) : library_(library), list_(library) {}
@@ -21,7 +21,7 @@ class Arguments {
   List list_;
 };
 
-// The table that the program has returned.
+// The result of a program in Lua: a table of names and values.
 class Table {
  public:
   Table(const Library& library, List all, nvlist* table) : library_(library), all_(std::move(all)), table_(table) {}
