@@ -28,8 +28,10 @@ if(ISOLATE_SANITIZE)
   endif()
   target_compile_options(isolate_settings INTERFACE
     # Without vptr, because that check needs a pipe each time, and reports an error if the process is out of descriptors.
-    -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(isolate_settings INTERFACE -fsanitize=address,undefined)
+    -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # The sanitizers' tables hold more than a million pointers, which a start would have to relocate otherwise.
+    -fno-pie)
+  target_link_options(isolate_settings INTERFACE -fsanitize=address,undefined -no-pie)
 endif()
 
 # Links a program statically, so that it starts fast. The sanitizers' runtime can't be linked that way.
