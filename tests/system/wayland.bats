@@ -70,7 +70,7 @@ sway_was_told() { grep -q "wp_security_context_v1[#@][0-9]*\.$1" "$DESKTOP/sway.
   local before pid
   pid=$(pgrep --full -- '^sway -c /tmp/config$')
   succeeds on_sway true
-  before=$(descriptors_of "$pid")
+  before=$(settled_descriptors_of "$pid")
   start_on_desktop --wayland sh -c "wayland-info >/dev/null && exec sleep $MARK"
   wait_until 20 a_guest_sleeps
   [[ $(descriptors_of "$pid") -gt $before ]] || complain "the compositor listens nowhere"
@@ -79,6 +79,18 @@ sway_was_told() { grep -q "wp_security_context_v1[#@][0-9]*\.$1" "$DESKTOP/sway.
   wait_until 5 descriptors_are "$pid" "$before" || complain "$before descriptors have become $(descriptors_of "$pid")"
 }
 descriptors_of() { find "/proc/$1/fd" -mindepth 1 -maxdepth 1 | wc -l; }
+# Prints their number when it has stayed the same for a second: a compositor may still have to notice that clients have gone.
+settled_descriptors_of() {
+  local now last='' same=0
+  for _ in {1..100}; do
+    now=$(descriptors_of "$1")
+    if [[ $now == "$last" ]]; then same=$((same + 1)); else same=0; fi
+    ((same < 10)) || break
+    last=$now
+    sleep 0.1
+  done
+  echo "$now"
+}
 descriptors_are() { [[ $(descriptors_of "$1") == "$2" ]]; }
 
 @test "with a compositor without security contexts isolate warns and goes on" {
