@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <thread>
 
 namespace isolate::bench {
 namespace {
@@ -119,9 +120,21 @@ Case command_case(std::string name, std::vector<std::string> argv) {
   return {std::move(name), [argv = std::move(argv)] { return run_timed(argv); }};
 }
 
+Case paused(Case one) {
+  return {std::move(one.name), [run_once = std::move(one.run_once)] {
+            std::this_thread::sleep_for(kPause);
+            return run_once();
+          }};
+}
+
 Case bare_bwrap_case(const std::string& root) {
   return command_case("bare bwrap", {"bwrap", "--unshare-all", "--ro-bind", root, "/", "--proc", "/proc", "--dev",
                                      "/dev", "--tmpfs", "/tmp", "/bin/true"});
+}
+
+Case warm_case(const std::string& isolate, const std::string& store) {
+  return command_case("isolate /bin/true in a warm guest",
+                      {isolate, "--store", store, "-e", "native", "-z", "plain", "--warm=require", "/bin/true"});
 }
 
 Result<std::vector<Measured>> measure(const std::vector<Case>& cases, int repetitions,

@@ -3,6 +3,7 @@
 // are meaningful.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,8 +20,15 @@ struct Case {
 
 // Runs a command.
 Case command_case(std::string name, std::vector<std::string> argv);
+// The same case, with a pause before each run that is not measured. In it, other processes finish their work for the
+// run before.
+constexpr auto kPause = std::chrono::milliseconds(50);
+Case paused(Case one);
 // Runs /bin/true in the root, read-only, with nothing but bubblewrap.
 Case bare_bwrap_case(const std::string& root);
+
+// Runs /bin/true in a warm guest of the template "plain", which has to be there.
+Case warm_case(const std::string& isolate, const std::string& store);
 
 struct Measured {
   std::string name;

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <thread>
 
 #include "base/text.h"
 #include "command.h"
@@ -24,17 +23,8 @@ std::vector<std::string> isolate_argv(const std::string& isolate, const std::str
   return {isolate, "-q", "-e", "bwrap", "-z", name, "/bin/true"};
 }
 
-// Each run, also one of bwrap, starts after this pause, so that the daemon has finished its work for the run before.
+// Each run, also one of bwrap, starts after a pause, so that the daemon has finished its work for the run before.
 // sustain() measures what the machine does without the pause.
-constexpr auto kPause = std::chrono::milliseconds(50);
-
-Case paused(Case one) {
-  return {std::move(one.name), [run_once = std::move(one.run_once)] {
-            std::this_thread::sleep_for(kPause);
-            return run_once();
-          }};
-}
-
 Result<void> compare(const Options& options) {
   const auto isolate = TRY(options.text("isolate"));
   const auto root = TRY(options.text("root"));

@@ -32,9 +32,7 @@ Result<void> run(const Options& options) {
       command_case("isolatectl exec LEASE /bin/true",
                    {TRY(options.text("isolatectl")), "--store", TRY(options.text("store")), "exec",
                     TRY(options.text("lease")), "/bin/true"}),
-      command_case("isolate /bin/true in a warm guest",
-                   {TRY(options.text("isolate")), "--store", TRY(options.text("store")), "-e", "native", "-z", "plain",
-                    "--warm=require", "/bin/true"}),
+      warm_case(TRY(options.text("isolate")), TRY(options.text("store"))),
       bare_bwrap_case(TRY(options.text("root"))),
       command_case("/bin/true outside", {"/bin/true"}),
   };

@@ -66,10 +66,10 @@ void print_steps(const std::vector<StepSamples>& steps, const std::vector<double
              summary.lower_quartile, summary.upper_quartile, 100);
 }
 
-Result<void> run(const Options& options) {
+Result<void> measure_engine(const Options& options, const std::string& engine) {
   const int runs = TRY(options.count("runs"));
   const std::vector<std::string> argv = {
-      TRY(options.text("isolate")),  "--timings", "--store", TRY(options.text("store")), "-e", "bwrap", "-z",
+      TRY(options.text("isolate")),  "--timings", "--store", TRY(options.text("store")), "-e", engine, "-z",
       TRY(options.text("template")), "/bin/true"};
   std::vector<StepSamples> steps;
   std::vector<double> whole;
@@ -78,8 +78,13 @@ Result<void> run(const Options& options) {
     add_run(TRY(parse_steps(one_run.errors)), &steps);
     whole.push_back(one_run.sample.wall_seconds * 1e6);
   }
-  print_title(fmt::format("Steps of a run, as {}: {} runs", TRY(options.text("who")), runs));
+  print_title(fmt::format("Steps of a run with {}, as {}: {} runs", engine, TRY(options.text("who")), runs));
   print_steps(steps, whole);
+  return {};
+}
+
+Result<void> run(const Options& options) {
+  for (const auto* engine : {"bwrap", "native"}) TRY_VOID(measure_engine(options, engine));
   return {};
 }
 

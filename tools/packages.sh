@@ -29,6 +29,9 @@ packages_build_clang=(clang)
 # libclang-rt-dev contains libFuzzer and the runtime of the sanitizers.
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-dev)
+# The programs that "bench --compare" compares with isolate, besides those of the other lists.
+# shellcheck disable=SC2034
+packages_compare=(crun runc podman schroot systemd-container jq)
 # For making a bare Debian root and entering it.
 # shellcheck disable=SC2034
 packages_fresh=(mmdebstrap gpg debian-archive-keyring tar util-linux mount passwd)
