@@ -1,6 +1,7 @@
 # Functions for benchmarks that work in a mount namespace of their own and leave nothing behind. Such a script defines
 # $benchmark (its name), $bindir and the function `inside WORK ARGUMENT...`, which runs in the namespace, and calls
-# in_namespace.
+# in_namespace. If it makes something outside of the namespace, it defines clean_up_benchmark, which removes that at the end,
+# also after a failure.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the script that sources this file sets benchmark and bindir
 
@@ -45,6 +46,7 @@ clean_up() {
     kill -KILL -- "-$child" 2>/dev/null || true
     wait "$child" 2>/dev/null || true
   fi
+  ! declare -F clean_up_benchmark >/dev/null || clean_up_benchmark || status=1
   # The kernel removes the mounts and the loop devices with the namespace. That may take a moment, and until then the
   # directory can't be removed.
   for _ in {1..50}; do

@@ -23,7 +23,9 @@ bool is_fault(int signal) {
   return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGABRT || signal == SIGSYS;
 }
 
-// The zfs program does the work instead, this time or from now on. It only takes longer, so this is told by -x alone.
+// Says with -x why isolate-zfs can't be used, and returns the error with which the caller falls back to the zfs
+// program. That one does the same and only takes longer, so nobody has to be warned. `from_now_on` leaves it all later
+// work, too.
 Result<std::string> leave_to_zfs(const std::string& reason, bool from_now_on) {
   trace::line("isolate-zfs can't be used: " + reason);
   is_missing() = from_now_on;
