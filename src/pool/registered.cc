@@ -23,19 +23,19 @@ Result<TemplatePlace> find_registered_template(const std::string& asked, const s
                                                OwnerNamespace* owner) {
   TRY_VOID(check_template_reference(asked));
   TemplatePlace found;
-  std::string places;
+  std::vector<std::string> places;
   for (auto& store : open_all_stores(main_store, owner)) {
     auto name = TRY(name_in_store(asked, *store));
     if (name.empty() || !Pool(store.get(), name).is_registered()) continue;
-    places += (places.empty() ? "" : " and ") + store->description();
+    places.push_back(store->description());
     found = {std::move(store), std::move(name)};
   }
   const auto shown = text::printable(asked);
-  if (found.store == nullptr) {
+  if (places.empty()) {
     return fail(fmt::format("no template '{}' is registered for members; as root: isolate -r {} 5", shown, shown));
   }
-  if (places.find(" and ") != std::string::npos) {
-    return fail(fmt::format("template '{}' is in {}; say which: KIND:{}", shown, places, shown));
+  if (places.size() > 1) {
+    return fail(fmt::format("template '{}' is in {}; say which: KIND:{}", shown, text::join(places, " and "), shown));
   }
   return found;
 }

@@ -20,7 +20,8 @@ class RegisteredTest : public ::testing::Test {
     Pool other(store.get(), "plain");
     must(other.lock(FileLock::Mode::shared));  // this creates state directories, but no size
   }
-  std::string path() const { return directory_ / "store"; }
+  // One store is not taken for two because of its name.
+  std::string path() const { return directory_ / "this and that"; }
   Result<TemplatePlace> find(const std::string& asked) { return find_registered_template(asked, path(), &owner_); }
 
   test::TempDirectory directory_;
