@@ -49,6 +49,22 @@ foreach(row ${ISOLATE_ROOMS})
   string(REGEX MATCHALL "[a-z0-9_]+" ISOLATE_USES_${CMAKE_MATCH_1} "${CMAKE_MATCH_2}")
 endforeach()
 
+# isolate_precompile(NAME HEADER...): lets other targets use the parsed headers with isolate_use_precompiled(TARGET NAME).
+# They are read before each file, so a build without ISOLATE_PRECOMPILE has to show whether a file includes all it needs.
+function(isolate_precompile name)
+  if(ISOLATE_PRECOMPILE)
+    file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/${name}.cc CONTENT "")
+    add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cc)
+    target_link_libraries(${name} PRIVATE isolate_settings)
+    target_precompile_headers(${name} PRIVATE ${ARGN})
+  endif()
+endfunction()
+function(isolate_use_precompiled target name)
+  if(ISOLATE_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM ${name})
+  endif()
+endfunction()
+
 # isolate_room(ROOM [LIBRARY...]): makes a static library of a folder of src/, of all its files except those that only a
 # program has. The room's unit tests, ROOM/*_test.cc, become one program, whose tests ctest runs one by one.
 function(isolate_room name)
@@ -61,6 +77,7 @@ function(isolate_room name)
   if(sources)
     add_library(isolate_${name} STATIC ${sources})
     target_link_libraries(isolate_${name} PUBLIC isolate_settings ${used} ${ARGN})
+    isolate_use_precompiled(isolate_${name} isolate_precompiled)
   else()
     add_library(isolate_${name} INTERFACE)
   endif()
@@ -69,6 +86,7 @@ function(isolate_room name)
     include(GoogleTest)
     add_executable(test-${name} ${tests})
     target_link_libraries(test-${name} PRIVATE isolate_${name} GTest::gmock GTest::gtest_main)
+    isolate_use_precompiled(test-${name} isolate_precompiled_tests)
     # Suites whose names end with "AloneTest" use up what other tests need, so they run while no other test does.
     gtest_discover_tests(test-${name} TEST_PREFIX "${name}/" TEST_FILTER "-*AloneTest.*" DISCOVERY_TIMEOUT 60)
     foreach(file ${tests})

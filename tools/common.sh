@@ -29,9 +29,11 @@ build_folder() {
   esac
 }
 
-# Has the compiler's results cached across checkouts where ccache is installed.
+# Has the compiler's results cached across checkouts where ccache is installed, except in continuous integration, which
+# begins with an empty cache. The cache does not recognize files that are compiled with precompiled headers.
 use_compiler_cache() {
-  command -v ccache >/dev/null || return 0
+  if [[ ${CI:-} == true ]] || ! command -v ccache >/dev/null; then return; fi
+  configure_options+=(-DISOLATE_PRECOMPILE=OFF)
   export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
   export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
 }
@@ -39,15 +41,15 @@ use_compiler_cache() {
 # configure_preset PRESET [OPTION OF CMAKE...]: configures a preset. If the build folder was copied or moved together with the
 # checkout, it contains the old path, and CMake has to start over.
 configure_preset() {
-  local preset=$1 folder fresh=()
+  local preset=$1 folder configure_options=("${@:2}")
   folder=$(build_folder "$preset")
   mkdir -p "$folder"
   [[ -w $folder ]] || fail "$folder belongs to another user, and you can't write to it; remove it, or run this as its owner"
   if [[ -e $folder/CMakeCache.txt ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$folder/CMakeCache.txt"; then
-    fresh=(--fresh)
+    configure_options+=(--fresh)
   fi
   use_compiler_cache
-  cmake --preset "$preset" "${fresh[@]}" "${@:2}" --log-level=WARNING >/dev/null
+  cmake --preset "$preset" "${configure_options[@]}" --log-level=WARNING >/dev/null
 }
 
 # After root has built in the checkout of an ordinary user, this gives the build folders to that user, so that they can
