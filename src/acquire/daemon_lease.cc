@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -89,10 +90,18 @@ Error no_template(const RunRequest& request, const Caller& caller, const wire::C
   if (names_other_store(request.template_name)) return Error(reason.message);
   auto names = names_in_own_store(caller);
   if (reason.refusal == wire::Refusal::no_such_template) {
-    for (auto& name : names_of_daemon()) names.push_back(std::move(name));
+    auto leased = names_of_daemon();
+    // The daemon has several templates of this name, and says so.
+    if (std::find(leased.begin(), leased.end(), request.template_name) != leased.end()) return Error(reason.message);
+    for (auto& name : leased) names.push_back(std::move(name));
   }
   return Error(missing_template(request.template_name, "", std::move(names)).message() +
                clause_on_daemon(reason, request.template_name));
+}
+
+// The error of a method that takes the request's template.
+Error failed_call(const RunRequest& request, const Caller& caller, const wire::CallError& reason) {
+  return reason.refusal == wire::Refusal::other ? Error(reason.message) : no_template(request, caller, reason);
 }
 
 }  // namespace
@@ -104,6 +113,12 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   const auto path = store_path("", owner->caller());
   if (path && TRY(own_store_has(request.template_name, *path, owner))) return false;
   return true;
+}
+
+Result<std::uint64_t> DaemonLease::newest_generation(const RunRequest& request, const Caller& caller) {
+  const auto number = wire::leased_generation(request.template_name);
+  if (!number) return fail(failed_call(request, caller, number.error()));
+  return *number;
 }
 
 namespace {
@@ -136,6 +151,7 @@ Result<void> DaemonLease::send_request(const GroupLimits& limits) {
     asked_.gid_base = request_.gid_base ? request_.gid_base : request_.uid_base;
   }
   asked_.engine = engine_name(request_.engine);
+  asked_.waits = request_.hold;
   asked_.limits = limits;
   reason_against_user_namespaces_ = reason_against_user_namespaces();
   if (!reason_against_user_namespaces_.empty()) asked_.nested = nested_request(request_);
@@ -159,10 +175,7 @@ Result<AcquiredRoot> DaemonLease::acquire(Steps* steps) {
 
 Result<void> DaemonLease::receive_reply() {
   const auto parameters = client_->receive();
-  if (!parameters) {
-    const bool is_unknown = parameters.error().refusal == wire::Refusal::no_such_template;
-    return fail(is_unknown ? no_template(request_, caller_, parameters.error()) : Error(parameters.error().message));
-  }
+  if (!parameters) return fail(failed_call(request_, caller_, parameters.error()));
   reply_ = TRY(wire::lease_reply_from(*parameters));
   descriptors_ = client_->take_descriptors();
   client_.reset();
@@ -192,6 +205,20 @@ std::vector<std::string> DaemonLease::warnings() const {
                     limit, reason_against_user_namespaces_, no_group_tree()));
   }
   return warnings;
+}
+
+Result<bool> DaemonLease::is_newest() {
+  OwnerNamespace owner(caller_);
+  if (!TRY(is_wanted(request_, &owner))) return false;  // the user's own store has the template by now
+  return TRY(newest_generation(request_, caller_)) == reply_.generation;
+}
+
+void DaemonLease::begin_use() {
+  auto client = wire::Client::connect();
+  if (!client) return;
+  client->send("BeginUse", {{"lease", reply_.lease}});
+  // The run does not wait for the reply. The connection stays open, or the daemon might not serve it.
+  client_ = std::move(*client);
 }
 
 LeasedNamespaces DaemonLease::namespaces() const {

@@ -2,6 +2,7 @@
 // the lease.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,11 +20,18 @@ class DaemonLease : public RootProvider {
 
   DaemonLease(const RunRequest& request, const Caller& caller) : request_(request), caller_(caller) {}
 
+  // The number of the generation of which a run with this request would get a clone from the daemon now. Errors: those
+  // of prepare() that are about daemon, caller and template.
+  static Result<std::uint64_t> newest_generation(const RunRequest& request, const Caller& caller);
+
   // prepare() sends the request, and acquire() waits for the reply. Errors of both: no daemon; the caller is not a
   // member; no such template; too many leases; an option that a leased clone does not support. Each error says what to
   // do. After an error the caller has no lease.
   Result<void> prepare(GuestGroup* group, Steps* steps) override;
   Result<AcquiredRoot> acquire(Steps* steps) override;
+
+  Result<bool> is_newest() override;
+  void begin_use() override;
 
   LeasedNamespaces namespaces() const override;
   std::string group() const override { return reply_.group; }
@@ -39,7 +47,7 @@ class DaemonLease : public RootProvider {
 
   const RunRequest& request_;
   Caller caller_;
-  std::optional<wire::Client> client_;
+  std::optional<wire::Client> client_;  // the last request was sent to it
   wire::LeaseRequest asked_;
   wire::LeaseReply reply_;
   std::vector<Fd> descriptors_;                 // the lease ends when they are closed

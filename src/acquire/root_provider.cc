@@ -31,7 +31,7 @@ class GivenLease : public RootProvider {
 
 Result<void> RootProvider::prepare(GuestGroup* /*group*/, Steps* /*steps*/) { return {}; }
 
-Result<bool> RootProvider::is_newest() { return fail("a warm guest needs a template in a store of your own"); }
+Result<bool> RootProvider::is_newest() { return fail("a warm guest needs a template"); }
 
 Result<void> RootProvider::end_use(Steps* /*steps*/) { return {}; }
 

@@ -52,6 +52,7 @@ LeaseRow row_of_daemon(const Json& row) {
   info.user = row.value("user", "?");
   info.pid = row.value("pid", std::int64_t{0});
   info.since = row.value("since", std::int64_t{0});
+  info.waits = row.value("waits", false);
   return {info,
           {row.value("bytes", std::uint64_t{0}), !row.value("bytesIncomplete", false)},
           age_of(info),

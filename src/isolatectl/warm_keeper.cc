@@ -8,7 +8,9 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "base/log.h"
 #include "isolatectl/interruption.h"
 #include "linux/file.h"
 #include "linux/socket.h"
@@ -31,10 +33,8 @@ std::string event_of(const std::string& line) {
 
 }  // namespace
 
-Result<WarmKeeper> WarmKeeper::make(std::vector<std::string> hold, unsigned size,
-                                    std::function<Result<std::uint64_t>()> generation, std::chrono::seconds interval) {
-  return WarmKeeper(std::move(hold), size, std::move(generation), interval, TRY(Epoll::make()),
-                    TRY(IntervalTimer::each(std::chrono::seconds(1))));
+Result<WarmKeeper> WarmKeeper::make(WarmKeeping keeping) {
+  return WarmKeeper(std::move(keeping), TRY(Epoll::make()), TRY(IntervalTimer::each(std::chrono::seconds(1))));
 }
 
 WarmKeeper::~WarmKeeper() {
@@ -56,13 +56,15 @@ Result<void> WarmKeeper::run(const std::function<void()>& on_ready) {
   bool is_told = false;
   while (true) {
     TRY_VOID(fill());
-    if (!is_told && ready() == size_) {
+    if (!is_told && ready() == keeping_.size) {
       on_ready();
       is_told = true;
     }
     if (!Interruption::wait_until_readable(sources_.fd())) return {};
     for (const auto& event : sources_.ready()) {
       if (event.data.u64 == 0) {
+        timer_.has_elapsed();
+        look_after_memory();
         TRY_VOID(look_after_template());
       } else {
         TRY_VOID(read_events(static_cast<pid_t>(event.data.u64)));
@@ -78,7 +80,7 @@ std::size_t WarmKeeper::ready() const {
 }
 
 Result<void> WarmKeeper::fill() {
-  while (guests_.size() < size_ && guests_.size() - ready() < kMostStarting &&
+  while (!is_short_of_memory_ && guests_.size() < keeping_.size && guests_.size() - ready() < kMostStarting &&
          std::chrono::steady_clock::now() >= next_start_) {
     TRY_VOID(start());
   }
@@ -90,8 +92,9 @@ Result<void> WarmKeeper::start() {
   SpawnFds descriptors;
   descriptors.out = ends[1].get();
   Guest guest;
-  guest.generation = TRY(generation_());
-  guest.isolate = TRY(spawn(hold_, descriptors));
+  guest.begun = std::chrono::steady_clock::now();
+  guest.generation = TRY(keeping_.generation());
+  guest.isolate = TRY(spawn(keeping_.hold, descriptors));
   const auto pid = guest.isolate.pid();
   TRY_VOID(sources_.add(ends[0].get(), EPOLLIN, static_cast<std::uint64_t>(pid)));
   guest.events = std::move(ends[0]);
@@ -140,15 +143,26 @@ Result<void> WarmKeeper::guest_has_ended(Guest guest) {
 }
 
 Result<void> WarmKeeper::look_after_template() {
-  timer_.has_elapsed();
   const auto now = std::chrono::steady_clock::now();
   if (now < next_look_) return {};
-  next_look_ = now + interval_;
-  const auto newest = TRY(generation_());
+  next_look_ = now + keeping_.interval;
+  const auto newest = TRY(keeping_.generation());
   for (auto& [pid, guest] : guests_) {
     if (guest.generation != newest) dismiss(guest);
   }
   return {};
+}
+
+void WarmKeeper::look_after_memory() {
+  const bool was_short = std::exchange(is_short_of_memory_, keeping_.is_short_of_memory());
+  if (!is_short_of_memory_) return;
+  if (!was_short) {
+    log::warning("less than a sixteenth of the memory is available, so guests that wait are ended, the oldest first");
+  }
+  const auto oldest = std::min_element(guests_.begin(), guests_.end(), [](const auto& one, const auto& other) {
+    return one.second.begun < other.second.begun;
+  });
+  if (oldest != guests_.end()) dismiss(oldest->second);
 }
 
 // A signal would also end the run that takes the guest at this moment.

@@ -17,12 +17,18 @@
 
 namespace isolate {
 
+struct WarmKeeping {
+  std::vector<std::string> hold;  // the command line of isolate, with --status-fd 1
+  unsigned size = 0;
+  // Returns the number of the template's newest generation. Guests of older ones are replaced.
+  std::function<Result<std::uint64_t>()> generation;
+  std::chrono::seconds interval{0};          // between two looks for a newer generation, but at least a second
+  std::function<bool()> is_short_of_memory;  // of the machine
+};
+
 class WarmKeeper {
  public:
-  // `hold` is the command line of isolate, with --status-fd 1. `generation` returns the number of the template's newest
-  // generation. Guests of older ones are replaced; it looks for them every `interval`, but at most once a second.
-  static Result<WarmKeeper> make(std::vector<std::string> hold, unsigned size,
-                                 std::function<Result<std::uint64_t>()> generation, std::chrono::seconds interval);
+  static Result<WarmKeeper> make(WarmKeeping keeping);
   WarmKeeper(WarmKeeper&&) = default;
   WarmKeeper(const WarmKeeper&) = delete;
   WarmKeeper& operator=(const WarmKeeper&) = delete;
@@ -30,23 +36,19 @@ class WarmKeeper {
   ~WarmKeeper();
 
   // Keeps the guests ready until a signal asks for an end (interruption.h). Calls `on_ready` when all of them are ready
-  // for the first time. Errors: no guest can be made; the template is gone.
+  // for the first time. While the machine is short of memory, it makes no guests and ends one each second, the oldest
+  // first. Errors: no guest can be made; the template is gone.
   Result<void> run(const std::function<void()>& on_ready);
 
  private:
-  WarmKeeper(std::vector<std::string> hold, unsigned size, std::function<Result<std::uint64_t>()> generation,
-             std::chrono::seconds interval, Epoll sources, IntervalTimer timer)
-      : hold_(std::move(hold)),
-        size_(size),
-        generation_(std::move(generation)),
-        interval_(interval),
-        sources_(std::move(sources)),
-        timer_(std::move(timer)) {}
+  WarmKeeper(WarmKeeping keeping, Epoll sources, IntervalTimer timer)
+      : keeping_(std::move(keeping)), sources_(std::move(sources)), timer_(std::move(timer)) {}
   struct Guest {
     ChildProcess isolate;
     Fd events;                     // what it writes to --status-fd; it ends when this end is shut down
     std::string line;              // of an event, as far as it has come
     std::uint64_t generation = 0;  // the newest one when the guest was begun; the guest's own may be newer
+    std::chrono::steady_clock::time_point begun;
     bool is_ready = false;
     bool is_taken = false;
   };
@@ -56,20 +58,19 @@ class WarmKeeper {
   Result<void> read_events(pid_t pid);
   Result<void> guest_has_ended(Guest guest);
   Result<void> look_after_template();
+  void look_after_memory();
   void reap_taken();
   // Tells the guest's isolate to end, unless a run has taken the guest.
   static void dismiss(const Guest& guest);
   std::size_t ready() const;
 
-  std::vector<std::string> hold_;
-  unsigned size_;
-  std::function<Result<std::uint64_t>()> generation_;
-  std::chrono::seconds interval_;
+  WarmKeeping keeping_;
   std::chrono::steady_clock::time_point next_look_;
   std::map<pid_t, Guest> guests_;    // those that nobody has taken
   std::vector<ChildProcess> taken_;  // their runs have not ended
   bool was_ready_ = false;           // at least one guest has been ready
-  unsigned failures_ = 0;            // in a row
+  bool is_short_of_memory_ = false;
+  unsigned failures_ = 0;  // in a row
   std::chrono::steady_clock::time_point next_start_;
   Epoll sources_;  // the events of all guests, and the timer
   IntervalTimer timer_;

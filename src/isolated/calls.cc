@@ -1,13 +1,16 @@
 #include "isolated/calls.h"
 
 #include <fmt/format.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "linux/caller.h"
 #include "pool/disk_use_count.h"
+#include "pool/end_lease.h"
 #include "pool/lease_processes.h"
 #include "pool/registered.h"
 
@@ -80,6 +83,7 @@ Result<std::vector<Json>> lease_rows(const Pool& pool, const Peer& peer, const P
                     {"since", info.since},
                     {"engine", info.engine},
                     {"bytes", disk->bytes}});
+    if (info.waits) rows.back()["waits"] = true;
     if (!disk->is_complete) rows.back()["bytesIncomplete"] = true;
     add_usage(lease_usage(pool, info, processes), &rows.back());
   }
@@ -92,6 +96,17 @@ Answer call_list_leases(const CallContext& context) {
   DiskUseCount count;
   return listed(context, "leases",
                 [&](const Pool& pool) { return lease_rows(pool, context.peer, *processes, &count); });
+}
+
+Answer call_get_generation(const CallContext& context, const Json& parameters) {
+  const auto name = parameters.find("template");
+  if (name == parameters.end() || !name->is_string())
+    return error_answer("InvalidParameter", "template: expected a string");
+  OwnerNamespace owner(Caller::current());
+  const auto place = find_registered_template(name->get<std::string>(), context.settings.store, &owner);
+  if (!place) return error_answer("NoSuchTemplate", place.error().message());
+  const auto generation = place->store->generation_for_runs(place->name);
+  return generation ? answer_with({{"generation", generation->number}}) : failed(generation.error());
 }
 
 Answer status_answer(const CallContext& context) {
@@ -122,6 +137,32 @@ Answer call_resize(const CallContext& context, const Json& parameters) {
 
 }  // namespace
 
+Answer with_lease_of_peer(const CallContext& context, const Json& parameters,
+                          const std::function<Answer(const Pool&, LeaseInfo)>& answer) {
+  const auto name = parameters.find("lease");
+  if (name == parameters.end() || !name->is_string())
+    return error_answer("InvalidParameter", "lease: expected a string");
+  const auto wanted = name->get<std::string>();
+  OwnerNamespace owner(Caller::current());
+  const auto stores = open_all_stores(context.settings.store, &owner);
+  const auto& peer = context.peer;
+  for (const auto& pool : registered_pools(stores)) {
+    auto info = find_lease(pool, wanted);
+    const bool is_own = info && *info && (peer.is_root() || (*info)->user == std::to_string(peer.uid));
+    if (is_own) return answer(pool, std::move(**info));
+  }
+  return error_answer("NoSuchLease", "no lease '" + text::printable(wanted) + "' is running");
+}
+
+Answer call_begin_use(const CallContext& context, const Json& parameters) {
+  return with_lease_of_peer(context, parameters, [](const Pool& pool, LeaseInfo info) {
+    const auto begun = pool.begin_use(&info, ::time(nullptr));
+    auto answered = begun ? Answer{} : failed(begun.error());
+    answered.is_last = true;  // the client keeps the connection until its run ends
+    return answered;
+  });
+}
+
 Answer error_answer(const char* name, const std::string& message) {
   const bool is_of_service = std::string_view(name) == "InvalidParameter";
   return {fmt::format("{}.{}", is_of_service ? "org.varlink.service" : wire::kManager, name),
@@ -133,6 +174,8 @@ Answer error_answer(const char* name, const std::string& message) {
 std::optional<Answer> call_manager(const CallContext& context, const std::string& method, const Json& parameters) {
   if (method == "Lease") return call_lease(context, parameters);
   if (method == "EnterGroup") return call_enter_group(context, parameters);
+  if (method == "BeginUse") return call_begin_use(context, parameters);
+  if (method == "GetGeneration") return call_get_generation(context, parameters);
   if (method == "ListTemplates") return listed(context, "templates", template_row);
   if (method == "ListPools") return listed(context, "pools", pool_row);
   if (method == "ListLeases") return call_list_leases(context);

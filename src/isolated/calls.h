@@ -1,10 +1,14 @@
 // The methods of org.isolate.Manager.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "isolated/service.h"
+#include "pool/pool.h"
 #include "wire/manager.h"
 
 namespace isolate {
@@ -25,6 +29,12 @@ struct CallContext {
   const ServiceSettings& settings;
 };
 
+// Calls `answer` with the running lease that the parameter `lease` names, which must belong to the peer's user; for
+// root any lease. Returns an error if there is none: the same for a lease of another user, so that the peer learns
+// nothing about it.
+Answer with_lease_of_peer(const CallContext& context, const wire::Json& parameters,
+                          const std::function<Answer(const Pool&, LeaseInfo)>& answer);
+
 // Calls `method` of org.isolate.Manager. Returns nothing if there is no such method.
 std::optional<Answer> call_manager(const CallContext& context, const std::string& method, const wire::Json& parameters);
 
@@ -33,7 +43,9 @@ Answer call_lease(const CallContext& context, const wire::Json& parameters);
 
 // Moves the peer's process to the control group of a lease of its user.
 Answer call_enter_group(const CallContext& context, const wire::Json& parameters);
-// Ends a lease of the peer's user; for root any lease.
+// Both take a lease of the peer's user; for root any lease. The first ends it, the second records that a run has taken
+// the warm guest on it.
 Answer call_kill(const CallContext& context, const wire::Json& parameters);
+Answer call_begin_use(const CallContext& context, const wire::Json& parameters);
 
 }  // namespace isolate

@@ -96,6 +96,7 @@ Result<Answer> lease_to(const CallContext& context, const wire::LeaseRequest& re
   info.user = std::to_string(peer.uid);
   info.pid = peer.pid;
   info.since = ::time(nullptr);
+  info.waits = request.waits;
   auto lease = TRY(Lease::take(&pool, std::move(info)));
   TRY_VOID(lend_range(range, pool, lease.id()));
   TRY_VOID(fault_point("lease-taken"));

@@ -66,35 +66,57 @@ Result<void> pass_on(ReceivedMessage received, int control) {
   return fail("the guest takes no commands: its isolate-init no longer reads requests");
 }
 
-Result<RunsDirectory> runs_directory(const Caller& caller, const std::string& store, Missing missing) {
-  if (caller.is_root()) {
-    constexpr const char* kPlace = "/run/isolate/runs";
-    if (missing == Missing::is_made && ::access(kPlace, F_OK) != 0) {
-      TRY_VOID(make_directories("/run/isolate", 0755));
-      TRY_VOID(make_directories(kPlace, 0700));
-    }
-    return RunsDirectory{TRY(open_file(AT_FDCWD, kPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), ""};
-  }
+constexpr const char* kPlaceOfRoot = "/run/isolate/runs";
+
+Result<RunsDirectory> in_runtime_directory(const Caller& caller, Missing missing) {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  if (runtime != nullptr && *runtime == '/') {
-    if (auto directory = open_private(caller, runtime, "isolate", missing))
-      return RunsDirectory{std::move(*directory), ""};
-  }
-  if (::access(store.c_str(), F_OK) == 0) return RunsDirectory{TRY(open_private(caller, store, "runs", missing)), ""};
+  if (runtime == nullptr || *runtime != '/') return fail(ENOENT, "XDG_RUNTIME_DIR");
+  return RunsDirectory{TRY(open_private(caller, runtime, "isolate", missing)), ""};
+}
+
+Result<RunsDirectory> in_store(const Caller& caller, const std::string& store, Missing missing) {
+  return RunsDirectory{TRY(open_private(caller, store, "runs", missing)), ""};
+}
+
+Result<RunsDirectory> in_home(const Caller& caller, Missing missing) {
   const auto home = caller.home();
   if (home.empty()) return fail("the user has no home directory");
   constexpr const char* kName = ".isolate-runs";
   return RunsDirectory{TRY(open_private(caller, home, kName, missing, Parent::is_public)), home + "/" + kName};
 }
 
+Result<RunsDirectory> open_place_of_root() {
+  return RunsDirectory{TRY(open_file(AT_FDCWD, kPlaceOfRoot, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), ""};
+}
+
 }  // namespace
 
 Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store) {
-  return runs_directory(caller, store, Missing::is_made);
+  if (caller.is_root()) {
+    if (::access(kPlaceOfRoot, F_OK) != 0) {
+      TRY_VOID(make_directories("/run/isolate", 0755));
+      TRY_VOID(make_directories(kPlaceOfRoot, 0700));
+    }
+    return open_place_of_root();
+  }
+  if (auto directory = in_runtime_directory(caller, Missing::is_made)) return directory;
+  const bool has_store = ::access(store.c_str(), F_OK) == 0;
+  return has_store ? in_store(caller, store, Missing::is_made) : in_home(caller, Missing::is_made);
 }
 
-Result<RunsDirectory> find_runs_directory(const Caller& caller, const std::string& store) {
-  return runs_directory(caller, store, Missing::is_error);
+std::vector<RunsDirectory> find_runs_directories(const Caller& caller, const std::string& store) {
+  std::vector<RunsDirectory> found;
+  const auto add = [&found](Result<RunsDirectory> place) {
+    if (place) found.push_back(std::move(*place));
+  };
+  if (caller.is_root()) {
+    add(open_place_of_root());
+    return found;
+  }
+  add(in_runtime_directory(caller, Missing::is_error));
+  add(in_store(caller, store, Missing::is_error));
+  add(in_home(caller, Missing::is_error));
+  return found;
 }
 
 bool is_socket_of(std::string_view name, const std::string& clone_id) {

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -21,8 +22,9 @@ struct RunsDirectory {
 // it is $XDG_RUNTIME_DIR/isolate if only they can enter that, otherwise `runs` in their store, and without a store
 // .isolate-runs in their home.
 Result<RunsDirectory> open_runs_directory(const Caller& caller, const std::string& store);
-// Returns that directory if it exists, and makes nothing. Errors: ENOENT it does not exist.
-Result<RunsDirectory> find_runs_directory(const Caller& caller, const std::string& store);
+// Returns those of these directories that exist, the best one first, and makes nothing. There may be several: the
+// caller had no store when a run began, and has one now.
+std::vector<RunsDirectory> find_runs_directories(const Caller& caller, const std::string& store);
 
 // Whether `name` is that of a socket for this clone: CLONE.PID, with the pid of isolate.
 bool is_socket_of(std::string_view name, const std::string& clone_id);

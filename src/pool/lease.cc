@@ -108,11 +108,7 @@ Result<void> Lease::set_user_namespaces(const Fd& info_file, std::uint64_t own, 
   return Pool::write_info(info_file, info_);
 }
 
-Result<void> Lease::begin_use(std::int64_t now) {
-  info_.waits = false;
-  info_.since = now;
-  return Pool::write_info(TRY(open_info()), info_);
-}
+Result<void> Lease::begin_use(std::int64_t now) { return pool_->begin_use(&info_, now); }
 
 Result<void> Lease::end() {
   TRY_VOID(rename_file(AT_FDCWD, pool_->state("leased", id()), AT_FDCWD, pool_->state("trash", id())));

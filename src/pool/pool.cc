@@ -86,6 +86,12 @@ Result<Fd> Pool::open_lease_file(const std::string& clone_id) const {
   return open_file(AT_FDCWD, state("leased", clone_id), O_RDWR);
 }
 
+Result<void> Pool::begin_use(LeaseInfo* info, std::int64_t now) const {
+  info->waits = false;
+  info->since = now;
+  return write_info("leased", *info);
+}
+
 bool Pool::is_held(const std::string& clone_id, const Fd& lease_file) const {
   if (FileLock::is_held_by_others(lease_file)) return true;
   // is_held_by_others() has taken the lock for a moment. A reap that tried the lock in that moment left the lease

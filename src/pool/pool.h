@@ -82,6 +82,8 @@ class Pool {
   // Returns whether a process holds the lease whose state file this is. If none does, this also wakes the daemon,
   // because the check takes the lock for a moment and may have hidden the end of the lease from a reap.
   bool is_held(const std::string& clone_id, const Fd& lease_file) const;
+  // Records that a run has taken the warm guest on a leased clone, and begins now. Errors: ENOENT it is not leased.
+  Result<void> begin_use(LeaseInfo* info, std::int64_t now) const;
   Result<PoolStatus> status() const;
 
   // Destroys the clones of leases that nobody holds any more, and leftovers of interrupted work. Returns their ids. The

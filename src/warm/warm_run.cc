@@ -134,8 +134,8 @@ class WarmConnection {
 // Looks for a guest. If another run was faster, call take() again.
 class Search {
  public:
-  Search(Fd directory, Fd message, const Fd& signals)
-      : directory_(std::move(directory)), message_(std::move(message)), signals_(signals) {}
+  Search(Fd directory, const Fd& message, const Fd& signals)
+      : directory_(std::move(directory)), message_(message), signals_(signals) {}
 
   // Asks all guests one after another. Returns nothing if this run can have none of them.
   std::optional<WarmConnection> take() {
@@ -174,27 +174,38 @@ class Search {
 
  private:
   Fd directory_;
-  Fd message_;
+  const Fd& message_;
   const Fd& signals_;
   std::string reason_;  // that a guest's isolate gave
   bool was_slower_ = false;
 };
 
-Result<std::optional<WarmConnection>> take_guest(const RunRequest& request, const Fd& signals, std::string* reason) {
-  const auto caller = Caller::current();
-  const auto place = find_runs_directory(caller, TRY(store_path(request.store, caller)));
-  if (!place) return std::optional<WarmConnection>();
-  auto profile = TRY(warm_profile(request));
-  auto directory = open_file(place->directory.get(), name_of_profile(profile), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!directory) return std::optional<WarmConnection>();
-  auto message = TRY(sealed_file("isolate-begin", TRY(to_message(begin_request(request, std::move(profile))))));
-  Search search(std::move(*directory), std::move(message), signals);
+// Looks in one directory for runs.
+std::optional<WarmConnection> take_guest_in(Fd directory, const Fd& message, const Fd& signals, std::string* reason) {
+  Search search(std::move(directory), message, signals);
   // Guests that were made since the directory was read may be there although those in it have all been taken.
   constexpr int kMostTries = 50;
   auto connection = search.take();
   for (int i = 1; i < kMostTries && !connection && search.was_slower(); ++i) connection = search.take();
   *reason = search.reason();
   return connection;
+}
+
+Result<std::optional<WarmConnection>> take_guest(const RunRequest& request, const Fd& signals, std::string* reason) {
+  const auto caller = Caller::current();
+  const auto places = find_runs_directories(caller, TRY(store_path(request.store, caller)));
+  if (places.empty()) return std::optional<WarmConnection>();
+  const auto profile = TRY(warm_profile(request));
+  const auto name = name_of_profile(profile);
+  Fd message;
+  for (const auto& place : places) {
+    auto directory = open_file(place.directory.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) continue;
+    if (!message) message = TRY(sealed_file("isolate-begin", TRY(to_message(begin_request(request, profile)))));
+    auto connection = take_guest_in(std::move(*directory), message, signals, reason);
+    if (connection) return connection;
+  }
+  return std::optional<WarmConnection>();
 }
 
 Result<void> check(const RunRequest& request) {

@@ -87,4 +87,16 @@ CallResult<Json> Client::receive() {
   return refused(refusal_of(name), text::printable(message->get<std::string>()));
 }
 
+CallResult<std::uint64_t> leased_generation(const std::string& template_name) {
+  auto client = Client::connect();
+  if (!client) return tl::unexpected<CallError>(client.error());
+  const auto reply = client->call("GetGeneration", {{"template", template_name}});
+  if (!reply) return tl::unexpected<CallError>(reply.error());
+  const auto number = reply->find("generation");
+  if (number == reply->end() || !number->is_number_unsigned()) {
+    return refused(Refusal::other, "isolated sent no generation");
+  }
+  return number->get<std::uint64_t>();
+}
+
 }  // namespace isolate::wire

@@ -1,6 +1,8 @@
 // Client: calls methods of the daemon isolated over its socket.
 #pragma once
 
+#include <cstdint>
+
 #include "wire/channel.h"
 #include "wire/manager.h"
 
@@ -39,5 +41,8 @@ class Client {
   Channel channel_;
   Result<void> sent_;
 };
+
+// Calls GetGeneration: the number of the template's generation of which the daemon would lease a clone now.
+CallResult<std::uint64_t> leased_generation(const std::string& template_name);
 
 }  // namespace isolate::wire

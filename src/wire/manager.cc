@@ -52,6 +52,12 @@ Result<std::uint64_t> number_in(const Json& object, const char* name, std::uint6
   return found->get<std::uint64_t>();
 }
 
+Result<bool> flag_in(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_boolean()) return fail(std::string(name) + ": expected true or false");
+  return found->get<bool>();
+}
+
 // Pairs of each limit's name in the protocol and its member.
 template <typename Limits>
 auto members_of(Limits& limits) {
@@ -94,9 +100,7 @@ Result<std::optional<NestedRequest>> nested_in(const Json& object, const char* n
   if (found == object.end()) return std::optional<NestedRequest>();
   if (!found->is_object()) return fail(std::string(name) + ": expected an object");
   NestedRequest request;
-  const auto locks = found->find("locksMounts");
-  if (locks == found->end() || !locks->is_boolean()) return fail("locksMounts: expected true or false");
-  request.locks_mounts = locks->get<bool>();
+  request.locks_mounts = TRY(flag_in(*found, "locksMounts"));
   if (found->contains("processes")) request.processes = TRY(number_in(*found, "processes", INT64_MAX));
   // Refuse unknown members: a guest must not run without a protection that was asked for.
   if (found->size() != (request.processes ? 2U : 1U))
@@ -151,9 +155,9 @@ interface org.isolate.Manager
 type Template (name: string, store: string, generation: int, size: int, fresh: int)
 type Pool (template: string, store: string, size: int, fresh: int, leased: int, kept: int, waiting: int)
 # cpuUsec, memoryBytes, tasks: the resources that the guest uses, if they can be determined. bytesIncomplete: the clone
-# takes more than `bytes`, because there was no time to count all of it.
+# takes more than `bytes`, because there was no time to count all of it. waits: it is a warm guest that no run has taken.
 type Lease (lease: string, template: string, store: string, user: string, pid: int, since: int, engine: string,
-  bytes: int, bytesIncomplete: ?bool, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
+  waits: ?bool, bytes: int, bytesIncomplete: ?bool, cpuUsec: ?int, memoryBytes: ?int, tasks: ?int)
 # memory: bytes, without swap. cpuTime: microseconds in each 100000. ioWeight: 1 to 10000.
 type Limits (memory: ?int, cpuTime: ?int, processes: ?int, ioWeight: ?int)
 # locksMounts: the guest may have CAP_SYS_ADMIN and must not make read-only mounts writable. processes: the maximum
@@ -175,12 +179,18 @@ type Nested (locksMounts: bool, processes: ?int)
 # second one, with its mounts locked. With "beside" the control group limits the number of processes. If only processes
 # were limited, the daemon may make only that group. A reply without group and without nested means that nothing limits
 # the processes together.
+# waits: the caller makes a warm guest. When a run takes it, the caller says so with BeginUse.
 method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, gidBase: ?int, limits: ?Limits,
-  nested: ?Nested) ->
+  nested: ?Nested, waits: ?bool) ->
   (lease: string, template: string, store: string, generation: int, readOnly: bool, uidMap: [][]int, gidMap: [][]int,
   group: ?string, nested: ?string)
 # Moves the process that has connected into the control group of a lease of the caller. The group must still be empty.
 method EnterGroup(lease: string) -> ()
+# Records that a run has taken the warm guest on a lease of the caller, for ListLeases. The daemon closes the connection
+# after the reply.
+method BeginUse(lease: string) -> ()
+# The number of the template's generation of which the next lease gets a clone.
+method GetGeneration(template: string) -> (generation: int)
 
 # The templates for whose pool root has set a size.
 method ListTemplates() -> (templates: []Template)
@@ -249,6 +259,7 @@ Json to_json(const LeaseRequest& request) {
   if (request.gid_base) json["gidBase"] = *request.gid_base;
   if (request.limits.any()) json["limits"] = to_json(request.limits);
   if (request.nested) json["nested"] = to_json(*request.nested);
+  if (request.waits) json["waits"] = true;
   return json;
 }
 
@@ -269,6 +280,7 @@ Result<LeaseRequest> lease_request_from(const Json& parameters) {
   }
   request.limits = TRY(limits_in(parameters, "limits"));
   request.nested = TRY(nested_in(parameters, "nested"));
+  if (parameters.contains("waits")) request.waits = TRY(flag_in(parameters, "waits"));
   return request;
 }
 
@@ -298,9 +310,7 @@ Result<LeaseReply> lease_reply_from(const Json& parameters) {
   reply.template_name = TRY(string_in(parameters, "template"));
   reply.store = TRY(string_in(parameters, "store"));
   reply.generation = TRY(number_in(parameters, "generation", UINT64_MAX));
-  const auto read_only = parameters.find("readOnly");
-  if (read_only == parameters.end() || !read_only->is_boolean()) return fail("readOnly: expected true or false");
-  reply.read_only = read_only->get<bool>();
+  reply.read_only = TRY(flag_in(parameters, "readOnly"));
   reply.maps.uid = TRY(map_in(parameters, "uidMap"));
   reply.maps.gid = TRY(map_in(parameters, "gidMap"));
   reply.group = TRY(optional_string_in(parameters, "group"));

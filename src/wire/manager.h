@@ -60,6 +60,7 @@ struct LeaseRequest {
   std::string engine;  // for isolatectl ps
   GroupLimits limits{};
   std::optional<NestedRequest> nested{};
+  bool waits = false;  // for a warm guest, which waits for a run; for isolatectl ps
 };
 Json to_json(const LeaseRequest& request);
 // Errors: plain text that names the parameter that is missing or has the wrong type.

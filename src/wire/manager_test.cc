@@ -66,11 +66,19 @@ TEST(ManagerTest, ANestedRequestIsUnchangedAfterTransmission) {
   }
 }
 
+TEST(ManagerTest, ARequestForAWarmGuestSaysSo) {
+  LeaseRequest request{"t", false, std::nullopt, std::nullopt, "native"};
+  EXPECT_FALSE(must(lease_request_from(to_json(request))).waits);
+  request.waits = true;
+  EXPECT_TRUE(must(lease_request_from(to_json(request))).waits);
+}
+
 TEST(ManagerTest, AnInvalidLeaseRequestIsRefused) {
   for (const Json& parameters :
-       {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"userns", "single"}},
-        Json{{"template", "t"}, {"userns", nullptr}}, Json{{"template", "t"}, {"engine", "a b"}},
-        Json{{"template", "t"}, {"engine", std::string(17, 'e')}}, Json{{"template", "t"}, {"uidBase", 500000}},
+       {Json({}), Json{{"template", 1}}, Json{{"template", "t"}, {"waits", 1}},
+        Json{{"template", "t"}, {"userns", "single"}}, Json{{"template", "t"}, {"userns", nullptr}},
+        Json{{"template", "t"}, {"engine", "a b"}}, Json{{"template", "t"}, {"engine", std::string(17, 'e')}},
+        Json{{"template", "t"}, {"uidBase", 500000}},
         Json{{"template", "t"}, {"uidBase", 4294967295U}, {"gidBase", 500000}}, Json{{"template", "t"}, {"limits", 1}},
         Json{{"template", "t"}, {"limits", {{"memory", "64M"}}}},
         Json{{"template", "t"}, {"limits", {{"processes", -1}}}},

@@ -220,7 +220,7 @@ bare_is_removed() { ctl template remove btrfs:bare 2>/dev/null; }
     complain "info"
   succeeds in_words MEMBER call org.varlink.service.GetInterfaceDescription '{"interface": "org.isolate.Manager"}'
   description=$(jq -r .description <<<"$output")
-  for method in Lease ListTemplates ListPools ListLeases Kill GetStatus ResizePool; do
+  for method in Lease EnterGroup BeginUse GetGeneration ListTemplates ListPools ListLeases Kill GetStatus ResizePool; do
     grep -q "^method $method(" <<<"$description" || complain "no method $method"
   done
   for method in PermissionDenied NoSuchTemplate NoSuchLease TooManyLeases Failed; do
