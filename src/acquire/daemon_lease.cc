@@ -99,9 +99,17 @@ Error no_template(const RunRequest& request, const Caller& caller, const wire::C
                clause_on_daemon(reason, request.template_name));
 }
 
-// The error of a method that takes the request's template.
-Error failed_call(const RunRequest& request, const Caller& caller, const wire::CallError& reason) {
-  return reason.refusal == wire::Refusal::other ? Error(reason.message) : no_template(request, caller, reason);
+wire::LeaseRequest lease_request(const RunRequest& request) {
+  wire::LeaseRequest asked;
+  asked.template_name = request.template_name;
+  asked.private_ids = request.userns == UsernsMode::private_range;
+  if (request.uid_base || request.gid_base) {
+    asked.uid_base = request.uid_base ? request.uid_base : request.gid_base;
+    asked.gid_base = request.gid_base ? request.gid_base : request.uid_base;
+  }
+  asked.engine = engine_name(request.engine);
+  asked.waits = request.hold;
+  return asked;
 }
 
 }  // namespace
@@ -115,10 +123,8 @@ Result<bool> DaemonLease::is_wanted(const RunRequest& request, OwnerNamespace* o
   return true;
 }
 
-Result<std::uint64_t> DaemonLease::newest_generation(const RunRequest& request, const Caller& caller) {
-  const auto number = wire::leased_generation(request.template_name);
-  if (!number) return fail(failed_call(request, caller, number.error()));
-  return *number;
+Error DaemonLease::error_of(const RunRequest& request, const Caller& caller, const wire::CallError& reason) {
+  return reason.refusal == wire::Refusal::other ? Error(reason.message) : no_template(request, caller, reason);
 }
 
 namespace {
@@ -144,14 +150,7 @@ Result<void> DaemonLease::send_request(const GroupLimits& limits) {
   auto client = wire::Client::connect();
   if (!client) return fail(no_template(request_, caller_, client.error()));
   TRY_VOID(check_request(request_));
-  asked_.template_name = request_.template_name;
-  asked_.private_ids = request_.userns == UsernsMode::private_range;
-  if (request_.uid_base || request_.gid_base) {
-    asked_.uid_base = request_.uid_base ? request_.uid_base : request_.gid_base;
-    asked_.gid_base = request_.gid_base ? request_.gid_base : request_.uid_base;
-  }
-  asked_.engine = engine_name(request_.engine);
-  asked_.waits = request_.hold;
+  asked_ = lease_request(request_);
   asked_.limits = limits;
   reason_against_user_namespaces_ = reason_against_user_namespaces();
   if (!reason_against_user_namespaces_.empty()) asked_.nested = nested_request(request_);
@@ -175,7 +174,7 @@ Result<AcquiredRoot> DaemonLease::acquire(Steps* steps) {
 
 Result<void> DaemonLease::receive_reply() {
   const auto parameters = client_->receive();
-  if (!parameters) return fail(failed_call(request_, caller_, parameters.error()));
+  if (!parameters) return fail(error_of(request_, caller_, parameters.error()));
   reply_ = TRY(wire::lease_reply_from(*parameters));
   descriptors_ = client_->take_descriptors();
   client_.reset();
@@ -210,7 +209,9 @@ std::vector<std::string> DaemonLease::warnings() const {
 Result<bool> DaemonLease::is_newest() {
   OwnerNamespace owner(caller_);
   if (!TRY(is_wanted(request_, &owner))) return false;  // the user's own store has the template by now
-  return TRY(newest_generation(request_, caller_)) == reply_.generation;
+  const auto newest = wire::leased_generation(asked_);
+  if (!newest) return fail(error_of(request_, caller_, newest.error()));
+  return *newest == wire::GenerationReply{reply_.template_name, reply_.store, reply_.generation};
 }
 
 void DaemonLease::begin_use() {

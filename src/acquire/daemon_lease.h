@@ -20,9 +20,8 @@ class DaemonLease : public RootProvider {
 
   DaemonLease(const RunRequest& request, const Caller& caller) : request_(request), caller_(caller) {}
 
-  // The number of the generation of which a run with this request would get a clone from the daemon now. Errors: those
-  // of prepare() that are about daemon, caller and template.
-  static Result<std::uint64_t> newest_generation(const RunRequest& request, const Caller& caller);
+  // The error for the user after the daemon has refused a method that takes the request's template.
+  static Error error_of(const RunRequest& request, const Caller& caller, const wire::CallError& reason);
 
   // prepare() sends the request, and acquire() waits for the reply. Errors of both: no daemon; the caller is not a
   // member; no such template; too many leases; an option that a leased clone does not support. Each error says what to

@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "base/log.h"
 #include "isolatectl/interruption.h"
@@ -38,11 +36,13 @@ Result<WarmKeeper> WarmKeeper::make(WarmKeeping keeping) {
 }
 
 WarmKeeper::~WarmKeeper() {
-  constexpr int kPatience = 10'000;  // milliseconds
-  for (auto& [pid, guest] : guests_) dismiss(guest);
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::seconds(10);
+  for (auto& [pid, guest] : guests_) dismiss(&guest);
   while (!guests_.empty()) {
     const auto first = guests_.begin()->first;
-    if (!wait_readable(guests_.begin()->second.events.get(), kPatience).value_or(false)) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (!wait_readable(guests_.begin()->second.events.get(), static_cast<int>(std::max(left, 0L))).value_or(false)) {
       guests_.erase(first);  // this kills it
     } else if (!read_events(first)) {
       break;
@@ -54,6 +54,7 @@ WarmKeeper::~WarmKeeper() {
 Result<void> WarmKeeper::run(const std::function<void()>& on_ready) {
   TRY_VOID(sources_.add(timer_.fd(), EPOLLIN));
   bool is_told = false;
+  look_after_memory();
   while (true) {
     TRY_VOID(fill());
     if (!is_told && ready() == keeping_.size) {
@@ -148,25 +149,31 @@ Result<void> WarmKeeper::look_after_template() {
   next_look_ = now + keeping_.interval;
   const auto newest = TRY(keeping_.generation());
   for (auto& [pid, guest] : guests_) {
-    if (guest.generation != newest) dismiss(guest);
+    if (guest.generation != newest) dismiss(&guest);
   }
   return {};
 }
 
 void WarmKeeper::look_after_memory() {
-  const bool was_short = std::exchange(is_short_of_memory_, keeping_.is_short_of_memory());
+  const bool was_short = is_short_of_memory_;
+  is_short_of_memory_ = keeping_.is_short_of_memory(was_short);
   if (!is_short_of_memory_) return;
   if (!was_short) {
-    log::warning("less than a sixteenth of the memory is available, so guests that wait are ended, the oldest first");
+    log::warning("less than a sixteenth of the memory is available: guests that wait are ended, the oldest first");
   }
-  const auto oldest = std::min_element(guests_.begin(), guests_.end(), [](const auto& one, const auto& other) {
-    return one.second.begun < other.second.begun;
-  });
-  if (oldest != guests_.end()) dismiss(oldest->second);
+  Guest* oldest = nullptr;
+  for (auto& [pid, guest] : guests_) {
+    const bool is_older = oldest == nullptr || guest.begun < oldest->begun;
+    if (guest.is_ready && !guest.is_dismissed && is_older) oldest = &guest;
+  }
+  if (oldest != nullptr) dismiss(oldest);
 }
 
 // A signal would also end the run that takes the guest at this moment.
-void WarmKeeper::dismiss(const Guest& guest) { ::shutdown(guest.events.get(), SHUT_WR); }
+void WarmKeeper::dismiss(Guest* guest) {
+  guest->is_dismissed = true;
+  ::shutdown(guest->events.get(), SHUT_WR);
+}
 
 void WarmKeeper::reap_taken() {
   std::erase_if(taken_, [](ChildProcess& isolate) {

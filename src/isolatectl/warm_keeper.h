@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -20,10 +19,11 @@ namespace isolate {
 struct WarmKeeping {
   std::vector<std::string> hold;  // the command line of isolate, with --status-fd 1
   unsigned size = 0;
-  // Returns the number of the template's newest generation. Guests of older ones are replaced.
-  std::function<Result<std::uint64_t>()> generation;
-  std::chrono::seconds interval{0};          // between two looks for a newer generation, but at least a second
-  std::function<bool()> is_short_of_memory;  // of the machine
+  // Returns a text that stands for the template's newest generation. Guests of other ones are replaced.
+  std::function<Result<std::string>()> generation;
+  std::chrono::seconds interval{0};  // between two looks for a newer generation, but at least a second
+  // Whether the machine is short of memory; `was_short` is what it was before.
+  std::function<bool(bool was_short)> is_short_of_memory;
 };
 
 class WarmKeeper {
@@ -36,8 +36,8 @@ class WarmKeeper {
   ~WarmKeeper();
 
   // Keeps the guests ready until a signal asks for an end (interruption.h). Calls `on_ready` when all of them are ready
-  // for the first time. While the machine is short of memory, it makes no guests and ends one each second, the oldest
-  // first. Errors: no guest can be made; the template is gone.
+  // for the first time. While the machine is short of memory, it makes no guests, and each second it ends the oldest
+  // guest that waits. Errors: no guest can be made; the template is gone.
   Result<void> run(const std::function<void()>& on_ready);
 
  private:
@@ -45,12 +45,13 @@ class WarmKeeper {
       : keeping_(std::move(keeping)), sources_(std::move(sources)), timer_(std::move(timer)) {}
   struct Guest {
     ChildProcess isolate;
-    Fd events;                     // what it writes to --status-fd; it ends when this end is shut down
-    std::string line;              // of an event, as far as it has come
-    std::uint64_t generation = 0;  // the newest one when the guest was begun; the guest's own may be newer
+    Fd events;               // what it writes to --status-fd; it ends when this end is shut down
+    std::string line;        // of an event, as far as it has come
+    std::string generation;  // the newest one when the guest was begun; the guest's own may be newer
     std::chrono::steady_clock::time_point begun;
     bool is_ready = false;
     bool is_taken = false;
+    bool is_dismissed = false;
   };
 
   Result<void> fill();
@@ -61,7 +62,7 @@ class WarmKeeper {
   void look_after_memory();
   void reap_taken();
   // Tells the guest's isolate to end, unless a run has taken the guest.
-  static void dismiss(const Guest& guest);
+  static void dismiss(Guest* guest);
   std::size_t ready() const;
 
   WarmKeeping keeping_;

@@ -98,17 +98,6 @@ Answer call_list_leases(const CallContext& context) {
                 [&](const Pool& pool) { return lease_rows(pool, context.peer, *processes, &count); });
 }
 
-Answer call_get_generation(const CallContext& context, const Json& parameters) {
-  const auto name = parameters.find("template");
-  if (name == parameters.end() || !name->is_string())
-    return error_answer("InvalidParameter", "template: expected a string");
-  OwnerNamespace owner(Caller::current());
-  const auto place = find_registered_template(name->get<std::string>(), context.settings.store, &owner);
-  if (!place) return error_answer("NoSuchTemplate", place.error().message());
-  const auto generation = place->store->generation_for_runs(place->name);
-  return generation ? answer_with({{"generation", generation->number}}) : failed(generation.error());
-}
-
 Answer status_answer(const CallContext& context) {
   return answer_with({{"version", ISOLATE_VERSION},
                       {"pid", context.settings.daemon},
@@ -155,12 +144,16 @@ Answer with_lease_of_peer(const CallContext& context, const Json& parameters,
 }
 
 Answer call_begin_use(const CallContext& context, const Json& parameters) {
-  return with_lease_of_peer(context, parameters, [](const Pool& pool, LeaseInfo info) {
+  auto answer = with_lease_of_peer(context, parameters, [](const Pool& pool, LeaseInfo info) {
+    // Until the hand-over is complete, another process writes the namespaces to the state file.
+    if (!info.waits || info.user_namespace == 0) {
+      return error_answer("Failed", "lease " + info.clone_id + " has no warm guest that waits for a run");
+    }
     const auto begun = pool.begin_use(&info, ::time(nullptr));
-    auto answered = begun ? Answer{} : failed(begun.error());
-    answered.is_last = true;  // the client keeps the connection until its run ends
-    return answered;
+    return begun ? Answer{} : failed(begun.error());
   });
+  answer.is_last = true;  // the client keeps the connection until its run ends
+  return answer;
 }
 
 Answer error_answer(const char* name, const std::string& message) {

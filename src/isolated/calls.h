@@ -41,6 +41,9 @@ std::optional<Answer> call_manager(const CallContext& context, const std::string
 // Leases a clone to the peer. Afterwards this process is in the lease's namespaces and must not serve another request.
 Answer call_lease(const CallContext& context, const wire::Json& parameters);
 
+// Says of which generation a lease with these parameters would get a clone.
+Answer call_get_generation(const CallContext& context, const wire::Json& parameters);
+
 // Moves the peer's process to the control group of a lease of its user.
 Answer call_enter_group(const CallContext& context, const wire::Json& parameters);
 // Both take a lease of the peer's user; for root any lease. The first ends it, the second records that a run has taken

@@ -160,4 +160,21 @@ Answer call_lease(const CallContext& context, const Json& parameters) {
   return close_after(error_answer("Failed", answer.error().message()));
 }
 
+Answer call_get_generation(const CallContext& context, const Json& parameters) {
+  const auto request = wire::lease_request_from(parameters);
+  if (!request) return error_answer("InvalidParameter", request.error().message());
+  OwnerNamespace owner(Caller::current());
+  const auto place = find_registered_template(request->template_name, context.settings.store, &owner);
+  if (!place) return error_answer("NoSuchTemplate", place.error().message());
+  if (const auto may = check_range(*request, *place, context.peer); !may) {
+    return error_answer("Failed", may.error().message());
+  }
+  const auto newest = place->store->generation_for_runs(place->name);
+  if (!newest) return error_answer("Failed", newest.error().message());
+  return Answer{"",
+                wire::to_json(wire::GenerationReply{place->name, place->store->description(), newest->number}).dump(),
+                {},
+                false};
+}
+
 }  // namespace isolate

@@ -11,8 +11,9 @@ namespace isolate {
 struct MachineMemory {
   std::uint64_t total = 0;      // bytes
   std::uint64_t available = 0;  // bytes that new programs can use without swapping
-  // Whether so little is available that whoever can do without some should give it back: less than a sixteenth.
-  bool is_short() const { return available < total / 16; }
+  // Whether so little is available that whoever can do without some should give it back: less than a sixteenth, and
+  // after that until an eighth is available again.
+  bool is_short(bool was_short) const { return available < total / (was_short ? 8 : 16); }
 };
 
 Result<MachineMemory> machine_memory();

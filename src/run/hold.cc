@@ -1,5 +1,6 @@
 #include "run/hold.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -61,14 +62,6 @@ void copy_messages(const Fd& messages) {
   }
 }
 
-// Why the guest must not be given to a run that begins now; nothing if it may.
-std::optional<Error> reason_against(const HeldGuest::Parts& parts) {
-  const auto is_newest = parts.provider->is_newest();
-  if (!is_newest) return is_newest.error();
-  if (!*is_newest) return Error("the template has a newer generation");
-  return std::nullopt;
-}
-
 // Waits until a run takes the guest. Returns nothing if the guest has ended, or no run will take it.
 Result<std::optional<TakenBy>> wait_for_run(const HeldGuest::Parts& parts, WarmOffer* offer, const RunRequest& request,
                                             const std::string& profile, int status) {
@@ -80,8 +73,14 @@ Result<std::optional<TakenBy>> wait_for_run(const HeldGuest::Parts& parts, WarmO
       return std::nullopt;
     auto taken = offer->receive();
     if (!taken) continue;
-    if (const auto reason = reason_against(parts)) {
-      WarmOffer::refuse(*taken, *reason);
+    const auto is_newest = parts.provider->is_newest();
+    // The daemon may not run just now. The next run asks again.
+    if (!is_newest) {
+      WarmOffer::refuse(*taken, is_newest.error());
+      continue;
+    }
+    if (!*is_newest) {
+      WarmOffer::refuse(*taken, Error("the template has a newer generation"));
       return std::nullopt;
     }
     if (WarmOffer::accept(&*taken)) return std::optional(std::move(*taken));
@@ -113,8 +112,14 @@ void HeldGuest::print_messages() {
 }
 
 Result<bool> HeldGuest::wait_until_taken(const Parts& parts, RunRequest* request, StatusStream* status) {
-  auto place = TRY(open_runs_directory(facts.caller, TRY(store_path(request->store, facts.caller))));
-  auto offer = TRY(WarmOffer::open(std::move(place), profile, parts.clone_id));
+  const auto store = TRY(store_path(request->store, facts.caller));
+  const auto open_once = [&]() -> Result<WarmOffer> {
+    return WarmOffer::open(TRY(open_runs_directory(facts.caller, store)), profile, parts.clone_id);
+  };
+  auto opened = open_once();
+  // Another run may have ended and removed the directory just now.
+  const bool is_gone = !opened && opened.error().code() == ENOENT;
+  auto offer = TRY(is_gone ? open_once() : std::move(opened));
   status->report_ready(parts.clone_id);
   auto taken = TRY(wait_for_run(parts, &offer, *request, profile, status->fd()));
   if (!taken) return false;

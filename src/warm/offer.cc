@@ -44,7 +44,9 @@ Result<WarmOffer> WarmOffer::open(RunsDirectory place, const std::string& profil
   const int parent = place.directory.get();
   // Another guest may end and remove the directory just now.
   while (true) {
-    if (::mkdirat(parent, directory_name.c_str(), 0700) != 0 && errno != EEXIST) return fail(errno, directory_name);
+    if (::mkdirat(parent, directory_name.c_str(), 0700) != 0 && errno != EEXIST) {
+      return fail(errno, "make " + directory_name);
+    }
     auto directory = open_file(parent, directory_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (directory) remove_dead_sockets(*directory);
     auto name = warm_socket_name(clone_id, ::getpid());

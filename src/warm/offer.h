@@ -25,7 +25,8 @@ struct TakenBy {
 
 class WarmOffer {
  public:
-  // Puts a socket where runs with this profile look. Errors: those of open_runs_directory(); those of listening.
+  // Puts a socket where runs with this profile look. Errors: ENOENT another run has removed `place`; those of
+  // listening.
   static Result<WarmOffer> open(RunsDirectory place, const std::string& profile, const std::string& clone_id);
   WarmOffer(WarmOffer&&) noexcept = default;
   WarmOffer& operator=(WarmOffer&&) = delete;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -154,10 +155,13 @@ class Search {
         continue;
       }
       if (!is_isolate_of_user(*socket, name)) continue;
+      if (Clock::now() > deadline_) break;
       WarmConnection connection(std::move(*socket), signals_.get());
-      const auto answer = connection.take(message_, &reason_);
+      std::string reason;
+      const auto answer = connection.take(message_, &reason);
       if (answer == WarmConnection::Answer::taken) return connection;
-      was_slower_ = answer == WarmConnection::Answer::refused;
+      was_slower_ |= answer == WarmConnection::Answer::refused && reason.empty();
+      if (!reason.empty()) reason_ = std::move(reason);
       if (answer == WarmConnection::Answer::silent) {
         reason_ = "a guest's isolate does not answer";
         break;
@@ -167,12 +171,17 @@ class Search {
   }
   // Whether another run has taken a guest that this one has asked for, so that a new search may find others.
   bool was_slower() const { return was_slower_; }
+  // Whether there was a guest to ask.
+  bool found_any() const { return was_slower_ || !reason_.empty(); }
   std::string reason() const {
     if (!reason_.empty()) return reason_;
     return was_slower_ ? "other runs have taken all that fit" : "none fits";
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  // A guest may take a second to refuse, if the daemon does not answer its isolate. Then don't ask all of them.
+  const Clock::time_point deadline_ = Clock::now() + std::chrono::seconds(2);
   Fd directory_;
   const Fd& message_;
   const Fd& signals_;
@@ -187,7 +196,7 @@ std::optional<WarmConnection> take_guest_in(Fd directory, const Fd& message, con
   constexpr int kMostTries = 50;
   auto connection = search.take();
   for (int i = 1; i < kMostTries && !connection && search.was_slower(); ++i) connection = search.take();
-  *reason = search.reason();
+  if (!connection && search.found_any()) *reason = search.reason();
   return connection;
 }
 

@@ -1,9 +1,11 @@
 #include "wire/client.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -13,9 +15,6 @@ namespace isolate::wire {
 namespace {
 
 constexpr Channel::Milliseconds kMostForSending{10'000};
-// Hundreds of requests of the same user may be served before this one, and storage may be slow. The daemon ends a
-// request after two minutes, and closes the connection.
-constexpr Channel::Milliseconds kMostForReply{600'000};
 
 auto refused(Refusal refusal, std::string message) {
   return tl::unexpected<CallError>(CallError{refusal, std::move(message)});
@@ -29,6 +28,7 @@ CallError unreachable(int error) {
             "root: usermod -aG isolate " +
                 (name.empty() ? "USER" : name) + ", and log in again"};
   }
+  if (error == EAGAIN) return {Refusal::other, "isolated does not answer"};
   return {Refusal::unreachable,
           "the daemon isolated does not run: " + Error(error, "connect to " + std::string(kSocketPath)).message() +
               "; as root: systemctl start isolated.socket, or start isolated by hand"};
@@ -37,6 +37,7 @@ CallError unreachable(int error) {
 Refusal refusal_of(const std::string& error) {
   if (error == "org.isolate.Manager.NoSuchTemplate") return Refusal::no_such_template;
   if (error == "org.isolate.Manager.NoSuchLease") return Refusal::no_such_lease;
+  if (error == "org.varlink.service.MethodNotFound") return Refusal::no_such_method;
   return Refusal::other;
 }
 
@@ -47,17 +48,23 @@ CallError lost(const Error& error) {
 
 }  // namespace
 
-CallResult<Client> Client::connect(const std::string& path) {
+CallResult<Client> Client::connect(const std::string& path, Channel::Milliseconds patience) {
   const auto address = unix_address(path);
   if (!address) return tl::unexpected<CallError>(unreachable(address.error().code()));
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return tl::unexpected<CallError>(unreachable(errno));
+  // If the daemon accepts no connections and many wait already, connect(2) waits as well, for this long.
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
+  const timeval limit{seconds.count(), std::chrono::microseconds(patience - seconds).count()};
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0) {
+    return tl::unexpected<CallError>(unreachable(errno));
+  }
   int connected = 0;
   do {
     connected = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   } while (connected != 0 && errno == EINTR);
   if (connected != 0) return tl::unexpected<CallError>(unreachable(errno));
-  return Client(std::move(socket));
+  return Client(std::move(socket), patience);
 }
 
 CallResult<Json> Client::call(const std::string& method, const Json& parameters) {
@@ -73,7 +80,7 @@ void Client::send(const std::string& method, const Json& parameters) {
 }
 
 CallResult<Json> Client::receive() {
-  auto answer = channel_.receive(kMostForReply, kMostForSending);
+  auto answer = channel_.receive(patience_, kMostForSending);
   if (!answer) return tl::unexpected<CallError>(lost(answer.error()));
   if (!*answer) return tl::unexpected<CallError>(lost(sent_ ? Error("no answer; see its log") : sent_.error()));
   auto reply = parse_object(**answer);
@@ -87,16 +94,18 @@ CallResult<Json> Client::receive() {
   return refused(refusal_of(name), text::printable(message->get<std::string>()));
 }
 
-CallResult<std::uint64_t> leased_generation(const std::string& template_name) {
-  auto client = Client::connect();
+CallResult<GenerationReply> leased_generation(const LeaseRequest& request) {
+  constexpr Channel::Milliseconds kMost{1500};
+  auto client = Client::connect(kSocketPath, kMost);
   if (!client) return tl::unexpected<CallError>(client.error());
-  const auto reply = client->call("GetGeneration", {{"template", template_name}});
-  if (!reply) return tl::unexpected<CallError>(reply.error());
-  const auto number = reply->find("generation");
-  if (number == reply->end() || !number->is_number_unsigned()) {
-    return refused(Refusal::other, "isolated sent no generation");
+  const auto parameters = client->call("GetGeneration", to_json(request));
+  if (!parameters && parameters.error().refusal == Refusal::no_such_method) {
+    return refused(Refusal::other, "the running isolated is an older version without warm guests; restart isolated");
   }
-  return number->get<std::uint64_t>();
+  if (!parameters) return tl::unexpected<CallError>(parameters.error());
+  auto reply = generation_reply_from(*parameters);
+  if (!reply) return refused(Refusal::other, "isolated sent an invalid answer: " + reply.error().message());
+  return std::move(*reply);
 }
 
 }  // namespace isolate::wire

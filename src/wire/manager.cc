@@ -186,11 +186,12 @@ method Lease(template: string, userns: ?string, engine: ?string, uidBase: ?int, 
   group: ?string, nested: ?string)
 # Moves the process that has connected into the control group of a lease of the caller. The group must still be empty.
 method EnterGroup(lease: string) -> ()
-# Records that a run has taken the warm guest on a lease of the caller, for ListLeases. The daemon closes the connection
-# after the reply.
+# Records that a run has taken the warm guest on a lease of the caller that waits, for ListLeases. The daemon closes the
+# connection after the reply.
 method BeginUse(lease: string) -> ()
-# The number of the template's generation of which the next lease gets a clone.
-method GetGeneration(template: string) -> (generation: int)
+# The generation of which a lease would get a clone now. Checks template, uidBase and gidBase as Lease does.
+method GetGeneration(template: string, uidBase: ?int, gidBase: ?int) ->
+  (template: string, store: string, generation: int)
 
 # The templates for whose pool root has set a size.
 method ListTemplates() -> (templates: []Template)
@@ -315,6 +316,18 @@ Result<LeaseReply> lease_reply_from(const Json& parameters) {
   reply.maps.gid = TRY(map_in(parameters, "gidMap"));
   reply.group = TRY(optional_string_in(parameters, "group"));
   reply.nested = TRY(nested_from(TRY(optional_string_in(parameters, "nested"))));
+  return reply;
+}
+
+Json to_json(const GenerationReply& reply) {
+  return {{"template", reply.template_name}, {"store", reply.store}, {"generation", reply.generation}};
+}
+
+Result<GenerationReply> generation_reply_from(const Json& parameters) {
+  GenerationReply reply;
+  reply.template_name = TRY(string_in(parameters, "template"));
+  reply.store = TRY(string_in(parameters, "store"));
+  reply.generation = TRY(number_in(parameters, "generation", UINT64_MAX));
   return reply;
 }
 

@@ -91,4 +91,14 @@ std::size_t descriptors_of(const LeaseReply& reply);
 Json to_json(const LeaseReply& reply);
 Result<LeaseReply> lease_reply_from(const Json& parameters);
 
+// The generation of which a lease would get a clone now.
+struct GenerationReply {
+  std::string template_name;
+  std::string store;
+  std::uint64_t generation = 0;
+  bool operator==(const GenerationReply&) const = default;
+};
+Json to_json(const GenerationReply& reply);
+Result<GenerationReply> generation_reply_from(const Json& parameters);
+
 }  // namespace isolate::wire

@@ -6,7 +6,6 @@ load stores
 load daemon
 
 SIZE=2
-PUBLISHED=overlay # the kind whose template a test changes; the others stay as they are
 
 setup_file() { make_daemon "$SIZE"; }
 teardown_file() { remove_daemon; }
@@ -35,7 +34,7 @@ no_holder() { no_process_with "$ISOLATE --hold"; }
 are_ready() { [[ $(find "$MEMBER_HOME" -path '*/warm-*/*' -type s ! -name '.*' | wc -l) == "$1" ]]; }
 get_ready() { wait_until 20 are_ready "$1" || complain "not $1 guests are ready: $(cat "$SCRATCH/keeper.err")"; }
 warm() { member "$ISOLATE" -q --warm=require "$@"; }
-publish() { ctl template edit "$PUBLISHED:deb" -- "$@"; }
+publish() { ctl template edit overlay:deb -- "$@"; }
 
 @test "a member's run takes a warm guest on a leased clone, uses it once, and the next one is ready again" {
   local kind options first
@@ -106,6 +105,14 @@ another_waits() { [[ $(member "$ISOLATECTL" --json ps | jq -r 'map(.clone) | joi
 }
 new_guest_is_ready() { [[ $(warm -z overlay:deb cat /generation 2>/dev/null) == "$MARK" ]]; }
 
+@test "after root has taken back a range of ids, no warm guest has it" {
+  keep_warm zfs:deb 1 -u "$ZFS_BASE"
+  ctl pool range zfs:deb none
+  isolate_refuses 'not registered' -- warm -z zfs:deb -u "$ZFS_BASE" true
+  ctl pool range zfs:deb "$ZFS_BASE"
+  succeeds warm -z zfs:deb -u "$ZFS_BASE" true
+}
+
 @test "a member's run prefers a template of their own to a warm guest on root's" {
   # The name has to be in one of root's stores only.
   ctl template create solo --from "$TARBALL"
@@ -116,9 +123,8 @@ new_guest_is_ready() { [[ $(warm -z overlay:deb cat /generation 2>/dev/null) == 
   succeeds member "$ISOLATECTL" -q template create solo --from "$TARBALL"
   succeeds member "$ISOLATECTL" -q template edit solo -- touch /own
   succeeds member "$ISOLATE" -q -z solo test -e /own
-  end_keeper
-  keep_warm solo 1
-  succeeds warm -z solo test -e /own
+  # The keeper makes guests of the new template by itself.
+  wait_until 20 own_guest_is_ready || complain "$(cat "$SCRATCH/keeper.err")"
   end_keeper
   succeeds member "$ISOLATECTL" -q template remove solo
   rm -rf --one-file-system "$MEMBER_HOME/.local"
@@ -126,21 +132,38 @@ new_guest_is_ready() { [[ $(warm -z overlay:deb cat /generation 2>/dev/null) == 
   ctl template remove solo
 }
 
+own_guest_is_ready() { warm -z solo test -e /own 2>/dev/null; }
+
 @test "if root has several templates of the name, a member is told which" {
   isolate_refuses "template 'deb' is in" 'say which' -- member "$ISOLATE" -q -z deb true
   isolatectl_refuses "template 'deb' is in" 'say which' -- member "$ISOLATECTL" warm deb 1
 }
 
 @test "guests and keeper outlast a restart of the daemon" {
+  local guests
   keep_warm overlay:deb 2
+  guests=$(holders)
   stop_daemon
   sleep 6 # the keeper asks the daemon for the newest generation meanwhile
   fails_plainly 125 isolate 'does not run' -- member "$ISOLATE" -q -z overlay:deb true
+  fails_plainly 125 isolate 'does not run' -- warm -z overlay:deb true
   start_daemon
-  get_ready 2
+  [[ $(holders) == "$guests" ]] || complain "other guests: $guests, now $(holders)"
   succeeds warm -z overlay:deb true
   get_ready 2
   end_keeper
+  settles overlay "$SIZE"
+}
+
+@test "a daemon that hangs holds up neither keeper nor guests for long" {
+  keep_warm overlay:deb 2
+  kill -STOP "$(daemon_pid)"
+  fails_plainly 125 isolate 'isolated does not answer' -- timeout 10 "${MEMBER[@]}" "$ISOLATE" -q --warm=require -z overlay:deb true
+  sleep 6
+  kill "$KEEPER"
+  wait_until 10 no_holder || complain "left: $(holders)"
+  kill -CONT "$(daemon_pid)"
+  KEEPER=
   settles overlay "$SIZE"
 }
 
@@ -148,12 +171,15 @@ new_guest_is_ready() { [[ $(warm -z overlay:deb cat /generation 2>/dev/null) == 
   local pid
   keep_warm overlay:deb 2
   for pid in $(holders); do kill -KILL "$pid"; done
-  get_ready 2
+  wait_until 20 two_hold_again "$pid"
+  succeeds warm -z overlay:deb true
   kill -KILL "$KEEPER"
   wait_until 10 no_holder || complain "left: $(holders)"
   KEEPER=
   settles overlay "$SIZE"
 }
+
+two_hold_again() { [[ $(holders | wc -w) == 2 && " $(holders | tr '\n' ' ') " != *" $1 "* ]]; }
 
 @test "guests that can't be leased are refused in one line" {
   isolatectl_refuses 'no-such-template' -- member "$ISOLATECTL" warm no-such-template 1
@@ -169,7 +195,8 @@ new_guest_is_ready() { [[ $(warm -z overlay:deb cat /generation 2>/dev/null) == 
   done
   run --separate-stderr in_words MEMBER_B call org.isolate.Manager.BeginUse "{\"lease\": \"$CLONE\"}"
   [[ $stderr == org.isolate.Manager.NoSuchLease* ]] || complain "BeginUse of another member's lease"
-  succeeds in_words MEMBER call org.isolate.Manager.BeginUse "{\"lease\": \"$CLONE\"}"
+  run --separate-stderr in_words MEMBER call org.isolate.Manager.BeginUse "{\"lease\": \"$CLONE\"}"
+  [[ $status == 1 && $stderr == *'no warm guest that waits'* ]] || complain "BeginUse of a lease that does not wait"
   kill_started TERM
   settles overlay "$SIZE"
 }
