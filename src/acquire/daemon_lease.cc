@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -215,7 +216,8 @@ Result<bool> DaemonLease::is_newest() {
 }
 
 void DaemonLease::begin_use() {
-  auto client = wire::Client::connect();
+  // Without this, isolatectl ps shows that the guest waits. A daemon that hangs must not hold up the run for that.
+  auto client = wire::Client::connect(wire::kSocketPath, std::chrono::seconds(1));
   if (!client) return;
   client->send("BeginUse", {{"lease", reply_.lease}});
   // The run does not wait for the reply. The connection stays open, or the daemon might not serve it.

@@ -2,7 +2,6 @@
 // the lease.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -93,8 +93,8 @@ Result<void> remove_template(Context& context, const std::string& asked) {
   if (!leases.empty()) {
     if (std::all_of(leases.begin(), leases.end(), [](const auto& lease) { return lease.waits; })) {
       return fail(
-          fmt::format("template '{}' has warm guests that wait for runs: {}; end isolatectl warm first, or see "
-                      "isolatectl ps, end one with isolatectl kill",
+          fmt::format("template '{}' has warm guests that wait for runs: {}; end isolatectl warm first, or each "
+                      "of them with isolatectl kill",
                       name, text::join(ids_of(leases), ", ")));
     }
     return fail(fmt::format("template '{}' is in use by {}; see isolatectl ps, end one with isolatectl kill", name,

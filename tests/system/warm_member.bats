@@ -134,7 +134,7 @@ new_guest_is_ready() { [[ $(warm -z overlay:deb cat /generation 2>/dev/null) == 
 
 own_guest_is_ready() { warm -z solo test -e /own 2>/dev/null; }
 
-@test "if root has several templates of the name, a member is told which" {
+@test "a member who names a template of several stores is told to say which store" {
   isolate_refuses "template 'deb' is in" 'say which' -- member "$ISOLATE" -q -z deb true
   isolatectl_refuses "template 'deb' is in" 'say which' -- member "$ISOLATECTL" warm deb 1
 }
