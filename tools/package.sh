@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# package: builds the Debian package of this checkout with Debian's own tools (debian/rules), and checks it with lintian. It
-# works on a copy of the sources in build-package, so that it writes nothing into the checkout's other folders. Compiled
-# files stay there and speed up the next build.
+# package [--tests]: builds the Debian package of this checkout with Debian's own tools (debian/rules), and checks it with
+# lintian. It works on a copy of the sources in build-package, so that it writes nothing into the checkout's other folders.
+# Compiled files stay there and speed up the next build. --tests also builds the unit tests beside the package's programs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -32,7 +32,7 @@ build() {
   find "$folder" -maxdepth 1 -type f -delete
   (
     cd "$source"
-    DEB_BUILD_OPTIONS="noautodbgsym nocheck parallel=$(nproc)" DEB_CFLAGS_STRIP=-g DEB_CXXFLAGS_STRIP=-g \
+    DEB_BUILD_PROFILES=$profiles DEB_BUILD_OPTIONS="noautodbgsym nocheck parallel=$(nproc)" DEB_CFLAGS_STRIP=-g DEB_CXXFLAGS_STRIP=-g \
       dpkg-buildpackage --no-sign --build=binary --no-pre-clean
   ) </dev/null >"$folder/log" 2>&1 && return
   tail -n 30 "$folder/log" >&2
@@ -46,10 +46,15 @@ check() {
 }
 
 main() {
-  local folder=build-package source lock
-  (($# == 0)) || fail "usage: ./dev package"
+  local folder=build-package source lock profiles='' purposes=(build package)
+  if [[ ${1:-} == --tests ]]; then
+    profiles=pkg.isolate-clones.tests
+    purposes+=(build_tests)
+    shift
+  fi
+  (($# == 0)) || fail "usage: ./dev package [--tests]"
   source=$folder/$package
-  install_packages build package
+  install_packages "${purposes[@]}"
   check_version
   say "building the package"
   trap hand_back_build_files EXIT

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# test [--quick | --no-lint]: checks everything that must hold before a change goes in. Ends at the first stage that
+# test [--quick | --package]: checks everything that must hold before a change goes in. Ends at the first stage that
 # fails. The last line is the sum of the numbers that all test runners have reported.
 #
 #   --quick     only the release build: unit tests, and system tests in the usual variants of each file
-#   --no-lint   the same and the unit tests of the sanitizer build, for continuous integration
+#   --package   the same with the programs as the Debian package has them, and the unit tests of the sanitizer build; for
+#               continuous integration, which builds the package anyway
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/common.sh
@@ -28,10 +29,15 @@ begin() {
 # close_stage TEXT: records a line about the stage for the end.
 close_stage() { closing_lines+=("$stage, $((SECONDS - stage_began)) s${1:+: $1}"); }
 
-build_preset() {
+# A build is a preset of CMakePresets.json, or "package".
+compile() {
   begin "build ($1)"
-  tools/build.sh --tests "$1"
+  if [[ $1 == package ]]; then tools/package.sh --tests; else tools/build.sh --tests "$1"; fi
   close_stage ""
+}
+
+folder_of_build() {
+  if [[ $1 == package ]]; then echo "build-package/isolate-clones/obj-$(gcc -dumpmachine)"; else build_folder "$1"; fi
 }
 
 # Prints a number from the JUnit file that ctest wrote. The first attribute of that name belongs to the whole suite.
@@ -50,9 +56,9 @@ count_junit() {
 }
 
 unit_tests() {
-  local preset=$1 folder status=0
-  folder=$(build_folder "$preset")
-  begin "unit tests ($preset)"
+  local build=$1 folder status=0
+  folder=$(folder_of_build "$build")
+  begin "unit tests ($build)"
   rm -f "$folder/unit-tests.xml"
   # Tests wait more than they compute.
   ctest --test-dir "$folder" --parallel "$((3 * $(nproc)))" --timeout 300 --output-on-failure --no-tests=error \
@@ -82,9 +88,9 @@ count_tap() {
 }
 
 system_tests() {
-  local preset=$1 folder status=0
-  folder=$(build_folder "$preset")
-  begin "system tests ($preset)"
+  local build=$1 folder status=0
+  folder=$(folder_of_build "$build")
+  begin "system tests ($build)"
   tap_logs+=("$folder/system-tests.tap")
   tests/system/run "$folder/bin" </dev/null | tee "$folder/system-tests.tap" || status=$?
   count_tap "$folder/system-tests.tap" || { echo "not all planned tests were run" && status=1; }
@@ -156,15 +162,19 @@ finish() {
 }
 
 main() {
-  local presets=(release asan) preset mode=${1:-whole}
-  [[ $# -le 1 && $mode =~ ^(whole|--quick|--no-lint)$ ]] || fail "usage: ./dev test [--quick | --no-lint]"
-  [[ $mode != --quick ]] || presets=(release)
+  local builds build mode=${1:-whole}
+  case $#$mode in
+    0whole) builds=(release asan) ;;
+    1--quick) builds=(release) ;;
+    1--package) builds=(package asan) ;;
+    *) fail "usage: ./dev test [--quick | --package]" ;;
+  esac
   need_root test
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   install_packages build build_tests run test
-  for preset in "${presets[@]}"; do build_preset "$preset"; done
+  for build in "${builds[@]}"; do compile "$build"; done
   if [[ $mode == whole ]]; then
     begin "build (clang)"
     tools/build.sh clang
@@ -172,9 +182,9 @@ main() {
     install_packages lint
     start_lint
   fi
-  for preset in "${presets[@]}"; do unit_tests "$preset"; done
+  for build in "${builds[@]}"; do unit_tests "$build"; done
   if [[ $mode != whole ]]; then
-    system_tests release
+    system_tests "${builds[0]}"
     closing_lines+=("$mode left out: tests with the tag \"long\", system tests of the sanitizer build, the build with clang, lint, the first steps on a fresh machine")
     [[ $mode != --quick ]] || closing_lines+=("and the unit tests of the sanitizer build")
     return

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# vm [--suite=trixie|bookworm] [--short] [FILE...], vm [--suite=...] --bench[=--quick]: runs the tests in tests/vm, or the
-# named ones, or with --bench the program bench/zfs. Each file runs in its own
-# virtual machine (the guest): Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package
+# vm [--suite=trixie|bookworm] [--short] [FILE...], vm [--suite=...] --bench[=--quick], vm [--suite=...] --image: runs the tests
+# in tests/vm, or the named ones, or with --bench the program bench/zfs, or with --image only builds the guest. Each file runs in
+# its own virtual machine (the guest): Debian with OpenZFS, systemd and cgroup v2 under software emulation, with the Debian package
 # installed. The ZFS of trixie (the default) maps ids, that of bookworm does not. The guest is built once and kept in
 # /var/tmp/isolate-vm, booted and frozen.
 # A line "# suites:" in a file names the suites that it is for, and says whether --short runs it. A line "# builds: faults"
@@ -25,7 +25,7 @@ failed=0
 job=
 work=
 
-usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [--short] [FILE...]"; }
+usage() { fail "usage: ./dev vm [--suite=trixie|bookworm] [--image | [--short] [FILE...]]"; }
 
 # Runs a command in new mount and pid namespaces, so that none of its processes and mounts can stay behind, even if this
 # script is killed.
@@ -179,37 +179,43 @@ finish() {
   exit "$status"
 }
 
+test_files() {
+  local file
+  for file in "$@"; do
+    say "$file ($suite)"
+    test_file "$file"
+  done
+  finished=yes
+}
+
 main() {
-  local files=() file
+  local files=() mode=tests
   while [[ ${1:-} == -* ]]; do
     case $1 in
       --suite=trixie | --suite=bookworm) suite=${1#*=} ;;
       --short) short=true ;;
-      --bench | --bench=--quick) bench="./zfs ${1#--bench}" bench=${bench/ =/ } ;;
+      --bench | --bench=--quick) mode=bench bench="./zfs ${1#--bench}" bench=${bench/ =/ } ;;
+      --image) mode=image ;;
       *) usage ;;
     esac
     shift
   done
   need_root vm
-  [[ -n $bench ]] || choose_files "$@"
+  if [[ $mode == tests ]]; then choose_files "$@"; elif (($# > 0)); then usage; fi
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   install_packages build vm
-  tools/package.sh
-  if [[ -z $bench ]] && wants_faults "${files[@]}"; then tools/build.sh faults "${programs[@]}"; fi
+  [[ $mode == image ]] || tools/package.sh
+  if [[ $mode == tests ]] && wants_faults "${files[@]}"; then tools/build.sh faults "${programs[@]}"; fi
   work=$(mktemp -d /var/tmp/isolate-vm-run.XXXXXXXX)
   make_tarballs "$work"
   make_image
-  if [[ -n $bench ]]; then
-    run_bench
-    return
-  fi
-  for file in "${files[@]}"; do
-    say "$file ($suite)"
-    test_file "$file"
-  done
-  finished=yes
+  case $mode in
+    image) say "the guest is in $image" ;;
+    bench) run_bench ;;
+    tests) test_files "${files[@]}" ;;
+  esac
 }
 
 main "$@"

@@ -154,7 +154,7 @@ TEST(ShownPipeTest, AReadAfterALongPauseIsNoticedAtOnce) {
       ::usleep(std::chrono::microseconds(kPause).count());
       while (::read(in, &byte, 1) == 1) {
         if (::write(out, &byte, 1) != 1) return 1;
-        ::read(in, &byte, 1);
+        if (::read(in, &byte, 1) != 1) break;
         if (::write(out, &byte, 1) != 1) return 1;
         ::usleep(std::chrono::microseconds(kPause).count());
       }
