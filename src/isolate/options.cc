@@ -227,7 +227,8 @@ std::string help_text() {
       "you, with ROOTFS set.\n"
       "Configuration: /etc/isolate/config.toml and ~/.config/isolate/config.toml; keys are long option names.\n"
       "Exit status: the command's; 128+n if signal n killed it; 124 if its time ran out; 125 if isolate failed;\n"
-      "126 if the command is not executable; 127 if it was not found.\n";
+      "126 if the command is not executable; 127 if it was not found;\n"
+      "141 if it succeeded but nobody read its output.\n";
   return text;
 }
 

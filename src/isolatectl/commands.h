@@ -21,7 +21,8 @@ class Context {
   // limit every verb to that store. Errors: the user has no home directory; a store is not of these forms.
   static Result<std::unique_ptr<Context>> open(const std::vector<std::string>& stores, bool json, bool quiet);
 
-  // Finds a template by the name that the user gave. Errors: no such template, with the names of those that exist.
+  // Finds a template by the name that the user gave. Errors: no such template, with the names of those that exist;
+  // there is no store.
   Result<TemplatePlace> find(const std::string& asked);
   // Returns the name of the template for `isolate -z`, which knows no store but the main one: `asked`, unless --store
   // names another store.
@@ -30,7 +31,9 @@ class Context {
   std::string store_option() const { return names_main_ ? main_ : ""; }
   // Opens the store in which new templates are made, and creates it if it is missing.
   Result<std::unique_ptr<Store>> target();
-  // Opens all known stores, the main store first. If one can't be opened, isolatectl prints a warning and skips it.
+  // Opens all known stores, the main store first. If another one can't be opened, isolatectl prints a warning and skips
+  // it. Returns nothing if the user names no store and has none. Errors: the main store can't be opened; the user names
+  // a store that does not exist.
   Result<std::vector<std::unique_ptr<Store>>> stores();
 
   OwnerNamespace& owner() { return owner_; }
@@ -94,7 +97,10 @@ Result<void> show_template(Context& context, const std::string& name);
 Result<void> collect_garbage(Context& context, bool kept_too);
 // Lists one pool, or all pools if `name` is empty.
 Result<void> list_pools(Context& context, const std::string& name);
+// Registers the template for members, too.
 Result<void> resize_pool(Context& context, const std::string& name, unsigned size);
+// Sets the size 0. Errors: also a template without a pool, because draining must not register it.
+Result<void> drain_pool(Context& context, const std::string& name);
 // Registers the ids to which the template's files belong. `uid_base` is a number, "none" to remove the registration, or
 // empty to print it. `gid_base` is a number; empty means the same number as `uid_base`.
 Result<void> range_of_pool(Context& context, const std::string& name, const std::string& uid_base,

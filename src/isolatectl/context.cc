@@ -1,5 +1,10 @@
+#include <fcntl.h>
+
+#include <cerrno>
+
 #include "base/log.h"
 #include "isolatectl/commands.h"
+#include "linux/file.h"
 #include "request/store_path.h"
 
 namespace isolate {
@@ -33,9 +38,8 @@ Result<std::unique_ptr<Store>> Context::target() {
 }
 
 Result<TemplatePlace> Context::find(const std::string& asked) {
-  // Create a missing main store now, so that the error below names the template and not the store as missing.
-  if (only_.empty()) TRY(open_store(main_, &owner_, MissingStore::create));
-  auto place = only_.empty() ? TRY(find_template(asked, main_, &owner_)) : TemplatePlace{TRY(target()), asked};
+  auto place = only_.empty() ? TRY(find_template(asked, main_, &owner_))
+                             : TemplatePlace{TRY(open_store(only_, &owner_, MissingStore::refuse)), asked};
   TRY_VOID(place.store->check_exists(place.name));
   return place;
 }
@@ -50,7 +54,12 @@ std::string Context::reference(const TemplatePlace& place, const std::string& as
 
 Result<std::vector<std::unique_ptr<Store>>> Context::stores() {
   std::vector<std::unique_ptr<Store>> all;
-  all.push_back(TRY(target()));
+  if (only_.empty() && !names_main_) {
+    // A user who has made no template has no store.
+    const auto status = status_of(AT_FDCWD, main_, 0);
+    if (!status && status.error().code() == ENOENT) return all;
+  }
+  all.push_back(TRY(open_store(only_.empty() ? main_ : only_, &owner_, MissingStore::refuse)));
   if (!only_.empty()) return all;
   for (const auto& known : TRY(known_stores(main_))) {
     auto store = open_store(known, &owner_, MissingStore::refuse);

@@ -13,7 +13,7 @@ namespace {
 // These characters must be escaped between quotes.
 constexpr std::string_view kEscaped = "\"`$\\";
 
-std::string quoted(std::string_view argument) {
+std::string quoted_word(std::string_view argument) {
   // The specification names the characters that need quotes. Programs that start .desktop files treat some more as
   // special, so everything but these gets quotes.
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@+=:,./-";
@@ -115,7 +115,7 @@ Result<std::string> exec_line(const std::vector<std::string>& command) {
       return fail(fmt::format("argument '{}' can't stand in a .desktop file: it is not a line of printable UTF-8 text",
                               text::printable(argument.substr(0, 60))));
     }
-    words.push_back(quoted(argument));
+    words.push_back(quoted_word(argument));
   }
   if (!command.empty() && command.front().find('=') != std::string::npos) {
     return fail(fmt::format("'{}' can't be started by a .desktop file, because it contains '='", command.front()));

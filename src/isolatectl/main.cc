@@ -130,8 +130,7 @@ void add_pool_verbs(CLI::App* app, CommandLine* line) {
   });
   auto* drain = pools->add_subcommand("drain", "keep no fresh clones, and destroy those that nobody uses");
   drain->add_option("NAME", line->name)->required();
-  drain->callback(
-      [line] { line->verb = plain([line](Context& context) { return resize_pool(context, line->name, 0); }); });
+  drain->callback([line] { line->verb = plain([line](Context& context) { return drain_pool(context, line->name); }); });
   auto* range = pools->add_subcommand("range", "register the ids that a template's files belong to, for isolate -u");
   range->add_option("NAME", line->name)->required();
   range->add_option("BASE", line->uid_base, "the first of 65536 user ids, or none; without BASE: print the range");

@@ -108,4 +108,15 @@ Result<void> resize_pool(Context& context, const std::string& name, unsigned siz
   return {};
 }
 
+Result<void> drain_pool(Context& context, const std::string& name) {
+  if (!context.asks_daemon()) {
+    const auto place = TRY(context.find(name));
+    // A size, even 0, would let members have clones.
+    if (!Pool(place.store.get(), place.name).is_registered()) {
+      return fail(fmt::format("template '{}' has no pool to drain", place.name));
+    }
+  }
+  return resize_pool(context, name, 0);
+}
+
 }  // namespace isolate

@@ -30,7 +30,7 @@ void describe(const GroupLimits& limits, std::vector<std::string>* lines) {
   if (limits.io_weight) lines->push_back(fmt::format("limit: weight {} for disks", *limits.io_weight));
 }
 
-std::string quoted(const std::vector<std::string>& words) {
+std::string quoted_words(const std::vector<std::string>& words) {
   std::vector<std::string> parts;
   for (const auto& word : words) parts.push_back(text::shell_quoted(word));
   return text::join(parts, " ");
@@ -98,8 +98,8 @@ std::vector<std::string> describe(const RunPlan& plan) {
   if (plan.own_terminal) lines.emplace_back("terminal: its own");
   for (const auto& variable : plan.environment) lines.push_back("environment: " + text::printable(variable));
   lines.push_back("directory: " + text::printable(plan.working_directory));
-  if (!plan.engine.program.empty()) lines.push_back("confine: " + text::printable(quoted(plan.engine.program)));
-  lines.push_back("command: " + text::printable(quoted(plan.command)));
+  if (!plan.engine.program.empty()) lines.push_back("confine: " + text::printable(quoted_words(plan.engine.program)));
+  lines.push_back("command: " + text::printable(quoted_words(plan.command)));
   if (!plan.control_group.empty()) lines.push_back("control group: " + plan.control_group);
   return lines;
 }

@@ -186,3 +186,20 @@ line" "/ blank" "/-rf" && ln -s / /root-link && ln -s /etc /locked-link'
   expect_not_in_output "$WORK"
   expect_not_in_output "$STORE"
 }
+
+@test "isolatectl makes a store only for a template, not to look for one" {
+  local line
+  for line in "template list" "template show debian" "template remove debian" "pool list" ps gc; do
+    # shellcheck disable=SC2086 # words
+    fails_plainly 1 isolatectl 'there are no templates in' -- as_caller "$ISOLATECTL" --store "$SCRATCH/none" $line
+  done
+  [[ ! -e $SCRATCH/none ]]
+  if [[ $IDENTITY == root ]]; then return; fi
+  for line in "template list" "pool list" ps gc; do
+    # shellcheck disable=SC2086
+    succeeds as_caller env XDG_DATA_HOME="$SCRATCH" "$ISOLATECTL" $line
+  done
+  fails_plainly 1 isolatectl 'make one: isolatectl template create' -- \
+    as_caller env XDG_DATA_HOME="$SCRATCH" "$ISOLATECTL" template show debian
+  [[ -z $(ls -A "$SCRATCH") ]]
+}

@@ -163,6 +163,8 @@ teardown_file() { remove_daemon; }
   ctl --store "btrfs:$STORES/btrfs/store" template create bare --from "$WORK/tree-root-small"
   isolate_refuses "no template 'btrfs:bare' is registered for members" 'isolate -r btrfs:bare 5' -- \
     member "$ISOLATE" -z btrfs:bare true
+  fails_plainly 1 isolatectl "template 'bare' has no pool" -- ctl pool drain btrfs:bare
+  isolate_refuses "no template 'btrfs:bare' is registered for members" -- member "$ISOLATE" -z btrfs:bare true
   here "$ISOLATE" --store "$MAIN" -q -r btrfs:bare 0
   succeeds member "$ISOLATE" -q -z btrfs:bare id -u
   expect_output 0
