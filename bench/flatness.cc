@@ -12,9 +12,10 @@ constexpr double kMostTimesSmall = 1.10;
 
 Result<Case> run_case(const Options& options, const std::string& name, const char* store_option,
                       const char* template_option) {
-  const std::vector<std::string> argv = {
-      TRY(options.text("isolate")),       "--store",  TRY(options.text(store_option)), "-e", "bwrap", "-z",
-      TRY(options.text(template_option)), "/bin/true"};
+  const auto isolate = TRY(options.text("isolate"));
+  const auto store = TRY(options.text(store_option));
+  const auto name_of_template = TRY(options.text(template_option));
+  const std::vector<std::string> argv = {isolate, "--store", store, "-e", "bwrap", "-z", name_of_template, "/bin/true"};
   return Case{name, [argv] { return run_timed(argv); }};
 }
 
@@ -22,11 +23,10 @@ Result<void> run(const Options& options) {
   const std::string large_name = "large template: " + TRY(options.text("large-size"));
   const std::string crowded_name = "small template, clones kept: " + TRY(options.text("crowded-count"));
   const int runs = TRY(options.count("runs"));
-  const std::vector<Case> cases = {
-      TRY(run_case(options, "small template, clones kept: 1", "store", "small")),
-      TRY(run_case(options, large_name, "store", "large")),
-      TRY(run_case(options, crowded_name, "crowded-store", "small")),
-  };
+  std::vector<Case> cases;
+  cases.push_back(TRY(run_case(options, "small template, clones kept: 1", "store", "small")));
+  cases.push_back(TRY(run_case(options, large_name, "store", "large")));
+  cases.push_back(TRY(run_case(options, crowded_name, "crowded-store", "small")));
   const auto rows = TRY(measure(cases, runs, options.for_google_benchmark()));
   print_title(fmt::format("Flatness: {} runs of each, shuffled into one", runs));
   print_times(rows, {{"x small", 0}});

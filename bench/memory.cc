@@ -103,7 +103,8 @@ void print_verdict(const std::vector<Row>& rows) {
 
 Result<void> run(const Options& options) {
   std::vector<std::string> argv = text::split(TRY(options.text("command")), ' ');
-  argv.insert(argv.end(), {"-e", "bwrap", "-z", TRY(options.text("template")), "/bin/cat"});
+  const auto name_of_template = TRY(options.text("template"));
+  argv.insert(argv.end(), {"-e", "bwrap", "-z", name_of_template, "/bin/cat"});
   const int runs = TRY(options.count("runs"));
   std::vector<Row> rows;
   for (int i = 0; i < runs; ++i) add_run(TRY(tree_of_one_run(argv)), &rows);

@@ -26,14 +26,18 @@ constexpr std::size_t kTrue = 5;
 
 Result<void> run(const Options& options) {
   const auto runs = TRY(options.count("runs"));
+  const auto isolate = TRY(options.text("isolate"));
+  const auto isolatectl = TRY(options.text("isolatectl"));
+  const auto store = TRY(options.text("store"));
+  const auto lease = TRY(options.text("lease"));
+  const auto empty = TRY(options.text("empty"));
+  const auto root = TRY(options.text("root"));
   const std::vector<Case> cases = {
-      command_case("isolate --version", {TRY(options.text("isolate")), "--version"}),
-      command_case("an empty static program", {TRY(options.text("empty"))}),
-      command_case("isolatectl exec LEASE /bin/true",
-                   {TRY(options.text("isolatectl")), "--store", TRY(options.text("store")), "exec",
-                    TRY(options.text("lease")), "/bin/true"}),
-      warm_case(TRY(options.text("isolate")), TRY(options.text("store"))),
-      bare_bwrap_case(TRY(options.text("root"))),
+      command_case("isolate --version", {isolate, "--version"}),
+      command_case("an empty static program", {empty}),
+      command_case("isolatectl exec LEASE /bin/true", {isolatectl, "--store", store, "exec", lease, "/bin/true"}),
+      warm_case(isolate, store),
+      bare_bwrap_case(root),
       command_case("/bin/true outside", {"/bin/true"}),
   };
   const auto rows = TRY(measure(cases, runs, options.for_google_benchmark()));

@@ -68,9 +68,11 @@ void print_steps(const std::vector<StepSamples>& steps, const std::vector<double
 
 Result<void> measure_engine(const Options& options, const std::string& engine) {
   const int runs = TRY(options.count("runs"));
-  const std::vector<std::string> argv = {
-      TRY(options.text("isolate")),  "--timings", "--store", TRY(options.text("store")), "-e", engine, "-z",
-      TRY(options.text("template")), "/bin/true"};
+  const auto isolate = TRY(options.text("isolate"));
+  const auto store = TRY(options.text("store"));
+  const auto name_of_template = TRY(options.text("template"));
+  const std::vector<std::string> argv = {isolate, "--timings", "--store",        store,      "-e",
+                                         engine,  "-z",        name_of_template, "/bin/true"};
   std::vector<StepSamples> steps;
   std::vector<double> whole;
   for (int i = 0; i < runs; ++i) {

@@ -95,8 +95,6 @@ check_tidy() {
   mkdir -p "$stamps"
   find "$stamps" -type f -mtime +30 -delete
   ! $no_analyzer || echo "left out: the static analyzer of clang-tidy (clang-analyzer-*), on all files"
-  tools/build.sh release builtin-filters >/dev/null # some sources include this generated header
-  prepare_commands
   left_out=$(mktemp)
   export stamps left_out NO_ANALYZER=$no_analyzer deadline=$((seconds ? $(date +%s) + seconds : 0))
   export -f tidy_file
@@ -134,7 +132,8 @@ main() {
   if $quick; then
     echo "left out: clang-tidy"
   else
-    configure_preset release -DISOLATE_BUILD_TESTS=ON
+    tools/build.sh --tests release builtin-filters # some sources include this generated header
+    prepare_commands
     checks+=(tidy)
   fi
   for check in "${checks[@]}"; do

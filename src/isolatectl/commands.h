@@ -31,9 +31,9 @@ class Context {
   std::string store_option() const { return names_main_ ? main_ : ""; }
   // Opens the store in which new templates are made, and creates it if it is missing.
   Result<std::unique_ptr<Store>> target();
-  // Opens all known stores, the main store first. If another one can't be opened, isolatectl prints a warning and skips
-  // it. Returns nothing if the user names no store and has none. Errors: the main store can't be opened; the user names
-  // a store that does not exist.
+  // Opens all known stores, the main store first. Skips another store that can't be opened, with a warning. The list is
+  // empty if the user's own store was not made yet. Errors: the main store can't be opened; the store that the user
+  // named with --store does not exist.
   Result<std::vector<std::unique_ptr<Store>>> stores();
 
   OwnerNamespace& owner() { return owner_; }

@@ -55,7 +55,7 @@ std::string Context::reference(const TemplatePlace& place, const std::string& as
 Result<std::vector<std::unique_ptr<Store>>> Context::stores() {
   std::vector<std::unique_ptr<Store>> all;
   if (only_.empty() && !names_main_) {
-    // A user who has made no template has no store.
+    // The user's own store is made with their first template. Before that there is nothing to look into.
     const auto status = status_of(AT_FDCWD, main_, 0);
     if (!status && status.error().code() == ENOENT) return all;
   }

@@ -94,13 +94,18 @@ Result<void> range_of_pool(Context& context, const std::string& name, const std:
   return register_range(pool, range);
 }
 
-Result<void> resize_pool(Context& context, const std::string& name, unsigned size) {
+namespace {
+
+Result<TemplatePlace> find_for_resize(Context& context, const std::string& name) {
   if (context.asks_daemon()) {
     return fail(
         "pool resize and drain need root; your own store needs no pool, because isolate makes each clone when it is "
         "needed");
   }
-  const auto place = TRY(context.find(name));
+  return context.find(name);
+}
+
+Result<void> resize(const Context& context, const TemplatePlace& place, unsigned size) {
   TRY_VOID(remember_store(context.main_store(), place.store->description()));
   const auto report = TRY(Pool(place.store.get(), place.name).refresh({size, false, true}));
   if (!context.quiet()) log::info(fmt::format("template {}: {} fresh clones", place.name, report.fresh));
@@ -108,15 +113,19 @@ Result<void> resize_pool(Context& context, const std::string& name, unsigned siz
   return {};
 }
 
+}  // namespace
+
+Result<void> resize_pool(Context& context, const std::string& name, unsigned size) {
+  return resize(context, TRY(find_for_resize(context, name)), size);
+}
+
 Result<void> drain_pool(Context& context, const std::string& name) {
-  if (!context.asks_daemon()) {
-    const auto place = TRY(context.find(name));
-    // A size, even 0, would let members have clones.
-    if (!Pool(place.store.get(), place.name).is_registered()) {
-      return fail(fmt::format("template '{}' has no pool to drain", place.name));
-    }
+  const auto place = TRY(find_for_resize(context, name));
+  // A size, even 0, would let members have clones.
+  if (!Pool(place.store.get(), place.name).is_registered()) {
+    return fail(fmt::format("template '{}' has no pool to drain", place.name));
   }
-  return resize_pool(context, name, 0);
+  return resize(context, place, 0);
 }
 
 }  // namespace isolate

@@ -34,7 +34,8 @@ Result<Calling> become_caller() {
   auto in = TRY(make_pipe("test"));
   const auto null = TRY(open_file(AT_FDCWD, "/dev/null", O_WRONLY));
   if (::dup2(in.read.get(), 0) < 0 || ::dup2(null.get(), 1) < 0) return fail(errno, "dup2");
-  return Calling{std::move(in.write), TRY(make_pipe("test"))};
+  auto answers = TRY(make_pipe("test"));
+  return Calling{std::move(in.write), std::move(answers)};
 }
 
 // Runs `guest` with its input and what it answers through; `outside` is what happens meanwhile.
